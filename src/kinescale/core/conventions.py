@@ -1,0 +1,28 @@
+"""Axes, units and orders, stated once and used everywhere.
+
+Right-handed, Y up, facing +Z, so the character's left is +X. Metres, seconds, radians.
+Quaternions are ``xyzw``; rotations are local to the parent; the time axis comes before the joint axis.
+Six-dimensional rotations are the first two *columns* of the matrix (Zhou et al. 2019, section 4.2).
+"""
+
+from __future__ import annotations
+
+UP = (0.0, 1.0, 0.0)
+FORWARD = (0.0, 0.0, 1.0)
+LEFT = (1.0, 0.0, 0.0)
+
+UP_AXIS = 1
+GROUND_AXES = (0, 2)
+
+CENTIMETRE = 0.01
+INCH = 0.0254
+
+NATIVE_FPS = 30.0
+"""Frames a second of every corpus we prepare; HumanML3D alone stays at its published 20."""
+
+MAX_FPS = 1000.0
+MAX_FRAMES = 1_000_000
+MAX_JOINTS = 1024
+"""Bounds a file must declare itself within before anything is allocated for it."""
+
+DEFAULT_SEED = 0

@@ -1,0 +1,103 @@
+"""Files that are whole or absent: atomic writes, bounded reads, hashes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from kinescale.core.errors import InputError
+
+
+@contextlib.contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target``; move it over ``target`` only if the block succeeds.
+
+    The temporary file keeps the target's suffix, since some writers choose the format by it.
+    """
+    target = Path(target)
+    if not target.parent.is_dir():
+        raise InputError(f"cannot write {target}: the folder {target.parent} does not exist; make it first.")
+    handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}.", suffix=target.suffix, dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as done:
+            os.fsync(done.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def atomic_write_text(target: str | Path, text: str) -> None:
+    """Write ``text`` as UTF-8 with Unix line ends, whole or not at all."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def atomic_write_bytes(target: str | Path, data: bytes) -> None:
+    """Write ``data``, whole or not at all."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(data)
+
+
+def refuse_overwrite(target: str | Path, force: bool) -> Path:
+    """``target`` as a path, or ``InputError`` when it exists and ``force`` is not given."""
+    target = Path(target)
+    if target.is_dir():
+        raise InputError(f"{target} is a folder; name a file to write.")
+    if target.exists() and not force:
+        raise InputError(f"{target} exists; give --force to replace it.")
+    return target
+
+
+def read_bytes_bounded(path: str | Path, limit: int, *, error: type[Exception] = InputError) -> bytes:
+    """The file's bytes; ``error`` when it is missing, a folder, or larger than ``limit`` bytes."""
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise error(f"{path} is a folder; name a file.")
+        if size > limit:
+            raise error(f"{path}: {size} bytes, more than the {limit} allowed.")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as problem:
+        raise error(f"{path}: cannot be read ({problem.strerror or problem}).") from None
+    if len(data) > limit:
+        raise error(f"{path}: more than the {limit} bytes allowed.")
+    return data
+
+
+def read_text_bounded(path: str | Path, limit: int, *, error: type[Exception] = InputError) -> str:
+    """The file as UTF-8 text (a byte-order mark is dropped)."""
+    data = read_bytes_bounded(path, limit, error=error)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise error(f"{path}: is not UTF-8 text (byte {problem.start}).") from None
+
+
+def sha256_file(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sha256_bytes(data: bytes) -> str:
+    """SHA-256 of bytes, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,9 @@
+"""Features: the per-frame vector a network sees, as named blocks; one file a layout."""
+
+from kinescale.core.family import Family
+from kinescale.features.base import Feature
+from kinescale.features.normaliser import Normaliser
+
+FAMILY = Family(__name__, "feature")
+
+__all__ = ["FAMILY", "Feature", "Normaliser"]

@@ -1,0 +1,39 @@
+"""The feature contract. A variant's file offers ``Config`` (a Record) and ``build(config) -> Feature``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from jaxtyping import Float
+from torch import Tensor
+
+from kinescale.core.records import Record
+from kinescale.motion.motion import Motion
+from kinescale.skeletons.base import Skeleton
+
+
+class Feature(ABC):
+    """Declares only. ``blocks`` maps a block's name to its slice; together they cover 0..width without a gap."""
+
+    config: Record
+    skeleton: Skeleton
+    fps: float
+    blocks: Mapping[str, slice]
+
+    @property
+    def width(self) -> int:
+        """F, numbers a frame."""
+        return max(part.stop for part in self.blocks.values())
+
+    @abstractmethod
+    def from_motion(self, motion: Motion) -> Float[Tensor, "T F"]:
+        """Features of a motion on this feature's skeleton and fps (else ``InputError``). Differentiable."""
+
+    @abstractmethod
+    def to_motion(self, features: Float[Tensor, "T F"]) -> Motion:
+        """A motion that starts at the origin facing +Z. Differentiable where the layout allows."""
+
+    @abstractmethod
+    def positions(self, features: Float[Tensor, "*b T F"]) -> Float[Tensor, "*b T J 3"]:
+        """World joint positions straight from features, batched and differentiable."""

@@ -1,0 +1,33 @@
+"""Normaliser: per-feature mean and deviation, kept with every model that was trained under them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kinescale.core.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Normaliser:
+    """``(x - mean) / std``; both float32 [F], std positive."""
+
+    mean: Float[Tensor, "F"]
+    std: Float[Tensor, "F"]
+
+    def __post_init__(self) -> None:
+        if self.mean.shape != self.std.shape or self.mean.ndim != 1:
+            raise InputError(f"mean {tuple(self.mean.shape)} and std {tuple(self.std.shape)}; expected the same [F].")
+        if not (bool(torch.isfinite(self.mean).all()) and bool((self.std > 0).all())):
+            raise InputError("feature statistics must be finite, with deviations above zero.")
+
+    def apply(self, features: Float[Tensor, "*b F"]) -> Float[Tensor, "*b F"]:
+        """Normalised features."""
+        return (features - self.mean.to(features)) / self.std.to(features)
+
+    def undo(self, features: Float[Tensor, "*b F"]) -> Float[Tensor, "*b F"]:
+        """Features in their own units."""
+        return features * self.std.to(features) + self.mean.to(features)

@@ -1,0 +1,49 @@
+"""The generator contract. A variant's file offers ``Config`` (a Record), ``Generator(config)`` and ``SAMPLER``.
+
+``SAMPLER`` names the variant of the ``samplers`` family that draws from it. A ``Config`` must hold
+``vocabulary``, ``code_dim`` (the codec's D), ``text_width`` and whatever the layout fixes (row lengths), so that the
+generator is built without seeing a tokenizer.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from kinescale.core.records import Record
+from kinescale.tokens.codec import Codec
+from kinescale.tokens.text_features import TextFeatures
+
+
+@dataclass(frozen=True, eq=False)
+class StepLoss:
+    """A training step's outcome: the scalar to minimise and named numbers for the log."""
+
+    loss: Tensor
+    logs: dict[str, float] = field(default_factory=dict)
+
+
+class Generator(nn.Module, ABC):
+    """Declares only; what is asked of a generator beyond training is agreed with its sampler."""
+
+    token_kind: str
+    config: Record
+
+    @abstractmethod
+    def training_loss(
+        self,
+        codec: Codec,
+        latent: Float[Tensor, "B T P D"],
+        lengths: Int[Tensor, "B"],
+        text: TextFeatures,
+        rng: torch.Generator,
+    ) -> StepLoss:
+        """The training objective on one batch.
+
+        ``latent`` is the frozen tokenizer's encoder output; quantising it scale by scale (with the corruption the
+        paper asks for) goes through ``codec``. All random draws come from ``rng`` (a CPU generator).
+        """

@@ -1,0 +1,1 @@
+"""Rotations, forward and inverse kinematics, retargeting, mirroring, contacts: arrays in, arrays out."""

@@ -1,0 +1,62 @@
+"""Forward kinematics: local rotations along the tree to world positions and orientations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kinescale.kinematics.rotations import quat_apply, quat_multiply
+
+
+def forward_kinematics(
+    root: Float[Tensor, "*b 3"],
+    rotations: Float[Tensor, "*b J 4"],
+    offsets: Float[Tensor, "J 3"],
+    parents: Sequence[int],
+) -> tuple[Float[Tensor, "*b J 3"], Float[Tensor, "*b J 4"]]:
+    """World positions [..., J, 3] and world quaternions [..., J, 4].
+
+    ``root`` is joint 0's world position (its own offset is not added). Joints of one depth are done together, so the
+    cost is a handful of batched products whatever J is. Differentiable in everything but ``parents``.
+    """
+    position: list[Tensor] = [root] * len(parents)
+    world: list[Tensor] = [rotations[..., 0, :]] * len(parents)
+    for level in _levels(tuple(parents)):
+        up = [parents[j] for j in level]
+        above = torch.stack([world[p] for p in up], dim=-2)
+        turned = quat_multiply(above, rotations[..., level, :])
+        moved = torch.stack([position[p] for p in up], dim=-2) + quat_apply(above, offsets[level])
+        for slot, joint in enumerate(level):
+            world[joint] = turned[..., slot, :]
+            position[joint] = moved[..., slot, :]
+    return torch.stack(position, dim=-2), torch.stack(world, dim=-2)
+
+
+def local_to_global(rotations: Float[Tensor, "*b J 4"], parents: Sequence[int]) -> Float[Tensor, "*b J 4"]:
+    """World orientations from local ones."""
+    world: list[Tensor] = [rotations[..., 0, :]] * len(parents)
+    for joint in range(1, len(parents)):
+        world[joint] = quat_multiply(world[parents[joint]], rotations[..., joint, :])
+    return torch.stack(world, dim=-2)
+
+
+def global_to_local(world: Float[Tensor, "*b J 4"], parents: Sequence[int]) -> Float[Tensor, "*b J 4"]:
+    """Local rotations from world orientations."""
+    up = world[..., [max(p, 0) for p in parents], :]
+    inverse = torch.cat([-up[..., :3], up[..., 3:]], dim=-1)
+    local = quat_multiply(inverse, world)
+    return torch.cat([world[..., :1, :], local[..., 1:, :]], dim=-2)
+
+
+def _levels(parents: tuple[int, ...]) -> list[list[int]]:
+    depth = [0] * len(parents)
+    for joint, parent in enumerate(parents):
+        depth[joint] = 0 if parent < 0 else depth[parent] + 1
+    levels: list[list[int]] = [[] for _ in range(max(depth))]
+    for joint, level in enumerate(depth):
+        if level:
+            levels[level - 1].append(joint)
+    return levels

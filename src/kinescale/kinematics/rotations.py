@@ -1,0 +1,178 @@
+"""Rotation conversions named ``a_to_b``; quaternions xyzw, matrices [..., 3, 3], angles in radians.
+
+The numerical work is roma's; this file fixes the house order (xyzw, as roma's) and the field's 6-D layout: the first
+two columns of the matrix, one after the other (Zhou et al. 2019, "On the Continuity of Rotation Representations").
+"""
+
+from __future__ import annotations
+
+import roma
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kinescale.core.errors import InputError
+
+EULER_AXES = "xyz"
+
+
+def quat_to_matrix(quat_xyzw: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 3 3"]:
+    """Unit quaternions to rotation matrices."""
+    return roma.unitquat_to_rotmat(quat_xyzw)
+
+
+def matrix_to_quat(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 4"]:
+    """Rotation matrices to unit quaternions (sign arbitrary)."""
+    return roma.rotmat_to_unitquat(matrix)
+
+
+def matrix_to_rot6d(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 6"]:
+    """The first two columns, one after the other."""
+    return torch.cat([matrix[..., :, 0], matrix[..., :, 1]], dim=-1)
+
+
+def rot6d_to_matrix(rot6d: Float[Tensor, "*b 6"]) -> Float[Tensor, "*b 3 3"]:
+    """Gram-Schmidt on the two columns; any pair that is not parallel gives a proper rotation."""
+    x = torch.nn.functional.normalize(rot6d[..., :3], dim=-1)
+    z = torch.nn.functional.normalize(torch.linalg.cross(x, rot6d[..., 3:]), dim=-1)
+    y = torch.linalg.cross(z, x)
+    return torch.stack([x, y, z], dim=-1)
+
+
+def quat_to_rot6d(quat_xyzw: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 6"]:
+    """Quaternions to the 6-D form."""
+    return matrix_to_rot6d(quat_to_matrix(quat_xyzw))
+
+
+def rot6d_to_quat(rot6d: Float[Tensor, "*b 6"]) -> Float[Tensor, "*b 4"]:
+    """The 6-D form to quaternions."""
+    return matrix_to_quat(rot6d_to_matrix(rot6d))
+
+
+def quat_multiply(a: Float[Tensor, "*b 4"], b: Float[Tensor, "*c 4"]) -> Float[Tensor, "*d 4"]:
+    """``a`` after ``b`` (Hamilton product); shapes broadcast."""
+    ax, ay, az, aw = a.unbind(-1)
+    bx, by, bz, bw = b.unbind(-1)
+    return torch.stack(
+        [
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+            aw * bw - ax * bx - ay * by - az * bz,
+        ],
+        dim=-1,
+    )
+
+
+def quat_conjugate(quat_xyzw: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 4"]:
+    """The inverse of unit quaternions."""
+    return torch.cat([-quat_xyzw[..., :3], quat_xyzw[..., 3:]], dim=-1)
+
+
+def quat_apply(quat_xyzw: Float[Tensor, "*b 4"], vector: Float[Tensor, "*c 3"]) -> Float[Tensor, "*d 3"]:
+    """Rotate vectors; shapes broadcast."""
+    axis, w = quat_xyzw[..., :3], quat_xyzw[..., 3:]
+    axis, vector = torch.broadcast_tensors(axis, vector)
+    twice = 2 * torch.linalg.cross(axis, vector)
+    return vector + w * twice + torch.linalg.cross(axis, twice)
+
+
+def quat_between(a: Float[Tensor, "*b 3"], b: Float[Tensor, "*c 3"]) -> Float[Tensor, "*d 4"]:
+    """The shortest rotation that turns direction ``a`` into direction ``b``; opposite ones turn about any normal."""
+    a, b = torch.broadcast_tensors(a, b)
+    a = torch.nn.functional.normalize(a, dim=-1)
+    b = torch.nn.functional.normalize(b, dim=-1)
+    w = 1 + (a * b).sum(-1, keepdim=True)
+    # For opposite vectors take any axis normal to a: cross with the unit axis it is least aligned with.
+    least = torch.nn.functional.one_hot(a.abs().argmin(-1), 3).to(a.dtype)
+    opposite = torch.cat([torch.linalg.cross(a, least), torch.zeros_like(w)], dim=-1)
+    quat = torch.where(w < 1e-8, opposite, torch.cat([torch.linalg.cross(a, b), w], dim=-1))
+    return torch.nn.functional.normalize(quat, dim=-1)
+
+
+def quat_about_y(angle: Float[Tensor, "*b"]) -> Float[Tensor, "*b 4"]:
+    """Turn by ``angle`` radians about the vertical; positive turns +Z towards +X (to the left)."""
+    zero = torch.zeros_like(angle)
+    return torch.stack([zero, torch.sin(angle / 2), zero, torch.cos(angle / 2)], dim=-1)
+
+
+def quat_yaw(quat_xyzw: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b"]:
+    """Heading of an orientation: the yaw (radians, 0 = +Z) of where it sends +Z, projected on the ground.
+
+    A body lying face up or down has no such heading; the swing-twist angle about the vertical is used there.
+    """
+    forward = quat_apply(quat_xyzw, quat_xyzw.new_tensor([0.0, 0.0, 1.0]))
+    twist = 2 * torch.atan2(quat_xyzw[..., 1], quat_xyzw[..., 3])
+    flat = forward[..., 0].square() + forward[..., 2].square()
+    return torch.where(flat > 1e-6, torch.atan2(forward[..., 0], forward[..., 2]), twist)
+
+
+def euler_to_quat(angles: Float[Tensor, "*b 3"], order: str) -> Float[Tensor, "*b 4"]:
+    """Intrinsic Euler angles in radians to quaternions; ``order`` such as "zyx" is the order the angles stand in.
+
+    The first angle turns about the parent's axis, the next about the turned one: BVH's convention.
+    """
+    _check_order(order)
+    quats = [axis_angle_quat(angles[..., i], axis) for i, axis in enumerate(order)]
+    return quat_multiply(quat_multiply(quats[0], quats[1]), quats[2])
+
+
+def axis_angle_quat(angle: Float[Tensor, "*b"], axis: str) -> Float[Tensor, "*b 4"]:
+    """Turn about one coordinate axis, "x", "y" or "z"."""
+    parts = [torch.zeros_like(angle)] * 4
+    parts[EULER_AXES.index(axis)] = torch.sin(angle / 2)
+    parts[3] = torch.cos(angle / 2)
+    return torch.stack(parts, dim=-1)
+
+
+def quat_to_euler(quat_xyzw: Float[Tensor, "*b 4"], order: str) -> Float[Tensor, "*b 3"]:
+    """Quaternions to intrinsic Euler angles in radians, in the order they are applied (BVH's convention).
+
+    At gimbal lock the third angle is set to zero, and the pair still makes the same rotation.
+    """
+    _check_order(order)
+    i, j, k = (EULER_AXES.index(a) for a in order)
+    sign = 1.0 if (j - i) % 3 == 1 else -1.0
+    m = quat_to_matrix(quat_xyzw)
+    # Intrinsic i-j-k: m = R_i(a) R_j(b) R_k(c); m[i, k] = sign sin b.
+    sin_b = (sign * m[..., i, k]).clamp(-1.0, 1.0)
+    cos_b = torch.hypot(m[..., i, i], m[..., i, j])
+    b = torch.atan2(sin_b, cos_b)
+    locked = cos_b < 1e-7
+    a = torch.where(locked, torch.atan2(sign * m[..., k, j], m[..., j, j]), torch.atan2(-sign * m[..., j, k], m[..., k, k]))
+    c = torch.where(locked, torch.zeros_like(a), torch.atan2(-sign * m[..., i, j], m[..., i, i]))
+    return torch.stack([a, b, c], dim=-1)
+
+
+def _check_order(order: str) -> None:
+    if sorted(order) != list(EULER_AXES):
+        raise InputError(f"Euler order '{order}'; expected the letters x, y and z once each, such as 'zyx'.")
+
+
+def quat_continuous(quat_xyzw: Float[Tensor, "T *b 4"]) -> Float[Tensor, "T *b 4"]:
+    """Flip signs so that each frame's quaternion is on the same side as the one before; same rotations."""
+    if quat_xyzw.shape[0] < 2:
+        return quat_xyzw
+    dots = (quat_xyzw[1:] * quat_xyzw[:-1]).sum(-1)
+    flips = torch.where(dots < 0, -1.0, 1.0).to(quat_xyzw.dtype)
+    signs = torch.cat([torch.ones_like(flips[:1]), torch.cumprod(flips, dim=0)], dim=0)
+    return quat_xyzw * signs[..., None]
+
+
+def quat_slerp(a: Float[Tensor, "*b 4"], b: Float[Tensor, "*b 4"], weight: Float[Tensor, "*w"]) -> Float[Tensor, "*b 4"]:
+    """Spherical interpolation along the short way; ``weight`` broadcasts against the leading axes."""
+    dot = (a * b).sum(-1, keepdim=True)
+    b = torch.where(dot < 0, -b, b)
+    angle = torch.acos(dot.abs().clamp(max=1.0))
+    weight = weight[..., None].to(a.dtype)
+    near = angle < 1e-4
+    sine = torch.where(near, torch.ones_like(angle), torch.sin(angle))
+    wa = torch.where(near, 1 - weight, torch.sin((1 - weight) * angle) / sine)
+    wb = torch.where(near, weight.expand_as(wa), torch.sin(weight * angle) / sine)
+    return torch.nn.functional.normalize(wa * a + wb * b, dim=-1)
+
+
+def quat_angle(a: Float[Tensor, "*b 4"], b: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b"]:
+    """Angle between two orientations, radians in [0, pi]."""
+    relative = quat_multiply(quat_conjugate(a), b)
+    return 2 * torch.atan2(relative[..., :3].norm(dim=-1), relative[..., 3].abs())

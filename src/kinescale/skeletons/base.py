@@ -1,0 +1,151 @@
+"""The skeleton contract: a tree of named joints with rest offsets, a T-pose and roles.
+
+Offsets are in metres in the parent's frame. Rotating every joint by the identity gives the *rest* pose, as files
+draw it; ``t_pose`` holds the local rotations that make a T-pose out of it (arms along +-X, legs straight down,
+toes and face along +Z), which is what retargeting compares. Where the rest pose is the T-pose they are identities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from kinescale.core.conventions import MAX_JOINTS
+from kinescale.core.errors import SkeletonError
+
+ROLES = (
+    "hips",
+    *("spine1", "spine2", "spine3", "neck", "head"),
+    *("left_collar", "left_shoulder", "left_elbow", "left_wrist"),
+    *("right_collar", "right_shoulder", "right_elbow", "right_wrist"),
+    *("left_hip", "left_knee", "left_ankle", "left_toes"),
+    *("right_hip", "right_knee", "right_ankle", "right_toes"),
+)
+"""Every role a joint can play; retargeting, contacts, mirroring and captions ask for joints by these."""
+
+
+@dataclass(frozen=True)
+class EndSite:
+    """The tip of a leaf joint: a bone end with no rotation of its own. ``offset`` in metres, [3]."""
+
+    joint: int
+    offset: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """An immutable joint tree.
+
+    Parameters
+    ----------
+    name : what it is called in files and messages.
+    joints : J unique names; a parent always comes before its children; joint 0 is the root.
+    parents : J indices, -1 for the root.
+    offsets : float64 [J, 3], metres, in the parent's frame at rest; the root's is normally zero.
+    roles : role (one of ``ROLES``) -> joint name; partial maps are allowed.
+    t_pose : float64 [J, 4] xyzw local rotations that make the T-pose; ``None`` means the rest pose is one.
+    ends : tips of leaf joints.
+
+    Raises ``SkeletonError`` when the tree, the names or the numbers are not sound.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    offsets: np.ndarray
+    roles: Mapping[str, str] = field(default_factory=dict)
+    t_pose: np.ndarray | None = None
+    ends: tuple[EndSite, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.joints)
+        if not 1 <= count <= MAX_JOINTS:
+            raise SkeletonError(f"skeleton '{self.name}' has {count} joints; expected 1 to {MAX_JOINTS}.")
+        if len(set(self.joints)) != count:
+            twice = sorted({j for j in self.joints if self.joints.count(j) > 1})
+            raise SkeletonError(f"skeleton '{self.name}' has two joints named '{twice[0]}'.")
+        if len(self.parents) != count or self.parents[0] != -1:
+            raise SkeletonError(f"skeleton '{self.name}': joint 0 must be the root, and each joint needs a parent.")
+        for joint, parent in enumerate(self.parents[1:], start=1):
+            if not 0 <= parent < joint:
+                raise SkeletonError(f"skeleton '{self.name}': joint '{self.joints[joint]}' comes before its parent.")
+        for role, joint in self.roles.items():
+            if role not in ROLES:
+                raise SkeletonError(f"'{role}' is not a role. Known: {', '.join(ROLES)}.")
+            if joint not in self.joints:
+                raise SkeletonError(f"skeleton '{self.name}' has no joint '{joint}' for the role '{role}'.")
+        object.__setattr__(self, "joints", tuple(self.joints))
+        object.__setattr__(self, "parents", tuple(int(p) for p in self.parents))
+        object.__setattr__(self, "offsets", _frozen(self.offsets, (count, 3), f"offsets of '{self.name}'"))
+        object.__setattr__(self, "roles", MappingProxyType(dict(self.roles)))
+        if self.t_pose is not None:
+            object.__setattr__(self, "t_pose", _frozen(self.t_pose, (count, 4), f"T-pose of '{self.name}'"))
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Skeleton):
+            return NotImplemented
+        return (
+            self.joints == other.joints
+            and self.parents == other.parents
+            and np.array_equal(self.offsets, other.offsets)
+            and self.ends == other.ends
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.joints, self.parents))
+
+    def index(self, joint: str) -> int:
+        """Index of a joint by name."""
+        try:
+            return self.joints.index(joint)
+        except ValueError:
+            raise SkeletonError(f"skeleton '{self.name}' has no joint '{joint}'.") from None
+
+    def role(self, role: str) -> int:
+        """Index of the joint that plays ``role``; ``SkeletonError`` when none does."""
+        if role not in self.roles:
+            raise SkeletonError(f"skeleton '{self.name}' has no joint for the role '{role}'.")
+        return self.index(self.roles[role])
+
+    def role_indices(self) -> dict[str, int]:
+        """All roles that are played, role -> joint index."""
+        return {role: self.index(joint) for role, joint in self.roles.items()}
+
+    @cached_property
+    def children(self) -> tuple[tuple[int, ...], ...]:
+        """Child indices of each joint."""
+        return tuple(tuple(c for c, p in enumerate(self.parents) if p == j) for j in range(len(self)))
+
+    def with_roles(self, roles: Mapping[str, str]) -> Skeleton:
+        """The same skeleton with some roles set anew."""
+        return replace(self, roles={**self.roles, **roles})
+
+    def renamed(self, name: str) -> Skeleton:
+        """The same skeleton under another name."""
+        return replace(self, name=name, roles=dict(self.roles))
+
+
+def _frozen(values: object, shape: tuple[int, ...], what: str) -> np.ndarray:
+    array = np.array(values, dtype=np.float64)
+    if array.shape != shape:
+        raise SkeletonError(f"{what}: shape {array.shape}; expected {shape}.")
+    if not np.isfinite(array).all():
+        raise SkeletonError(f"{what}: holds a value that is not finite.")
+    array.setflags(write=False)
+    return array
+
+
+def role_mirror(role: str) -> str:
+    """The role on the other side: ``left_hip`` <-> ``right_hip``; the middle stays."""
+    if role.startswith("left_"):
+        return "right_" + role[5:]
+    if role.startswith("right_"):
+        return "left_" + role[6:]
+    return role

@@ -1,0 +1,70 @@
+"""The tokenizer contract. A variant's file offers ``Config`` (a Record) and its own ``Tokenizer(config)``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from kinescale.core.records import Record
+from kinescale.tokens.layout import TokenLayout
+from kinescale.tokens.token_map import TokenMap
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """What ``encode`` returns: the tokens, the encoder's latent grid and its quantised sum, both [B, T', P, D]."""
+
+    tokens: TokenMap
+    latent: Tensor
+    quantised: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class StepLoss:
+    """A training step's outcome: the scalar to minimise and named numbers for the log."""
+
+    loss: Tensor
+    logs: dict[str, float] = field(default_factory=dict)
+
+
+class Tokenizer(nn.Module, ABC):
+    """Declares only; every tokenizer is also a ``tokens.Codec`` (see there for those four methods).
+
+    ``token_kind`` is "codes" or "bits"; ``vocabulary`` is V (codes) or K (bits); ``latent_parts`` P; ``latent_width`` D.
+    Features arrive normalised, zero padded to at most the capacity; lengths are frames and are never altered.
+    """
+
+    token_kind: str
+    config: Record
+    vocabulary: int
+    latent_parts: int
+    latent_width: int
+    feature_width: int
+
+    @abstractmethod
+    def layout(self, frames: int | None = None) -> TokenLayout:
+        """The pyramid that holds clips of ``frames`` frames (``None``: the longest)."""
+
+    @abstractmethod
+    def encode(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]) -> Encoded:
+        """Features to tokens."""
+
+    @abstractmethod
+    def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
+        """Tokens (all scales or the first k) to features; frames past a clip's length carry no meaning."""
+
+    @abstractmethod
+    def decode_latent(
+        self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]
+    ) -> Float[Tensor, "B T2 F"]:
+        """A summed latent grid to features."""
+
+    @abstractmethod
+    def training_loss(
+        self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
+    ) -> StepLoss:
+        """The training objective on one batch; may update codebook statistics held in buffers."""

@@ -1,0 +1,43 @@
+"""The little of a tokenizer that a generator, a sampler or an edit may see."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kinescale.tokens.layout import TokenLayout
+
+
+class Codec(Protocol):
+    """Tokens to latents, scale by scale. Latent grids are [B, T', P, D]; F is their running sum.
+
+    ``layout(frames)`` is the pyramid for clips of at most that many frames (``None``: the longest).
+    """
+
+    def layout(self, frames: int | None = None) -> TokenLayout:
+        """The pyramid that holds clips of ``frames`` frames."""
+        ...
+
+    def empty(self, layout: TokenLayout, batch: int) -> Float[Tensor, "B T P D"]:
+        """F before any scale: zeros."""
+        ...
+
+    def contribution(
+        self, tokens: Int[Tensor, "B bins groups ..."], scale: int, layout: TokenLayout
+    ) -> Float[Tensor, "B T P D"]:
+        """What one scale's tokens add to F (``PADDING`` positions add nothing before upsampling)."""
+        ...
+
+    def scale_input(
+        self, running: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout
+    ) -> Float[Tensor, "B bins groups D"]:
+        """F so far, brought to the resolution of ``scale``: what the generator reads before predicting it."""
+        ...
+
+    def quantise_scale(
+        self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
+    ) -> Int[Tensor, "B bins groups ..."]:
+        """Tokens of one scale from what the coarser ones left (``PADDING`` at positions not filled)."""
+        ...

@@ -1,0 +1,96 @@
+"""Layout of a token pyramid: the scales, coarse to fine, and which positions a clip of a given length fills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from kinescale.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One token map: ``bins`` in time, ``groups`` of body parts; ``factor`` is latents a bin (capacity // bins)."""
+
+    bins: int
+    groups: int
+    factor: int
+
+    @property
+    def size(self) -> int:
+        """Positions of this scale."""
+        return self.bins * self.groups
+
+
+@dataclass(frozen=True)
+class TokenLayout:
+    """The pyramid for latents of ``capacity`` steps in time.
+
+    Parameters
+    ----------
+    scales : coarse to fine.
+    capacity : latent steps the tensors hold (padding included).
+    stride : frames a latent step stands for.
+    round_up : whether a bin counts as valid when only part of it is (ScaleMoGen: yes, ``ceil``; MoScale: no).
+    """
+
+    scales: tuple[Scale, ...]
+    capacity: int
+    stride: int
+    round_up: bool = False
+
+    @property
+    def positions(self) -> int:
+        """L, positions of all scales together."""
+        return sum(scale.size for scale in self.scales)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Index of each scale's first position in the flattened pyramid, and L at the end."""
+        starts = [0]
+        for scale in self.scales:
+            starts.append(starts[-1] + scale.size)
+        return tuple(starts)
+
+    @property
+    def max_frames(self) -> int:
+        """Frames the capacity stands for."""
+        return self.capacity * self.stride
+
+    def check(self, frames: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+        """``frames`` itself; ``InputError`` when one is below one latent step or above the capacity."""
+        if frames.numel() == 0:
+            raise InputError("the batch is empty; give at least one clip.")
+        low, high = int(frames.min()), int(frames.max())
+        if low < self.stride or high > self.max_frames:
+            wrong = low if low < self.stride else high
+            raise InputError(f"a clip of {wrong} frames; expected {self.stride} to {self.max_frames}.")
+        return frames
+
+    def latents(self, frames: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+        """Whole latent steps in clips of ``frames`` frames."""
+        return torch.div(frames, self.stride, rounding_mode="floor")
+
+    def valid_bins(self, latents: Int[Tensor, "B"], scale: int) -> Int[Tensor, "B"]:
+        """Valid bins of one scale for clips of ``latents`` steps."""
+        factor = self.scales[scale].factor
+        numerator = latents + (factor - 1 if self.round_up else 0)
+        return torch.div(numerator, factor, rounding_mode="floor").clamp(max=self.scales[scale].bins)
+
+    def valid(self, latents: Int[Tensor, "B"], scale: int) -> Bool[Tensor, "B bins groups"]:
+        """Which positions of one scale are filled."""
+        spec = self.scales[scale]
+        bins = torch.arange(spec.bins, device=latents.device)[None, :] < self.valid_bins(latents, scale)[:, None]
+        return bins[:, :, None].expand(-1, -1, spec.groups)
+
+    def valid_flat(self, latents: Int[Tensor, "B"]) -> Bool[Tensor, "B L"]:
+        """Which positions of the flattened pyramid are filled (scales in order, time-major inside a scale)."""
+        return torch.cat([self.valid(latents, k).flatten(1) for k in range(len(self.scales))], dim=1)
+
+    def scale_of_position(self) -> Int[Tensor, "L"]:
+        """Index of the scale each flattened position belongs to."""
+        sizes = torch.tensor([scale.size for scale in self.scales])
+        return torch.repeat_interleave(torch.arange(len(self.scales)), sizes)
