@@ -1,1 +1,36 @@
+"""Bundles: a trained system as a folder of config, weights, statistics, card and licences."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# Loaded on first use: naming a folder, or reading what it says of itself, must not import torch.
+_PUBLIC = {
+    "Bundle": "bundle",
+    "DEFAULT": "places",
+    "Licence": "manifest",
+    "Manifest": "manifest",
+    "Part": "manifest",
+    "Provenance": "manifest",
+    "read_manifest": "manifest",
+    "resolve": "places",
+}
+
+if TYPE_CHECKING:
+    from kinescale.bundle.bundle import Bundle as Bundle
+    from kinescale.bundle.manifest import Licence as Licence
+    from kinescale.bundle.manifest import Manifest as Manifest
+    from kinescale.bundle.manifest import Part as Part
+    from kinescale.bundle.manifest import Provenance as Provenance
+    from kinescale.bundle.manifest import read_manifest as read_manifest
+    from kinescale.bundle.places import DEFAULT as DEFAULT
+    from kinescale.bundle.places import resolve as resolve
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kinescale.core.errors import ConfigError
 from kinescale.core.files import atomic_write_text, read_text_bounded
+
+# not ``Self``: the run-time type checks of the tests cannot resolve it on a single method
+R = TypeVar("R", bound="Record")
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
 
@@ -21,7 +24,7 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     @classmethod
-    def parse(cls, data: Any, *, where: str = "config") -> Self:
+    def parse(cls: type[R], data: Any, *, where: str = "config") -> R:
         """Check ``data`` (a mapping from JSON) against this record.
 
         Raises ``ConfigError`` naming the first offending field.
@@ -37,7 +40,7 @@ class Record(BaseModel):
         """Plain JSON values."""
         return self.model_dump(mode="json")
 
-    def but(self, **changes: Any) -> Self:
+    def but(self: R, **changes: Any) -> R:
         """A checked copy with some fields changed."""
         return type(self).parse({**self.model_dump(), **changes}, where=type(self).__name__)
 

@@ -1,6 +1,7 @@
 """Skeletons as data: names, parents, rest offsets, T-pose and roles; one file a skeleton."""
 
 from kinescale.core.family import Family
+from kinescale.skeletons._recognise import recognise
 from kinescale.skeletons.base import EndSite, Skeleton
 
 FAMILY = Family(__name__, "skeleton")
@@ -11,4 +12,4 @@ def get(name: str) -> Skeleton:
     return FAMILY.get(name, "SKELETON")
 
 
-__all__ = ["FAMILY", "EndSite", "Skeleton", "get"]
+__all__ = ["FAMILY", "EndSite", "Skeleton", "get", "recognise"]

@@ -31,5 +31,7 @@ def check_prompt(sentence: str) -> str:
     if not any(c.isalnum() for c in folded):
         raise InputError(f"the prompt is {sentence!r}; expected a sentence such as 'a person walks forward'.")
     if len(folded) > MAX_PROMPT_CHARACTERS:
-        raise InputError(f"the prompt has {len(folded)} characters; at most {MAX_PROMPT_CHARACTERS} are taken.")
+        raise InputError(
+            f"the prompt has {len(folded)} characters; at most {MAX_PROMPT_CHARACTERS} are taken."
+        )
     return folded

@@ -1,0 +1,342 @@
+"""Bundle: a trained system in one record, saved as a folder and loaded from one (or from a hub repository).
+
+The folder follows the conventions of the model mixin of ``huggingface_hub``: ``config.json``,
+``model.safetensors`` and ``README.md``; ``save_pretrained`` and ``from_pretrained`` take what the mixin takes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+import kinescale
+from kinescale import features, generators, samplers, text, tokenizers
+from kinescale.bundle.manifest import (
+    CARD_FILE,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    Licence,
+    Manifest,
+    Part,
+    Provenance,
+    read_manifest,
+)
+from kinescale.bundle.places import DEFAULT, check_target, new_folder, resolve
+from kinescale.bundle.weights import (
+    check_shapes,
+    module_shapes,
+    put_weights,
+    read_shapes,
+    read_weights,
+    write_weights,
+)
+from kinescale.core.errors import BundleError, ConfigError, InputError, KinescaleError, UnknownNameError
+from kinescale.core.family import Family
+from kinescale.core.files import atomic_write_text
+from kinescale.core.records import Record, json_hash, write_json
+from kinescale.features import Feature, Normaliser
+from kinescale.generators import Generator
+from kinescale.text import TextEncoder
+from kinescale.tokenizers import Tokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A feature, its normaliser, a tokenizer and, to generate, a generator with its text encoder.
+
+    Parameters
+    ----------
+    text : family name and config of the text encoder; the encoder itself is built on first use.
+    sampling : sampler defaults; ``None``: the sampler's own.
+    licences : of the training data, one a source; they follow the motions made with the bundle.
+    provenance : how the weights came to be.
+    offline : whether text weights may be downloaded.
+
+    Raises ``BundleError`` when the parts do not fit each other.
+    """
+
+    feature: Feature
+    normaliser: Normaliser
+    tokenizer: Tokenizer
+    generator: Generator | None = None
+    text: Part | None = None
+    sampling: Part | None = None
+    licences: tuple[Licence, ...] = ()
+    provenance: Provenance = field(default_factory=Provenance)
+    title: str = ""
+    offline: bool = True
+
+    def __post_init__(self) -> None:
+        widths = {
+            "features": self.feature.width,
+            "normaliser": self.normaliser.mean.shape[0],
+            "tokenizer": self.tokenizer.feature_width,
+        }
+        _same("feature width", widths)
+        if self.generator is None:
+            return
+        _same("token kind", {"tokenizer": self.tokenizer.token_kind, "generator": self.generator.token_kind})
+        asked: Any = self.generator.config
+        _same("vocabulary", {"tokenizer": self.tokenizer.vocabulary, "generator": asked.vocabulary})
+        _same("code width", {"tokenizer": self.tokenizer.latent_width, "generator": asked.code_dim})
+
+    # What it is
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The content of ``config.json``."""
+        generator = None if self.generator is None else part_of(self.generator)
+        return Manifest(
+            kinescale_version=kinescale.__version__,
+            title=self.title,
+            feature=part_of(self.feature),
+            tokenizer=part_of(self.tokenizer),
+            generator=generator,
+            text=self.text,
+            sampling=self.sampling if self.sampling or generator is None else self._own_sampling(),
+            licences=list(self.licences),
+            provenance=self.provenance,
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All weights by the names they are stored under."""
+        found = {"normaliser.mean": self.normaliser.mean, "normaliser.std": self.normaliser.std}
+        for prefix, module in self._modules().items():
+            found.update({f"{prefix}.{key}": value for key, value in module.state_dict().items()})
+        return found
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over all that decides what comes out: family names, configs and weights as loaded."""
+        manifest = self.manifest
+        parts = {
+            name: getattr(manifest, name)
+            for name in ("feature", "tokenizer", "generator", "text", "sampling")
+        }
+        plain = {name: None if part is None else part.to_json() for name, part in parts.items()}
+        digest = hashlib.sha256(json_hash(plain).encode())
+        for key, value in sorted(self.tensors().items()):
+            digest.update(f"{key}{tuple(value.shape)}{value.dtype}".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Learned numbers of each network."""
+        return {name: sum(p.numel() for p in module.parameters()) for name, module in self._modules().items()}
+
+    @property
+    def licence(self) -> str:
+        """One line: the licences of the training data with their sources."""
+        return "; ".join(f"{item.name} ({item.source})" for item in self.licences)
+
+    @property
+    def max_frames(self) -> int:
+        """Longest clip one pass makes, frames."""
+        return self.tokenizer.layout().max_frames
+
+    @property
+    def stride(self) -> int:
+        """Frames of one latent step, and of the shortest clip."""
+        return self.tokenizer.layout().stride
+
+    # What it runs
+
+    @cached_property
+    def text_encoder(self) -> TextEncoder:
+        """Built on first use; ``BundleError`` when there is none or its width is not what was trained on."""
+        if self.text is None or self.generator is None:
+            raise BundleError(
+                "this bundle has no generator; it reconstructs motions, but makes none from text."
+            )
+        config = parse_part(text.FAMILY, self.text)
+        if "offline" in type(config).model_fields:
+            # whether to use the network is for the caller to say, never for a bundle
+            config = config.but(offline=self.offline)
+        encoder = text.FAMILY.get(self.text.name, "TextEncoder")(config)
+        asked: Any = self.generator.config
+        _same("text width", {f"text encoder {self.text.name}": encoder.width, "generator": asked.text_width})
+        return encoder
+
+    def sampler(self) -> tuple[Any, Record]:
+        """The sampler's function and this bundle's settings for it."""
+        if self.generator is None:
+            raise BundleError(
+                "this bundle has no generator; it reconstructs motions, but makes none from text."
+            )
+        part = self.manifest.sampling
+        assert part is not None
+        return samplers.FAMILY.get(part.name, "sample"), parse_part(samplers.FAMILY, part)
+
+    def to(self, device: torch.device | str) -> Bundle:
+        """The same bundle with its networks moved to ``device`` (in place, as torch does)."""
+        for module in self._modules().values():
+            module.to(device)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.tokenizer.parameters()).device
+
+    # Saving and loading
+
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        weights: Literal["fp32", "fp16"] = "fp32",
+        force: bool = False,
+        card: str | None = None,
+    ) -> Path:
+        """Write the folder, whole or not at all; an older bundle there is replaced only with ``force``.
+
+        ``card`` replaces the model card that is written otherwise. Raises ``InputError`` for a place that
+        cannot be written or holds something else, ``BundleError`` for weights that are not finite.
+        """
+        from kinescale.bundle.card import model_card
+
+        target = Path(folder)
+        check_target(target, force)
+        try:
+            with new_folder(target) as temporary:
+                write_json(temporary / CONFIG_FILE, self.manifest.to_json())
+                write_weights(temporary / WEIGHTS_FILE, self.tensors(), half=weights == "fp16")
+                atomic_write_text(temporary / CARD_FILE, card or model_card(self))
+        except OSError as problem:
+            raise InputError(
+                f"cannot write the bundle {target} ({problem.strerror or problem}); choose another place."
+            ) from None
+        return target
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path_or_repo_id: str | Path = DEFAULT,
+        *,
+        offline: bool = True,
+        device: torch.device | str = "cpu",
+        **hub: Any,
+    ) -> Bundle:
+        """Load a bundle: ``default``, a folder, a training run's folder, or a hub repository ``owner/name``.
+
+        ``hub``: ``revision``, ``token``, ``cache_dir``, ``local_files_only``, as in ``huggingface_hub``. A
+        repository is fetched only with ``offline=False``; otherwise the local cache must have it. Nothing
+        in a bundle is executed: names are looked up in the families, weights are plain tensors, and both
+        are checked before use.
+        """
+        folder = resolve(path_or_repo_id, offline=offline, **hub)
+        manifest = read_manifest(folder)
+        weights = folder / WEIGHTS_FILE
+        found = read_shapes(weights)
+        try:
+            bundle = _build(manifest, weights, found)
+        except KinescaleError as problem:
+            if isinstance(problem, BundleError):
+                raise
+            raise BundleError(f"{folder}: {problem}") from None
+        return replace(bundle, offline=offline).to(device)
+
+    def _modules(self) -> dict[str, nn.Module]:
+        modules: dict[str, nn.Module] = {"tokenizer": self.tokenizer}
+        if self.generator is not None:
+            modules["generator"] = self.generator
+        return modules
+
+    def _own_sampling(self) -> Part:
+        assert self.generator is not None
+        name = generators.FAMILY.get(variant_of(self.generator), "SAMPLER")
+        return Part(name=name, config=samplers.FAMILY.get(name, "Config")().to_json())
+
+
+def variant_of(member: object) -> str:
+    """The family name of an object: the file its class is written in."""
+    return type(member).__module__.rpartition(".")[2]
+
+
+def part_of(member: Any) -> Part:
+    """Name and config of a feature, tokenizer or generator."""
+    return Part(name=variant_of(member), config=member.config.to_json())
+
+
+def parse_part(family: Family, part: Part) -> Any:
+    """The checked config record of a part; ``BundleError`` for an unknown variant or field."""
+    try:
+        config = family.get(part.name, "Config")
+        return config.parse(part.config, where=f"{family.noun} '{part.name}'")
+    except (UnknownNameError, ConfigError) as problem:
+        raise BundleError(f"the bundle does not fit this version of Kinescale: {problem}") from None
+
+
+def _build(manifest: Manifest, weights: Path, found: dict[str, tuple[int, ...]]) -> Bundle:
+    feature = features.FAMILY.get(_known(features.FAMILY, manifest.feature), "build")(
+        parse_part(features.FAMILY, manifest.feature)
+    )
+    wanted: list[tuple[str, Family, str, Part]] = [
+        ("tokenizer", tokenizers.FAMILY, "Tokenizer", manifest.tokenizer)
+    ]
+    if manifest.generator is not None:
+        wanted.append(("generator", generators.FAMILY, "Generator", manifest.generator))
+    makers = {
+        prefix: (family.get(_known(family, part), attribute), parse_part(family, part))
+        for prefix, family, attribute, part in wanted
+    }
+    _check_header(makers, feature.width, weights, found)
+    modules: dict[str, Any] = {}
+    with torch.random.fork_rng(devices=[]):
+        for prefix, (make, config) in makers.items():
+            modules[prefix] = make(config)
+    tensors = read_weights(weights)
+    for prefix, module in modules.items():
+        put_weights(weights, prefix, module, tensors)
+        module.eval().requires_grad_(False)
+    for part, family in ((manifest.text, text.FAMILY), (manifest.sampling, samplers.FAMILY)):
+        if part is not None:
+            parse_part(family, part)
+    return Bundle(
+        feature=feature,
+        normaliser=Normaliser(tensors["normaliser.mean"].float(), tensors["normaliser.std"].float()),
+        tokenizer=modules["tokenizer"],
+        generator=modules.get("generator"),
+        text=manifest.text,
+        sampling=manifest.sampling,
+        licences=tuple(manifest.licences),
+        provenance=manifest.provenance,
+        title=manifest.title,
+    )
+
+
+def _check_header(
+    makers: dict[str, tuple[Any, Record]], width: int, weights: Path, found: dict[str, tuple[int, ...]]
+) -> None:
+    """Compare the weights' names and shapes with the config's before memory is taken for either."""
+    expected = {"normaliser.mean": (width,), "normaliser.std": (width,)}
+    for prefix, (make, config) in makers.items():
+        try:
+            with torch.device("meta"):
+                expected |= module_shapes(prefix, make(config))
+        except (RuntimeError, TypeError, ValueError) as problem:
+            reason = " ".join(str(problem).split())[:160]
+            raise BundleError(
+                f"{weights.parent}: the {prefix} cannot be built from its config ({reason})."
+            ) from None
+    check_shapes(weights, found, expected)
+
+
+def _known(family: Family, part: Part) -> str:
+    try:
+        return family.check(part.name)
+    except UnknownNameError as problem:
+        raise BundleError(f"the bundle does not fit this version of Kinescale: {problem}") from None
+
+
+def _same(what: str, values: dict[str, Any]) -> None:
+    if len(set(values.values())) > 1:
+        listed = ", ".join(f"{owner} {value}" for owner, value in values.items())
+        raise BundleError(f"the parts of the bundle do not fit: {what} differs ({listed}).")

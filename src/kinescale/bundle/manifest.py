@@ -1,0 +1,103 @@
+"""What a bundle's ``config.json`` holds: family names with configs, licences, where the weights come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from kinescale.core.errors import BundleError, ConfigError
+from kinescale.core.records import Record, read_json
+
+FORMAT = "kinescale-bundle"
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+
+MAX_NUMBER = 1_000_000
+MAX_ITEMS = 4096
+"""Bounds on what a part's config may hold, checked before anything is built from it."""
+
+
+class Part(Record):
+    """A family's variant by name, with its config as plain JSON."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+class Licence(Record):
+    """The licence of one source of training data; it follows the data into bundles and their motions."""
+
+    source: str
+    name: str
+    url: str = ""
+    attribution: str = ""
+    share_alike: bool = False
+    non_commercial: bool = False
+
+
+class Provenance(Record):
+    """How the weights came to be. Everything is optional; a card says what is not recorded."""
+
+    recipe: str = ""
+    command: str = ""
+    data: str = ""
+    data_manifest_sha256: str = ""
+    steps: dict[str, int] = Field(default_factory=dict)
+    device: str = ""
+    wall_s: float = Field(0.0, ge=0, allow_inf_nan=False)
+    curves: str = ""
+    results: dict[str, float] = Field(default_factory=dict)
+    limits: list[str] = Field(default_factory=list)
+    revision: str = ""
+
+
+class Manifest(Record):
+    """The whole of ``config.json``."""
+
+    format: Literal["kinescale-bundle"] = FORMAT
+    format_version: Literal[1] = 1
+    kinescale_version: str = ""
+    title: str = Field("", max_length=200)
+    feature: Part
+    tokenizer: Part
+    generator: Part | None = None
+    text: Part | None = None
+    sampling: Part | None = None
+    licences: list[Licence] = Field(default_factory=list)
+    provenance: Provenance = Field(default_factory=Provenance)
+
+
+def read_manifest(folder: str | Path) -> Manifest:
+    """The checked ``config.json`` of a bundle folder; ``BundleError`` when it is absent or is not one."""
+    path = Path(folder) / CONFIG_FILE
+    if not path.is_file():
+        raise BundleError(f"{folder} is not a bundle: it has no {CONFIG_FILE}; name a folder that has.")
+    data = read_json(path, error=BundleError)
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        found = data.get("format", data.get("model_type")) if isinstance(data, dict) else type(data).__name__
+        raise BundleError(f"{path}: is not a Kinescale bundle (format {found!r}); expected '{FORMAT}'.")
+    try:
+        manifest = Manifest.parse(data, where=str(path))
+    except ConfigError as problem:
+        raise BundleError(str(problem)) from None
+    for field in ("feature", "tokenizer", "generator", "text", "sampling"):
+        part: Part | None = getattr(manifest, field)
+        if part is not None:
+            _check_bounds(part.config, f"{path}: {field}")
+    return manifest
+
+
+def _check_bounds(value: Any, where: str, depth: int = 0) -> None:
+    """Refuse numbers, lists and nesting that no real system has: a bundle may come from anyone."""
+    if depth > 8:
+        raise BundleError(f"{where}: the config is nested more than 8 deep.")
+    if isinstance(value, dict | list):
+        if len(value) > MAX_ITEMS:
+            raise BundleError(f"{where}: the config holds {len(value)} items; at most {MAX_ITEMS} are taken.")
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_bounds(item, where, depth + 1)
+    elif isinstance(value, int | float) and abs(value) > MAX_NUMBER:
+        raise BundleError(f"{where}: the config holds {value}; at most {MAX_NUMBER} is taken.")

@@ -1,0 +1,116 @@
+"""Reading a prepared folder: clips by number, motions on demand, licences and a hash that names the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kinescale import skeletons
+from kinescale.core.errors import DataError
+from kinescale.core.records import json_hash, read_json
+from kinescale.datasets.base import Licence
+from kinescale.datasets.prepared.writer import VERSION, pyarrow
+from kinescale.motion import Motion
+from kinescale.skeletons import Skeleton
+
+
+@dataclass(frozen=True)
+class PreparedClip:
+    """One prepared clip without its arrays. ``label`` is "action/style"."""
+
+    id: str
+    corpus: str
+    split: str
+    action: str
+    style: str
+    licence: str
+    frames: int
+    fps: float
+    steady: bool
+    captions: tuple[str, ...]
+    captions_mirrored: tuple[str, ...]
+    motion_sha256: str
+
+    @property
+    def label(self) -> str:
+        """"action/style"."""
+        return f"{self.action}/{self.style}"
+
+
+class Prepared:
+    """All corpora of a prepared folder as one list of clips, in the order of their ids."""
+
+    def __init__(self, tables: list[Any], manifests: list[dict[str, Any]]):
+        pa = pyarrow()
+        self._table = pa.concat_tables(tables).sort_by("id")
+        self._manifests = manifests
+        self.skeleton: Skeleton = skeletons.get(manifests[0]["skeleton"])
+        self.fps = float(manifests[0]["fps"])
+
+    @cached_property
+    def clips(self) -> tuple[PreparedClip, ...]:
+        """Every clip, sorted by id."""
+        names = list(PreparedClip.__dataclass_fields__)
+        rows = self._table.select(names).to_pylist()
+        lists = ("captions", "captions_mirrored")
+        return tuple(PreparedClip(**{**row, **{n: tuple(row[n]) for n in lists}}) for row in rows)
+
+    def motion(self, index: int) -> Motion:
+        """The motion of ``clips[index]``, float32."""
+        clip, joints = self.clips[index], len(self.skeleton)
+        root = np.frombuffer(self._table["root"][index].as_py(), dtype="<f4")
+        rotations = np.frombuffer(self._table["rotations"][index].as_py(), dtype="<f4")
+        if root.size != clip.frames * 3 or rotations.size != clip.frames * joints * 4:
+            raise DataError(f"clip {clip.id}: its arrays do not hold the {clip.frames} frames it declares; prepare it again.")
+        return Motion(
+            self.skeleton,
+            self.fps,
+            torch.from_numpy(root.reshape(-1, 3).copy()),
+            torch.from_numpy(rotations.reshape(-1, joints, 4).copy()),
+            {"source": clip.id, "licence": clip.licence},
+        )
+
+    @cached_property
+    def manifest_hash(self) -> str:
+        """SHA-256 over what was prepared: ids, motions, splits and settings of all corpora."""
+        rows = [(clip.id, clip.motion_sha256, clip.split) for clip in self.clips]
+        return json_hash({"clips": rows, "settings": [m["settings"] for m in self._manifests]})
+
+    @property
+    def licences(self) -> tuple[Licence, ...]:
+        """The licence of each corpus, in order of corpus name."""
+        return tuple(Licence.parse(m["licence"], where="manifest.json") for m in self._manifests)
+
+
+def open_prepared(folder: str | Path) -> Prepared:
+    """Open a folder made by ``kinescale prepare``: one corpus, or a folder of several.
+
+    Raises ``DataError`` when there is none, a part is missing, or corpora disagree on skeleton or fps.
+    """
+    folder = Path(folder)
+    found = sorted(folder.glob("*/manifest.json")) or sorted(folder.glob("manifest.json"))
+    if not found:
+        raise DataError(f"{folder}: no prepared corpus there; make one with: kinescale prepare CORPUS SOURCE --out {folder}.")
+    pa = pyarrow()
+    tables, manifests = [], []
+    for file in found:
+        manifest = read_json(file, error=DataError)
+        if not isinstance(manifest, dict) or manifest.get("format") != "kinescale-prepared":
+            raise DataError(f"{file}: is not a manifest of prepared data.")
+        if manifest.get("version") != VERSION:
+            raise DataError(f"{file}: version {manifest.get('version')}; this Kinescale reads version {VERSION}; prepare again.")
+        manifests.append(manifest)
+        for part in manifest["parts"]:
+            try:
+                tables.append(pa.parquet.read_table(file.parent / "parts" / Path(part).name))
+            except (OSError, pa.ArrowException) as problem:
+                raise DataError(f"{file.parent}: part {part} cannot be read ({problem}); prepare it again.") from None
+    for key in ("skeleton", "fps"):
+        if len({str(m[key]) for m in manifests}) > 1:
+            raise DataError(f"{folder}: its corpora were prepared with different {key}; prepare them alike.")
+    return Prepared(tables, manifests)

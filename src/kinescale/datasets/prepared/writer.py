@@ -1,0 +1,120 @@
+"""Parts of a prepared folder: Parquet files of whole motions, written atomically, the same whoever writes them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kinescale.core.errors import MissingDependencyError
+from kinescale.core.files import atomic_path, sha256_bytes
+from kinescale.motion import Motion
+
+VERSION = 1
+VAL_SHARE = 0.05
+TEST_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class PreparedRow:
+    """One clip ready to be written: its motion (target skeleton and fps) and what is known of it."""
+
+    id: str
+    corpus: str
+    action: str
+    style: str
+    licence: str
+    captions: tuple[str, ...]
+    captions_mirrored: tuple[str, ...]
+    steady: bool
+    source_sha256: str
+    motion: Motion
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Root [T, 3] and rotations [T, J, 4] as little-endian float32."""
+        root = self.motion.root.numpy().astype("<f4")
+        return root, self.motion.rotations.numpy().astype("<f4")
+
+
+def split_of(clip_id: str) -> str:
+    """"train", "val" or "test", from a hash of the id alone: a clip never moves when others come or go."""
+    share = int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 2**32
+    if share < VAL_SHARE:
+        return "val"
+    return "test" if share < VAL_SHARE + TEST_SHARE else "train"
+
+
+def pyarrow() -> Any:
+    """The pyarrow package, or one sentence on how to get it."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingDependencyError(
+            "prepared data needs pyarrow; install it with: pip install 'kinescale[train]'."
+        ) from None
+    return pyarrow
+
+
+def write_part(path: Path, rows: Sequence[PreparedRow], key: str) -> list[dict[str, Any]]:
+    """Write one Parquet part and return its manifest entries. ``key`` (stored inside) tells whether it can be reused."""
+    pa = pyarrow()
+    columns: dict[str, list[Any]] = {name: [] for name in schema(pa).names}
+    for row in rows:
+        root, rotations = row.arrays()
+        values = {
+            "id": row.id,
+            "corpus": row.corpus,
+            "split": split_of(row.id),
+            "action": row.action,
+            "style": row.style,
+            "licence": row.licence,
+            "fps": row.motion.fps,
+            "frames": len(row.motion),
+            "steady": row.steady,
+            "captions": list(row.captions),
+            "captions_mirrored": list(row.captions_mirrored),
+            "source_sha256": row.source_sha256,
+            "motion_sha256": sha256_bytes(root.tobytes() + rotations.tobytes()),
+            "root": root.tobytes(),
+            "rotations": rotations.tobytes(),
+        }
+        for name, value in values.items():
+            columns[name].append(value)
+    table = pa.table(columns, schema=schema(pa)).replace_schema_metadata({"key": key})
+    with atomic_path(path) as temporary:
+        pa.parquet.write_table(table, temporary, compression="zstd", row_group_size=64)
+    return entries(table, path.name)
+
+
+def entries(table: Any, part: str) -> list[dict[str, Any]]:
+    """Manifest entries of a part: everything but the arrays and captions."""
+    names = [n for n in table.schema.names if n not in ("root", "rotations", "captions", "captions_mirrored")]
+    return [{**row, "part": part} for row in table.select(names).to_pylist()]
+
+
+def read_key(path: Path) -> str | None:
+    """The key a part was written under; ``None`` when there is no readable part."""
+    pa = pyarrow()
+    try:
+        metadata = pa.parquet.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowException):
+        return None
+    return metadata.get(b"key", b"").decode()
+
+
+def schema(pa: Any) -> Any:
+    """Columns of a part."""
+    text, words = pa.string(), pa.list_(pa.string())
+    return pa.schema(
+        [
+            ("id", text), ("corpus", text), ("split", text), ("action", text), ("style", text), ("licence", text),
+            ("fps", pa.float32()), ("frames", pa.int32()), ("steady", pa.bool_()),
+            ("captions", words), ("captions_mirrored", words),
+            ("source_sha256", text), ("motion_sha256", text), ("root", pa.binary()), ("rotations", pa.binary()),
+        ]
+    )  # fmt: skip

@@ -1,0 +1,152 @@
+"""Text files of numbers read in bulk: tokens with their lines, rows of numbers, errors that name the line."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from kinescale.core.errors import FormatError
+from kinescale.core.files import read_bytes_bounded
+
+MAX_NAME = 256
+NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+NOT_NUMBER = re.compile(rb"(?<!\S)(?!" + NUMBER.pattern + rb"(?!\S))\S")
+TOKEN = re.compile(rb"[{}]|[^\s{}]+")
+_BOM = b"\xef\xbb\xbf"
+
+
+class Source:
+    """A file's bytes, and errors that say where in it something is wrong."""
+
+    def __init__(self, path: Path, data: bytes):
+        if b"\n" not in data:
+            data = data.replace(b"\r", b"\n")
+        self.path = path
+        self.data = data.removeprefix(_BOM)
+
+    @classmethod
+    def open(cls, path: str | Path, limit: int) -> Source:
+        """Read a whole file of at most ``limit`` bytes."""
+        path = Path(path)
+        return cls(path, read_bytes_bounded(path, limit))
+
+    def line(self, position: int) -> int:
+        """1-based line of a byte position."""
+        return self.data.count(b"\n", 0, position) + 1
+
+    def fail(self, message: str, position: int | None = None) -> NoReturn:
+        """Raise ``FormatError`` for the line that holds byte ``position`` (the last line without one)."""
+        at = len(self.data.rstrip()) if position is None else position
+        raise FormatError(message, path=self.path, line=self.line(at))
+
+
+class Tokens:
+    """Words of a header one after the other; braces are words of their own."""
+
+    def __init__(self, source: Source, start: int = 0, stop: int | None = None):
+        self.source = source
+        self.position = start
+        self._words: Iterator[re.Match[bytes]] = TOKEN.finditer(
+            source.data, start, len(source.data) if stop is None else stop
+        )
+
+    @property
+    def end(self) -> int:
+        """Byte position just after the last word taken."""
+        return self._end
+
+    def take(self, expected: str) -> bytes:
+        """The next word; ``FormatError`` that says what was ``expected`` when the file ends."""
+        found = next(self._words, None)
+        if found is None:
+            self.source.fail(f"the file ends; expected {expected}.")
+        self.position, self._end = found.span()
+        return found.group()
+
+    def expect(self, word: bytes, what: str = "") -> None:
+        """Take a keyword, in any case."""
+        got = self.take(what or f"'{word.decode()}'")
+        if got.upper() != word.upper():
+            self.fail(f"got '{shown(got)}'; expected {what or repr(word.decode())}.")
+
+    def number(self, what: str) -> float:
+        """Take a finite number."""
+        word = self.take(what)
+        value = to_number(word)
+        if value is None:
+            self.fail(f"got '{shown(word)}' for {what}; expected a finite number.")
+        return value
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise ``FormatError`` for the line of the last word taken."""
+        self.source.fail(message, self.position)
+
+
+def to_number(word: bytes) -> float | None:
+    """A plain finite decimal number, or ``None``."""
+    if len(word) > 64 or not NUMBER.fullmatch(word):
+        return None
+    value = float(word)
+    return value if math.isfinite(value) else None
+
+
+def to_count(word: bytes) -> int | None:
+    """A plain whole number of at most 15 digits, or ``None``."""
+    return int(word) if re.fullmatch(rb"[+-]?[0-9]{1,15}", word) else None
+
+
+def shown(word: bytes, limit: int = 40) -> str:
+    """A word of a file as it can stand in a message."""
+    text = word[:limit].decode("utf-8", errors="replace")
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    return text + "..." if len(word) > limit else text
+
+
+def to_name(word: bytes) -> str | None:
+    """A joint name: printable UTF-8 of at most ``MAX_NAME`` bytes, or ``None``."""
+    if len(word) > MAX_NAME:
+        return None
+    try:
+        name = word.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return name if name.isprintable() else None
+
+
+def words_per_line(block: bytes) -> tuple[Int[np.ndarray, " L"], Int[np.ndarray, " L"]]:
+    """Of every line that is not blank: its 0-based number in the block, and how many words it holds."""
+    raw = np.frombuffer(block, dtype=np.uint8)
+    starts = raw > 32
+    starts[1:] &= raw[:-1] <= 32
+    line_of_word = np.searchsorted(np.flatnonzero(raw == 10), np.flatnonzero(starts))
+    if not line_of_word.size:
+        return line_of_word, line_of_word
+    first = np.flatnonzero(np.diff(line_of_word, prepend=-1))
+    return line_of_word[first], np.diff(first, append=line_of_word.size)
+
+
+def bulk_numbers(block: bytes) -> Float[np.ndarray, " N"] | None:
+    """All numbers of a block that holds nothing else; ``None`` when some word is not a number at all.
+
+    Infinities and NaN come back as such. The count must still be compared with the number of words: "1-2" is one
+    word and two numbers here.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            return np.fromstring(block, dtype=np.float64, sep=" ")
+        except (DeprecationWarning, ValueError):
+            return None
+
+
+def first_bad_word(data: bytes, start: int) -> int | None:
+    """Byte position of the first word from ``start`` on that is not a plain number."""
+    found = NOT_NUMBER.search(data, start)
+    return None if found is None else found.start()

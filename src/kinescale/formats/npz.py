@@ -1,0 +1,2 @@
+"""npz."""
+SUFFIXES = (".npz",)

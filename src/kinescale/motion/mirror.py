@@ -1,0 +1,31 @@
+"""The motion in the mirror: left becomes right."""
+
+from __future__ import annotations
+
+from kinescale.core.errors import SkeletonError
+from kinescale.kinematics.forward import global_to_local
+from kinescale.kinematics.mirror import mirror_world, reflect_points
+from kinescale.kinematics.rotations import quat_continuous
+from kinescale.motion.motion import Motion
+from kinescale.motion.retarget import t_pose
+from kinescale.skeletons.base import Skeleton, role_mirror
+
+
+def mirror_partners(skeleton: Skeleton) -> tuple[int, ...]:
+    """For every joint the joint on the other side (itself in the middle). Joints without a role stay themselves."""
+    roles = skeleton.role_indices()
+    partner = list(range(len(skeleton)))
+    for role, joint in roles.items():
+        other = role_mirror(role)
+        if other not in roles:
+            raise SkeletonError(f"skeleton '{skeleton.name}' has '{role}' but no '{other}'; it cannot be mirrored.")
+        partner[joint] = roles[other]
+    return tuple(partner)
+
+
+def mirror(motion: Motion) -> Motion:
+    """The clip reflected in the plane x = 0 with left and right exchanged. Twice is the identity."""
+    t_world, _ = t_pose(motion.skeleton, motion.root.dtype)
+    world = mirror_world(motion.global_rotations(), t_world, mirror_partners(motion.skeleton))
+    local = quat_continuous(global_to_local(world, motion.skeleton.parents))
+    return motion.replace(root=reflect_points(motion.root), rotations=local)

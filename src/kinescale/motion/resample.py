@@ -1,0 +1,37 @@
+"""Another frame rate: root track linearly, rotations along the great circle."""
+
+from __future__ import annotations
+
+import torch
+
+from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
+from kinescale.core.errors import InputError
+from kinescale.kinematics.rotations import quat_continuous, quat_slerp
+from kinescale.motion.motion import Motion
+
+
+def resample(motion: Motion, fps: float) -> Motion:
+    """The motion at ``fps`` frames a second: frame 0 stays, the last instant is not passed.
+
+    When the new rate divides the old one, frames are taken, not blended.
+    """
+    if not 0 < fps <= MAX_FPS:
+        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+    if fps == motion.fps:
+        return motion
+    last = len(motion) - 1
+    count = int(last * fps / motion.fps + 1e-6) + 1
+    if count > MAX_FRAMES:
+        raise InputError(f"{count} frames after resampling; at most {MAX_FRAMES}.")
+    step = motion.fps / fps
+    if abs(step - round(step)) < 1e-9:
+        index = torch.arange(count) * round(step)
+        return motion.replace(fps=fps, root=motion.root[index].clone(), rotations=motion.rotations[index].clone())
+    at = (torch.arange(count, dtype=torch.float64) * step).clamp(max=last)
+    low = at.floor().long().clamp(max=max(last - 1, 0))
+    high = (low + 1).clamp(max=last)
+    weight = (at - low).to(motion.root.dtype)
+    root = torch.lerp(motion.root[low], motion.root[high], weight[:, None])
+    smooth = quat_continuous(motion.rotations)
+    rotations = quat_slerp(smooth[low], smooth[high], weight[:, None].expand(-1, smooth.shape[1]))
+    return motion.replace(fps=fps, root=root, rotations=rotations)

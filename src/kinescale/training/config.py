@@ -1,0 +1,194 @@
+"""RunConfig: everything that decides a training run, as frozen records with dotted overrides.
+
+A recipe (`kinescale.recipes`) is a function that returns one of these; the command line names it and changes fields.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from kinescale.bundle.manifest import Part
+from kinescale.core.errors import ConfigError
+from kinescale.core.records import Record
+
+Stage = Literal["tokenizer", "generator"]
+STAGES: tuple[Stage, ...] = ("tokenizer", "generator")
+
+OPERATIONAL = frozenset(
+    {"minutes", "log_every", "validate_every", "validate_batches", "checkpoint_every", "tensorboard"}
+)
+"""Fields of a stage that decide how a run is watched, not what its weights become."""
+
+
+class OptimiserConfig(Record):
+    """AdamW. ``weight_decay`` spares vectors, biases, norms and embeddings; ``clip`` bounds the gradient's norm."""
+
+    lr: float = Field(3e-4, gt=0, allow_inf_nan=False)
+    betas: tuple[float, float] = (0.9, 0.99)
+    eps: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    clip: float = Field(1.0, ge=0, description="0 turns clipping off")
+
+
+class ScheduleConfig(Record):
+    """How the learning rate changes; all lengths in steps.
+
+    ``warmup`` rises linearly from ``warmup_start`` (a fraction of the peak). Then "constant"; "cosine" falls to ``final`` (a
+    fraction) over ``horizon`` steps (0: the stage's length); "step" multiplies by ``factor`` at each of ``milestones``.
+    """
+
+    kind: Literal["constant", "cosine", "step"] = "cosine"
+    warmup: int = Field(0, ge=0)
+    warmup_start: float = Field(0.0, ge=0, le=1)
+    final: float = Field(0.01, ge=0, le=1)
+    horizon: int = Field(0, ge=0)
+    milestones: tuple[int, ...] = ()
+    factor: float = Field(0.3, gt=0, le=1)
+
+
+class DrawConfig(Record):
+    """Which clips and which windows of them a stage sees.
+
+    Parameters
+    ----------
+    crop_frames : the longest window; 0 means what the tokenizer's layout holds.
+    min_frames : shorter clips are left out.
+    shorten : chance that a window of a clip that may be cut is made shorter, down to ``min_frames``.
+    balance : "none" every clip alike; "frames" in proportion to length; "class" by (size of its class) to the power
+        ``-balance_power``.
+    corpora : relative weight of each corpus by name (1 where not named, 0 leaves it out).
+    mirror : see each clip left-right mirrored half of the time.
+    """
+
+    crop_frames: int = Field(0, ge=0)
+    min_frames: int = Field(16, ge=1)
+    shorten: float = Field(0.0, ge=0, le=1)
+    balance: Literal["none", "frames", "class"] = "none"
+    balance_power: float = Field(0.5, ge=0, le=1)
+    corpora: dict[str, float] = {}
+    mirror: bool = True
+
+
+class StageConfig(Record):
+    """One training stage. ``ema_decay`` 0 keeps no average; ``minutes`` is a wall-time budget for one invocation."""
+
+    steps: int = Field(1000, ge=1)
+    batch_size: int = Field(32, ge=1)
+    draw: DrawConfig = DrawConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    ema_decay: float = Field(0.0, ge=0, lt=1)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    log_every: int = Field(50, ge=1)
+    validate_every: int = Field(500, ge=0, description="0: never")
+    validate_batches: int = Field(8, ge=1)
+    checkpoint_every: int = Field(500, ge=1)
+    minutes: float | None = Field(None, gt=0, allow_inf_nan=False)
+    tensorboard: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that decide the weights: two runs that share them may continue each other."""
+        return {key: value for key, value in self.to_json().items() if key not in OPERATIONAL}
+
+
+class DataConfig(Record):
+    """How features are stored and scaled.
+
+    ``block_std``: one deviation for each feature block, as HumanML3D has it, so that parts that hardly move are not
+    blown up; ``std_floor`` bounds deviations from below, in the feature's own units.
+    """
+
+    dtype: Literal["float16", "float32"] = "float16"
+    block_std: bool = True
+    std_floor: float = Field(1e-3, gt=0)
+
+
+class RunConfig(Record):
+    """A whole run: parts by family name, both stages, and where it runs (``device`` and ``workers`` change no result)."""
+
+    name: str = Field(min_length=1)
+    seed: int = Field(0, ge=0)
+    feature: Part
+    tokenizer: Part
+    generator: Part | None = None
+    text: Part | None = None
+    sampling: Part | None = None
+    data: DataConfig = DataConfig()
+    tokenizer_training: StageConfig = StageConfig()
+    generator_training: StageConfig = StageConfig()
+    device: str = "auto"
+    workers: int = Field(2, ge=1, le=256)
+
+    def stage(self, stage: Stage) -> StageConfig:
+        """The settings of one stage."""
+        return self.tokenizer_training if stage == "tokenizer" else self.generator_training
+
+    def identity(self, stage: Stage) -> dict[str, Any]:
+        """What decides a stage's weights, as plain JSON."""
+        whole = self.to_json()
+        keep = ["seed", "feature", "tokenizer", "data"]
+        if stage == "generator":
+            keep += ["generator", "text"]
+        return {**{key: whole[key] for key in keep}, f"{stage}_training": self.stage(stage).identity()}
+
+
+def override(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    """A checked copy with dotted fields changed, e.g. ``{"generator_training.steps": 200, "tokenizer.config.codes": "256"}``.
+
+    Text values are read as JSON where they are JSON. Raises ``ConfigError`` for a field that does not exist, naming the
+    nearest one.
+    """
+    data = config.to_json()
+    for path, value in changes.items():
+        _put(data, path, _value(value))
+    return RunConfig.parse(data, where=config.name)
+
+
+def _value(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value, parse_constant=lambda _: value)
+    except ValueError:
+        lowered = {"true": True, "false": False, "none": None}
+        return lowered.get(value.lower(), value)
+
+
+def _put(data: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    node: Any = data
+    free = False
+    for depth, part in enumerate(parents):
+        if part not in node and not free:
+            raise ConfigError(_unknown(path, part, node))
+        node = node.setdefault(part, {}) if free else node[part]
+        # configs of parts and the weights of corpora are open: their own records check them
+        free = free or part in ("config", "corpora")
+        if not isinstance(node, dict):
+            where = ".".join(parents[: depth + 1])
+            raise ConfigError(f"the override '{path}' goes into '{where}', which holds {node!r} and no fields.")
+    if last not in node and not free:
+        raise ConfigError(_unknown(path, last, node))
+    node[last] = value
+
+
+def _unknown(path: str, part: str, node: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(part, node, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"the override '{path}' names no field '{part}'.{hint} Known: {', '.join(node)}."
+
+
+def first_difference(old: Any, new: Any, where: str = "") -> str | None:
+    """The first dotted field in which two plain JSON values differ, with both values; ``None`` when they are equal."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            found = first_difference(old.get(key), new.get(key), f"{where}.{key}" if where else str(key))
+            if found:
+                return found
+        return None
+    return None if old == new else f"'{where}' was {old!r} and is now {new!r}"

@@ -1,0 +1,25 @@
+"""Learning rate and averaging weight as pure functions of the step number, so that a resumed run needs nothing else."""
+
+from __future__ import annotations
+
+import math
+
+from kinescale.training.config import ScheduleConfig
+
+
+def rate(config: ScheduleConfig, step: int, steps: int) -> float:
+    """The fraction of the peak learning rate at ``step`` (0-based) of a stage of ``steps`` steps."""
+    if step < config.warmup:
+        return config.warmup_start + (1.0 - config.warmup_start) * (step + 1) / config.warmup
+    if config.kind == "constant":
+        return 1.0
+    if config.kind == "step":
+        return config.factor ** sum(step >= milestone for milestone in config.milestones)
+    horizon = config.horizon or steps
+    done = min(1.0, (step - config.warmup) / max(1, horizon - config.warmup))
+    return config.final + (1.0 - config.final) * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def ema_weight(decay: float, step: int) -> float:
+    """The weight of the old average after ``step`` (0-based): small at first, so that it forgets the initial values."""
+    return min(decay, (1.0 + step) / (10.0 + step))

@@ -1,0 +1,35 @@
+"""Shape checks on for every test, and where the shared corpora and golden tensors lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook("kinescale", "beartype.beartype")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _folder(variable: str, default: str) -> Path:
+    return Path(os.environ.get(variable, ROOT.parent / "shared" / default)).expanduser()
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of corpus archives; the test is skipped where it is absent."""
+    folder = _folder("KINESCALE_DATA", "data")
+    if not (folder / "index.csv").is_file():
+        pytest.skip(f"the shared corpora are not at {folder}; set KINESCALE_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_root() -> Path:
+    """The folder of golden cases; the test is skipped where it is absent."""
+    folder = _folder("KINESCALE_GOLDEN", "golden")
+    if not folder.is_dir():
+        pytest.skip(f"the golden cases are not at {folder}; set KINESCALE_GOLDEN")
+    return folder
