@@ -1,6 +1,7 @@
 """Case: one golden case's numbers, tensors and weights, and the comparison by each tensor's own tolerance.
 
-A folder with a ``case.json`` is a case. Names such as ``ids.0`` or ``track1.features`` are groups, split at dots.
+A folder with a ``case.json`` is a case. Names such as ``ids.0`` or ``track1.features`` are groups, split at
+dots.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Case:
         return self.io[name].clone()
 
     def tensors(self, prefix: str = "") -> dict[str, Tensor]:
-        """Copies of a group's tensors, by the rest of their names: ``tensors("ema")["ids"]`` is ``ema.ids``."""
+        """Copies of a group's tensors, by the rest of the name: ``tensors("ema")["ids"]`` is ``ema.ids``."""
         start = f"{prefix}." if prefix else ""
         return {name[len(start) :]: self.tensor(name) for name in self.rows if name.startswith(start)}
 

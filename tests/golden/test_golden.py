@@ -1,7 +1,7 @@
 """Every golden case of an implemented system runs and agrees; the others say which system is not there yet.
 
-A file ``run_*.py`` beside this one offers ``RUNNERS: dict[(system, module), Callable[[Case], None]]``. A system
-counts as implemented when a runner file claims it, or when the package has a variant of that name.
+A file ``run_*.py`` beside this one offers ``RUNNERS: dict[(system, module), Callable[[Case], None]]``. A
+system counts as implemented when a runner file claims it, or when the package has a variant of that name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bundle: a trained system in one record, saved as a folder and loaded from one (or from a hub repository).
 
 The folder follows the conventions of the model mixin of ``huggingface_hub``: ``config.json``,
-``model.safetensors`` and ``README.md``; ``save_pretrained`` and ``from_pretrained`` take what the mixin takes.
+``model.safetensors`` and ``README.md``; ``save_pretrained`` and ``from_pretrained`` take the same arguments.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 import kinescale
 from kinescale import features, generators, samplers, text, tokenizers
+from kinescale.bundle.header import Shapes, read_shapes
 from kinescale.bundle.manifest import (
     CARD_FILE,
     CONFIG_FILE,
@@ -29,10 +30,10 @@ from kinescale.bundle.manifest import (
 )
 from kinescale.bundle.places import DEFAULT, check_target, new_folder, resolve
 from kinescale.bundle.weights import (
+    at_most_modules,
     check_shapes,
     module_shapes,
     put_weights,
-    read_shapes,
     read_weights,
     write_weights,
 )
@@ -274,7 +275,7 @@ def parse_part(family: Family, part: Part) -> Any:
         raise BundleError(f"the bundle does not fit this version of Kinescale: {problem}") from None
 
 
-def _build(manifest: Manifest, weights: Path, found: dict[str, tuple[int, ...]]) -> Bundle:
+def _build(manifest: Manifest, weights: Path, found: Shapes) -> Bundle:
     feature = features.FAMILY.get(_known(features.FAMILY, manifest.feature), "build")(
         parse_part(features.FAMILY, manifest.feature)
     )
@@ -312,14 +313,12 @@ def _build(manifest: Manifest, weights: Path, found: dict[str, tuple[int, ...]])
     )
 
 
-def _check_header(
-    makers: dict[str, tuple[Any, Record]], width: int, weights: Path, found: dict[str, tuple[int, ...]]
-) -> None:
+def _check_header(makers: dict[str, tuple[Any, Record]], width: int, weights: Path, found: Shapes) -> None:
     """Compare the weights' names and shapes with the config's before memory is taken for either."""
     expected = {"normaliser.mean": (width,), "normaliser.std": (width,)}
     for prefix, (make, config) in makers.items():
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), at_most_modules(4 * len(found) + 64):
                 expected |= module_shapes(prefix, make(config))
         except (RuntimeError, TypeError, ValueError) as problem:
             reason = " ".join(str(problem).split())[:160]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
+from kinescale.bundle.header import Shapes, corrupt, read_shapes
 from kinescale.core.errors import BundleError
-
-MAX_WEIGHT_BYTES = 16 * 1024**3
-
-Shapes = dict[str, tuple[int, ...]]
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], *, half: bool) -> None:
@@ -30,20 +29,8 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], *, half: bool) -> N
         # a copy, since tied or sliced tensors share storage, which the format refuses
         stored[key] = plain.clone()
     save_file(stored, path, metadata={"format": "pt"})
-
-
-def read_shapes(path: Path) -> Shapes:
-    """Names and shapes from the file's header alone; ``BundleError`` for anything unsound."""
-    if not path.is_file():
-        raise BundleError(f"{path.parent} is not a whole bundle: {path.name} is missing; copy it again.")
-    size = path.stat().st_size
-    if size > MAX_WEIGHT_BYTES:
-        raise BundleError(f"{path}: {size} bytes of weights; at most {MAX_WEIGHT_BYTES} are read.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as problem:
-        raise BundleError(f"{path}: is corrupt or cut short ({_line(problem)}); copy it again.") from None
+    # the library makes files for the owner alone; a bundle is to be shared
+    path.chmod(0o644)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -56,7 +43,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
                 value = file.get_tensor(key)
                 tensors[key] = value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
     except (SafetensorError, OSError, ValueError) as problem:
-        raise BundleError(f"{path}: is corrupt or cut short ({_line(problem)}); copy it again.") from None
+        raise corrupt(path, problem) from None
     for key, value in tensors.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise BundleError(f"{path}: the weight '{key}' is not finite; the bundle is damaged.")
@@ -75,6 +62,24 @@ def check_shapes(path: Path, found: Shapes, expected: Shapes) -> None:
             raise BundleError(
                 f"{path}: '{key}' has shape {list(found[key])}; the config asks for {list(expected[key])}."
             )
+
+
+@contextlib.contextmanager
+def at_most_modules(count: int) -> Iterator[None]:
+    """``ValueError`` from a network built inside of more than ``count`` modules: a config may be hostile."""
+    left = count
+
+    def taken(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError(f"it asks for more than {count} layers")
+
+    handle = register_module_module_registration_hook(taken)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def module_shapes(prefix: str, module: nn.Module) -> Shapes:

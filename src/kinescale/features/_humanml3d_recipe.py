@@ -1,12 +1,13 @@
 """The HumanML3D recipe: joint positions to the 263 (or 251) features, and the constants of both skeletons.
 
-Guo et al. 2022, "Generating Diverse and Natural 3D Human Motions from Text". Faithful, it repeats what published data
-went through, slips and float32 quaternion helpers included; clean, it keeps the layout and drops the slips:
+Guo et al. 2022, "Generating Diverse and Natural 3D Human Motions from Text". Faithful, it repeats what
+published data went through, slips and float32 quaternion helpers included; clean, it keeps the layout and
+drops the slips:
 
 * facing comes from right minus left at hips and shoulders alike (published: hips the other way round);
-* the track starts facing +Z by its smoothed facing (published: by the raw facing, with the first root rotation set
-  to identity, so that the first yaw number holds the gap between the two);
-* a turn through the back keeps its sign (published: one yaw number is negated and the track turns away).
+* the track starts facing +Z by its smoothed facing (published: by the raw facing, with the first root
+rotation set to identity, so that the first yaw number holds the gap between the two); * a turn through the
+back keeps its sign (published: one yaw number is negated and the track turns away).
 
 Root rotations here turn the body's facing *to* +Z, as the layout wants them. Quaternions are xyzw.
 """
@@ -14,6 +15,7 @@ Root rotations here turn the body's facing *to* +Z, as the layout wants them. Qu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -40,8 +42,9 @@ _LEFTOUT, _DOWN = (-1, 0, 0), (0, -1, 0)
 class Constants:
     """What a dataset fixes: joint indices, thresholds and the axis each bone lies along before it is turned.
 
-    ``across``: right hip, left hip, right shoulder, left shoulder. ``feet``: left ankle, left foot, right ankle,
-    right foot. ``foot_threshold``: squared displacement a frame, in the track's own units. ``unit_m``: metres a unit.
+    ``across``: right hip, left hip, right shoulder, left shoulder. ``feet``: left ankle, left foot, right
+    ankle, right foot. ``foot_threshold``: squared displacement a frame, in the track's own units. ``unit_m``:
+    metres a unit.
     """
 
     chains: tuple[tuple[int, ...], ...]
@@ -61,13 +64,19 @@ class Constants:
     @property
     def parents(self) -> tuple[int, ...]:
         """Parent of each joint, -1 for the root."""
-        up = {child: parent for chain in self.chains for parent, child in zip(chain, chain[1:], strict=False)}
+        up = {child: parent for chain in self.chains for parent, child in pairwise(chain)}
         return tuple(up.get(joint, -1) for joint in range(self.joints))
 
 
 VARIANTS = {
     "humanml3d": Constants(
-        chains=((0, 2, 5, 8, 11), (0, 1, 4, 7, 10), (0, 3, 6, 9, 12, 15), (9, 14, 17, 19, 21), (9, 13, 16, 18, 20)),
+        chains=(
+            (0, 2, 5, 8, 11),
+            (0, 1, 4, 7, 10),
+            (0, 3, 6, 9, 12, 15),
+            (9, 14, 17, 19, 21),
+            (9, 13, 16, 18, 20),
+        ),
         axes=(
             *((0, 0, 0), _X, _LEFTOUT, _Y, _DOWN, _DOWN, _Y, _DOWN, _DOWN, _Y, _Z),
             *(_Z, _Y, _X, _LEFTOUT, _Z, _DOWN, _DOWN, _DOWN, _DOWN, _DOWN, _DOWN),
@@ -81,7 +90,13 @@ VARIANTS = {
         skeleton="humanml22",
     ),
     "kit": Constants(
-        chains=((0, 11, 12, 13, 14, 15), (0, 16, 17, 18, 19, 20), (0, 1, 2, 3, 4), (3, 5, 6, 7), (3, 8, 9, 10)),
+        chains=(
+            (0, 11, 12, 13, 14, 15),
+            (0, 16, 17, 18, 19, 20),
+            (0, 1, 2, 3, 4),
+            (3, 5, 6, 7),
+            (3, 8, 9, 10),
+        ),
         axes=(
             *((0, 0, 0), _Y, _Y, _Y, _Y, _X, _DOWN, _DOWN, _LEFTOUT, _DOWN, _DOWN),
             *(_X, _DOWN, _DOWN, _Z, _Z, _LEFTOUT, _DOWN, _DOWN, _Z, _Z),
@@ -101,10 +116,10 @@ VARIANTS = {
 class Processed:
     """Every stage of the recipe; T counts input frames, features have one fewer."""
 
-    features: Float[Tensor, "T-1 F"]
     uniform_joints: Float[Tensor, "T J 3"]
     global_joints: Float[Tensor, "T J 3"]
     quaternions: Float[Tensor, "T J 4"]
+    features: Float[Tensor, "T-1 F"]
 
 
 def target_offsets(pose: Float[Tensor, "J 3"], constants: Constants) -> Float[Tensor, "J 3"]:
@@ -122,11 +137,13 @@ def process_positions(
 ) -> Processed:
     """Joint positions (Y up, the dataset's unit and fps) to features [T - 1, F], with the stages on the way.
 
-    ``offsets`` ([J, 3], see ``target_offsets``) is the skeleton to change to; ``None`` leaves the bones alone.
-    Raises ``InputError`` when the joints do not fit the constants or there are fewer than two frames.
+    ``offsets`` ([J, 3], see ``target_offsets``) is the skeleton to change to; ``None`` leaves the bones
+    alone. Raises ``InputError`` when the joints do not fit the constants or there are fewer than two frames.
     """
     if joints.shape[1] != constants.joints or joints.shape[0] < 2:
-        raise InputError(f"joints {tuple(joints.shape)}; expected [T, {constants.joints}, 3] with at least 2 frames.")
+        raise InputError(
+            f"joints {tuple(joints.shape)}; expected [T, {constants.joints}, 3] with at least 2 frames."
+        )
     uniform = joints if offsets is None else change_skeleton(joints, offsets, constants, faithful=faithful)
     placed = _face_forward(_on_the_floor(uniform), constants, faithful)
     quats = chain_rotations(placed, constants, smooth=True, faithful=faithful)
@@ -146,11 +163,15 @@ def process_positions(
         (moved[:, list(constants.feet)].square().sum(-1) < constants.foot_threshold).to(joints.dtype),
     ]
     features = torch.cat([part.to(joints.dtype) for part in parts], dim=-1)
-    return Processed(features, uniform, placed, quats)
+    return Processed(uniform, placed, quats, features)
 
 
 def change_skeleton(
-    joints: Float[Tensor, "T J 3"], offsets: Float[Tensor, "J 3"], constants: Constants, *, faithful: bool = True
+    joints: Float[Tensor, "T J 3"],
+    offsets: Float[Tensor, "J 3"],
+    constants: Constants,
+    *,
+    faithful: bool = True,
 ) -> Float[Tensor, "T J 3"]:
     """The same bone directions on another skeleton; the root track is scaled by the ratio of the legs."""
     source = target_offsets(joints[0], constants)
@@ -177,7 +198,7 @@ def chain_rotations(
     quats: list[Tensor] = [root] * constants.joints
     for chain in constants.chains:
         above = root
-        for parent, child in zip(chain, chain[1:], strict=False):
+        for parent, child in pairwise(chain):
             bone = torch.nn.functional.normalize(joints[:, child] - joints[:, parent], dim=-1)
             turned = between(joints.new_tensor(constants.axes[child]), bone, faithful)
             quats[child] = multiply(quat_conjugate(above), turned, faithful)
@@ -197,7 +218,7 @@ def chain_positions(
     joints: list[Tensor] = [root] * constants.joints
     for chain in constants.chains:
         above = quats[..., 0, :]
-        for parent, child in zip(chain, chain[1:], strict=False):
+        for parent, child in pairwise(chain):
             above = multiply(above, quats[..., child, :], faithful)
             joints[child] = joints[parent] + rotate(above, offsets[child], faithful)
     return torch.stack(joints, dim=-2)
@@ -213,7 +234,9 @@ def multiply(a: Float[Tensor, "*b 4"], b: Float[Tensor, "*c 4"], faithful: bool)
     return quat_multiply(a.float(), b.float()) if faithful else quat_multiply(a, b)
 
 
-def rotate(quat: Float[Tensor, "*b 4"], vector: Float[Tensor, "*c 3"], faithful: bool) -> Float[Tensor, "*d 3"]:
+def rotate(
+    quat: Float[Tensor, "*b 4"], vector: Float[Tensor, "*c 3"], faithful: bool
+) -> Float[Tensor, "*d 3"]:
     """Turn vectors, in float32 when faithful."""
     return quat_apply(quat.float(), vector.float()) if faithful else quat_apply(quat, vector)
 
@@ -224,7 +247,9 @@ def _on_the_floor(joints: Float[Tensor, "T J 3"]) -> Float[Tensor, "T J 3"]:
     return joints - start - joints[..., 1].amin() * joints.new_tensor(_Y)
 
 
-def _face_forward(joints: Float[Tensor, "T J 3"], constants: Constants, faithful: bool) -> Float[Tensor, "T J 3"]:
+def _face_forward(
+    joints: Float[Tensor, "T J 3"], constants: Constants, faithful: bool
+) -> Float[Tensor, "T J 3"]:
     if faithful:
         right_hip, left_hip, right_shoulder, left_shoulder = joints[0, list(constants.across)]
         facing = _forward_of(right_hip - left_hip + right_shoulder - left_shoulder)
@@ -235,21 +260,19 @@ def _face_forward(joints: Float[Tensor, "T J 3"], constants: Constants, faithful
 
 
 def _facing(joints: Float[Tensor, "T J 3"], constants: Constants, smooth: bool, faithful: bool) -> Tensor:
-    """Unit facing [T, 3] on the ground."""
+    """Facing [T, 3] on the ground, of any length."""
     right_hip, left_hip, right_shoulder, left_shoulder = joints[:, list(constants.across)].unbind(1)
     # Published data was made with the hips taken the wrong way round; the wider shoulders decide.
     hips = left_hip - right_hip if faithful else right_hip - left_hip
     facing = _forward_of(hips + right_shoulder - left_shoulder)
-    if smooth:
-        facing = torch.nn.functional.normalize(_gaussian(facing), dim=-1)
-    return facing
+    return _gaussian(facing) if smooth else facing
 
 
 def _forward_of(across: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
-    """Facing from a vector to the right."""
+    """Facing from a vector to the right; as long as that vector is level."""
     across = torch.nn.functional.normalize(across, dim=-1)
     up = across.new_tensor(_Y).expand_as(across)
-    return torch.nn.functional.normalize(torch.linalg.cross(up, across), dim=-1)
+    return torch.linalg.cross(up, across)
 
 
 def _gaussian(track: Float[Tensor, "T C"]) -> Float[Tensor, "T C"]:

@@ -1,7 +1,8 @@
-"""ASF, Acclaim's skeleton file: bones with a rest direction, a length, an axis frame and their degrees of freedom.
+"""ASF, Acclaim's skeleton file: bones with a direction, a length, an axis frame and degrees of freedom.
 
-A bone becomes a joint at the bone's *start*, since its rotation moves the bone. So a joint's offset is its parent
-bone's vector, children of the root sit in the root itself, and the end of a bone without children is an ``EndSite``.
+A bone becomes a joint at the bone's *start*, since its rotation moves the bone. So a joint's offset is its
+parent bone's vector, children of the root sit in the root itself, and the end of a bone without children is
+an ``EndSite``.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _Line = tuple[int, list[bytes]]
 class Asf:
     """A skeleton file, metres and radians.
 
-    ``order`` is the root's channels ("TX" ...), ``dofs`` each joint's axes in the order of its values, ``axes`` the
-    axis order of each joint, ``frames`` [J, 4] the quaternion of its axis frame; entry 0 is the root. ``scale_m`` and
-    ``angle`` turn the values of an AMC file into metres and radians.
+    ``order`` is the root's channels ("TX" ...), ``dofs`` each joint's axes in the order of its values,
+    ``axes`` the axis order of each joint, ``frames`` [J, 4] the quaternion of its axis frame; entry 0 is the
+    root. ``scale_m`` and ``angle`` turn the values of an AMC file into metres and radians.
     """
 
     skeleton: Skeleton
@@ -76,7 +77,9 @@ def read_asf(path: str | Path) -> Asf:
     sections = _sections(source)
     for name in (b"units", b"root", b"bonedata", b"hierarchy"):
         if name not in sections:
-            source.fail(f"there is no section ':{name.decode()}'; expected units, root, bonedata and hierarchy.")
+            source.fail(
+                f"there is no section ':{name.decode()}'; expected units, root, bonedata and hierarchy."
+            )
     parts = _read_parts(source, [*sections[b"units"], *sections[b"root"]])
     bones = _read_bones(source, sections[b"bonedata"])
     return _assemble(source, parts, bones, _read_hierarchy(source, sections[b"hierarchy"], bones))
@@ -92,7 +95,9 @@ def _sections(source: Source) -> dict[bytes, list[_Line]]:
             continue
         if not words[0].startswith(b":"):
             if lines is None:
-                source.fail(f"got '{shown(words[0])}'; expected a section such as ':units' first.", match.start())
+                source.fail(
+                    f"got '{shown(words[0])}'; expected a section such as ':units' first.", match.start()
+                )
             lines.append((match.start(), words))
             continue
         name = words[0][1:].lower()
@@ -128,14 +133,20 @@ def _read_parts(source: Source, lines: list[_Line]) -> _Parts:
         if key == b"length":
             (parts.length,) = _numbers(source, line, 1, "the unit of length")
             if not 1e-6 <= parts.length <= 1e6:
-                source.fail(f"unit of length {parts.length:g}; expected a number above zero such as 0.45.", position)
+                source.fail(
+                    f"unit of length {parts.length:g}; expected a number above zero such as 0.45.", position
+                )
         elif key == b"angle":
             if words[1:] not in ([b"deg"], [b"rad"]):
                 source.fail("the unit of angle must be deg or rad.", position)
             parts.angle = 1.0 if words[1] == b"rad" else math.radians(1.0)
         elif key == b"order":
             parts.order = tuple(shown(word, 4).upper() for word in words[1:])
-            if not parts.order or len(set(parts.order)) != len(parts.order) or set(parts.order) - set(_ROOT_CHANNELS):
+            if (
+                not parts.order
+                or len(set(parts.order)) != len(parts.order)
+                or set(parts.order) - set(_ROOT_CHANNELS)
+            ):
                 source.fail(f"root order; expected some of {' '.join(_ROOT_CHANNELS)}, each once.", position)
         elif key == b"axis":
             parts.root_axis = _axis_order(source, position, words[1:])
@@ -196,13 +207,17 @@ def _read_bone_entry(source: Source, line: _Line, bone: _Bone) -> None:
     elif key == b"dof":
         dof = [word.decode("ascii", errors="replace").lower() for word in words[1:]]
         if len(set(dof)) != len(dof) or set(dof) - {"rx", "ry", "rz"}:
-            source.fail(f"dof '{shown(b' '.join(words[1:]))}'; expected some of rx, ry and rz, each once.", position)
+            source.fail(
+                f"dof '{shown(b' '.join(words[1:]))}'; expected some of rx, ry and rz, each once.", position
+            )
         bone.dof = "".join(word[1] for word in dof)
     elif key not in (b"id", b"limits", b"bodymass", b"cofmass") and not key.startswith(b"("):
         source.fail(f"got '{shown(key)}'; expected an entry of a bone.", position)
 
 
-def _read_hierarchy(source: Source, lines: list[_Line], bones: dict[bytes, _Bone]) -> dict[bytes, list[bytes]]:
+def _read_hierarchy(
+    source: Source, lines: list[_Line], bones: dict[bytes, _Bone]
+) -> dict[bytes, list[bytes]]:
     """The section ``:hierarchy``: children of each bone; every bone hangs once, and none before the root."""
     children: dict[bytes, list[bytes]] = {}
     placed = {b"root"}
@@ -210,7 +225,10 @@ def _read_hierarchy(source: Source, lines: list[_Line], bones: dict[bytes, _Bone
         if words[0].lower() in (b"begin", b"end") and len(words) == 1:
             continue
         if words[0] not in placed:
-            source.fail(f"'{shown(words[0])}' has children before it hangs itself; expected its parent first.", position)
+            source.fail(
+                f"'{shown(words[0])}' has children before it hangs itself; expected its parent first.",
+                position,
+            )
         for word in words[1:]:
             if word not in bones or word in placed:
                 what = "hangs twice" if word in placed else "is no bone"
@@ -219,18 +237,24 @@ def _read_hierarchy(source: Source, lines: list[_Line], bones: dict[bytes, _Bone
             children.setdefault(words[0], []).append(word)
     if len(placed) != len(bones) + 1:
         loose = next(name for name in bones if name not in placed)
-        source.fail(f"bone '{shown(loose)}' is not in :hierarchy; expected every bone.", bones[loose].position)
+        source.fail(
+            f"bone '{shown(loose)}' is not in :hierarchy; expected every bone.", bones[loose].position
+        )
     return children
 
 
-def _assemble(source: Source, parts: _Parts, bones: dict[bytes, _Bone], children: dict[bytes, list[bytes]]) -> Asf:
+def _assemble(
+    source: Source, parts: _Parts, bones: dict[bytes, _Bone], children: dict[bytes, list[bytes]]
+) -> Asf:
     """Bones to joints, depth first."""
     scale = INCH / parts.length
     vectors = {b"root": np.zeros(3)}
     for name, bone in bones.items():
         vector = np.array(bone.direction) * (bone.length or 0.0) * scale
         if np.abs(vector).max() > MAX_LENGTH_M:
-            source.fail(f"bone '{shown(name)}' is longer than {MAX_LENGTH_M:g} m; expected less.", bone.position)
+            source.fail(
+                f"bone '{shown(name)}' is longer than {MAX_LENGTH_M:g} m; expected less.", bone.position
+            )
         vectors[name] = vector
     order: list[bytes] = []
     parents: list[int] = []
@@ -260,7 +284,7 @@ def _assemble(source: Source, parts: _Parts, bones: dict[bytes, _Bone], children
     )
 
 
-def _frame(bone: _Bone, angle: float) -> Float[torch.Tensor, "4"]:
+def _frame(bone: _Bone, angle: float) -> Float[torch.Tensor, 4]:
     """The axis frame: fixed axes in the order written, "XYZ" being Rz Ry Rx."""
     by_axis = dict(zip("xyz", bone.axis))
     order = bone.axis_order[::-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from kinescale.core.errors import FormatError
 from kinescale.core.files import read_bytes_bounded
 
 MAX_NAME = 256
+LARGEST = 1e9
+"""No sound file holds a larger number, whatever its unit: larger ones are damage."""
 NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 NOT_NUMBER = re.compile(rb"(?<!\S)(?!" + NUMBER.pattern + rb"(?!\S))\S")
 TOKEN = re.compile(rb"[{}]|[^\s{}]+")
@@ -42,9 +43,13 @@ class Source:
         return self.data.count(b"\n", 0, position) + 1
 
     def fail(self, message: str, position: int | None = None) -> NoReturn:
-        """Raise ``FormatError`` for the line that holds byte ``position`` (the last line without one)."""
+        """Raise ``problem``."""
+        raise self.problem(message, position)
+
+    def problem(self, message: str, position: int | None = None) -> FormatError:
+        """The error for the line that holds byte ``position`` (the last line without one)."""
         at = len(self.data.rstrip()) if position is None else position
-        raise FormatError(message, path=self.path, line=self.line(at))
+        return FormatError(message, path=self.path, line=self.line(at))
 
 
 class Tokens:
@@ -77,11 +82,11 @@ class Tokens:
             self.fail(f"got '{shown(got)}'; expected {what or repr(word.decode())}.")
 
     def number(self, what: str) -> float:
-        """Take a finite number."""
+        """Take a number."""
         word = self.take(what)
         value = to_number(word)
         if value is None:
-            self.fail(f"got '{shown(word)}' for {what}; expected a finite number.")
+            self.fail(f"got '{shown(word)}' for {what}; expected a number of at most {LARGEST:g}.")
         return value
 
     def fail(self, message: str) -> NoReturn:
@@ -90,11 +95,11 @@ class Tokens:
 
 
 def to_number(word: bytes) -> float | None:
-    """A plain finite decimal number, or ``None``."""
+    """A plain decimal number of at most ``LARGEST``, or ``None``."""
     if len(word) > 64 or not NUMBER.fullmatch(word):
         return None
     value = float(word)
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= LARGEST else None
 
 
 def to_count(word: bytes) -> int | None:
@@ -135,8 +140,8 @@ def words_per_line(block: bytes) -> tuple[Int[np.ndarray, " L"], Int[np.ndarray,
 def bulk_numbers(block: bytes) -> Float[np.ndarray, " N"] | None:
     """All numbers of a block that holds nothing else; ``None`` when some word is not a number at all.
 
-    Infinities and NaN come back as such. The count must still be compared with the number of words: "1-2" is one
-    word and two numbers here.
+    Infinities and NaN come back as such. The count must still be compared with the number of words: "1-2" is
+    one word and two numbers here.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -150,3 +155,8 @@ def first_bad_word(data: bytes, start: int) -> int | None:
     """Byte position of the first word from ``start`` on that is not a plain number."""
     found = NOT_NUMBER.search(data, start)
     return None if found is None else found.start()
+
+
+def sound(values: Float[np.ndarray, ...]) -> bool:
+    """Whether all numbers are finite and at most ``LARGEST``."""
+    return bool((np.abs(values) <= LARGEST).all())

@@ -1,8 +1,8 @@
 """ASF/AMC, Acclaim's skeleton and motion pair, as CMU and HDM05 publish it: read only.
 
-The skeleton is the ``.asf`` beside the ``.amc``. Lengths are scaled inches (metres = value / unit * 0.0254). A bone's
-local rotation is C M C^-1 with C its axis frame and M the frame's angles about fixed axes in the axis' order: "XYZ" is
-Rz Ry Rx (Lander 1998, "Working with Motion Capture File Formats"). AMC says nothing of its frame rate: the two corpora are 120.
+The skeleton is the ``.asf`` beside the ``.amc``. Lengths are scaled inches (metres = value / unit * 0.0254).
+A bone's local rotation is C M C^-1 with C its axis frame and M the frame's angles about fixed axes in the
+axis' order: "XYZ" is Rz Ry Rx. AMC says nothing of its frame rate; both corpora were taken at 120.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ import torch
 from jaxtyping import Float
 
 from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
-from kinescale.core.errors import FormatError, InputError
+from kinescale.core.errors import InputError
 from kinescale.formats._asf import LINE, Asf, read_asf
-from kinescale.formats._scan import Source, bulk_numbers, shown, to_count, to_number, words_per_line
+from kinescale.formats._scan import Source, bulk_numbers, shown, sound, to_count, to_number, words_per_line
 from kinescale.kinematics.rotations import euler_to_quat, quat_conjugate, quat_multiply
 from kinescale.motion.motion import Motion
 
 SUFFIXES = (".amc",)
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
-FAR_M = 1e6
 CAPTURE_FPS = 120.0
 
 _NAMES = re.compile(rb"^[ \t]*([A-Za-z_][^\s]*)", re.MULTILINE)
@@ -35,9 +34,9 @@ _NAMES = re.compile(rb"^[ \t]*([A-Za-z_][^\s]*)", re.MULTILINE)
 def read(path: str | Path, *, asf: str | Path | None = None, fps: float = CAPTURE_FPS) -> Motion:
     """Read an AMC file with its skeleton.
 
-    ``asf`` names the skeleton file; otherwise it is looked for beside the AMC: the same name, the longest name that the
-    AMC's begins with (``01.asf`` of ``01_02.amc``), or the only one in the folder. Numbers come back as float32. Raises
-    ``FormatError`` naming file and line, ``InputError`` for a missing file.
+    ``asf`` names the skeleton file; otherwise it is looked for beside the AMC: the same name, the longest
+    name that the AMC's begins with (``01.asf`` of ``01_02.amc``), or the only one in the folder. Numbers come
+    back as float32. Raises ``FormatError`` naming file and line, ``InputError`` for a missing file.
     """
     if not 0 < fps <= MAX_FPS:
         raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
@@ -49,7 +48,7 @@ def read(path: str | Path, *, asf: str | Path | None = None, fps: float = CAPTUR
     widths = {0: len(skeleton.order), **{joint: len(dof) for joint, dof in enumerate(skeleton.dofs) if dof}}
     names = {skeleton.skeleton.joints[joint].encode(): joint for joint in widths}
     values, order = _read_frames(source, start, names, widths)
-    return _to_motion(source, skeleton, values, order, angle, fps)
+    return _to_motion(skeleton, values, order, angle, fps)
 
 
 def find_asf(path: str | Path) -> Path:
@@ -61,7 +60,11 @@ def find_asf(path: str | Path) -> Path:
         return max(fits, key=lambda file: len(file.stem))
     if len(beside) == 1:
         return beside[0]
-    have = f"the folder has {len(beside)} .asf files, none of its name" if beside else "the folder has no .asf file"
+    have = (
+        f"the folder has {len(beside)} .asf files, none of its name"
+        if beside
+        else "the folder has no .asf file"
+    )
     raise InputError(f"{path}: no skeleton found ({have}); name the skeleton file with the option asf.")
 
 
@@ -91,8 +94,10 @@ def _read_header(source: Source, angle: float) -> tuple[int, float]:
         elif word.upper() == b":RADIANS":
             angle = 1.0
         elif word.upper() != b":FULLY-SPECIFIED":
-            source.fail(f"got '{shown(word)}'; expected :FULLY-SPECIFIED, :DEGREES or :RADIANS.", match.start())
-    source.fail("there are no frames; expected at least one.")
+            source.fail(
+                f"got '{shown(word)}'; expected :FULLY-SPECIFIED, :DEGREES or :RADIANS.", match.start()
+            )
+    raise source.problem("there are no frames; expected at least one.")
 
 
 def _read_frames(
@@ -100,8 +105,8 @@ def _read_frames(
 ) -> tuple[Float[np.ndarray, "T C"], list[int]]:
     """Values of all frames, and the joints in the order that their columns stand in.
 
-    Files repeat the first frame's layout, so all is read in bulk and compared with it; anything else is left to the
-    slow reader, which takes bones in any order and finds the offending line.
+    Files repeat the first frame's layout, so all is read in bulk and compared with it; anything else is left
+    to the slow reader, which takes bones in any order and finds the offending line.
     """
     block = source.data[start:]
     layout = _first_layout(block, len(names))
@@ -131,7 +136,7 @@ def _bulk(block: bytes, layout: list[bytes], frames: int, width: int) -> Float[n
     if _NAMES.findall(block) != layout * frames:
         return None
     values = bulk_numbers(_NAMES.sub(b"", block))
-    if values is None or values.size != frames * width or not bool(np.isfinite(values).all()):
+    if values is None or values.size != frames * width or not sound(values):
         return None
     table = values.reshape(frames, width)
     if table[0, 0] != np.floor(table[0, 0]) or bool((np.diff(table[:, 0]) != 1).any()):
@@ -142,7 +147,7 @@ def _bulk(block: bytes, layout: list[bytes], frames: int, width: int) -> Float[n
 def _slow_frames(
     source: Source, start: int, names: dict[bytes, int], widths: dict[int, int]
 ) -> Float[np.ndarray, "T C"]:
-    """Line by line: any order of bones in a frame, and errors that name the line. Columns stand as in ``widths``."""
+    """Line by line: bones in any order, and errors that name the line. Columns stand as in ``widths``."""
     frames: list[list[float]] = []
     frame: dict[int, list[float]] = {}
     number: int | None = None
@@ -150,7 +155,9 @@ def _slow_frames(
     def close(position: int) -> None:
         missing = next((name for name, joint in names.items() if joint not in frame), None)
         if missing is not None:
-            source.fail(f"frame {number} has no values for '{shown(missing)}'; expected every bone.", position)
+            source.fail(
+                f"frame {number} has no values for '{shown(missing)}'; expected every bone.", position
+            )
         frames.append([value for joint in widths for value in frame[joint]])
 
     for match in LINE.finditer(source.data, start):
@@ -169,10 +176,15 @@ def _slow_frames(
         joint = names.get(words[0], -1)
         if number is None or joint < 0 or joint in frame:
             _refuse_bone(source, match.start(), words[0], number, joint)
+        if len(words) - 1 != widths[joint]:
+            text = f"'{shown(words[0])}' has {len(words) - 1} numbers; expected {widths[joint]}."
+            source.fail(text, match.start())
         values = [value for word in words[1:] if (value := to_number(word)) is not None]
-        if len(values) != len(words) - 1 or len(values) != widths[joint]:
-            what = f"'{shown(words[0])}' needs {widths[joint]} finite numbers"
-            source.fail(f"{what}; got '{shown(b' '.join(words[1:]))}'.", match.start())
+        if len(values) != widths[joint]:
+            text = (
+                f"'{shown(words[0])}' has '{shown(b' '.join(words[1:]))}'; expected {widths[joint]} numbers."
+            )
+            source.fail(text, match.start())
         frame[joint] = values
     close(len(source.data.rstrip()))
     return np.array(frames)
@@ -182,12 +194,14 @@ def _refuse_bone(source: Source, position: int, word: bytes, number: int | None,
     if number is None:
         source.fail(f"got '{shown(word)}'; expected a frame number first.", position)
     if joint < 0:
-        source.fail(f"'{shown(word)}' is no moving bone of the skeleton; is it the right .asf file?", position)
+        source.fail(
+            f"'{shown(word)}' is no moving bone of the skeleton; is it the right .asf file?", position
+        )
     source.fail(f"'{shown(word)}' comes twice in frame {number}; expected once.", position)
 
 
 def _to_motion(
-    source: Source, asf: Asf, values: Float[np.ndarray, "T C"], order: list[int], angle: float, fps: float
+    asf: Asf, values: Float[np.ndarray, "T C"], order: list[int], angle: float, fps: float
 ) -> Motion:
     """Columns to a root track and rotations."""
     count, joints = len(values), len(asf.skeleton)
@@ -203,8 +217,6 @@ def _to_motion(
             else:
                 angles[axis][:, joint] = values[:, column] * angle
             column += 1
-    if np.abs(root).max() > FAR_M:
-        raise FormatError(f"the root is {np.abs(root).max():g} m away; expected at most {FAR_M:g} m.", path=source.path)
     turns = torch.empty(count, joints, 4, dtype=torch.float64)
     for axes in set(asf.axes):
         chosen = [joint for joint in range(joints) if asf.axes[joint] == axes]

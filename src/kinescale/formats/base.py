@@ -1,7 +1,8 @@
 """Reading and writing motion files: the format is chosen by the file's suffix.
 
 A format is a module of this package with ``SUFFIXES`` and ``read(path, **options) -> Motion`` and/or
-``write(motion, path, **options)``. Nothing is listed anywhere; modules are imported when a suffix asks for them.
+``write(motion, path, **options)``. Nothing is listed anywhere; modules are imported when a suffix asks for
+them.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 def read_motion(path: str | Path, **options: Any) -> Motion:
     """Read a motion file of any known format.
 
-    ``options`` are the format's own (``unit_m`` for BVH, ``asf`` and ``fps`` for AMC). Raises ``InputError`` for a
-    missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
+    ``options`` are the format's own (``unit_m`` for BVH, ``asf`` and ``fps`` for AMC). Raises ``InputError``
+    for a missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
     """
     path = Path(path)
     module = _variant(path, "read")
@@ -33,15 +34,17 @@ def read_motion(path: str | Path, **options: Any) -> Motion:
         raise InputError(f"{path}: there is no such file; name a motion file to read.")
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
-        raise InputError(f"{path}: {size} bytes, more than the {MAX_FILE_BYTES} allowed; cut the clip into parts.")
+        raise InputError(
+            f"{path}: {size} bytes, more than the {MAX_FILE_BYTES} allowed; cut the clip into parts."
+        )
     return module.read(path, **options)
 
 
 def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **options: Any) -> None:
     """Write a motion file, whole or not at all; an existing file is kept unless ``force`` is given.
 
-    Raises ``InputError`` for an unknown suffix, a format that is only read, an unknown option, or a place that
-    cannot be written.
+    Raises ``InputError`` for an unknown suffix, a format that is only read, an unknown option, or a place
+    that cannot be written.
     """
     path = Path(path)
     module = _variant(path, "write")
@@ -51,7 +54,9 @@ def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **opt
         with atomic_path(path) as temporary:
             module.write(motion, temporary, **options)
     except OSError as problem:
-        raise InputError(f"cannot write {path} ({problem.strerror or problem}); choose another place.") from None
+        raise InputError(
+            f"cannot write {path} ({problem.strerror or problem}); choose another place."
+        ) from None
 
 
 def suffixes(action: str = "read") -> tuple[str, ...]:
@@ -83,8 +88,12 @@ def _variant(path: Path, action: str) -> ModuleType:
         if hasattr(module, action):
             return module
         verb = "written" if action == "write" else "read"
-        raise InputError(f"{path}: {suffix} files cannot be {verb}; expected one of {', '.join(suffixes(action))}.")
-    raise InputError(f"{path}: '{suffix}' is no known motion format; expected one of {', '.join(suffixes(action))}.")
+        raise InputError(
+            f"{path}: {suffix} files cannot be {verb}; expected one of {', '.join(suffixes(action))}."
+        )
+    raise InputError(
+        f"{path}: '{suffix}' is no known motion format; expected one of {', '.join(suffixes(action))}."
+    )
 
 
 def _check_options(module: ModuleType, action: str, options: dict[str, Any]) -> None:
@@ -93,4 +102,6 @@ def _check_options(module: ModuleType, action: str, options: dict[str, Any]) -> 
     for name in options:
         if name not in known:
             kind = module.__name__.rpartition(".")[2]
-            raise InputError(f"{kind} files take no option '{name}' to {action}; known: {', '.join(known) or 'none'}.")
+            raise InputError(
+                f"{kind} files take no option '{name}' to {action}; known: {', '.join(known) or 'none'}."
+            )

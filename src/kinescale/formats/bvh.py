@@ -1,40 +1,41 @@
 """BVH, Biovision's hierarchy with Euler angles: read strictly and written plainly, centimetres by default.
 
-What the format leaves open is settled so. Position channels *replace* a joint's OFFSET, axis by axis. Rotation
-channels turn in the order they are listed, each about the axis the ones before have turned. A first node that has one
-child with position channels is a floor marker, as in the Bandai-Namco sets: it is folded into the child, which becomes
-the root. Position channels of other joints are read as a rest offset: their mean over time, which replaces the OFFSET
-unless both agree to a tenth of a millimetre. Where they move by more than that, ``meta["translation_dropped_m"]`` says
-how far. ``Motion.root`` is joint 0's world position. BVH keeps joints depth first, so a skeleton in another order comes
-back in that order, with the same names.
+What the format leaves open is settled so. Position channels *replace* a joint's OFFSET, axis by axis.
+Rotation channels turn in the order they are listed, each about the axis the ones before have turned. A first
+node that has one child with position channels is a floor marker, as in the Bandai-Namco sets: it is folded
+into the child, which becomes the root. Position channels of other joints are read as a rest offset: their
+mean over time, which replaces the OFFSET unless both agree to a tenth of a millimetre. Where they move by
+more than that, ``meta["translation_dropped_m"]`` says how far. ``Motion.root`` is joint 0's world position.
+BVH keeps joints depth first, so a skeleton in another order comes back in that order, with the same names.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.core.conventions import CENTIMETRE, MAX_FPS, MAX_FRAMES, MAX_JOINTS
+from kinescale.core.conventions import CENTIMETRE
 from kinescale.core.errors import FormatError, InputError
+from kinescale.core.files import atomic_write_text
+from kinescale.formats._bvh_head import Hierarchy, frame_rate, read_hierarchy, read_motion_header
 from kinescale.formats._scan import (
+    LARGEST,
+    MAX_NAME,
     Source,
     Tokens,
     bulk_numbers,
     first_bad_word,
     shown,
-    to_count,
-    to_name,
-    to_number,
+    sound,
     words_per_line,
 )
-from kinescale.kinematics.rotations import euler_to_quat, quat_apply, quat_multiply
+from kinescale.kinematics.rotations import euler_to_quat, quat_apply, quat_multiply, quat_to_euler
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton, recognise
 
@@ -43,32 +44,12 @@ SUFFIXES = (".bvh",)
 MAX_FILE_BYTES = 512 * 1024 * 1024
 STILL_M = 1e-4
 """How far a position may stray and still count as standing still, metres."""
-FAR_M = 1e6
-"""No joint is further away than this, metres: larger numbers are damage."""
-SNAP = 1.5e-3
-"""Largest relative distance at which a rounded frame time is taken for a whole number of frames a second."""
+END_M = 0.05
+"""Length of an end site that is made up, metres."""
+
+LARGEST_UNIT_M = 1000.0
 
 _AXES = "xyz"
-_CHANNELS = {f"{axis}{kind}".encode(): (kind, i) for kind in ("POSITION", "ROTATION") for i, axis in enumerate("XYZ")}
-
-
-@dataclass
-class _Node:
-    """One joint while the header is read: ``positions`` axis -> column, ``turns`` (axis, column) in order."""
-
-    name: str
-    parent: int
-    offset: tuple[float, float, float] | None = None
-    channels: bool = False
-    positions: dict[int, int] = field(default_factory=dict)
-    turns: list[tuple[int, int]] = field(default_factory=list)
-
-
-@dataclass
-class _Hierarchy:
-    nodes: list[_Node] = field(default_factory=list)
-    ends: list[tuple[int, tuple[float, float, float]]] = field(default_factory=list)
-    columns: int = 0
 
 
 def read(path: str | Path, *, unit_m: float = CENTIMETRE) -> Motion:
@@ -80,142 +61,15 @@ def read(path: str | Path, *, unit_m: float = CENTIMETRE) -> Motion:
     _check_unit(unit_m)
     source = Source.open(path, MAX_FILE_BYTES)
     tokens = Tokens(source)
-    tree = _read_hierarchy(tokens)
-    frames, fps = _read_motion_header(tokens)
+    tree = read_hierarchy(tokens)
+    frames, fps = read_motion_header(tokens)
     table = _read_rows(source, tokens.end, frames, tree.columns)
     return _to_motion(source, tree, table, fps, unit_m)
 
 
 def _check_unit(unit_m: float) -> None:
-    if not (math.isfinite(unit_m) and unit_m > 0):
-        raise InputError(f"the unit is {unit_m} m; expected a length above zero, such as 0.01 for centimetres.")
-
-
-def _read_hierarchy(tokens: Tokens) -> _Hierarchy:
-    """The HIERARCHY section, up to and with the word MOTION."""
-    tree = _Hierarchy()
-    names: set[str] = set()
-    tokens.expect(b"HIERARCHY")
-    tokens.expect(b"ROOT")
-    _open_joint(tokens, tree, names, -1)
-    stack = [0]
-    while stack:
-        joint = stack[-1]
-        word = tokens.take("OFFSET, CHANNELS, JOINT, End Site or '}' (a brace is not closed)").upper()
-        if word == b"OFFSET":
-            if tree.nodes[joint].offset is not None:
-                tokens.fail(f"joint '{tree.nodes[joint].name}' has a second OFFSET; expected one.")
-            tree.nodes[joint].offset = _read_offset(tokens)
-        elif word == b"CHANNELS":
-            _read_channels(tokens, tree, joint)
-        elif word == b"JOINT":
-            _check_complete(tokens, tree.nodes[joint])
-            _open_joint(tokens, tree, names, joint)
-            stack.append(len(tree.nodes) - 1)
-        elif word == b"END":
-            _check_complete(tokens, tree.nodes[joint])
-            _read_end_site(tokens, tree, joint)
-        elif word == b"}":
-            _check_complete(tokens, tree.nodes[joint])
-            stack.pop()
-        else:
-            tokens.fail(f"got '{shown(word)}'; expected OFFSET, CHANNELS, JOINT, End Site or '}}'.")
-    tokens.expect(b"MOTION", "MOTION after the closing brace of the one ROOT")
-    if not tree.columns:
-        tokens.fail("no joint has a channel; expected at least one.")
-    return tree
-
-
-def _open_joint(tokens: Tokens, tree: _Hierarchy, names: set[str], parent: int) -> None:
-    words: list[bytes] = []
-    while (word := tokens.take("a joint name and '{'")) != b"{":
-        words.append(word)
-        if len(words) > 16 or word == b"}":
-            tokens.fail("a joint name of this kind is not taken; expected a name and '{'.")
-    name = to_name(b"_".join(words)) if words else None
-    if name is None:
-        tokens.fail(f"got '{shown(b' '.join(words))}' for a joint name; expected short printable UTF-8.")
-    if name in names:
-        tokens.fail(f"a second joint is named '{name}'; expected unique names.")
-    if len(tree.nodes) == MAX_JOINTS:
-        tokens.fail(f"more than {MAX_JOINTS} joints; expected at most that many.")
-    names.add(name)
-    tree.nodes.append(_Node(name, parent))
-
-
-def _read_offset(tokens: Tokens) -> tuple[float, float, float]:
-    return (tokens.number("an offset"), tokens.number("an offset"), tokens.number("an offset"))
-
-
-def _read_end_site(tokens: Tokens, tree: _Hierarchy, joint: int) -> None:
-    for word in (b"SITE", b"{", b"OFFSET"):
-        tokens.expect(word)
-    if len(tree.ends) == MAX_JOINTS:
-        tokens.fail(f"more than {MAX_JOINTS} end sites; expected at most that many.")
-    tree.ends.append((joint, _read_offset(tokens)))
-    tokens.expect(b"}")
-
-
-def _read_channels(tokens: Tokens, tree: _Hierarchy, joint: int) -> None:
-    node = tree.nodes[joint]
-    if node.channels:
-        tokens.fail(f"joint '{node.name}' has a second CHANNELS; expected one.")
-    word = tokens.take("the number of channels")
-    count = to_count(word)
-    if count is None or not 0 <= count <= 6:
-        tokens.fail(f"got '{shown(word)}' channels; expected 0 to 6.")
-    for _ in range(count):
-        word = tokens.take("a channel name").upper()
-        if word not in _CHANNELS:
-            tokens.fail(f"got '{shown(word)}' for channel of '{node.name}'; expected {count} names such as Xrotation.")
-        kind, axis = _CHANNELS[word]
-        if axis in (node.positions if kind == "POSITION" else [a for a, _ in node.turns]):
-            tokens.fail(f"joint '{node.name}' has the channel {shown(word)} twice; expected each once.")
-        if kind == "POSITION":
-            node.positions[axis] = tree.columns
-        else:
-            node.turns.append((axis, tree.columns))
-        tree.columns += 1
-    node.channels = True
-
-
-def _check_complete(tokens: Tokens, node: _Node) -> None:
-    if node.offset is None or not node.channels:
-        what = "OFFSET" if node.offset is None else "CHANNELS"
-        tokens.fail(f"joint '{node.name}' has no {what} before this; expected OFFSET and CHANNELS first.")
-
-
-def _read_motion_header(tokens: Tokens) -> tuple[int, float]:
-    """``Frames:`` and ``Frame Time:``."""
-    tokens.expect(b"Frames:")
-    word = tokens.take("the number of frames")
-    frames = to_count(word)
-    if frames is None or not 1 <= frames <= MAX_FRAMES:
-        tokens.fail(f"got '{shown(word)}' frames; expected 1 to {MAX_FRAMES}.")
-    tokens.expect(b"Frame")
-    tokens.expect(b"Time:")
-    word = tokens.take("the frame time")
-    seconds = to_number(word)
-    if seconds is None or not 1 / (MAX_FPS * (1 + SNAP)) <= seconds <= 1e12:
-        tokens.fail(f"got '{shown(word)}' for the frame time; expected seconds, at least {1 / MAX_FPS:g}.")
-    return frames, min(_frame_rate(word.decode()), MAX_FPS)
-
-
-def _frame_rate(text: str) -> float:
-    """Frames a second of a frame time as written.
-
-    Frame times are rounded in files: a whole rate is taken when it is near and the text is that rate's frame time to
-    within one unit of its last digit, so that 0.033333 is 30 and 0.033367 stays 29.97.
-    """
-    with localcontext() as context:
-        context.prec = 40
-        seconds = Decimal(text)
-        rate = 1 / seconds
-        whole = rate.to_integral_value()
-        unit = Decimal(1).scaleb(int(seconds.as_tuple().exponent))
-        if whole and abs(rate / whole - 1) <= Decimal(SNAP) and abs(seconds - 1 / whole) <= unit:
-            return float(whole)
-        return float(rate)
+    if not 0 < unit_m <= LARGEST_UNIT_M:
+        raise InputError(f"a unit of {unit_m} m; expected more than 0, such as 0.01 for centimetres.")
 
 
 def _read_rows(source: Source, start: int, frames: int, columns: int) -> Float[np.ndarray, "T C"]:
@@ -224,47 +78,57 @@ def _read_rows(source: Source, start: int, frames: int, columns: int) -> Float[n
     lines, counts = words_per_line(block)
     if lines.size == frames and lines[0] > 0 and bool((counts == columns).all()):
         values = bulk_numbers(block)
-        if values is not None and values.size == frames * columns and bool(np.isfinite(values).all()):
+        if values is not None and values.size == frames * columns and sound(values):
             return values.reshape(frames, columns)
-    _refuse_rows(source, start, lines + source.line(start), counts, (frames, columns))
+    raise _row_problem(source, start, lines + source.line(start), counts, (frames, columns))
 
 
-def _refuse_rows(source: Source, start: int, lines: np.ndarray, counts: np.ndarray, shape: tuple[int, int]) -> NoReturn:
-    """Raise ``FormatError`` for the first row that is not as it should be; ``lines`` are 1-based."""
+def _row_problem(
+    source: Source, start: int, lines: np.ndarray, counts: np.ndarray, shape: tuple[int, int]
+) -> FormatError:
+    """The error for the first row that is not as it should be; ``lines`` are 1-based."""
     frames, columns = shape
     found: list[tuple[int, str]] = []
     if lines.size and lines[0] == source.line(start):
-        found.append((int(lines[0]), "more follows the frame time; expected the frames to begin on the next line."))
+        found.append(
+            (int(lines[0]), "more follows the frame time; expected the frames to begin on the next line.")
+        )
     wrong = np.flatnonzero(counts != columns)
     if wrong.size:
         row = wrong[0]
         text = f"frame {row + 1} holds {counts[row]} numbers; expected {columns}, one for each channel."
         found.append((int(lines[row]), text))
     if lines.size > frames:
-        found.append((int(lines[frames]), f"{lines.size} frames follow; expected {frames}, as 'Frames:' says."))
+        found.append(
+            (int(lines[frames]), f"{lines.size} frames follow; expected {frames}, as 'Frames:' says.")
+        )
     if lines.size < frames:
         last = int(lines[-1]) if lines.size else source.line(start)
-        found.append((last + 1, f"the file ends after {lines.size} frames; expected {frames}, as 'Frames:' says."))
+        found.append(
+            (last + 1, f"the file ends after {lines.size} frames; expected {frames}, as 'Frames:' says.")
+        )
     position = first_bad_word(source.data, start)
     if position is not None:
         word = source.data[position : position + 64].split()[0]
-        found.append((source.line(position), f"got '{shown(word)}'; expected a finite number."))
+        found.append((source.line(position), f"got '{shown(word)}'; expected a number."))
     values = bulk_numbers(source.data[start:]) if position is None else None
-    if values is not None and not np.isfinite(values).all():
-        row = int(np.searchsorted(np.cumsum(counts), np.flatnonzero(~np.isfinite(values))[0], side="right"))
-        found.append((int(lines[row]), "a number is too large; expected finite numbers."))
-    line, text = min(found, default=(source.line(start), "the frames cannot be read; expected rows of numbers."))
-    raise FormatError(text, path=source.path, line=line)
+    if values is not None and not sound(values):
+        first = np.flatnonzero(~(np.abs(values) <= LARGEST))[0]
+        row = int(np.searchsorted(np.cumsum(counts), first, side="right"))
+        found.append((int(lines[row]), f"got {values[first]:g}; expected numbers of at most {LARGEST:g}."))
+    line, text = min(
+        found, default=(source.line(start), "the frames cannot be read; expected rows of numbers.")
+    )
+    return FormatError(text, path=source.path, line=line)
 
 
-def _to_motion(source: Source, tree: _Hierarchy, table: Float[np.ndarray, "T C"], fps: float, unit_m: float) -> Motion:
+def _to_motion(
+    source: Source, tree: Hierarchy, table: Float[np.ndarray, "T C"], fps: float, unit_m: float
+) -> Motion:
     """Columns to a root track, rotations and a skeleton."""
     offsets = np.array([node.offset for node in tree.nodes]) * unit_m
     ends = [EndSite(joint, (x * unit_m, y * unit_m, z * unit_m)) for joint, (x, y, z) in tree.ends]
-    reach = max([float(np.abs(offsets).max()), *(abs(v) for end in ends for v in end.offset)])
-    if reach > FAR_M:
-        source.fail(f"an offset of {reach:g} m; expected at most {FAR_M:g} m (is the unit of {unit_m:g} m right?).", 0)
-    tracks = _position_tracks(source, tree, table * unit_m, offsets)
+    tracks = _position_tracks(tree, table * unit_m, offsets)
     rotations = _rotations(tree, table)
     root = tracks.pop(0, np.broadcast_to(offsets[0], (len(table), 3)))
     names, parents = [node.name for node in tree.nodes], [node.parent for node in tree.nodes]
@@ -290,12 +154,12 @@ def _to_motion(source: Source, tree: _Hierarchy, table: Float[np.ndarray, "T C"]
     )
 
 
-def _positioned(tree: _Hierarchy) -> list[int]:
+def _positioned(tree: Hierarchy) -> list[int]:
     return [joint for joint, node in enumerate(tree.nodes) if node.positions]
 
 
 def _position_tracks(
-    source: Source, tree: _Hierarchy, table_m: Float[np.ndarray, "T C"], offsets: Float[np.ndarray, "J 3"]
+    tree: Hierarchy, table_m: Float[np.ndarray, "T C"], offsets: Float[np.ndarray, "J 3"]
 ) -> dict[int, Float[np.ndarray, "T 3"]]:
     """joint -> its position in the parent's frame over time, for joints with position channels; metres."""
     tracks = {}
@@ -303,14 +167,11 @@ def _position_tracks(
         track = np.repeat(offsets[joint][None], len(table_m), axis=0)
         for axis, column in tree.nodes[joint].positions.items():
             track[:, axis] = table_m[:, column]
-        if np.abs(track).max() > FAR_M:
-            name = tree.nodes[joint].name
-            source.fail(f"joint '{name}' is {np.abs(track).max():g} m away; expected at most {FAR_M:g} m.", 0)
         tracks[joint] = track
     return tracks
 
 
-def _rotations(tree: _Hierarchy, table: Float[np.ndarray, "T C"]) -> Float[torch.Tensor, "T J 4"]:
+def _rotations(tree: Hierarchy, table: Float[np.ndarray, "T C"]) -> Float[torch.Tensor, "T J 4"]:
     """Local rotations, all joints of one channel order at once."""
     rotations = torch.zeros(len(table), len(tree.nodes), 4, dtype=torch.float64)
     rotations[..., 3] = 1.0
@@ -327,7 +188,7 @@ def _rotations(tree: _Hierarchy, table: Float[np.ndarray, "T C"]) -> Float[torch
     return rotations
 
 
-def _is_marker(tree: _Hierarchy, root: np.ndarray, turns: torch.Tensor, tracks: dict[int, np.ndarray]) -> bool:
+def _is_marker(tree: Hierarchy, root: np.ndarray, turns: torch.Tensor, tracks: dict[int, np.ndarray]) -> bool:
     """Whether node 0 only carries its one child about: it stands still, or the child moves in its frame."""
     if sum(node.parent == 0 for node in tree.nodes) != 1 or len(tree.nodes[1].positions) != 3:
         return False
@@ -338,7 +199,7 @@ def _is_marker(tree: _Hierarchy, root: np.ndarray, turns: torch.Tensor, tracks: 
 
 
 def _settle(offsets: np.ndarray, tracks: dict[int, np.ndarray]) -> float:
-    """Write the mean of each position track into ``offsets``; the farthest that a track strays from it, metres."""
+    """Write the mean of each track into ``offsets``; the farthest that a track strays from it, metres."""
     farthest = 0.0
     for joint, track in tracks.items():
         mean = track.mean(axis=0)
@@ -346,3 +207,117 @@ def _settle(offsets: np.ndarray, tracks: dict[int, np.ndarray]) -> float:
         if np.abs(mean - offsets[joint]).max() > STILL_M:
             offsets[joint] = mean
     return farthest
+
+
+def write(motion: Motion, path: str | Path, *, unit_m: float = CENTIMETRE) -> None:
+    """Write a BVH file, whole or not at all, in units of ``unit_m`` metres; an existing file is replaced.
+
+    The root gets six channels and an OFFSET of zero, so that readers that add the two agree with those that
+    replace. Leaves without an end site get a short one, which some readers need. BVH has no place for
+    ``meta``.
+    """
+    _check_unit(unit_m)
+    joints = _depth_first(motion.skeleton)
+    head = _hierarchy_lines(motion.skeleton, joints, unit_m)
+    rows = _row_lines(motion, joints, unit_m)
+    middle = ["MOTION", f"Frames: {len(motion)}", f"Frame Time: {_frame_time(motion.fps)}"]
+    atomic_write_text(path, "\n".join([*head, *middle, *rows, ""]))
+
+
+def _depth_first(skeleton: Skeleton) -> list[int]:
+    order: list[int] = []
+    waiting = [0]
+    while waiting:
+        joint = waiting.pop()
+        order.append(joint)
+        waiting.extend(reversed(skeleton.children[joint]))
+    return order
+
+
+def _hierarchy_lines(skeleton: Skeleton, joints: list[int], unit_m: float) -> list[str]:
+    names = _safe_names(skeleton.joints)
+    ends: dict[int, list[tuple[float, float, float]]] = {}
+    for end in skeleton.ends:
+        ends.setdefault(end.joint, []).append(end.offset)
+    lines = ["HIERARCHY"]
+    open_joints: list[int] = []
+    for joint in joints:
+        while open_joints and open_joints[-1] != skeleton.parents[joint]:
+            open_joints.pop()
+            lines.append("\t" * len(open_joints) + "}")
+        tab = "\t" * len(open_joints)
+        lines += [f"{tab}{'JOINT' if open_joints else 'ROOT'} {names[joint]}", f"{tab}{{"]
+        offset = skeleton.offsets[joint] if joint else np.zeros(3)
+        lines.append(f"{tab}\tOFFSET {_numbers(offset, unit_m)}")
+        position = "" if open_joints else "Xposition Yposition Zposition "
+        lines.append(f"{tab}\tCHANNELS {3 if open_joints else 6} {position}Zrotation Yrotation Xrotation")
+        tips = ends.get(joint, [] if skeleton.children[joint] else [_invented_end(skeleton, joint)])
+        for tip in tips:
+            lines += [
+                f"{tab}\tEnd Site",
+                f"{tab}\t{{",
+                f"{tab}\t\tOFFSET {_numbers(tip, unit_m)}",
+                f"{tab}\t}}",
+            ]
+        open_joints.append(joint)
+    while open_joints:
+        open_joints.pop()
+        lines.append("\t" * len(open_joints) + "}")
+    return lines
+
+
+def _numbers(values: Sequence[float] | np.ndarray, unit_m: float) -> str:
+    return " ".join(f"{float(np.round(value / unit_m, 6)) + 0.0:.6f}" for value in values)
+
+
+def _invented_end(skeleton: Skeleton, joint: int) -> tuple[float, float, float]:
+    """A tip that goes on along the bone."""
+    offset = skeleton.offsets[joint]
+    length = float(np.linalg.norm(offset))
+    x, y, z = offset * (END_M / length) if joint and length > 1e-9 else (0.0, END_M, 0.0)
+    return (float(x), float(y), float(z))
+
+
+def _safe_names(joints: tuple[str, ...]) -> list[str]:
+    """Names as BVH can hold them: no white space, braces or control characters, and still unique."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for joint in joints:
+        stem = re.sub(r"[\s{}]+", "_", joint.strip())
+        stem = (
+            "".join(c for c in stem if c.isprintable()).encode()[: MAX_NAME - 8].decode(errors="ignore")
+            or "joint"
+        )
+        name, count = stem, 1
+        while name in taken:
+            count += 1
+            name = f"{stem}_{count}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _row_lines(motion: Motion, joints: list[int], unit_m: float) -> list[str]:
+    rotations = motion.rotations.detach().cpu().double()[:, joints]
+    rotations = rotations / rotations.norm(dim=-1, keepdim=True)
+    angles = np.degrees(quat_to_euler(rotations, "zyx").numpy()).reshape(len(motion), -1)
+    # Whole turns are taken out, so that a curve editor shows no jumps from 180 to -180.
+    angles = np.unwrap(angles, axis=0, period=360.0)
+    root = motion.root.detach().cpu().double().numpy() / unit_m
+    table = np.round(np.hstack([root, angles]), 6) + 0.0
+    form = " ".join(["%.6f"] * table.shape[1])
+    return [form % tuple(row) for row in table.tolist()]
+
+
+def _frame_time(fps: float) -> str:
+    """The shortest frame time that is read back as exactly ``fps``."""
+    with localcontext() as context:
+        context.prec = 40
+        exact = 1 / Decimal(fps)
+    for digits in (8, 12, 20):
+        with localcontext() as context:
+            context.prec = digits
+            text = format((+exact).normalize(), "f")
+        if frame_rate(text) == fps:
+            break
+    return text

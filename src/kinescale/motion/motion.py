@@ -64,6 +64,9 @@ class Motion:
     def __len__(self) -> int:
         return self.root.shape[0]
 
+    def __repr__(self) -> str:
+        return f"Motion({self.skeleton.name}, {len(self)} frames at {self.fps:g} fps, {self.duration_s:.2f} s)"
+
     @property
     def frames(self) -> int:
         """Number of frames, T."""

@@ -1,1 +1,30 @@
+"""Pipelines: the parts put together - text to motion, a motion through its tokens, a corpus made ready."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# Loaded on first use: preparing a corpus needs no networks, and generating needs no corpus.
+_PUBLIC = {
+    "Generated": "text_to_motion",
+    "TextToMotion": "text_to_motion",
+    "mean_joint_error": "reconstruction",
+    "onto_feature": "reconstruction",
+    "reconstruct": "reconstruction",
+}
+
+if TYPE_CHECKING:
+    from kinescale.pipeline.reconstruction import mean_joint_error as mean_joint_error
+    from kinescale.pipeline.reconstruction import onto_feature as onto_feature
+    from kinescale.pipeline.reconstruction import reconstruct as reconstruct
+    from kinescale.pipeline.text_to_motion import Generated as Generated
+    from kinescale.pipeline.text_to_motion import TextToMotion as TextToMotion
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -90,8 +90,13 @@ def _jobs(clips: list[RawClip], settings: Settings, root: Path, folder: Path) ->
     jobs = []
     for start in range(0, len(clips), PART_CLIPS):
         some = clips[start : start + PART_CLIPS]
-        sizes = [[(f.relative_to(root).as_posix(), f.stat().st_size if f.exists() else -1) for f in c.files] for c in some]
-        key = json_hash({"version": VERSION, "settings": settings.to_json(), "ids": [c.id for c in some], "files": sizes})
+        sizes = [
+            [(f.relative_to(root).as_posix(), f.stat().st_size if f.exists() else -1) for f in c.files]
+            for c in some
+        ]
+        key = json_hash(
+            {"version": VERSION, "settings": settings.to_json(), "ids": [c.id for c in some], "files": sizes}
+        )
         part = folder / "parts" / f"part-{start // PART_CLIPS:05d}.parquet"
         jobs.append({"clips": some, "settings": settings, "part": part, "key": key})
     return jobs
@@ -121,7 +126,9 @@ def _run(
             yield result
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(open_jobs)), mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(open_jobs)), mp_context=context, initializer=_one_thread
+    ) as pool:
         futures = {pool.submit(_do_part, job): job for job in open_jobs}
         try:
             for future in as_completed(futures):
@@ -174,10 +181,14 @@ def _row(clip: RawClip, settings: Settings) -> PreparedRow:
     motion = module.load(clip)
     motion = canonicalise(resample(retarget(motion, skeletons.get(settings.skeleton)), settings.fps))
     if len(motion) < LEAST_FRAMES:
-        raise DataError(f"{clip.files[0].name}: {len(motion)} frames after resampling; at least {LEAST_FRAMES} are needed.")
+        raise DataError(
+            f"{clip.files[0].name}: {len(motion)} frames after resampling; at least {LEAST_FRAMES} are needed."
+        )
     fastest = float((motion.positions().diff(dim=0).norm(dim=-1) * motion.fps).max())
     if fastest > FASTEST_JOINT:
-        raise DataError(f"{clip.files[0].name}: a joint moves at {fastest:.0f} m/s; the clip has broken frames.")
+        raise DataError(
+            f"{clip.files[0].name}: a joint moves at {fastest:.0f} m/s; the clip has broken frames."
+        )
     describe = corpora.FAMILY.get(clip.corpus, "describe")
     words = describe(clip.action, clip.style, clip.take, settings.captions_per_clip)
     return PreparedRow(
@@ -194,7 +205,9 @@ def _row(clip: RawClip, settings: Settings) -> PreparedRow:
     )
 
 
-def _finish(name: str, folder: Path, settings: Settings, licence: Any, results: list[dict[str, Any]]) -> PrepareReport:
+def _finish(
+    name: str, folder: Path, settings: Settings, licence: Any, results: list[dict[str, Any]]
+) -> PrepareReport:
     """Write manifest, statistics and report; remove parts that no longer belong."""
     rows = [row for result in results for row in result["entries"]]
     skipped = tuple((str(a), str(b)) for result in results for a, b in result["skipped"])
@@ -228,7 +241,9 @@ def _statistics(rows: list[dict[str, Any]], fps: float) -> dict[str, Any]:
     return {
         "clips": len(rows),
         "minutes": round(sum(by_split.values()) / fps / 60, 3),
-        "minutes_by_split": {split: round(frames / fps / 60, 3) for split, frames in sorted(by_split.items())},
+        "minutes_by_split": {
+            split: round(frames / fps / 60, 3) for split, frames in sorted(by_split.items())
+        },
         "clips_by_action": dict(sorted(Counter(row["action"] for row in rows).items())),
         "clips_by_style": dict(sorted(Counter(row["style"] for row in rows).items())),
         "shortest_frames": min((row["frames"] for row in rows), default=0),
@@ -252,7 +267,9 @@ def unpacked(source: Path) -> Iterator[Path]:
             else:
                 _untar(source, folder)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as problem:
-            raise DataError(f"{source}: cannot be unpacked ({problem}); expected a folder, a .tar(.gz|.xz) or a .zip.") from None
+            raise DataError(
+                f"{source}: cannot be unpacked ({problem}); expected a folder, a .tar(.gz|.xz) or a .zip."
+            ) from None
         yield folder
 
 
@@ -262,7 +279,9 @@ def _untar(source: Path, folder: Path) -> None:
         for count, member in enumerate(archive):
             total += member.size
             if count > MAX_MEMBERS or total > MAX_UNPACKED_BYTES:
-                raise DataError(f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files.")
+                raise DataError(
+                    f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files."
+                )
             archive.extract(member, folder, filter="data")
 
 
@@ -270,5 +289,7 @@ def _unzip(source: Path, folder: Path) -> None:
     with zipfile.ZipFile(source) as archive:
         members = archive.infolist()
         if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
-            raise DataError(f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files.")
+            raise DataError(
+                f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files."
+            )
         archive.extractall(folder)

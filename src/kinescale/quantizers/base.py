@@ -13,9 +13,6 @@ from torch import Tensor, nn
 
 from kinescale.core.records import Record
 
-PADDING = -1
-"""Token at places that hold nothing; its vector is zero."""
-
 
 class Quantizer(nn.Module, ABC):
     """Declares only. ``vocabulary`` is the number of codes, ``width`` that of a vector."""
@@ -30,7 +27,7 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def dequantise(self, tokens: Int[Tensor, "*b"]) -> Float[Tensor, "*b D"]:
-        """The vector of every token; zero at ``PADDING``."""
+        """The vector of every token; zero at ``tokens.PADDING``."""
 
     @abstractmethod
     def assign(self, vectors: Float[Tensor, "*b D"], rng: torch.Generator) -> Int[Tensor, "*b"]:

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinescale.core.records import Record
-from kinescale.quantizers.base import PADDING, Quantizer
+from kinescale.quantizers.base import Quantizer
 from kinescale.tokens.layout import TokenLayout
+from kinescale.tokens.token_map import PADDING
 
 
 class Config(Record):

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from kinescale.core.records import Record
 from kinescale.quantizers import base
-from kinescale.quantizers.base import PADDING
+from kinescale.tokens.token_map import PADDING
 
 VECTORS_A_CODE = 5
 """A batch must hold this many vectors a code before an average of one use a batch is asked of every code."""

@@ -4,6 +4,7 @@ The files' joint frames point along the bones (left limbs along +x, right limbs 
 up and says nothing; the T-pose below was worked out from the hinges: knees and elbows bend about local y.
 """
 
+import numpy as np
 import torch
 
 from kinescale.kinematics.forward import global_to_local
@@ -54,7 +55,7 @@ SKELETON = Skeleton(
     name="bandai_namco",
     joints=tuple(row[0] for row in _TREE),
     parents=_PARENTS,
-    offsets=[row[3] for row in _TREE],  # type: ignore[arg-type]
+    offsets=np.array([row[3] for row in _TREE]),
     roles={row[2]: row[0] for row in _TREE},
     t_pose=global_to_local(matrix_to_quat(_FRAMES), _PARENTS).numpy(),
     ends=(

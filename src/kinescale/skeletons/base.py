@@ -88,6 +88,9 @@ class Skeleton:
     def __len__(self) -> int:
         return len(self.joints)
 
+    def __repr__(self) -> str:
+        return f"Skeleton({self.name}, {len(self)} joints, {len(self.roles)} roles)"
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Skeleton):
             return NotImplemented

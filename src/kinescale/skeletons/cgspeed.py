@@ -1,5 +1,7 @@
 """cgspeed: the joints of B. Hahne's BVH conversion of the CMU takes that carry the body (rest pose: T-pose)."""
 
+import numpy as np
+
 from kinescale.skeletons.base import EndSite, Skeleton
 
 _TREE = (
@@ -31,7 +33,7 @@ SKELETON = Skeleton(
     name="cgspeed",
     joints=tuple(row[0] for row in _TREE),
     parents=tuple(row[1] for row in _TREE),
-    offsets=[row[3] for row in _TREE],  # type: ignore[arg-type]
+    offsets=np.array([row[3] for row in _TREE]),
     roles={row[2]: row[0] for row in _TREE if row[2]},
     ends=(EndSite(16, (-0.011, -0.037, 0.121)), EndSite(20, (0.011, -0.037, 0.121))),
 )

@@ -4,6 +4,8 @@ Names and order are those of the field (Guo et al. 2022, "Generating Diverse and
 Text"). The offsets are rounded adult proportions (stature about 1.70 m), not those of any body model.
 """
 
+import numpy as np
+
 from kinescale.skeletons.base import EndSite, Skeleton
 
 _TREE = (
@@ -36,7 +38,7 @@ SKELETON = Skeleton(
     name="humanml22",
     joints=tuple(row[0] for row in _TREE),
     parents=tuple(row[1] for row in _TREE),
-    offsets=[row[3] for row in _TREE],  # type: ignore[arg-type]
+    offsets=np.array([row[3] for row in _TREE]),
     roles={row[2]: row[0] for row in _TREE},
     ends=(
         EndSite(10, (0.0, 0.0, 0.06)),

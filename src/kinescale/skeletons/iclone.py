@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 
 from kinescale.kinematics.forward import global_to_local
@@ -53,7 +54,7 @@ SKELETON = Skeleton(
     name="iclone",
     joints=tuple(f"CC_Base_{row[0]}" for row in _TREE),
     parents=_PARENTS,
-    offsets=[row[3] for row in _TREE],  # type: ignore[arg-type]
+    offsets=np.array([row[3] for row in _TREE]),
     roles={row[2]: f"CC_Base_{row[0]}" for row in _TREE if row[2]},
     t_pose=global_to_local(torch.stack([row[4] for row in _TREE]), _PARENTS).numpy(),
 )

@@ -1,8 +1,10 @@
-"""kit21: the 21 joints of KIT-ML motion as the field's 251 features order them, adult proportions of our own in metres.
+"""kit21: the 21 joints of KIT-ML motion in the order of the field's 251 features, in metres.
 
-Which side a joint is on follows the features of Guo et al. 2022 (right hip 11, left hip 16), whose tracks face +Z.
-The offsets are rounded adult proportions in a T-pose.
+Which side a joint is on follows the features of Guo et al. 2022 (right hip 11, left hip 16), whose tracks
+face +Z. The offsets are rounded adult proportions in a T-pose.
 """
+
+import numpy as np
 
 from kinescale.skeletons.base import EndSite, Skeleton
 
@@ -35,7 +37,7 @@ SKELETON = Skeleton(
     name="kit21",
     joints=tuple(row[0] for row in _TREE),
     parents=tuple(row[1] for row in _TREE),
-    offsets=[row[3] for row in _TREE],  # type: ignore[arg-type]
+    offsets=np.array([row[3] for row in _TREE]),
     roles={row[2]: row[0] for row in _TREE if row[2] is not None},
     ends=(
         EndSite(4, (0.0, 0.16, 0.02)),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from kinescale.core.errors import InputError
+from kinescale.core.prompts import check_prompt
 from kinescale.core.records import Record
 from kinescale.tokens.text_features import TextFeatures
 
-MAX_PROMPT_CHARACTERS = 2000
+__all__ = ["TextEncoder", "check_prompt"]
 
 
 class TextEncoder(ABC):
@@ -21,17 +21,8 @@ class TextEncoder(ABC):
 
     @abstractmethod
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
-        """float32 features on the CPU, padded to ``max_tokens``; the same sentence gives the same numbers alone or
-        in a batch. Raises ``InputError`` for an empty or over-long sentence."""
+        """float32 features on the CPU, padded to ``max_tokens``; zeros at masked places.
 
-
-def check_prompt(sentence: str) -> str:
-    """The sentence with white space folded; ``InputError`` when nothing is left or it is far too long."""
-    folded = " ".join(str(sentence).split())
-    if not any(c.isalnum() for c in folded):
-        raise InputError(f"the prompt is {sentence!r}; expected a sentence such as 'a person walks forward'.")
-    if len(folded) > MAX_PROMPT_CHARACTERS:
-        raise InputError(
-            f"the prompt has {len(folded)} characters; at most {MAX_PROMPT_CHARACTERS} are taken."
-        )
-    return folded
+        The same sentence gives the same numbers alone or in a batch. Raises ``InputError`` for an empty or
+        over-long sentence.
+        """

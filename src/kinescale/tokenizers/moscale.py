@@ -30,7 +30,7 @@ class Config(Record):
 
     ``scales``: latents a bin of each scale, coarse to fine; ``blocks``: residual convolutions a level, dilated
     ``dilation_growth**(blocks-1)`` to 1; ``blend``: see ``quantizers.residual``; ``explicit_slice``: features (first,
-    past the last) that count ``explicit_weight`` more, the joint positions of HumanML3D by default.
+    past the last) that count ``explicit_weight`` more; the default is HumanML3D's joint positions, None is none.
 
     ``faithful``: the reference's loss scaling and codebook revival. ``mask_padding``: activations past a clip's
     length are zeroed after every convolution, so that a clip's tokens and decoded frames do not depend on how much
@@ -54,7 +54,7 @@ class Config(Record):
     blend: float = Field(0.0, ge=-1.0, le=1.0)
     commitment_weight: float = Field(0.02, ge=0.0)
     explicit_weight: float = Field(0.5, ge=0.0)
-    explicit_slice: tuple[int, int] | None = None
+    explicit_slice: tuple[int, int] | None = (4, 67)
     ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
     assignment_temperature: float | None = Field(0.5, gt=0.0)
     faithful: bool = False
@@ -96,10 +96,6 @@ class Config(Record):
         return self
 
 
-HUMANML3D_POSITIONS = (4, 67)
-"""``explicit_slice`` of the published model: the joint positions among HumanML3D's 263 features."""
-
-
 class Encoder(nn.Module):
     """[B, F, T] to [B, D, T / 2**levels]."""
 
@@ -107,7 +103,7 @@ class Encoder(nn.Module):
         super().__init__()
         c, levels = config, range(config.levels)
         self.enter = nn.Conv1d(c.feature_width, c.width, 3, padding=1)
-        self.halve = nn.ModuleList(nn.Conv1d(c.width, c.width, 4, stride=2, padding=1) for _ in levels)
+        self.narrow = nn.ModuleList(nn.Conv1d(c.width, c.width, 4, stride=2, padding=1) for _ in levels)
         self.stacks = nn.ModuleList(
             ResidualConvStack(c.width, c.blocks, c.dilation_growth, c.dropout) for _ in levels
         )
@@ -119,8 +115,8 @@ class Encoder(nn.Module):
         """Latents of clips of ``lengths`` frames."""
         kept = valid_steps(lengths, x.shape[2]) if self.mask_padding else None
         x = zero_after(functional.relu(self.enter(zero_after(x, kept))), kept)
-        for halve, stack, attention in zip(self.halve, self.stacks, self.attentions, strict=True):
-            x = halve(x)
+        for narrow, stack, attention in zip(self.narrow, self.stacks, self.attentions, strict=True):
+            x = narrow(x)
             lengths = torch.div(lengths, 2, rounding_mode="floor")
             valid = valid_steps(lengths, x.shape[2])
             kept = valid if self.mask_padding else None
@@ -139,7 +135,7 @@ class Decoder(nn.Module):
         self.stacks = nn.ModuleList(
             ResidualConvStack(c.width, c.blocks, c.dilation_growth, c.dropout) for _ in levels
         )
-        self.double = nn.ModuleList(nn.Conv1d(c.width, c.width, 3, padding=1) for _ in levels)
+        self.widen = nn.ModuleList(nn.Conv1d(c.width, c.width, 3, padding=1) for _ in levels)
         self.attentions = nn.ModuleList(_attention(c) for _ in levels)
         self.gather = nn.Conv1d(c.width, c.width, 3, padding=1)
         self.leave = nn.Conv1d(c.width, c.feature_width, 3, padding=1)
@@ -149,8 +145,8 @@ class Decoder(nn.Module):
         """Features of clips of ``latents`` steps."""
         kept = valid_steps(latents, x.shape[2]) if self.mask_padding else None
         x = zero_after(functional.relu(self.enter(zero_after(x, kept))), kept)
-        for stack, double, attention in zip(self.stacks, self.double, self.attentions, strict=True):
-            x = double(stack(x, kept).repeat_interleave(2, dim=2))
+        for stack, widen, attention in zip(self.stacks, self.widen, self.attentions, strict=True):
+            x = widen(stack(x, kept).repeat_interleave(2, dim=2))
             latents = latents * 2
             valid = valid_steps(latents, x.shape[2])
             kept = valid if self.mask_padding else None
@@ -217,8 +213,7 @@ class Tokenizer(base.Tokenizer):
         running = self.empty(tokens.layout, len(tokens.latents))
         for scale, row in enumerate(tokens.scales):
             running = running + self.contribution(row, scale, tokens.layout)
-        inside = valid_steps(tokens.latents, running.shape[1])
-        return self.decode_latent(running * inside[:, :, None, None].to(running.dtype), tokens.latents)
+        return self.decode_latent(_zero_beyond(running, tokens.latents), tokens.latents)
 
     def decode_latent(
         self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]
@@ -239,7 +234,8 @@ class Tokenizer(base.Tokenizer):
             with torch.autocast(grid.device.type, enabled=False):
                 grid = grid.float()
                 quantised = self.pyramid(grid, layout, latents, rng if self.training else None)
-            decoded = self.decode_latent(quantised.total + (grid - grid.detach()), latents)
+            through = _zero_beyond(quantised.total + (grid - grid.detach()), latents)
+            decoded = self.decode_latent(through, latents)
         commitment = self._commitment(grid, quantised.sums, latents)
         inside = valid_steps(latents * layout.stride, features.shape[1])
         target = features * inside[:, :, None]
@@ -307,6 +303,11 @@ class Tokenizer(base.Tokenizer):
     def _grid(self, features: Tensor, lengths: Tensor, layout: TokenLayout) -> Tensor:
         padded = functional.pad(features, (0, 0, 0, layout.max_frames - features.shape[1]))
         return self.encoder(padded.transpose(1, 2), lengths).transpose(1, 2).unsqueeze(2)
+
+
+def _zero_beyond(grid: Tensor, latents: Tensor) -> Tensor:
+    """The latent grid with the steps past each clip's length zeroed."""
+    return grid * valid_steps(latents, grid.shape[1])[:, :, None, None].to(grid.dtype)
 
 
 def _smooth_l1(guess: Tensor, target: Tensor, inside: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from kinescale.tokens.layout import TokenLayout
 
 
+@runtime_checkable
 class Codec(Protocol):
     """Tokens to latents, scale by scale. Latent grids are [B, T', P, D]; F is their running sum.
 
@@ -27,7 +28,8 @@ class Codec(Protocol):
     def contribution(
         self, tokens: Int[Tensor, "B bins groups ..."], scale: int, layout: TokenLayout
     ) -> Float[Tensor, "B T P D"]:
-        """What one scale's tokens add to F (``PADDING`` positions add nothing before upsampling)."""
+        """What one scale's tokens add to F (places after a clip's last token, ``PADDING``, hold zeros
+        or that token before upsampling, as the tokenizer chooses)."""
         ...
 
     def scale_input(

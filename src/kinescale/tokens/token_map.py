@@ -14,6 +14,9 @@ from kinescale.tokens.layout import TokenLayout
 PADDING = -1
 """Index at positions a clip does not fill."""
 
+MASKED = -2
+"""Index that a generator's input holds where a code is yet to be predicted; never in a finished map."""
+
 
 @dataclass(frozen=True, eq=False)
 class TokenMap:

@@ -28,11 +28,11 @@ OPERATIONAL = frozenset(
 class OptimiserConfig(Record):
     """AdamW. ``weight_decay`` spares vectors, biases, norms and embeddings; ``clip`` bounds the gradient's norm."""
 
-    lr: float = Field(3e-4, gt=0, allow_inf_nan=False)
+    lr: float = Field(default=3e-4, gt=0, allow_inf_nan=False)
     betas: tuple[float, float] = (0.9, 0.99)
-    eps: float = Field(1e-8, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    clip: float = Field(1.0, ge=0, description="0 turns clipping off")
+    eps: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip: float = Field(default=1.0, ge=0, description="0 turns clipping off")
 
 
 class ScheduleConfig(Record):
@@ -43,12 +43,12 @@ class ScheduleConfig(Record):
     """
 
     kind: Literal["constant", "cosine", "step"] = "cosine"
-    warmup: int = Field(0, ge=0)
-    warmup_start: float = Field(0.0, ge=0, le=1)
-    final: float = Field(0.01, ge=0, le=1)
-    horizon: int = Field(0, ge=0)
+    warmup: int = Field(default=0, ge=0)
+    warmup_start: float = Field(default=0.0, ge=0, le=1)
+    final: float = Field(default=0.01, ge=0, le=1)
+    horizon: int = Field(default=0, ge=0)
     milestones: tuple[int, ...] = ()
-    factor: float = Field(0.3, gt=0, le=1)
+    factor: float = Field(default=0.3, gt=0, le=1)
 
 
 class DrawConfig(Record):
@@ -65,11 +65,11 @@ class DrawConfig(Record):
     mirror : see each clip left-right mirrored half of the time.
     """
 
-    crop_frames: int = Field(0, ge=0)
-    min_frames: int = Field(16, ge=1)
-    shorten: float = Field(0.0, ge=0, le=1)
+    crop_frames: int = Field(default=0, ge=0)
+    min_frames: int = Field(default=16, ge=1)
+    shorten: float = Field(default=0.0, ge=0, le=1)
     balance: Literal["none", "frames", "class"] = "none"
-    balance_power: float = Field(0.5, ge=0, le=1)
+    balance_power: float = Field(default=0.5, ge=0, le=1)
     corpora: dict[str, float] = {}
     mirror: bool = True
 
@@ -77,18 +77,18 @@ class DrawConfig(Record):
 class StageConfig(Record):
     """One training stage. ``ema_decay`` 0 keeps no average; ``minutes`` is a wall-time budget for one invocation."""
 
-    steps: int = Field(1000, ge=1)
-    batch_size: int = Field(32, ge=1)
+    steps: int = Field(default=1000, ge=1)
+    batch_size: int = Field(default=32, ge=1)
     draw: DrawConfig = DrawConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     schedule: ScheduleConfig = ScheduleConfig()
-    ema_decay: float = Field(0.0, ge=0, lt=1)
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    log_every: int = Field(50, ge=1)
-    validate_every: int = Field(500, ge=0, description="0: never")
-    validate_batches: int = Field(8, ge=1)
-    checkpoint_every: int = Field(500, ge=1)
-    minutes: float | None = Field(None, gt=0, allow_inf_nan=False)
+    log_every: int = Field(default=50, ge=1)
+    validate_every: int = Field(default=500, ge=0, description="0: never")
+    validate_batches: int = Field(default=8, ge=1)
+    checkpoint_every: int = Field(default=500, ge=1)
+    minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     tensorboard: bool = False
 
     def identity(self) -> dict[str, Any]:
@@ -105,14 +105,14 @@ class DataConfig(Record):
 
     dtype: Literal["float16", "float32"] = "float16"
     block_std: bool = True
-    std_floor: float = Field(1e-3, gt=0)
+    std_floor: float = Field(default=1e-3, gt=0)
 
 
 class RunConfig(Record):
     """A whole run: parts by family name, both stages, and where it runs (``device`` and ``workers`` change no result)."""
 
     name: str = Field(min_length=1)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     feature: Part
     tokenizer: Part
     generator: Part | None = None
@@ -122,7 +122,7 @@ class RunConfig(Record):
     tokenizer_training: StageConfig = StageConfig()
     generator_training: StageConfig = StageConfig()
     device: str = "auto"
-    workers: int = Field(2, ge=1, le=256)
+    workers: int = Field(default=2, ge=1, le=256)
 
     def stage(self, stage: Stage) -> StageConfig:
         """The settings of one stage."""
@@ -171,7 +171,9 @@ def _put(data: dict[str, Any], path: str, value: Any) -> None:
         free = free or part in ("config", "corpora")
         if not isinstance(node, dict):
             where = ".".join(parents[: depth + 1])
-            raise ConfigError(f"the override '{path}' goes into '{where}', which holds {node!r} and no fields.")
+            raise ConfigError(
+                f"the override '{path}' goes into '{where}', which holds {node!r} and no fields."
+            )
     if last not in node and not free:
         raise ConfigError(_unknown(path, last, node))
     node[last] = value

@@ -5,7 +5,9 @@ from __future__ import annotations
 from kinescale.captions.corpora.base import ClipCaptions
 from kinescale.captions.phrase_book import mirror_action, pick
 
-STEADY = frozenset({"walk", "walk-back", "walk-left", "walk-right", "run", "dash", "dance-short", "dance-long"})
+STEADY = frozenset(
+    {"walk", "walk-back", "walk-left", "walk-right", "run", "dash", "dance-short", "dance-long"}
+)
 """Actions that go on throughout the clip, so that any crop shows them."""
 
 

@@ -1,0 +1,53 @@
+"""Strict renaming of state dicts: every key is either mapped or a listed constant that is checked and left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from kinescale.core.errors import BundleError
+
+Check = Callable[[Tensor], bool]
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """How foreign keys become ours.
+
+    ``rules``: (pattern of the whole key, replacement), the first that matches; ``constants``: (pattern, check) of
+    keys whose value our network computes itself.
+    """
+
+    what: str
+    rules: tuple[tuple[str, str], ...]
+    constants: tuple[tuple[str, Check], ...] = ()
+
+    def apply(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The state under our keys. Raises ``BundleError`` for a key or a constant it does not expect."""
+        renamed: dict[str, Tensor] = {}
+        for key, value in state.items():
+            check = next((check for pattern, check in self.constants if re.fullmatch(pattern, key)), None)
+            if check is not None:
+                if not check(value):
+                    raise BundleError(f"{self.what}: '{key}' does not hold the constant expected; the file is another model's.")
+                continue
+            rule = next(((p, r) for p, r in self.rules if re.fullmatch(p, key)), None)
+            if rule is None:
+                raise BundleError(f"{self.what}: unexpected key '{key}'; the file is another model's.")
+            renamed[re.sub(rule[0], rule[1], key)] = value
+        return renamed
+
+
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str, computed: frozenset[str]) -> None:
+    """Load ``state``; ``BundleError`` unless it holds exactly the module's keys (but for ``computed``) and shapes."""
+    own = module.state_dict()
+    missing = sorted(set(own) - set(state) - computed)
+    extra = sorted(set(state) - set(own))
+    wrong = [key for key, value in state.items() if key in own and own[key].shape != value.shape]
+    for problem, keys in (("lacks", missing), ("has no place for", extra), ("has another shape at", wrong)):
+        if keys:
+            raise BundleError(f"{what}: {problem} {len(keys)} tensors, first '{keys[0]}'; the file is another model's.")
+    module.load_state_dict({**own, **state})

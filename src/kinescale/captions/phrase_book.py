@@ -1,0 +1,199 @@
+"""The phrase book: (action, style) to hundreds of English sentences, and their mirror images.
+
+Words are in ``_actions`` and ``_styles``, the grammar in ``_grammar``. Sentences are lower case, without a
+full stop. For a style other than ``normal`` the plain sentences, which leave the style out, are in the list too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+from kinescale.captions._actions import ACTIONS, CORPUS_ACTIONS, MIRRORED
+from kinescale.captions._grammar import article, fill, inflect, mirror_sentence
+from kinescale.captions._styles import OVERHEAD_STYLES, STYLES, Style
+from kinescale.core.errors import InputError, UnknownNameError
+
+SUBJECTS: tuple[tuple[str, str], ...] = (
+    ("a person", "their"),
+    ("someone", "their"),
+    ("the person", "their"),
+    ("a man", "his"),
+    ("a woman", "her"),
+    ("a figure", "its"),
+    ("a character", "its"),
+    ("somebody", "their"),
+    ("the figure", "its"),
+    ("a human", "their"),
+)
+NOUNS: tuple[tuple[str, str], ...] = (
+    ("person", "their"),
+    ("man", "his"),
+    ("woman", "her"),
+    ("figure", "its"),
+    ("character", "its"),
+)
+
+CORE_PHRASES = 5
+CORE_WEIGHT = 4.0
+FIRST_SUBJECT_WEIGHT = 3.0
+"""How much likelier ``pick`` draws an action's commonest phrases, and "a person", than the rest."""
+
+_Entry = tuple[str, str]
+"""(name of the template, sentence)"""
+
+_Groups = Mapping[str, Mapping[str, float]]
+"""template -> sentence -> weight"""
+
+
+def actions() -> tuple[str, ...]:
+    """The action names of both Bandai-Namco sets, sorted."""
+    return tuple(sorted(CORPUS_ACTIONS))
+
+
+def styles() -> tuple[str, ...]:
+    """The style names of both sets, sorted."""
+    return tuple(sorted(STYLES))
+
+
+def sentences(action: str, style: str = "normal") -> tuple[str, ...]:
+    """Every sentence of the book for an action in a style: distinct, always in the same order.
+
+    Besides ``actions()``, the names that ``mirror_action`` gives are known. ``UnknownNameError`` for others.
+    """
+    book = _book(_known(action, ACTIONS, "action"), _known(style, STYLES, "style"))
+    return tuple(sentence for group in book.values() for sentence in group)
+
+
+def pick(action: str, style: str, key: str, count: int) -> tuple[str, ...]:
+    """``count`` distinct sentences, chosen by a hash of ``key`` and spread over the templates.
+
+    The first is plain (names no style); with a style, two styled ones follow each plain one. Common phrases
+    come more often than rare ones. Fewer come back only when the whole list is shorter. ``InputError`` for a
+    count below 1.
+    """
+    if count < 1:
+        raise InputError(f"a count of {count} sentences; expected at least 1.")
+    book = _book(_known(action, ACTIONS, "action"), _known(style, STYLES, "style"))
+    plain = _spread({name: group for name, group in book.items() if name.startswith("plain")}, key)
+    styled = _spread({name: group for name, group in book.items() if not name.startswith("plain")}, key)
+    chosen: list[str] = []
+    while len(chosen) < count and (plain or styled):
+        source = plain if (len(chosen) % 3 == 0 and plain) or not styled else styled
+        chosen.append(source.pop())
+    return tuple(chosen)
+
+
+def mirror_action(action: str) -> str:
+    """The name of the action a mirrored clip shows: ``walk-left`` to ``walk-right``, ``bow`` stays ``bow``.
+
+    An action with a side of its own and no twin gets a name ending in "-mirrored" (``kick``, with the right
+    leg in the corpus, to ``kick-mirrored``). Applying it twice gives the name back.
+    """
+    _known(action, ACTIONS, "action")
+    if action.endswith(MIRRORED):
+        return action.removesuffix(MIRRORED)
+    return action + MIRRORED if action + MIRRORED in ACTIONS else mirror_sentence(action)
+
+
+def _known(name: str, known: Mapping[str, object], noun: str) -> str:
+    if name in known:
+        return name
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise UnknownNameError(f"no {noun} '{name}' in the phrase book.{hint} Known: {', '.join(sorted(known))}.")
+
+
+@lru_cache(maxsize=1024)
+def _book(action: str, style: str) -> _Groups:
+    entry, look = ACTIONS[action], STYLES[style]
+    phrases = entry.phrases + (entry.overhead if style in OVERHEAD_STYLES else ())
+    groups: dict[str, dict[str, float]] = {}
+    seen: set[str] = set()
+    for number, phrase in enumerate(phrases):
+        core = CORE_WEIGHT if number < CORE_PHRASES else 1.0
+        for template, sentence in [*_plain(phrase, look), *_styled(phrase, look, number, entry.travels)]:
+            if sentence not in seen:
+                seen.add(sentence)
+                first = FIRST_SUBJECT_WEIGHT if sentence.startswith(SUBJECTS[0][0] + " ") else 1.0
+                groups.setdefault(template, {})[sentence] = core * first
+    return MappingProxyType(groups)
+
+
+def _plain(phrase: str, look: Style) -> Iterator[_Entry]:
+    yield "plain-base", inflect(phrase, "base", "your")
+    yield "plain-bare", inflect(phrase, "third", "the")
+    yield "plain-gerund", inflect(phrase, "gerund", "the")
+    for who, their in SUBJECTS:
+        if who not in look.unlike:
+            yield "plain-third", f"{who} {inflect(phrase, 'third', their)}"
+            yield "plain-progressive", f"{who} is {inflect(phrase, 'gerund', their)}"
+    for who, their in SUBJECTS[:4]:
+        if who not in look.unlike:
+            yield "plain-noun", f"{who} {inflect(phrase, 'gerund', their)}"
+
+
+def _styled(phrase: str, look: Style, number: int, travels: bool) -> Iterator[_Entry]:
+    """Styled sentences of one phrase; ``number`` rotates the subjects so that all get their turn."""
+    subjects = [subject for subject in SUBJECTS if subject[0] not in look.unlike]
+    nouns = [noun for noun in NOUNS if f"a {noun[0]}" not in look.unlike]
+
+    def subject(turn: int) -> tuple[str, str]:
+        return subjects[(number + 3 * turn) % len(subjects)]
+
+    for turn, adverb in enumerate(look.adverbs):
+        (who, their), (other, others) = subject(turn), subject(turn + 1)
+        yield "adverb-before", f"{who} {adverb} {inflect(phrase, 'third', their)}"
+        yield "adverb-after", f"{other} {inflect(phrase, 'third', others)} {adverb}"
+        yield "adverb-progressive", f"{other} is {adverb} {inflect(phrase, 'gerund', others)}"
+        yield from _short("adverb", phrase, adverb, number + turn)
+    for turn, manner in enumerate(look.manners + (look.gait if travels else ())):
+        (who, their), (other, others) = subject(turn), subject(turn + 2)
+        yield "manner", f"{who} {inflect(phrase, 'third', their)} {fill(manner, their)}"
+        yield "manner-progressive", f"{other} is {inflect(phrase, 'gerund', others)} {fill(manner, others)}"
+        yield from _short("manner", phrase, manner, number + turn)
+    for turn, mood in enumerate(look.moods):
+        (who, their), (other, others) = subject(turn), subject(turn + 2)
+        yield "mood-first", f"{mood}, {who} {inflect(phrase, 'third', their)}"
+        yield "mood-last", f"{other} {inflect(phrase, 'third', others)}, {mood}"
+    for turn, adjective in enumerate(look.adjectives):
+        for step in (0, 1):
+            noun, their = nouns[(number + turn + 2 * step) % len(nouns)]
+            who = article(f"{adjective} {noun}")
+            yield "adjective", f"{who} {inflect(phrase, 'third', their)}"
+            yield "adjective-progressive", f"{who} is {inflect(phrase, 'gerund', their)}"
+    for who, their in look.people:
+        yield "people", f"{who} {inflect(phrase, 'third', their)}"
+        yield "people-progressive", f"{who} is {inflect(phrase, 'gerund', their)}"
+
+
+def _short(kind: str, phrase: str, words: str, turn: int) -> Iterator[_Entry]:
+    """One short form without a subject: imperative, bare third person or gerund, in turn."""
+    form, possessive = (("base", "your"), ("third", "the"), ("gerund", "the"))[turn % 3]
+    yield f"{kind}-{form}", f"{inflect(phrase, form, possessive)} {fill(words, possessive)}"
+
+
+def _spread(groups: _Groups, key: str) -> list[str]:
+    """All sentences, last first: templates take turns; ``key`` sets their order and that within each."""
+
+    def rank(item: tuple[str, float]) -> float:
+        # An exponential race: the order of a weighted draw without replacement.
+        return -math.log(_unit(key, item[0])) / item[1]
+
+    templates = sorted(groups, key=lambda template: _unit(key, template))
+    orders = [[sentence for sentence, _ in sorted(groups[name].items(), key=rank)] for name in templates]
+    turns = max(map(len, orders), default=0)
+    return [order[turn] for turn in range(turns) for order in orders if turn < len(order)][::-1]
+
+
+def _unit(key: str, text: str) -> float:
+    """A number in (0, 1] from a hash."""
+    digest = hashlib.sha256(f"{key}\0{text}".encode()).digest()
+    return (int.from_bytes(digest[:6], "big") + 1) / 2**48
+
+
+__all__ = ["actions", "mirror_action", "mirror_sentence", "pick", "sentences", "styles"]

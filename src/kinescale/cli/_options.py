@@ -1,0 +1,118 @@
+"""What commands share: parsing with one-sentence errors, and cheap checks before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import tyro
+
+from kinescale.core.conventions import MAX_FPS
+from kinescale.core.errors import InputError
+from kinescale.core.family import Family
+from kinescale.core.files import refuse_overwrite
+
+O = TypeVar("O")  # noqa: E741
+
+Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+Out = Annotated[Path, tyro.conf.arg(aliases=("-o",))]
+MaybeFloat = Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")]
+MaybeInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
+MaybeText = Annotated[str | None, tyro.conf.arg(metavar="TEXT", help_behavior_hint="")]
+MaybePath = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
+
+
+def parse(options: type[O], argv: list[str], command: str) -> O:
+    """The options record filled from ``argv``; ``InputError`` in one sentence for what cannot be parsed."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(options, args=argv, prog=f"kinescale {command}")
+    except SystemExit as leaving:
+        if not leaving.code:
+            raise
+        raise InputError(f"{_condense(said.getvalue())}; see kinescale {command} --help.") from None
+    finally:
+        if said.tell() and sys.exc_info()[0] is None:
+            sys.stderr.write(said.getvalue())
+
+
+def _condense(box: str) -> str:
+    """The first part of the parser's framed message, and its first suggestion, in one line."""
+    parts: list[list[str]] = [[]]
+    for line in box.splitlines():
+        text = line.strip().strip("│╭╮╰╯").strip()
+        if text and set(text) == {"─"}:
+            parts.append([])
+        elif text and not line.lstrip().startswith(("╭", "╰")):
+            parts[-1].append(text)
+    message = " ".join(parts[0]).replace(" (required)", "") or "the options cannot be read"
+    if len(parts) > 1 and parts[1][:1] == ["Perhaps you meant:"] and len(parts[1]) > 1:
+        message += f"; perhaps you meant {parts[1][1]}"
+    return message[:1].lower() + message[1:].rstrip(".")
+
+
+def check_output(path: Path, force: bool) -> Path:
+    """``path`` itself when a motion can be written there; ``InputError`` otherwise."""
+    known = motion_suffixes("write")
+    if path.suffix.lower() not in known:
+        got = f"'{path.suffix}'" if path.suffix else "no suffix"
+        raise InputError(f"{path}: {got} is no motion format to write; expected one of {', '.join(known)}.")
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; make it first.")
+    return refuse_overwrite(path, force)
+
+
+def check_input(path: Path) -> Path:
+    """``path`` itself when it is a file of a motion format; ``InputError`` otherwise."""
+    if not path.is_file():
+        kind = "is a folder" if path.is_dir() else "there is no such file"
+        raise InputError(f"{path}: {kind}; name a motion file to read.")
+    known = motion_suffixes("read")
+    if path.suffix.lower() not in known:
+        raise InputError(
+            f"{path}: '{path.suffix}' is no motion format to read; expected one of {', '.join(known)}."
+        )
+    return path
+
+
+def check_fps(fps: float | None) -> float | None:
+    """``fps`` itself when it is a frame rate or ``None``."""
+    if fps is not None and not 0 < fps <= MAX_FPS:
+        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+    return fps
+
+
+def check_positive(value: float | None, name: str) -> None:
+    """``InputError`` when ``value`` is given and is not a finite number above zero."""
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise InputError(f"{name} is {value:g}; expected a number above 0.")
+
+
+def motion_suffixes(action: str) -> tuple[str, ...]:
+    """Suffixes of the formats that offer ``action`` ("read" or "write"), without importing them."""
+    family = Family("kinescale.formats", "format")
+    files = [folder / f"{name}.py" for folder in family.folders() for name in family.names()]
+    return tuple(sorted(suffix for file in files if file.exists() for suffix in _declared(file, action)))
+
+
+def _declared(file: Path, action: str) -> tuple[str, ...]:
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    functions = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    for node in body:
+        named = isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "SUFFIXES" for t in node.targets)
+        if named and action in functions:
+            return tuple(ast.literal_eval(node.value))
+    return ()
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object on standard output."""
+    import json
+
+    print(json.dumps(value, indent=2, ensure_ascii=False))

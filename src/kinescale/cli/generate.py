@@ -1,0 +1,171 @@
+"""Make motion files from a sentence."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from kinescale.cli._options import (
+    Flag,
+    MaybeFloat,
+    MaybeInt,
+    MaybeText,
+    Out,
+    check_fps,
+    check_output,
+    check_positive,
+    parse,
+    print_json,
+)
+from kinescale.core.errors import InputError
+from kinescale.core.prompts import check_prompt
+
+if TYPE_CHECKING:
+    from kinescale.pipeline import Generated, TextToMotion
+
+MAX_SAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Options:
+    """Make one motion or several from a sentence, such as "a person walks forward and turns to the left".
+
+    The same sentence, seed and settings give the same motion. Several samples are written as OUT-0, OUT-1 and
+    so on, before the suffix; sample 0 is the one that is made alone.
+    """
+
+    prompt: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="PROMPT")]]
+    """What the person does."""
+    out: Out
+    """File to write; its suffix chooses the format: .bvh or .npz."""
+    seconds: float = 4.0
+    """Length of the motion."""
+    seed: int = 0
+    """Another seed gives another motion."""
+    samples: int = 1
+    """How many different motions to make."""
+    bundle: str = "default"
+    """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
+    guidance: MaybeFloat = None
+    """How strictly the sentence is followed; the bundle's own when not given."""
+    temperature: MaybeFloat = None
+    """How freely is drawn: below 1 safer, above 1 more varied."""
+    top_p: MaybeFloat = None
+    """Draw among the likeliest tokens that make up this share."""
+    steps: MaybeText = None
+    """Passes for each scale, coarse to fine, such as 1,2,5,10."""
+    scales: MaybeInt = None
+    """Decode only the coarsest so many scales."""
+    fps: MaybeFloat = None
+    """Frames a second of the file; the bundle's own when not given."""
+    force: Flag = False
+    """Replace existing files."""
+    json: Flag = False
+    """Print one JSON object instead of lines."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse ``argv``, check what is cheap to check, generate, write, say what was made."""
+    start = time.perf_counter()
+    options = parse(Options, argv, "generate")
+    paths, steps = _check(options)
+
+    from kinescale.pipeline import TextToMotion
+
+    pipe = TextToMotion.from_pretrained(options.bundle)
+    made = pipe(
+        options.prompt,
+        options.seconds,
+        options.samples,
+        options.seed,
+        scales=options.scales,
+        guidance=options.guidance,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        steps=steps,
+    )
+    _write(made, paths, options)
+    _report(pipe, made, paths, options, time.perf_counter() - start)
+    return 0
+
+
+def _check(options: Options) -> tuple[list[Path], tuple[int, ...] | None]:
+    """Refuse bad input before torch is loaded; the files to write and the parsed ``--steps``."""
+    from kinescale.bundle import read_manifest, resolve
+    from kinescale.core.randomness import derive_seed
+
+    check_prompt(options.prompt)
+    check_positive(options.seconds, "--seconds")
+    check_positive(options.temperature, "--temperature")
+    check_fps(options.fps)
+    derive_seed(options.seed)
+    if not 1 <= options.samples <= MAX_SAMPLES:
+        raise InputError(f"--samples is {options.samples}; expected 1 to {MAX_SAMPLES}.")
+    paths = [check_output(path, options.force) for path in output_paths(options.out, options.samples)]
+    steps = parse_steps(options.steps)
+    read_manifest(resolve(options.bundle))
+    return paths, steps
+
+
+def output_paths(out: Path, samples: int) -> list[Path]:
+    """``out`` itself for one sample, else ``out`` with -0, -1 ... before its suffix."""
+    return [out] if samples == 1 else [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(samples)]
+
+
+def parse_steps(text: str | None) -> tuple[int, ...] | None:
+    """``"1,2,5,10"`` as whole numbers; ``InputError`` for anything else."""
+    if text is None:
+        return None
+    words = text.replace(",", " ").split()
+    if not words or not all(word.isdecimal() and 1 <= int(word) <= 1000 for word in words):
+        raise InputError(
+            f"--steps is '{text}'; expected whole numbers from 1, one a scale, such as 1,2,5,10."
+        )
+    return tuple(int(word) for word in words)
+
+
+def _write(made: Generated, paths: list[Path], options: Options) -> None:
+    from kinescale.formats import write_motion
+    from kinescale.motion.resample import resample
+
+    for motion, path in zip(made.motions, paths, strict=True):
+        ready = motion if options.fps is None else resample(motion, options.fps)
+        write_motion(ready, path, force=options.force)
+
+
+def _report(
+    pipe: TextToMotion, made: Generated, paths: list[Path], options: Options, elapsed_s: float
+) -> None:
+    if options.json:
+        print_json(_summary(pipe, made, paths, options, elapsed_s))
+        return
+    length = made.motions[0].duration_s
+    for path in paths:
+        print(f"{path}: {length:.2f} s of motion")
+    clock = made.timings
+    print(f"took {elapsed_s:.1f} s, of which sampling {clock['sampling'] + clock['decoding']:.2f} s")
+    print(f"licence of the training data: {pipe.bundle.licence or 'not recorded'}")
+
+
+def _summary(
+    pipe: TextToMotion, made: Generated, paths: list[Path], options: Options, elapsed_s: float
+) -> dict[str, Any]:
+    first = made.motions[0]
+    return {
+        "files": [str(path) for path in paths],
+        "prompt": first.meta["prompt"],
+        "seed": options.seed,
+        "seconds": first.duration_s,
+        "fps": options.fps or first.fps,
+        "bundle": pipe.bundle.content_hash,
+        "generator": first.meta["generator"],
+        "licence": pipe.bundle.licence,
+        "timings_s": {
+            **{name: round(value, 4) for name, value in made.timings.items()},
+            "process": elapsed_s,
+        },
+    }

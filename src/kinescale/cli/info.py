@@ -1,0 +1,105 @@
+"""Say what a motion file or a bundle holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from kinescale.cli._options import Flag, check_input, parse, print_json
+
+
+@dataclass(frozen=True)
+class Options:
+    """Describe a motion file, or a bundle by its folder ("default": the one that comes with the package)."""
+
+    what: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="FILE_OR_BUNDLE")]]
+    """Motion file, bundle folder or training run folder."""
+    json: Flag = False
+    """Print one JSON object instead of lines."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse ``argv`` and describe what it names."""
+    from kinescale.bundle import DEFAULT
+
+    options = parse(Options, argv, "info")
+    path = Path(options.what)
+    about = _bundle(options.what) if options.what == DEFAULT or path.is_dir() else _motion(path)
+    if options.json:
+        print_json(about)
+        return 0
+    for name, value in about.items():
+        for line in _lines(name, value):
+            print(line)
+    return 0
+
+
+def _motion(path: Path) -> dict[str, Any]:
+    check_input(path)
+
+    from kinescale.formats import read_motion
+
+    motion = read_motion(path)
+    skeleton = motion.skeleton
+    positions = motion.positions()
+    heights = positions[..., 1].amax(1) - positions[..., 1].amin(1)
+    return {
+        "kind": "motion",
+        "file": str(path),
+        "frames": len(motion),
+        "fps": motion.fps,
+        "seconds": round(motion.duration_s, 4),
+        "skeleton": skeleton.name,
+        "joints": len(skeleton),
+        "roles": dict(skeleton.roles),
+        "tallest_pose_m": round(float(heights.max()), 3),
+        "root_path_m": round(float(motion.root[:, [0, 2]].diff(dim=0).norm(dim=-1).sum()), 3),
+        "licence": motion.meta.get("licence", "not recorded"),
+        "meta": {key: value for key, value in motion.meta.items() if key != "licence"},
+    }
+
+
+def _bundle(name: str) -> dict[str, Any]:
+    # no torch here: the config and the weights' header say it all
+    from kinescale.bundle import read_manifest, resolve
+    from kinescale.bundle.header import read_shapes, sizes
+    from kinescale.bundle.manifest import WEIGHTS_FILE
+
+    folder = resolve(name)
+    manifest = read_manifest(folder)
+    weights = folder / WEIGHTS_FILE
+    numbers = sizes(read_shapes(weights))
+    about: dict[str, Any] = {"kind": "bundle", "folder": str(folder), "title": manifest.title}
+    for field in ("feature", "tokenizer", "generator", "text", "sampling"):
+        part = getattr(manifest, field)
+        if part is not None:
+            about[field] = {"name": part.name, **part.config}
+            if field in numbers:
+                about[f"{field}_numbers"] = numbers[field]
+    about["weights_mb"] = round(weights.stat().st_size / 1e6, 2)
+    about["licences"] = [licence.to_json() for licence in manifest.licences]
+    made = manifest.provenance.to_json()
+    about["provenance"] = {key: value for key, value in made.items() if value}
+    about["made_with"] = f"kinescale {manifest.kinescale_version}"
+    return about
+
+
+def _lines(name: str, value: Any, indent: str = "") -> list[str]:
+    """``name: value`` with mappings and lists of mappings on lines of their own."""
+    label = f"{indent}{name.replace('_', ' ')}"
+    if isinstance(value, dict):
+        inner = [line for key, item in value.items() for line in _lines(str(key), item, indent + "  ")]
+        return [f"{label}:", *inner] if inner else [f"{label}: none"]
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        inner = [line for i, item in enumerate(value) for line in _lines(str(i + 1), item, indent + "  ")]
+        return [f"{label}:", *inner]
+    if isinstance(value, list):
+        return [f"{label}: {', '.join(str(item) for item in value) or 'none'}"]
+    return [
+        f"{label}: {value:,}"
+        if isinstance(value, int) and not isinstance(value, bool)
+        else f"{label}: {value}"
+    ]

@@ -1,0 +1,85 @@
+"""The command line's front door: lists the commands, hands over to one, and turns errors into a sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from kinescale.core.errors import KinescaleError, UnknownNameError
+from kinescale.core.family import Family
+
+FAMILY = Family("kinescale.cli", "command")
+
+OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+"""Exit codes; the last two are what a shell reports for a program ended by SIGINT and SIGPIPE."""
+
+DEBUG_VARIABLE = "KINESCALE_DEBUG"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Nothing but its own output is printed.
+
+    With the environment variable ``KINESCALE_DEBUG`` set, errors are raised with their traceback instead.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = bool(os.environ.get(DEBUG_VARIABLE))
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except KinescaleError as problem:
+        if debug:
+            raise
+        return _fail(str(problem), BAD_INPUT)
+    except KeyboardInterrupt:
+        return _fail("interrupted.", INTERRUPTED)
+    except BrokenPipeError:
+        # the reader has gone: the interpreter must not try to flush to it again on the way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else OK if leaving.code is None else FAILED
+    except Exception as problem:
+        if debug:
+            raise
+        what = f"{type(problem).__name__}: {problem}".rstrip(".: ")
+        hint = f"this is a fault in Kinescale; set {DEBUG_VARIABLE}=1 to see where it arose."
+        return _fail(f"{what}; {hint}", FAILED)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(overview())
+        return OK
+    first, *rest = arguments
+    if first in ("-V", "--version"):
+        import kinescale
+
+        print(f"kinescale {kinescale.__version__}")
+        return OK
+    if first.startswith("-"):
+        raise UnknownNameError(f"'{first}' is no option here; name a command: {', '.join(FAMILY.names())}.")
+    return FAMILY.get(first, "run")(rest)
+
+
+def overview() -> str:
+    """The commands with their first docstring lines, read without importing them."""
+    names = FAMILY.names()
+    width = max(map(len, names), default=0)
+    listed = "\n".join(f"  {name:<{width}}  {FAMILY.summary(name)}" for name in names)
+    return (
+        "usage: kinescale COMMAND ...\n\n"
+        "Text to human motion with multi-scale tokens.\n\n"
+        f"commands:\n{listed}\n\n"
+        "kinescale COMMAND --help says what a command takes; kinescale --version says which one this is."
+    )
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"kinescale: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Train a recipe on prepared data, or go on with a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    from kinescale.training.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train the tokenizer and then the generator of a recipe. Any field of the recipe can be changed by its dotted name, e.g.
+    --generator_training.steps 2000 --tokenizer.config.width 128.
+
+    A run that was stopped, by Ctrl-C, a time budget or a crash, goes on when the same command is given again.
+    """
+
+    recipe: tyro.conf.Positional[str]
+    """Which run, e.g. moscale.small; a wrong name lists all."""
+    data: Path
+    """The folder that `kinescale prepare` wrote."""
+    run: Path
+    """The folder of the run: checkpoints, logs, and the bundle made of it."""
+    stage: Literal["tokenizer", "generator", "all"] = "all"
+    """Which stage to train."""
+    minutes: float | None = None
+    """Wall-time budget of each stage; it stops with a checkpoint."""
+    device: str | None = None
+    """auto, cpu, cuda or mps."""
+    seed: int | None = None
+    """Names the whole run."""
+    workers: int | None = None
+    """Processes that compute features."""
+    bundle: bool = True
+    """Write RUN/bundle at the end."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse ``argv``, train, say how it went. 130 when interrupted."""
+    rest, changes = split_overrides(argv)
+    options = tyro.cli(Options, args=rest, prog="kinescale train")
+
+    config = configure(options, changes)
+    _check_paths(options)
+    from kinescale.training.config import STAGES
+    from kinescale.training.run import train
+
+    stages = STAGES if options.stage == "all" else (options.stage,)
+    with _watch() as watch:
+        outcomes = train(config, options.data, options.run, stages, watch=watch)
+    for stage, outcome in outcomes.items():
+        numbers = ", ".join(
+            f"{key} {outcome.last[key]:.4g}"
+            for key in ("loss", "val_loss")
+            if outcome.last.get(key) is not None
+        )
+        print(f"{stage}: {outcome.reason} at step {outcome.step}{', ' + numbers if numbers else ''}")
+    if options.bundle:
+        from kinescale.training.export import export
+
+        command = " ".join(
+            ["kinescale train", options.recipe, *(f"--{key} {value}" for key, value in changes.items())]
+        )
+        print(f"bundle: {export(options.run, command=command)}")
+    return 130 if any(outcome.reason == "interrupted" for outcome in outcomes.values()) else 0
+
+
+def split_overrides(argv: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Options with a dotted name (``--a.b value`` or ``--a.b=value``) apart from all others."""
+    from kinescale.core.errors import InputError
+
+    rest: list[str] = []
+    changes: dict[str, str] = {}
+    items = iter(argv)
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not (name.startswith("--") and "." in name):
+            rest.append(item)
+            continue
+        if not equals:
+            value = next(items, None)
+            if value is None:
+                raise InputError(f"the option {name} has no value; give one, as in {name} VALUE.")
+        changes[name[2:].replace("-", "_")] = value
+    return rest, changes
+
+
+def configure(options: Options, changes: dict[str, str]) -> RunConfig:
+    """The recipe with the command line's changes."""
+    from kinescale import recipes
+    from kinescale.training.config import override
+
+    short: dict[str, Any] = {"device": options.device, "seed": options.seed, "workers": options.workers}
+    if options.minutes is not None:
+        short |= {f"{stage}_training.minutes": options.minutes for stage in ("tokenizer", "generator")}
+    given = {key: value for key, value in short.items() if value is not None}
+    return override(recipes.get(options.recipe), {**given, **changes})
+
+
+def _check_paths(options: Options) -> None:
+    from kinescale.core.errors import DataError, InputError
+
+    if not options.data.is_dir():
+        raise DataError(
+            f"{options.data}: there is no such folder; make one with: kinescale prepare CORPUS SOURCE --out {options.data}."
+        )
+    if options.run.exists() and not options.run.is_dir():
+        raise InputError(f"{options.run} is a file; name a folder for the run.")
+
+
+def _watch() -> Any:
+    """A watch that draws progress bars on a terminal and prints lines elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from kinescale.training.watch import Watch
+
+    class Bars(Watch):
+        def __init__(self) -> None:
+            self.console = Console()
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[numbers]}"),
+            )
+            self.progress = Progress(*columns, console=self.console, disable=not self.console.is_terminal)
+            self.tasks: dict[str, Any] = {}
+
+        def __enter__(self) -> Bars:
+            self.progress.start()
+            return self
+
+        def __exit__(self, *problem: object) -> None:
+            self.progress.stop()
+
+        def begin(self, task: str, start: int, total: int) -> None:
+            self.tasks[task] = self.progress.add_task(task, total=total, completed=start, numbers="")
+
+        def advance(self, task: str, done: int) -> None:
+            self.progress.update(self.tasks[task], completed=done)
+
+        def entry(self, task: str, entry: Any) -> None:
+            numbers = " ".join(
+                f"{key} {value:.4g}" for key, value in entry.items() if isinstance(value, float)
+            )
+            if self.console.is_terminal and "loss" in entry:
+                self.progress.update(self.tasks[task], numbers=f"loss {entry['loss']:.4g}")
+            else:
+                self.console.print(f"{task} {entry['step']}: {numbers}", highlight=False, soft_wrap=True)
+
+        def note(self, text: str) -> None:
+            self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    return Bars()

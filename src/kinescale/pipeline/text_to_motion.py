@@ -1,0 +1,220 @@
+"""Text to motion: sentences and a length in, motions out; (prompt, seed, settings) fixes each motion.
+
+A clip draws from its own random stream, so it does not matter what else is made in the same call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+import kinescale
+from kinescale.bundle.bundle import Bundle
+from kinescale.bundle.places import DEFAULT
+from kinescale.core.conventions import DEFAULT_SEED
+from kinescale.core.errors import InputError
+from kinescale.core.prompts import check_prompt
+from kinescale.core.randomness import derive_seed
+from kinescale.core.records import Record
+from kinescale.motion.motion import Motion
+from kinescale.tokens.text_features import TextFeatures
+from kinescale.tokens.token_map import TokenMap
+
+MAX_CLIPS = 4096
+"""Clips of one call."""
+
+BATCH = 32
+"""Clips drawn at once; more are drawn in several batches."""
+
+OnScale = Callable[[int, Sequence[Motion]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """What a call made: ``len(prompts) x samples`` clips, prompt by prompt.
+
+    Parameters
+    ----------
+    motions : the clips, each with its prompt, seed, licence and generator in ``meta``.
+    tokens : their tokens, one map for each batch that was drawn together, in the same order.
+    seeds : the derived seed each clip was drawn from.
+    timings : seconds spent on ``text``, ``sampling``, ``decoding``, and in ``total``.
+    """
+
+    motions: tuple[Motion, ...]
+    tokens: tuple[TokenMap, ...]
+    seeds: tuple[int, ...]
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """One clip to make: its prompt's row, what it draws from, and what is written into its ``meta``."""
+
+    row: int
+    seed: int
+    meta: dict[str, Any]
+
+
+class TextToMotion:
+    """A bundle that is ready to be asked. Build it once and call it often."""
+
+    def __init__(self, bundle: Bundle):
+        bundle.sampler()
+        self.bundle = bundle
+
+    @classmethod
+    def from_pretrained(cls, path_or_repo_id: str | Path = DEFAULT, **options: Any) -> TextToMotion:
+        """The pipeline of a bundle; takes what ``Bundle.from_pretrained`` takes."""
+        return cls(Bundle.from_pretrained(path_or_repo_id, **options))
+
+    @property
+    def seconds_range(self) -> tuple[float, float]:
+        """Shortest and longest clip, seconds."""
+        fps = self.bundle.feature.fps
+        return self.bundle.stride / fps, self.bundle.max_frames / fps
+
+    def frames(self, seconds: float) -> int:
+        """Frames of a clip of ``seconds``; ``InputError`` when that is out of the bundle's range."""
+        low, high = self.seconds_range
+        fps = self.bundle.feature.fps
+        frames = round(float(seconds) * fps) if math.isfinite(seconds) else 0
+        if not self.bundle.stride <= frames <= self.bundle.max_frames:
+            raise InputError(
+                f"{seconds} seconds; this bundle makes clips of {low:.2f} to {high:.2f} seconds."
+            )
+        return frames
+
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        seconds: float = 4.0,
+        samples: int | Sequence[int] = 1,
+        seed: int = DEFAULT_SEED,
+        *,
+        scales: int | None = None,
+        on_scale: OnScale | None = None,
+        **sampling: Any,
+    ) -> Generated:
+        """Make motions.
+
+        Parameters
+        ----------
+        prompt : a sentence, or several.
+        seconds : length of every clip, to the nearest frame.
+        samples : how many clips a prompt, or which: ``[3]`` makes sample 3 alone, as it is among others.
+        seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``.
+        scales : decode only the coarsest so many scales.
+        on_scale : called with a scale's index and a batch's clips as they stand after it.
+        sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance``,
+            ``steps``, ``temperature``, ``top_p``; ``None`` keeps the default.
+
+        Raises ``InputError`` for a value out of range, ``ConfigError`` for a setting the sampler lacks.
+        """
+        clock: dict[str, float] = {"text": 0.0, "sampling": 0.0, "decoding": 0.0, "total": 0.0}
+        motions: list[Motion] = []
+        tokens: list[TokenMap] = []
+        with _timed(clock, "total"), torch.inference_mode():
+            prompts = [check_prompt(p) for p in ([prompt] if isinstance(prompt, str) else prompt)]
+            clips = self._clips(prompts, _indices(samples), seed)
+            frames = self.frames(seconds)
+            config = self._settings(sampling)
+            self._check_scales(scales)
+            with _timed(clock, "text"):
+                features = self.bundle.text_encoder.encode(prompts)
+            for first in range(0, len(clips), BATCH):
+                batch = clips[first : first + BATCH]
+                with _timed(clock, "sampling"):
+                    drawn = self._draw(features, batch, frames, config, on_scale)
+                with _timed(clock, "decoding"):
+                    decoded = self.bundle.tokenizer.decode(drawn if scales is None else drawn.first(scales))
+                    motions += self._motions(decoded, batch, frames)
+                tokens.append(drawn)
+        return Generated(tuple(motions), tuple(tokens), tuple(clip.seed for clip in clips), clock)
+
+    def _clips(self, prompts: list[str], indices: Sequence[int], seed: int) -> list[_Clip]:
+        if not 1 <= len(prompts) * len(indices) <= MAX_CLIPS:
+            raise InputError(
+                f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {MAX_CLIPS} clips."
+            )
+        shared = {
+            "licence": self.bundle.licence,
+            "generator": f"kinescale {kinescale.__version__}",
+            "bundle": self.bundle.content_hash,
+        }
+        return [
+            _Clip(row, derive_seed(seed, "sample", i), {"prompt": p, "seed": seed, "sample": i, **shared})
+            for row, p in enumerate(prompts)
+            for i in indices
+        ]
+
+    def _settings(self, sampling: dict[str, Any]) -> Record:
+        _, config = self.bundle.sampler()
+        given = {name: value for name, value in sampling.items() if value is not None}
+        return config.but(**given) if given else config
+
+    def _check_scales(self, scales: int | None) -> None:
+        most = len(self.bundle.tokenizer.layout().scales)
+        if scales is not None and not 1 <= scales <= most:
+            raise InputError(f"{scales} scales; this bundle has 1 to {most}.")
+
+    def _draw(
+        self,
+        features: TextFeatures,
+        batch: list[_Clip],
+        frames: int,
+        config: Record,
+        on_scale: OnScale | None,
+    ) -> TokenMap:
+        bundle = self.bundle
+        sample, _ = bundle.sampler()
+        rows = [clip.row for clip in batch]
+        text = TextFeatures(features.tokens[rows], features.mask[rows]).to(bundle.device)
+        whole = -(-frames // bundle.stride) * bundle.stride
+        layout = bundle.tokenizer.layout(whole)
+        latents = torch.full((len(batch),), whole // bundle.stride, device=bundle.device)
+        rngs = [torch.Generator().manual_seed(clip.seed) for clip in batch]
+
+        def show(scale: int, running: Tensor) -> None:
+            assert on_scale is not None
+            decoded = bundle.tokenizer.decode_latent(running, latents)
+            on_scale(scale, self._motions(decoded, batch, frames))
+
+        watch = None if on_scale is None else show
+        options = {"config": config, "rngs": rngs, "on_scale": watch}
+        return sample(bundle.generator, bundle.tokenizer, text, None, layout, latents, **options).tokens
+
+    def _motions(self, decoded: Float[Tensor, "B T F"], batch: list[_Clip], frames: int) -> list[Motion]:
+        features = self.bundle.normaliser.undo(decoded[:, :frames].float().cpu())
+        return [
+            self.bundle.feature.to_motion(row.clone()).with_meta(**clip.meta)
+            for row, clip in zip(features, batch, strict=True)
+        ]
+
+
+def _indices(samples: int | Sequence[int]) -> Sequence[int]:
+    if isinstance(samples, int):
+        if not 1 <= samples <= MAX_CLIPS:
+            raise InputError(f"{samples} samples; expected 1 to {MAX_CLIPS}.")
+        return range(samples)
+    if any(index < 0 for index in samples):
+        raise InputError(f"the samples asked for are {list(samples)}; expected whole numbers from 0.")
+    return list(samples)
+
+
+@contextlib.contextmanager
+def _timed(clock: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        clock[name] += time.perf_counter() - start

@@ -1,0 +1,121 @@
+"""MoScale's runs: a tiny one for tests, a small one for rotations of our own corpora, and the published one.
+
+Zheng et al. 2026 (MoScale, arXiv 2604.03799); the published numbers are those of sections 2.3 and 3.6 of the method notes.
+"""
+
+from __future__ import annotations
+
+from kinescale.bundle.manifest import Part
+from kinescale.training.config import (
+    DataConfig,
+    DrawConfig,
+    OptimiserConfig,
+    RunConfig,
+    ScheduleConfig,
+    StageConfig,
+)
+
+ROTATIONS_TARGET = (4, 202)
+"""Joint rotations (132) and positions (66) of the rotations feature on 22 joints: what counts extra in reconstruction."""
+
+TRAINING_CLIPS = 23_384
+"""Clips in HumanML3D's training split, mirrored ones included; it turns published epochs into steps."""
+
+
+def debug() -> RunConfig:
+    """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
+    stage = StageConfig(
+        steps=4, batch_size=4, log_every=1, validate_every=4, validate_batches=1, checkpoint_every=2,
+        draw=DrawConfig(min_frames=16, shorten=0.5), ema_decay=0.9,
+    )  # fmt: skip
+    tokenizer = {
+        "width": 16, "code_dim": 8, "codes": 16, "blocks": 1, "heads": 2, "ffn_ratio": 2, "max_frames": 64,
+        "scales": [4, 2, 1], "mask_padding": True, "explicit_slice": list(ROTATIONS_TARGET),
+    }  # fmt: skip
+    generator = {
+        "latent_dim": 16,
+        "head_latent_dim": 16,
+        "heads": 2,
+        "layers": 2,
+        "mlp_ratio": 2,
+        "prefix_pool_heads": 2,
+    }
+    return RunConfig(
+        name="moscale.debug",
+        feature=Part(name="rotations"),
+        tokenizer=Part(name="moscale", config=tokenizer),
+        generator=Part(name="moscale", config=generator),
+        text=Part(name="hashed", config={"width": 16, "max_tokens": 16}),
+        tokenizer_training=stage,
+        generator_training=stage,
+        workers=1,
+    )
+
+
+def small() -> RunConfig:
+    """Rotations at 30 fps on humanml22, up to 8.5 s, MiniLM text; sized for two CPU cores or minutes on an accelerator."""
+    tokenizer = {
+        "width": 192, "code_dim": 128, "codes": 512, "blocks": 3, "heads": 4, "ffn_ratio": 2, "max_frames": 256,
+        "scales": [8, 4, 2, 1], "mask_padding": True, "dropout": 0.1, "explicit_slice": list(ROTATIONS_TARGET),
+    }  # fmt: skip
+    generator = {"latent_dim": 128, "head_latent_dim": 256, "heads": 4, "layers": 5, "prefix_pool_heads": 2}
+    return RunConfig(
+        name="moscale.small",
+        feature=Part(name="rotations"),
+        tokenizer=Part(name="moscale", config=tokenizer),
+        generator=Part(name="moscale", config=generator),
+        text=Part(name="minilm", config={"max_tokens": 32}),
+        tokenizer_training=StageConfig(
+            steps=30_000,
+            batch_size=32,
+            draw=DrawConfig(min_frames=32, shorten=0.5, balance="frames"),
+            optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
+            schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
+            ema_decay=0.999,
+        ),
+        generator_training=StageConfig(
+            steps=40_000,
+            batch_size=64,
+            draw=DrawConfig(min_frames=32, shorten=0.5, balance="class"),
+            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+            schedule=ScheduleConfig(kind="cosine", warmup=1000, warmup_start=0.005, final=0.02),
+            ema_decay=0.999,
+        ),
+    )
+
+
+def humanml3d() -> RunConfig:
+    """The published run on HumanML3D: 263 features at 20 fps, 16 blocks, T5 text. It needs the data set and T5's weights."""
+    first, second = _steps(256), _steps(64)
+    return RunConfig(
+        name="moscale.humanml3d",
+        feature=Part(name="humanml3d"),
+        tokenizer=Part(name="moscale", config={"faithful": True}),
+        generator=Part(name="moscale", config={"faithful": True}),
+        text=Part(name="t5", config={"max_tokens": 20}),
+        data=DataConfig(dtype="float32"),
+        tokenizer_training=StageConfig(
+            steps=1000 * first,
+            batch_size=256,
+            # the published set already holds every clip's mirror image
+            draw=DrawConfig(min_frames=40, mirror=False),
+            optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
+            schedule=ScheduleConfig(
+                kind="step", warmup=2000, milestones=(300 * first, 700 * first), factor=0.3
+            ),
+        ),
+        generator_training=StageConfig(
+            steps=120 * second,
+            batch_size=64,
+            draw=DrawConfig(min_frames=40, mirror=False),
+            optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+            schedule=ScheduleConfig(
+                kind="cosine", warmup=10 * second, warmup_start=0.005, final=0.01, horizon=250 * second
+            ),
+        ),
+    )
+
+
+def _steps(batch_size: int) -> int:
+    """Steps of one epoch; the last, smaller batch is dropped."""
+    return TRAINING_CLIPS // batch_size

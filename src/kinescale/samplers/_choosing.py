@@ -1,0 +1,53 @@
+"""Choosing among codes: guidance, temperature, top-k, nucleus, and a draw by given uniform numbers. Pure functions."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+OUT = float("-inf")
+
+
+def guided(
+    conditional: Float[Tensor, "*b V"], unconditional: Float[Tensor, "*b V"], strength: float
+) -> Float[Tensor, "*b V"]:
+    """Classifier-free guidance on logits, ``(1 + t) cond - t uncond`` (Ho & Salimans 2022); 0 is no guidance."""
+    return (1.0 + strength) * conditional - strength * unconditional
+
+
+def keep_top_k(logits: Float[Tensor, "*b V"], k: int) -> Float[Tensor, "*b V"]:
+    """All but the ``k`` best at -inf; 0 keeps all."""
+    if not 0 < k < logits.shape[-1]:
+        return logits
+    least = logits.topk(k, dim=-1).values[..., -1:]
+    return logits.masked_fill(logits < least, OUT)
+
+
+def keep_nucleus(logits: Float[Tensor, "*b V"], share: float) -> Float[Tensor, "*b V"]:
+    """All codes at -inf whose cumulative probability, best first and themselves included, exceeds ``share``.
+
+    The code that crosses the share is dropped too (MoScale's rule; Holtzman et al. 2020 keep it); the best is always
+    kept. 0 keeps all.
+    """
+    if not 0.0 < share < 1.0:
+        return logits
+    ordered, order = logits.sort(dim=-1, descending=True, stable=True)
+    drop = ordered.softmax(-1).cumsum(-1) > share
+    drop[..., 0] = False
+    return logits.masked_fill(drop.gather(-1, order.argsort(-1)), OUT)
+
+
+def filtered_probabilities(
+    logits: Float[Tensor, "*b V"], temperature: float = 1.0, top_p: float = 0.0, top_k: int = 0
+) -> Float[Tensor, "*b V"]:
+    """What is drawn from: logits over temperature, the best k, the nucleus, then softmax."""
+    return keep_nucleus(keep_top_k(logits / temperature, top_k), top_p).softmax(-1)
+
+
+def draw(probabilities: Float[Tensor, "*b V"], uniform: Float[Tensor, "*b"]) -> Int[Tensor, "*b"]:
+    """The code in whose stretch of the cumulative probabilities each number from [0, 1) falls."""
+    cumulative = probabilities.cumsum(-1)
+    index = (cumulative <= uniform.unsqueeze(-1) * cumulative[..., -1:]).sum(-1)
+    # Rounding can push a number next to 1 onto the total itself, past the last code that has any probability.
+    return torch.where(index < probabilities.shape[-1], index, probabilities.argmax(-1))

@@ -1,0 +1,230 @@
+"""Scale by scale, coarse to fine, each scale in a few steps that draw its least certain positions again.
+
+MoScale (arXiv 2604.03799), sampling: inside a scale MaskGIT's schedule (Chang et al. 2022); between scales the sum of
+what was drawn is what the next one reads. Classifier-free guidance, conditional and unconditional in one pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import Field
+from torch import Tensor
+
+from kinescale.core.errors import InputError
+from kinescale.core.records import Record
+from kinescale.samplers._choosing import draw, filtered_probabilities, guided
+from kinescale.tokens.codec import Codec
+from kinescale.tokens.layout import TokenLayout
+from kinescale.tokens.text_features import TextFeatures
+from kinescale.tokens.token_map import MASKED, PADDING, TokenMap
+
+
+class Config(Record):
+    """How to draw.
+
+    ``guidance`` w: scale k is guided by ``w + guidance_offset - guidance_fall * k``, at least 0 (w = 0: not at all);
+    ``steps``: passes a scale, coarse first, the last one standing for all finer scales; ``temperature``,
+    ``top_p`` and ``top_k`` (0: off) shape the draw, not the confidence.
+
+    ``faithful``: the number of positions drawn again counts a row's padding, as the reference does, so that short
+    clips are mostly drawn anew; otherwise it counts the positions that the clip has to draw.
+    """
+
+    guidance: float = Field(5.0, ge=0.0, le=100.0)
+    guidance_offset: float = 0.25
+    guidance_fall: float = 0.25
+    steps: tuple[int, ...] = (1, 2, 5, 10)
+    temperature: float = Field(1.0, gt=0.0, le=100.0)
+    top_p: float = Field(0.9, ge=0.0, le=1.0)
+    top_k: int = Field(0, ge=0)
+    faithful: bool = False
+
+    def strength(self, scale: int) -> float:
+        """Guidance of one scale."""
+        if self.guidance == 0.0:
+            return 0.0
+        return max(0.0, self.guidance + self.guidance_offset - self.guidance_fall * scale)
+
+    def passes(self, scale: int) -> int:
+        """Steps of one scale."""
+        return self.steps[min(scale, len(self.steps) - 1)]
+
+
+@runtime_checkable
+class ScaleGenerator(Protocol):
+    """What is asked of a generator. A state is the generator's own; it is handed back, never looked into."""
+
+    def unconditional(self, text: TextFeatures) -> TextFeatures:
+        """What stands for no text beside each sentence."""
+        ...
+
+    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Tensor) -> Any:
+        """The state before the coarsest scale."""
+        ...
+
+    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
+        """Logits [B, positions, V] of one scale, given F at its resolution and its tokens so far (``MASKED`` where
+        unknown), and the state to go on with."""
+        ...
+
+    def settle(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
+        """The state once a scale's tokens are final."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Keep:
+    """Given positions: per scale, tokens [B, bins, groups] and where they are given (true) instead of drawn."""
+
+    tokens: tuple[Tensor, ...]
+    given: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The tokens and F, the sum of what all scales add [B, T', P, D]."""
+
+    tokens: TokenMap
+    latent: Tensor
+
+
+OnScale = Callable[[int, Tensor], None]
+
+
+@torch.no_grad()
+def sample(
+    generator: ScaleGenerator,
+    codec: Codec,
+    text: TextFeatures,
+    unconditional: TextFeatures | None,
+    layout: TokenLayout,
+    latents: Int[Tensor, "B"],
+    *,
+    config: Config,
+    rngs: Sequence[torch.Generator],
+    keep: Keep | None = None,
+    on_scale: OnScale | None = None,
+) -> Drawn:
+    """Draw a pyramid.
+
+    Parameters
+    ----------
+    text : a sentence a clip; ``unconditional``: what guidance leads away from (None: the generator's own).
+    latents : latent steps of each clip.
+    rngs : a CPU generator a clip; a clip's draws depend on its own alone.
+    keep : positions that are given; the others are drawn.
+    on_scale : called with a scale's index and F after it.
+
+    Raises ``InputError`` when counts do not fit or a clip is longer than the layout.
+    """
+    _check(text, unconditional, layout, latents, config, rngs, keep)
+    running = codec.empty(layout, len(latents))
+    latents = latents.to(running.device)
+    away = generator.unconditional(text) if unconditional is None else unconditional
+    both = TextFeatures.stack([text.to(running.device), away.to(running.device)])
+    state = generator.begin(both, layout, latents.repeat(2))
+    drawn = []
+    for scale in range(len(layout.scales)):
+        inputs = codec.scale_input(running, scale, layout)
+        twice = torch.cat([inputs, inputs])
+        row = _Row.start(layout, latents, scale, keep)
+        for step in range(config.passes(scale)):
+            row, hidden = row.mask(step, config, scale)
+            logits, state = generator.step(state, scale, twice, torch.cat([row.tokens, row.tokens]))
+            row = row.choose(guided(*logits.float().chunk(2), config.strength(scale)), hidden, config, rngs)
+        state = generator.settle(state, scale, twice, torch.cat([row.tokens, row.tokens]))
+        running = running + codec.contribution(row.tokens, scale, layout)
+        drawn.append(row.tokens)
+        if on_scale is not None:
+            on_scale(scale, running)
+    return Drawn(TokenMap(layout, latents, tuple(drawn)), running)
+
+
+FROZEN = 1e5
+"""Score of positions that are given, drawn for good, or padding; above any probability."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One scale on its way: tokens, confidence, and which positions are to be drawn; all [B, bins, groups]."""
+
+    tokens: Int[Tensor, "B bins groups"]
+    scores: Float[Tensor, "B bins groups"]
+    wanted: Bool[Tensor, "B bins groups"]
+
+    @staticmethod
+    def start(layout: TokenLayout, latents: Tensor, scale: int, keep: Keep | None) -> _Row:
+        valid = layout.valid(latents, scale)
+        wanted = valid
+        tokens = torch.full(valid.shape, MASKED, device=latents.device)
+        if keep is not None:
+            given = keep.given[scale].to(latents.device) & valid
+            tokens = torch.where(given, keep.tokens[scale].to(latents.device), tokens)
+            wanted = valid & ~given
+        tokens = tokens.masked_fill(~valid, PADDING)
+        return _Row(tokens, torch.zeros(valid.shape, device=latents.device).masked_fill(~wanted, FROZEN), wanted)
+
+    def mask(self, step: int, config: Config, scale: int) -> tuple[_Row, Tensor]:
+        """The row with its least certain positions hidden again, and which those are; the others stay for good."""
+        passes = config.passes(scale)
+        share = math.cos(math.pi / 2 * (step / (passes - 1) if passes > 1 else 0.0))
+        positions = self.tokens[0].numel()
+        total = torch.full((len(self.tokens),), positions) if config.faithful else self.wanted.flatten(1).sum(1)
+        count = (total.to(self.scores.device).float() * share).round().clamp(min=1)
+        rank = self.scores.flatten(1).argsort(stable=True, dim=1).argsort(1).view_as(self.scores)
+        hidden = (rank < count[:, None, None]) & self.wanted
+        tokens = self.tokens.masked_fill(hidden, MASKED)
+        return _Row(tokens, self.scores.masked_fill(~hidden, FROZEN), self.wanted), hidden
+
+    def choose(
+        self, logits: Float[Tensor, "B L V"], hidden: Tensor, config: Config, rngs: Sequence[torch.Generator]
+    ) -> _Row:
+        """The row with its hidden positions drawn."""
+        logits = logits.view(*self.tokens.shape, -1)
+        shaped = filtered_probabilities(logits, config.temperature, config.top_p, config.top_k)
+        codes = draw(shaped, _uniform(self.wanted, rngs))
+        chance = logits.softmax(-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
+        return _Row(
+            torch.where(hidden, codes, self.tokens), torch.where(hidden, chance, self.scores), self.wanted
+        )
+
+
+def _uniform(wanted: Tensor, rngs: Sequence[torch.Generator]) -> Tensor:
+    """A number from [0, 1) for each position to be drawn; a clip takes as many as it has such positions, whatever
+    padding its batch brings."""
+    numbers = torch.zeros(wanted.shape)
+    for clip, places, rng in zip(numbers, wanted.cpu(), rngs, strict=True):
+        clip[places] = torch.rand(int(places.sum()), generator=rng)
+    return numbers.to(wanted.device)
+
+
+def _check(
+    text: TextFeatures,
+    unconditional: TextFeatures | None,
+    layout: TokenLayout,
+    latents: Tensor,
+    config: Config,
+    rngs: Sequence[torch.Generator],
+    keep: Keep | None,
+) -> None:
+    clips = len(latents)
+    layout.check(latents * layout.stride)
+    sentences = len(text) if unconditional is None or len(unconditional) == len(text) else -1
+    if sentences != clips or len(rngs) != clips:
+        raise InputError(f"{clips} lengths, {len(text)} sentences and {len(rngs)} generators; give one of each a clip.")
+    if not config.steps or min(config.steps) < 1:
+        raise InputError(f"steps are {config.steps}; expected at least one pass a scale, such as (1, 2, 5, 10).")
+    if keep is None:
+        return
+    shapes = [(clips, scale.bins, scale.groups) for scale in layout.scales]
+    if [tuple(t.shape) for t in keep.tokens] != shapes or [tuple(g.shape) for g in keep.given] != shapes:
+        raise InputError(f"the kept tokens do not have the layout's shapes {shapes}; encode them in this layout.")
+    for scale, (tokens, given) in enumerate(zip(keep.tokens, keep.given, strict=True)):
+        if bool((given & layout.valid(latents.to(given.device), scale) & (tokens < 0)).any()):
+            raise InputError(f"scale {scale} keeps positions that hold no token; mark them as not given.")

@@ -1,0 +1,130 @@
+"""Batches: windows of stored features, normalised and padded, with lengths and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kinescale.core.errors import DataError
+from kinescale.core.randomness import derive_seed
+from kinescale.datasets.prepared import PreparedClip
+from kinescale.features import Normaliser
+from kinescale.tokens import TokenLayout
+from kinescale.training.config import StageConfig
+from kinescale.training.draws import Candidate, Draws, Window
+from kinescale.training.store import FeatureStore
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Normalised features, zero past each clip's length; captions where the stage asks for text."""
+
+    features: Float[Tensor, "B T F"]
+    lengths: Int[Tensor, B]
+    captions: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.features.shape[0]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        return Batch(self.features.to(device), self.lengths.to(device), self.captions)
+
+
+class Batches:
+    """The batches of a stage: ``train(step)`` and fixed validation batches.
+
+    Parameters
+    ----------
+    clips, store : the prepared clips and their features.
+    layout : the tokenizer's; fixes lengths and padding.
+    with_text : the generator's stage: clips need captions, and a clip that is not steady is never cut, since its sentence
+        tells of all of it.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[PreparedClip],
+        store: FeatureStore,
+        normaliser: Normaliser,
+        layout: Callable[[int | None], TokenLayout],
+        config: StageConfig,
+        *,
+        seed: int,
+        with_text: bool,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        self.clips, self.store, self.normaliser = clips, store, normaliser
+        self.layout, self.config, self.with_text = layout, config, with_text
+        self.rank, self.world = rank, world
+        longest = layout(None)
+        sizes = {"stride": longest.stride, "max_frames": longest.max_frames}
+        self.draws = Draws(self._candidates("train"), config.draw, **sizes, seed=derive_seed(seed, "train"))
+        self._validation = self._fixed(sizes, derive_seed(seed, "validation"))
+
+    def train(self, step: int) -> Batch:
+        """The batch of a step: a pure function of the step number."""
+        return self._batch(self.draws.windows(step, self.config.batch_size, self.rank, self.world))
+
+    def validation(self, index: int) -> Batch | None:
+        """The ``index``-th fixed validation batch; ``None`` past the last."""
+        return self._batch(self._validation[index]) if index < len(self._validation) else None
+
+    def captions(self) -> list[str]:
+        """Every distinct caption that may be asked for, sorted."""
+        wanted: set[str] = set()
+        for clip in self.clips:
+            if clip.split in ("train", "val"):
+                wanted.update(clip.captions)
+                wanted.update(clip.captions_mirrored if self.config.draw.mirror else ())
+        return sorted(wanted)
+
+    def _candidates(self, split: str) -> list[Candidate]:
+        found = []
+        for index, clip in enumerate(self.clips):
+            frames = self.store.frames(index)
+            if clip.split != split or frames == 0 or (self.with_text and not clip.captions):
+                continue
+            mirrorable = self.store.has_mirror(index) and (bool(clip.captions_mirrored) or not self.with_text)
+            cuttable = clip.steady or not self.with_text
+            found.append(Candidate(index, frames, cuttable, mirrorable, class_of(clip), clip.corpus))
+        return found
+
+    def _fixed(self, sizes: dict[str, int], seed: int) -> list[tuple[Window, ...]]:
+        """Evenly spread over lengths, at most ``validate_batches``; none when no validation clip fits."""
+        try:
+            draws = Draws(self._candidates("val"), self.config.draw, **sizes, seed=seed)
+        except DataError:
+            return []
+        every = draws.every(self.config.batch_size)
+        count = min(len(every), self.config.validate_batches)
+        return [every[i * len(every) // count] for i in range(count)]
+
+    def _batch(self, windows: Sequence[Window]) -> Batch:
+        longest = max(window.length for window in windows)
+        frames = self.layout(longest).max_frames
+        width = self.store.values.shape[1]
+        features = torch.zeros(len(windows), frames, width)
+        for row, window in enumerate(windows):
+            part = self.store.read(window.clip, window.mirrored, window.start, window.length)
+            values = torch.from_numpy(np.array(part, dtype=np.float32))
+            features[row, : window.length] = self.normaliser.apply(values)
+        lengths = torch.tensor([window.length for window in windows])
+        captions = tuple(self._caption(window) for window in windows) if self.with_text else ()
+        return Batch(features, lengths, captions)
+
+    def _caption(self, window: Window) -> str:
+        clip = self.clips[window.clip]
+        choices = clip.captions_mirrored if window.mirrored else clip.captions
+        return choices[int(window.chance * len(choices))]
+
+
+def class_of(clip: PreparedClip) -> str:
+    """What balanced drawing counts as one class: the action, within its corpus."""
+    return f"{clip.corpus}/{clip.action}"

@@ -1,0 +1,132 @@
+"""From a run folder, finished or not, to a bundle that generates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from kinescale.bundle import Bundle
+from kinescale.bundle.manifest import Provenance
+from kinescale.core.errors import DataError
+from kinescale.core.records import write_json
+from kinescale.training import checkpoint as files
+from kinescale.training.config import STAGES
+from kinescale.training.log import FILE, read_log
+from kinescale.training.loop import BEST
+from kinescale.training.parts import build_generator
+from kinescale.training.run import FROZEN, RunRecord, _take, read_run, thaw
+from kinescale.training.state import load_weights
+from kinescale.training.store import build_feature
+from kinescale.training.text_cache import build_text_encoder
+
+CURVES = "curves.json"
+
+
+def build_bundle(folder: Path, *, which: Literal["last", "best"] = "last", command: str = "") -> Bundle:
+    """The bundle of a run: averaged weights where the stage keeps an average.
+
+    ``which`` "best" takes the generator of the lowest validation loss. Without a trained generator the bundle only reconstructs.
+    """
+    record = read_run(folder)
+    config, feature = record.config, build_feature(record.config.feature)
+    begun = (folder / "generator" / FROZEN).is_file() and _has_checkpoint(folder / "generator")
+    frozen = files.load(folder / "generator" / FROZEN) if begun else _take(folder / "tokenizer")
+    tokenizer, normaliser = thaw(frozen, config, feature)
+    steps, wall = {"tokenizer": frozen.state["step"]}, float(frozen.state["elapsed_s"])
+    generator = None
+    if begun:
+        assert config.generator is not None and config.text is not None
+        trained = _generator_weights(folder / "generator", which)
+        encoder = build_text_encoder(config.text)
+        generator = build_generator(
+            config.generator, tokenizer, encoder.width, encoder.max_tokens, config.seed
+        )
+        generator.load_state_dict(load_weights(trained))
+        generator.eval().requires_grad_(False)
+        steps["generator"] = trained.state["step"]
+        wall += float(trained.state.get("elapsed_s", 0.0))
+    return Bundle(
+        feature=feature,
+        normaliser=normaliser,
+        tokenizer=tokenizer,
+        generator=generator,
+        text=config.text if begun else None,
+        sampling=config.sampling if begun else None,
+        licences=tuple(record.licences),
+        provenance=_provenance(record, steps, wall, command, _results(folder)),
+        title=config.name,
+    )
+
+
+def export(
+    folder: Path,
+    target: Path | None = None,
+    *,
+    which: Literal["last", "best"] = "last",
+    weights: Literal["fp32", "fp16"] = "fp32",
+    command: str = "",
+) -> Path:
+    """Save the run's bundle to ``target`` (``folder/bundle``), with the curves of both stages beside the weights."""
+    target = target or folder / "bundle"
+    bundle = build_bundle(folder, which=which, command=command)
+    bundle.save_pretrained(target, weights=weights, force=True)
+    write_json(target / CURVES, curves(folder))
+    return target
+
+
+def curves(folder: Path) -> dict[str, dict[str, list[list[float]]]]:
+    """Stage -> number's name -> [step, value] pairs, from the logs."""
+    found: dict[str, dict[str, list[list[float]]]] = {}
+    for stage in STAGES:
+        lines: dict[str, list[list[float]]] = {}
+        for entry in read_log(folder / stage / FILE):
+            for key, value in entry.items():
+                if key not in ("step", "elapsed_s", "samples_per_s") and isinstance(value, int | float):
+                    lines.setdefault(key, []).append([entry["step"], value])
+        if lines:
+            found[stage] = lines
+    return found
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (files.CURRENT, files.PREVIOUS))
+
+
+def _generator_weights(folder: Path, which: str) -> files.Checkpoint:
+    if which == "best":
+        return files.load(folder / BEST)
+    trained, remark = files.latest(folder)
+    if trained is None:
+        raise DataError(
+            f"{folder} holds no checkpoint{' ' + remark if remark else ''}; train --stage generator first."
+        )
+    return trained
+
+
+def _results(folder: Path) -> dict[str, float]:
+    """The last value of every number of both stages that speaks of quality."""
+    last: dict[str, float] = {}
+    for stage, lines in curves(folder).items():
+        for key, pairs in lines.items():
+            if key.startswith("val_"):
+                last[f"{stage}.{key}"] = pairs[-1][1]
+    return last
+
+
+def _provenance(
+    record: RunRecord, steps: dict[str, int], wall_s: float, command: str, results: dict[str, float]
+) -> Provenance:
+    corpora = ", ".join(licence.source for licence in record.licences)
+    counts = ", ".join(f"{count} {split}" for split, count in record.clips.items())
+    values: dict[str, Any] = {
+        "recipe": record.config.name,
+        "command": command,
+        "data": f"{corpora} ({counts} clips)",
+        "data_manifest_sha256": record.data_hash,
+        "steps": steps,
+        "device": ", ".join(f"{stage}: {device}" for stage, device in record.devices.items()),
+        "wall_s": wall_s,
+        "curves": CURVES,
+        "results": results,
+    }
+    return Provenance.parse(values, where="provenance")

@@ -1,0 +1,65 @@
+"""The generator's stage: features through the frozen tokenizer, captions from the cache, to the generator's objective."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from kinescale.generators import Generator
+from kinescale.generators.base import StepLoss
+from kinescale.tokenizers import Tokenizer
+from kinescale.tokens import TextFeatures
+from kinescale.training.data import Batch, Batches
+from kinescale.training.text_cache import TextCache
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """A batch with the features of its captions."""
+
+    motion: Batch
+    text: TextFeatures
+
+    def __len__(self) -> int:
+        return len(self.motion)
+
+
+class GeneratorStep:
+    """What ``loop.fit`` asks for. The tokenizer is used in evaluation mode and never trained."""
+
+    name = "generator"
+
+    def __init__(
+        self,
+        generator: Generator,
+        tokenizer: Tokenizer,
+        batches: Batches,
+        texts: TextCache,
+        device: torch.device,
+    ):
+        self.module: nn.Module = generator
+        self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
+        self._batches, self._texts, self._device = batches, texts, device
+
+    def batch(self, step: int) -> Told:
+        """The batch of a step."""
+        return self._tell(self._batches.train(step))
+
+    def validation(self, index: int) -> Told | None:
+        """A fixed validation batch."""
+        batch = self._batches.validation(index)
+        return None if batch is None else self._tell(batch)
+
+    def loss(self, module: nn.Module, batch: Told, rng: torch.Generator) -> StepLoss:
+        """The generator's objective on the latents of the batch."""
+        motion = batch.motion.to(self._device)
+        # In full precision whatever the stage's: tokens must be those that decoding will see.
+        with torch.no_grad(), torch.autocast(self._device.type, enabled=False):
+            latent = self._tokenizer.encode(motion.features, motion.lengths).latent
+        text = batch.text.to(self._device)
+        return module.training_loss(self._tokenizer, latent, motion.lengths, text, rng)  # type: ignore[operator]
+
+    def _tell(self, batch: Batch) -> Told:
+        return Told(batch, self._texts.look_up(batch.captions))

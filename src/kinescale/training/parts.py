@@ -1,0 +1,81 @@
+"""Building a run's networks from its config, with what one part decides for another filled in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from kinescale import generators, tokenizers
+from kinescale.bundle.manifest import Part
+from kinescale.core.errors import ConfigError, InputError
+from kinescale.core.family import Family
+from kinescale.core.randomness import derive_seed
+from kinescale.generators import Generator
+from kinescale.tokenizers import Tokenizer
+
+
+def pick_device(name: str) -> torch.device:
+    """The device a run asks for; "auto" takes CUDA, then MPS, then the CPU. ``InputError`` when it is not there."""
+    has_mps = torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(
+            f"the device '{name}' is unknown; expected auto, cpu, cuda, cuda:N or mps."
+        ) from None
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": has_mps}
+    if not there.get(device.type, False):
+        raise InputError(f"the device '{name}' is not on this machine; use auto or cpu.")
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    """A device in words, for records of runs."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def build_tokenizer(part: Part, feature_width: int, seed: int) -> Tokenizer:
+    """A new tokenizer with weights drawn from ``seed``."""
+    config = _config(tokenizers.FAMILY, part, {"feature_width": feature_width})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "tokenizer", "weights"))
+        return tokenizers.FAMILY.get(part.name, "Tokenizer")(config)
+
+
+def build_generator(
+    part: Part, tokenizer: Tokenizer, text_width: int, text_tokens: int, seed: int
+) -> Generator:
+    """A new generator that fits the tokenizer and the text encoder, with weights drawn from ``seed``."""
+    layout = tokenizer.layout()
+    fixed = {
+        "vocabulary": tokenizer.vocabulary,
+        "code_dim": tokenizer.latent_width,
+        "scales": [scale.factor for scale in layout.scales],
+        "capacity": layout.capacity,
+        "text_width": text_width,
+        "text_tokens": text_tokens,
+    }
+    config = _config(generators.FAMILY, part, fixed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "generator", "weights"))
+        return generators.FAMILY.get(part.name, "Generator")(config)
+
+
+def _config(family: Family, part: Part, fixed: dict[str, Any]) -> Any:
+    """The part's checked config with ``fixed`` fields (those it has) filled in; a given value that differs is refused."""
+    kind = family.get(part.name, "Config")
+    values = dict(part.config)
+    for key, value in fixed.items():
+        if key not in kind.model_fields:
+            continue
+        given = values.get(key, value)
+        if (list(given) if isinstance(given, list | tuple) else given) != value:
+            raise ConfigError(
+                f"{family.noun} '{part.name}': {key} is {given}, but the other parts of the run make it {value}; "
+                "leave it out."
+            )
+        values[key] = value
+    return kind.parse(values, where=f"{family.noun} '{part.name}'")

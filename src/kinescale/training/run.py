@@ -1,0 +1,260 @@
+"""A run: the stages of a ``RunConfig`` on a prepared folder, in a run folder that can be started again at any time.
+
+run.json                           the config, the data's hash and licences
+tokenizer/  generator/             a folder a stage: checkpoint, best weights, log.jsonl
+tokenizer/normaliser.safetensors   statistics of the training split
+generator/tokenizer.safetensors    the tokenizer (and normaliser) the generator was begun with
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kinescale.bundle.manifest import Licence
+from kinescale.core.errors import ConfigError, DataError
+from kinescale.core.records import Record, write_json
+from kinescale.datasets.prepared import Prepared, open_prepared
+from kinescale.features import Feature, Normaliser
+from kinescale.tokenizers import Tokenizer
+from kinescale.training import checkpoint as files
+from kinescale.training.config import RunConfig, Stage, first_difference
+from kinescale.training.data import Batches
+from kinescale.training.generator_step import GeneratorStep
+from kinescale.training.loop import Outcome, check_same, fit
+from kinescale.training.parts import build_generator, build_tokenizer, device_name, pick_device
+from kinescale.training.state import load_weights
+from kinescale.training.store import FeatureStore, build_feature, measure, open_store
+from kinescale.training.text_cache import open_text_cache
+from kinescale.training.tokenizer_step import TokenizerStep
+from kinescale.training.watch import Watch
+
+RUN_FILE = "run.json"
+NORMALISER = "normaliser.safetensors"
+FROZEN = "tokenizer.safetensors"
+
+
+class RunRecord(Record):
+    """What ``run.json`` holds."""
+
+    config: RunConfig
+    data_hash: str
+    licences: list[Licence] = []
+    clips: dict[str, int] = {}
+    devices: dict[str, str] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What both stages share."""
+
+    config: RunConfig
+    folder: Path
+    prepared: Prepared
+    feature: Feature
+    store: FeatureStore
+    device: torch.device
+    watch: Watch
+
+    def identity(self, stage: Stage) -> dict[str, Any]:
+        return {**self.config.identity(stage), "data_hash": self.prepared.manifest_hash}
+
+    def batches(self, stage: Stage, tokenizer: Tokenizer, normaliser: Normaliser) -> Batches:
+        return Batches(
+            self.prepared.clips,
+            self.store,
+            normaliser,
+            tokenizer.layout,
+            self.config.stage(stage),
+            seed=self.config.seed,
+            with_text=stage == "generator",
+        )
+
+
+def train(
+    config: RunConfig, data: Path, folder: Path, stages: Sequence[Stage], *, watch: Watch | None = None
+) -> dict[Stage, Outcome]:
+    """Train ``stages`` in order, each going on from its checkpoint; stops after one that did not finish.
+
+    Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another configuration.
+    """
+    watch = watch or Watch()
+    device = pick_device(config.device)
+    if "generator" in stages and (config.generator is None or config.text is None):
+        raise ConfigError(
+            f"'{config.name}' has no generator and text encoder to train; use --stage tokenizer."
+        )
+    prepared = open_prepared(data)
+    folder.mkdir(parents=True, exist_ok=True)
+    mirrored = config.tokenizer_training.draw.mirror or config.generator_training.draw.mirror
+    store = open_store(
+        data,
+        config.feature,
+        mirrored=mirrored,
+        dtype=config.data.dtype,
+        spare=folder / "cache",
+        workers=config.workers,
+        watch=watch,
+    )
+    run = _Run(config, folder, prepared, build_feature(config.feature), store, device, watch)
+    outcomes: dict[Stage, Outcome] = {}
+    for stage in stages:
+        outcomes[stage] = _tokenizer(run) if stage == "tokenizer" else _generator(run, data)
+        if not outcomes[stage].finished:
+            break
+    return outcomes
+
+
+def _tokenizer(run: _Run) -> Outcome:
+    folder, config = run.folder / "tokenizer", run.config
+    identity = run.identity("tokenizer")
+    check_same(folder, {**identity, "stage": "tokenizer"})
+    _record(run, "tokenizer")
+    normaliser = _normaliser(run, folder)
+    tokenizer = build_tokenizer(config.tokenizer, run.feature.width, config.seed)
+    step = TokenizerStep(tokenizer, run.batches("tokenizer", tokenizer, normaliser), run.device)
+    return fit(
+        step,
+        config.tokenizer_training,
+        folder,
+        seed=config.seed,
+        device=run.device,
+        identity=identity,
+        watch=run.watch,
+    )
+
+
+def _normaliser(run: _Run, folder: Path) -> Normaliser:
+    """Statistics of the training split: measured at a stage's first start, then read."""
+    path = folder / NORMALISER
+    if path.is_file() and (folder / files.CURRENT).is_file():
+        return _to_normaliser(files.load(path).tensors)
+    settings = run.config.data
+    clips = [i for i, clip in enumerate(run.prepared.clips) if clip.split == "train" and run.store.frames(i)]
+    normaliser = measure(
+        run.store,
+        clips,
+        dict(run.feature.blocks),
+        mirrored=run.config.tokenizer_training.draw.mirror,
+        block_std=settings.block_std,
+        floor=settings.std_floor,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    files.save(
+        path, files.Checkpoint({"mean": normaliser.mean, "std": normaliser.std}, {"data": run.store.key})
+    )
+    return normaliser
+
+
+def _generator(run: _Run, data: Path) -> Outcome:
+    folder, config = run.folder / "generator", run.config
+    assert config.generator is not None and config.text is not None
+    frozen = _freeze(run, folder)
+    identity = {**run.identity("generator"), "tokenizer_weights": files.digest(frozen.tensors)}
+    check_same(folder, {**identity, "stage": "generator"})
+    _record(run, "generator")
+    tokenizer, normaliser = thaw(frozen, config, run.feature)
+    batches = run.batches("generator", tokenizer, normaliser)
+    cache = data / ".features" if (data / ".features").is_dir() else run.folder / "cache"
+    texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
+    generator = build_generator(config.generator, tokenizer, texts.width, texts.max_tokens, config.seed)
+    step = GeneratorStep(generator, tokenizer, batches, texts, run.device)
+    return fit(
+        step,
+        config.generator_training,
+        folder,
+        seed=config.seed,
+        device=run.device,
+        identity=identity,
+        watch=run.watch,
+    )
+
+
+def _freeze(run: _Run, folder: Path) -> files.Checkpoint:
+    """The tokenizer the generator is trained on: taken from the tokenizer's stage once, then kept as it is."""
+    path = folder / FROZEN
+    parts = {key: run.identity("tokenizer")[key] for key in ("feature", "tokenizer", "data", "data_hash")}
+    if path.is_file() and any((folder / name).is_file() for name in (files.CURRENT, files.PREVIOUS)):
+        frozen = files.load(path)
+    else:
+        frozen = _take(run.folder / "tokenizer")
+        folder.mkdir(parents=True, exist_ok=True)
+        files.save(path, frozen)
+        if frozen.state["step"] < run.config.tokenizer_training.steps:
+            run.watch.note(
+                f"the tokenizer stopped at step {frozen.state['step']}; the generator uses it as it is"
+            )
+    difference = first_difference(frozen.state["parts"], parts)
+    if difference:
+        raise ConfigError(
+            f"the tokenizer in {run.folder} is of another run: {difference}; use the old value or a new run folder."
+        )
+    return frozen
+
+
+def _take(folder: Path) -> files.Checkpoint:
+    """Weights and statistics of a tokenizer's stage as one checkpoint."""
+    trained, remark = files.latest(folder)
+    if trained is None:
+        raise DataError(
+            f"{folder.parent} holds no trained tokenizer{' ' + remark if remark else ''}; train --stage tokenizer first."
+        )
+    tensors = {f"model/{key}": value for key, value in load_weights(trained).items()}
+    tensors |= {f"normaliser/{key}": value for key, value in files.load(folder / NORMALISER).tensors.items()}
+    identity = trained.state["identity"]
+    parts = {key: identity[key] for key in ("feature", "tokenizer", "data", "data_hash")}
+    state = {"parts": parts, "step": trained.state["step"], "elapsed_s": trained.state["elapsed_s"]}
+    return files.Checkpoint(tensors, state)
+
+
+def thaw(frozen: files.Checkpoint, config: RunConfig, feature: Feature) -> tuple[Tokenizer, Normaliser]:
+    """The tokenizer and normaliser of a frozen checkpoint, ready for use."""
+    tokenizer = build_tokenizer(config.tokenizer, feature.width, config.seed)
+    tokenizer.load_state_dict(frozen.part("model"))
+    return tokenizer.eval().requires_grad_(False), _to_normaliser(frozen.part("normaliser"))
+
+
+def _to_normaliser(tensors: dict[str, Tensor]) -> Normaliser:
+    return Normaliser(tensors["mean"], tensors["std"])
+
+
+def read_run(folder: Path) -> RunRecord:
+    """The ``run.json`` of a run folder; ``DataError`` when there is none."""
+    from kinescale.core.records import read_json
+
+    path = folder / RUN_FILE
+    if not path.is_file():
+        raise DataError(
+            f"{folder} is not a run folder: it has no {RUN_FILE}; name the folder given to --run."
+        )
+    return RunRecord.parse(read_json(path, error=DataError), where=str(path))
+
+
+def _record(run: _Run, stage: Stage) -> None:
+    clips = run.prepared.clips
+    corpora = sorted({clip.corpus for clip in clips})
+    licences = [
+        Licence(
+            source=corpus,
+            name=given.name,
+            url=given.url,
+            attribution=given.attribution,
+            share_alike=given.share_alike,
+            non_commercial=not given.commercial_use,
+        )
+        for corpus, given in zip(corpora, run.prepared.licences, strict=True)
+    ]
+    old = read_run(run.folder).devices if (run.folder / RUN_FILE).is_file() else {}
+    record = RunRecord(
+        config=run.config,
+        data_hash=run.prepared.manifest_hash,
+        licences=licences,
+        clips={split: sum(clip.split == split for clip in clips) for split in ("train", "val", "test")},
+        devices={**old, stage: device_name(run.device)},
+    )
+    write_json(run.folder / RUN_FILE, record.to_json())

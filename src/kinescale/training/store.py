@@ -1,0 +1,217 @@
+"""FeatureStore: the features of every clip of a prepared folder, and of its mirror image, in one memory-mapped file.
+
+Computed once, kept under a name that is a hash of all that decides the content: the data's manifest, the feature's
+name and config, mirroring, number type. Clips are in the order of the prepared folder, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kinescale import features
+from kinescale.bundle.manifest import Part
+from kinescale.core.errors import DataError
+from kinescale.core.files import atomic_path
+from kinescale.core.records import json_hash, read_json, write_json
+from kinescale.datasets.prepared import Prepared, open_prepared
+from kinescale.features import Feature, Normaliser
+from kinescale.motion.mirror import mirror
+from kinescale.training.watch import Watch
+
+VERSION = 1
+CHUNK = 64
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStore:
+    """``rows[2 * clip + mirrored]`` and the next are the first row and the one past the last of a clip in ``values``."""
+
+    values: np.ndarray
+    rows: np.ndarray
+    key: str
+
+    def frames(self, clip: int) -> int:
+        """Feature rows of a clip (0: it could not be used)."""
+        return int(self.rows[2 * clip + 1] - self.rows[2 * clip])
+
+    def has_mirror(self, clip: int) -> bool:
+        """Whether the mirrored clip is stored."""
+        return bool(self.rows[2 * clip + 2] > self.rows[2 * clip + 1])
+
+    def read(self, clip: int, mirrored: bool, start: int, length: int) -> np.ndarray:
+        """[length, F] of a clip, as stored (a view)."""
+        first = int(self.rows[2 * clip + int(mirrored)]) + start
+        if length > int(self.rows[2 * clip + int(mirrored) + 1]) - first:
+            raise DataError(f"clip {clip}: {length} rows from {start} were asked for, and it has fewer.")
+        return self.values[first : first + length]
+
+
+def build_feature(part: Part) -> Feature:
+    """The feature of a run."""
+    config = features.FAMILY.get(part.name, "Config").parse(part.config, where=f"feature '{part.name}'")
+    return features.FAMILY.get(part.name, "build")(config)
+
+
+def open_store(
+    data: Path,
+    part: Part,
+    *,
+    mirrored: bool,
+    dtype: str,
+    spare: Path,
+    workers: int = 1,
+    watch: Watch | None = None,
+) -> FeatureStore:
+    """The store of a prepared folder, computed if need be.
+
+    It lies in ``data/.features``, or in ``spare`` when that cannot be written.
+    """
+    prepared = open_prepared(data)
+    feature = build_feature(part)
+    what = {"version": VERSION, "data": prepared.manifest_hash, "mirrored": mirrored, "dtype": dtype}
+    key = json_hash({**what, "feature": part.name, "config": feature.config.to_json()})
+    folder = _writable(data / ".features", spare)
+    index, values = folder / f"{key[:16]}.json", folder / f"{key[:16]}.bin"
+    if not _whole(index, values, key, dtype, feature.width):
+        _compute(prepared, data, part, index, values, key, mirrored, dtype, workers, watch or Watch())
+    rows = np.array(read_json(index, error=DataError)["rows"], dtype=np.int64)
+    mapped = np.memmap(values, dtype=dtype, mode="r").reshape(-1, feature.width)
+    return FeatureStore(mapped, rows, key)
+
+
+def _whole(index: Path, values: Path, key: str, dtype: str, width: int) -> bool:
+    if not (index.is_file() and values.is_file()):
+        return False
+    found = read_json(index, error=DataError)
+    size = found["rows"][-1] * width * np.dtype(dtype).itemsize
+    return found.get("key") == key and values.stat().st_size == size
+
+
+def _writable(folder: Path, spare: Path) -> Path:
+    for place in (folder, spare):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            probe = place / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError:
+            continue
+        return place
+    raise DataError(f"neither {folder} nor {spare} can be written; features need a place on disk.")
+
+
+def _compute(
+    prepared: Prepared,
+    data: Path,
+    part: Part,
+    index: Path,
+    values: Path,
+    key: str,
+    mirrored: bool,
+    dtype: str,
+    workers: int,
+    watch: Watch,
+) -> None:
+    clips = len(prepared.clips)
+    rows, unusable = [0], []
+    watch.begin("features", 0, clips)
+    with atomic_path(values) as temporary, temporary.open("wb") as file:
+        for clip, pair in enumerate(_pairs(data, part, mirrored, clips, workers)):
+            for array in pair:
+                file.write(np.ascontiguousarray(array, dtype=dtype).tobytes())
+                rows.append(rows[-1] + len(array))
+            if not len(pair[0]):
+                unusable.append(prepared.clips[clip].id)
+            watch.advance("features", clip + 1)
+    watch.end("features")
+    if rows[-1] == 0:
+        raise DataError(
+            f"{data}: no clip gives features '{part.name}'; prepare the data on the feature's skeleton and fps."
+        )
+    if unusable:
+        watch.note(
+            f"{len(unusable)} clips give no finite features and are left out, the first: {unusable[0]}"
+        )
+    write_json(index, {"key": key, "rows": rows, "unusable": unusable})
+
+
+def _pairs(
+    data: Path, part: Part, mirrored: bool, clips: int, workers: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Features of each clip and of its mirror image (no rows when there is none), in order."""
+    chunks = [range(at, min(at + CHUNK, clips)) for at in range(0, clips, CHUNK)]
+    if workers == 1 or len(chunks) == 1:
+        _open(data, part, mirrored)
+        for chunk in chunks:
+            yield from _features(chunk)
+        return
+    # Spawned, not forked: a forked process inherits torch's thread pools in an unusable state.
+    context = multiprocessing.get_context("spawn")
+    setup = (data, part, mirrored)
+    with ProcessPoolExecutor(min(workers, len(chunks)), context, initializer=_open, initargs=setup) as pool:
+        for found in pool.map(_features, chunks):
+            yield from found
+
+
+_worker: dict[str, Any] = {}
+
+
+def _open(data: Path, part: Part, mirrored: bool) -> None:
+    if multiprocessing.parent_process() is not None:
+        torch.set_num_threads(1)
+    _worker.update(prepared=open_prepared(data), feature=build_feature(part), mirrored=mirrored)
+
+
+def _features(chunk: range) -> list[tuple[np.ndarray, np.ndarray]]:
+    feature: Feature = _worker["feature"]
+    found = []
+    for clip in chunk:
+        motion = _worker["prepared"].motion(clip)
+        plain = feature.from_motion(motion).numpy()
+        other = feature.from_motion(mirror(motion)).numpy() if _worker["mirrored"] else plain[:0]
+        sound = np.isfinite(plain).all() and np.isfinite(other).all() and len(other) in (0, len(plain))
+        found.append((plain, other) if sound else (plain[:0], plain[:0]))
+    return found
+
+
+def measure(
+    store: FeatureStore,
+    clips: list[int],
+    blocks: dict[str, slice],
+    *,
+    mirrored: bool,
+    block_std: bool,
+    floor: float,
+) -> Normaliser:
+    """Mean and deviation over all frames of ``clips``, with ``mirrored`` also of their mirror images.
+
+    With ``block_std`` each block has one deviation, the mean of its features' (Guo et al. 2022, data preparation).
+    """
+    width = store.values.shape[1]
+    count, total, square = 0, np.zeros(width), np.zeros(width)
+    spans = [(store.rows[2 * c], store.rows[2 * c + 1 + int(mirrored)]) for c in clips]
+    # Sums are taken around a first guess of the mean: squares of large means would swamp small deviations.
+    sample = [np.asarray(store.values[a:b], dtype=np.float64) for a, b in spans[:8] if b > a]
+    if not sample:
+        raise DataError("no training clip has features to take statistics from; prepare more data.")
+    centre = np.concatenate(sample).mean(0)
+    for first, last in spans:
+        block = np.asarray(store.values[first:last], dtype=np.float64) - centre
+        count += len(block)
+        total += block.sum(0)
+        square += (block**2).sum(0)
+    mean = total / count
+    std = np.sqrt(np.maximum(square / count - mean**2, 0.0))
+    if block_std:
+        for part in blocks.values():
+            std[part] = std[part].mean()
+    std = np.maximum(std, floor)
+    return Normaliser(torch.from_numpy(mean + centre).float(), torch.from_numpy(std).float())

@@ -1,0 +1,116 @@
+"""TextCache: token features of every distinct caption, encoded once and kept on disk, ragged, in half precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from kinescale import text
+from kinescale.bundle.manifest import Part
+from kinescale.core.errors import DataError
+from kinescale.core.files import atomic_path
+from kinescale.core.records import json_hash
+from kinescale.text import TextEncoder
+from kinescale.tokens import TextFeatures
+from kinescale.training.watch import Watch
+
+CHUNK = 128
+
+
+class TextCache:
+    """Features by sentence. ``values`` holds all tokens in a row; sentence i has rows ``starts[i]`` to ``starts[i+1] - 1``."""
+
+    def __init__(
+        self,
+        sentences: Sequence[str],
+        values: Float[Tensor, "M W"],
+        starts: Int[Tensor, _],
+        max_tokens: int,
+    ):
+        self.values, self.starts, self.max_tokens = values, starts, max_tokens
+        self._index = {sentence: i for i, sentence in enumerate(sentences)}
+
+    @property
+    def width(self) -> int:
+        """W, features a token."""
+        return self.values.shape[1]
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def look_up(self, sentences: Sequence[str]) -> TextFeatures:
+        """float32 features padded to the encoder's ``max_tokens``; ``DataError`` for a sentence that is not held."""
+        tokens = torch.zeros(len(sentences), self.max_tokens, self.width)
+        mask = torch.zeros(len(sentences), self.max_tokens, dtype=torch.bool)
+        for row, sentence in enumerate(sentences):
+            if sentence not in self._index:
+                raise DataError(
+                    f"the text cache does not hold {sentence!r}; remove the cache to have it made again."
+                )
+            at = self._index[sentence]
+            first, last = int(self.starts[at]), int(self.starts[at + 1])
+            tokens[row, : last - first] = self.values[first:last].float()
+            mask[row, : last - first] = True
+        return TextFeatures(tokens, mask)
+
+
+def build_text_encoder(part: Part) -> TextEncoder:
+    """The text encoder of a run."""
+    config = text.FAMILY.get(part.name, "Config").parse(part.config, where=f"text encoder '{part.name}'")
+    return text.FAMILY.get(part.name, "TextEncoder")(config)
+
+
+def open_text_cache(
+    part: Part, sentences: Sequence[str], folder: Path, *, watch: Watch | None = None
+) -> TextCache:
+    """The cache of these sentences under this encoder, from ``folder`` or made and put there."""
+    if not sentences:
+        raise DataError(
+            "no clip has a caption, so there is nothing to train a generator on; prepare data with captions."
+        )
+    ordered = sorted(set(sentences))
+    encoder = build_text_encoder(part)
+    key = json_hash({"text": part.name, "config": encoder.config.to_json(), "sentences": ordered})
+    path = folder / f"text-{key[:16]}.safetensors"
+    found = _read(path, key)
+    if found is None:
+        found = _encode(encoder, ordered, watch or Watch())
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            save_file(found, temporary, metadata={"key": key})
+    return TextCache(ordered, found["values"], found["starts"], encoder.max_tokens)
+
+
+def _read(path: Path, key: str) -> dict[str, Tensor] | None:
+    """The cached tensors; ``None`` when there are none or the file is not whole: it is made again."""
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("key") != key:
+                return None
+            return {name: file.get_tensor(name) for name in ("values", "starts")}
+    except (SafetensorError, OSError, ValueError):
+        return None
+
+
+def _encode(encoder: TextEncoder, sentences: list[str], watch: Watch) -> dict[str, Tensor]:
+    # Sentences of like length share a batch, since encoders pad to the longest.
+    order = sorted(range(len(sentences)), key=lambda i: (len(sentences[i].split()), i))
+    rows: list[Tensor] = [torch.empty(0)] * len(sentences)
+    watch.begin("captions", 0, len(sentences))
+    for at in range(0, len(order), CHUNK):
+        chunk = order[at : at + CHUNK]
+        found = encoder.encode([sentences[i] for i in chunk])
+        for i, tokens, mask in zip(chunk, found.tokens, found.mask, strict=True):
+            rows[i] = tokens[mask].half()
+        watch.advance("captions", at + len(chunk))
+    watch.end("captions")
+    sizes = torch.tensor([0, *(len(row) for row in rows)])
+    return {"values": torch.cat(rows), "starts": sizes.cumsum(0)}

@@ -1,0 +1,33 @@
+"""The tokenizer's stage: a batch of features to the tokenizer's own objective."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from kinescale.tokenizers import Tokenizer
+from kinescale.tokenizers.base import StepLoss
+from kinescale.training.data import Batch, Batches
+
+
+class TokenizerStep:
+    """What ``loop.fit`` asks for."""
+
+    name = "tokenizer"
+
+    def __init__(self, tokenizer: Tokenizer, batches: Batches, device: torch.device):
+        self.module: nn.Module = tokenizer
+        self._batches, self._device = batches, device
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step."""
+        return self._batches.train(step)
+
+    def validation(self, index: int) -> Batch | None:
+        """A fixed validation batch."""
+        return self._batches.validation(index)
+
+    def loss(self, module: nn.Module, batch: Batch, rng: torch.Generator) -> StepLoss:
+        """The tokenizer's objective."""
+        here = batch.to(self._device)
+        return module.training_loss(here.features, here.lengths, rng)  # type: ignore[operator]

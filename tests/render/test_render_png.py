@@ -1,0 +1,52 @@
+"""The sheet: its size, its poses, and that it stays bounded."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kinescale.motion import Motion
+from kinescale.render._camera import COLOURS
+from kinescale.render._scene import scene
+from kinescale.render.base import Options
+from kinescale.render.png import BLOCK, WIDTH, encode, pose_frames, runs
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_one_block_a_motion_and_no_metadata(walk: Motion, count: int) -> None:
+    image = opened(encode([scene(walk)] * count, Options()))
+    assert image.format == "PNG" and image.size == (WIDTH, BLOCK * count)
+    assert set(image.info) <= {"dpi"}
+
+
+def test_both_sides_are_drawn_in_their_colours(walk: Motion) -> None:
+    pixels = np.asarray(opened(encode([scene(walk)], Options())).convert("RGB")).reshape(-1, 3)
+    for colour in COLOURS.values():
+        wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+        assert (pixels == wanted).all(axis=1).sum() > 500
+
+
+@pytest.mark.parametrize(("frames", "poses"), [(1, 10), (2, 10), (7, 10), (120, 10), (120, 1), (10_000, 40)])
+def test_poses_are_spread_from_first_to_last_without_repeats(frames: int, poses: int) -> None:
+    chosen = pose_frames(frames, poses)
+    assert len(chosen) == min(frames, poses) and chosen == sorted(set(chosen))
+    assert chosen[0] == 0 and chosen[-1] == (frames - 1 if poses > 1 else 0)
+
+
+def test_more_poses_more_ink(walk: Motion) -> None:
+    few, many = (encode([scene(walk)], Options(poses=n)) for n in (2, 20))
+    assert len(many) > len(few)
+
+
+def test_runs_are_the_stretches_of_true() -> None:
+    assert runs([True, False, True, True]) == [(0, 1), (2, 4)]
+    assert runs([]) == [] and runs([False]) == [] and runs([True]) == [(0, 1)]
