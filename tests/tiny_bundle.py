@@ -1,4 +1,4 @@
-"""A whole system with random weights, small enough to build in a test: the parts are real, only the sizes are not."""
+"""A whole system with random weights, small enough to build in a test: only its sizes are not real."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def edit_config(folder, change) -> None:
         (lambda c: c["text"].update(name="nothing"), "no text encoder 'nothing'"),
         (lambda c: c["sampling"].update(name="nothing"), "no sampler 'nothing'"),
         (lambda c: c["tokenizer"]["config"].update(depth=3), "depth"),
-        (lambda c: c["tokenizer"]["config"].update(width=18), "shape"),
+        (lambda c: c["tokenizer"]["config"].update(width=20), "shape"),
         (lambda c: c["tokenizer"]["config"].update(width=10**9), "at most"),
         (lambda c: c["tokenizer"]["config"].update(width=900_000), "shape"),
         (lambda c: c["generator"]["config"].update(layers=900_000), "layers"),

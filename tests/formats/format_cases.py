@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import strategies as st
+
 from kinescale.core.errors import FormatError
 from kinescale.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton
@@ -23,7 +24,9 @@ def motions(draw: st.DrawFn, dtype: torch.dtype = torch.float64) -> Motion:
     """Any tree of 1 to 9 joints with end sites, 1 to 5 frames, any rotations, gimbal lock among them."""
     count = draw(st.integers(1, 9))
     parents = (-1, *(draw(st.integers(0, joint - 1)) for joint in range(1, count)))
-    names = draw(st.permutations([f"{stem}{joint}" for joint in range(count) for stem in ("bone_", "ü")]))[:count]
+    names = draw(st.permutations([f"{stem}{joint}" for joint in range(count) for stem in ("bone_", "ü")]))[
+        :count
+    ]
     seed = draw(st.integers(0, 2**32))
     rng = torch.Generator().manual_seed(seed)
     offsets = torch.randn(count, 3, generator=rng, dtype=torch.float64) * 0.3
@@ -36,14 +39,16 @@ def motions(draw: st.DrawFn, dtype: torch.dtype = torch.float64) -> Motion:
         # A quarter turn about Y is the pole of Z-Y-X angles.
         rotations[:, 0] = torch.tensor([0.0, 0.5**0.5, 0.0, 0.5**0.5], dtype=torch.float64)
     rotations = rotations / rotations.norm(dim=-1, keepdim=True)
-    root = torch.randn(frames, 3, generator=rng, dtype=torch.float64) * draw(st.sampled_from([0.0, 1.0, 50.0]))
+    root = torch.randn(frames, 3, generator=rng, dtype=torch.float64) * draw(
+        st.sampled_from([0.0, 1.0, 50.0])
+    )
     fps = draw(st.one_of(st.integers(1, 1000).map(float), st.floats(0.5, 1000.0)))
     skeleton = Skeleton("made", tuple(names), parents, offsets.numpy(), ends=ends)
     return Motion(skeleton, fps, root.to(dtype), rotations.to(dtype), {"seed": seed, "licence": "CC BY 4.0"})
 
 
 def damaged(good: bytes, seed: int, count: int) -> Iterator[bytes]:
-    """Truncations, flipped bits, junk, doubled and swapped pieces of a good file."""
+    """Truncations, flipped bits, junk and doubled pieces of a good file."""
     rng = random.Random(seed)
     for turn in range(count):
         data = bytearray(good)
@@ -61,7 +66,18 @@ def damaged(good: bytes, seed: int, count: int) -> Iterator[bytes]:
         elif kind == 4:
             del data[at : at + rng.randint(1, 60)]
         else:
-            words = [b"nan", b"1e400", b"-1", b"{", b"}", b"JOINT x", b"999999999999", b"\x00", b"begin", b"\n\n"]
+            words = [
+                b"nan",
+                b"1e400",
+                b"-1",
+                b"{",
+                b"}",
+                b"JOINT x",
+                b"999999999999",
+                b"\x00",
+                b"begin",
+                b"\n\n",
+            ]
             data[at : at + 2] = b" " + rng.choice(words) + b" "
         yield bytes(data)
     yield rng.randbytes(4000)
@@ -73,7 +89,7 @@ def survives(read: Callable[[Path], Motion], path: Path, files: Iterator[bytes])
     read_count = refused = 0
     for data in files:
         path.write_bytes(data)
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             motion = read(path)
         except FormatError as error:
@@ -82,7 +98,7 @@ def survives(read: Callable[[Path], Motion], path: Path, files: Iterator[bytes])
         else:
             assert torch.isfinite(motion.positions()).all()
             read_count += 1
-        assert time.perf_counter() - start < SLOW_S
+        assert time.process_time() - start < SLOW_S
     return read_count, refused
 
 

@@ -7,11 +7,14 @@ system counts as implemented when a runner file claims it, or when the package h
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from pathlib import Path
 
 import pytest
+import torch
 from golden_case import Case, Runner, discover
+from safetensors.torch import save_file
 
 from kinescale.core.family import Family
 
@@ -61,3 +64,46 @@ def test_case(folder: Path) -> None:
 
 def test_the_golden_set_is_there(golden_root: Path) -> None:
     assert CASES, f"no case.json below {golden_root}"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Case:
+    """A case made here: ids that must be equal, logits within 0.1 that hold an infinity, one input."""
+    tensors = {
+        "x": torch.zeros(2),
+        "ids.0": torch.tensor([1, 2]),
+        "logits": torch.tensor([0.5, float("-inf")]),
+    }
+    rows = {
+        "x": {"role": "input"},
+        "ids.0": {"role": "output", "atol": 0},
+        "logits": {"role": "output", "atol": 0.1},
+    }
+    text = json.dumps({"system": "none", "module": "none", "files": {}, "tensors": rows})
+    (tmp_path / "case.json").write_text(text, encoding="utf-8")
+    save_file(tensors, tmp_path / "io.safetensors")
+    return Case(tmp_path)
+
+
+def test_a_case_holds_every_output_to_its_tolerance(small: Case) -> None:
+    small.check("logits", torch.tensor([0.59, float("-inf")]))
+    with pytest.raises(AssertionError, match="never compared"):
+        small.assert_all_checked()
+    small.check_series("ids", [torch.tensor([1, 2])])
+    small.assert_all_checked()
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("ids.0", torch.tensor([1, 3])),
+        ("ids.0", torch.tensor([[1, 2]])),
+        ("logits", torch.tensor([0.61, float("-inf")])),
+        ("logits", torch.tensor([float("nan"), float("-inf")])),
+        ("logits", torch.tensor([0.5, 0.0])),
+        ("x", torch.zeros(2)),
+    ],
+)
+def test_a_wrong_result_fails(small: Case, name: str, wrong: torch.Tensor) -> None:
+    with pytest.raises(AssertionError):
+        small.check(name, wrong)

@@ -1,4 +1,4 @@
-"""Forward kinematics: agreement with a naive loop over joints, local and world as inverses, invariance, gradients."""
+"""Forward kinematics: agreement with a naive loop, local and world as inverses, invariance, gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotations: inverse pairs, agreement with roma and scipy, edges (gimbal lock, opposite vectors, parallel columns)."""
+"""Rotations: inverse pairs, agreement with roma and scipy, gimbal lock, opposite vectors, gradients."""
 
 from __future__ import annotations
 
@@ -122,6 +122,17 @@ def test_gimbal_lock_still_makes_the_same_rotation(order: str, middle: float) ->
     torch.testing.assert_close(angles[..., 2], torch.zeros_like(a))
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_float32_near_gimbal_lock_keeps_the_rotation(order: str) -> None:
+    """The nearer the lock, the less the outer angles mean alone; together they still make the rotation."""
+    gap = torch.logspace(-10, -1, 40, dtype=torch.float64)
+    outer = 3 * torch.randn(2, 40, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    for middle in (torch.pi / 2 - gap, gap - torch.pi / 2):
+        exact = R.euler_to_quat(torch.stack([outer[0], middle, outer[1]], dim=-1), order)
+        angles = R.quat_to_euler(exact.float(), order)
+        assert same_rotation(R.euler_to_quat(angles.double(), order), exact, atol=5e-6)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.tuples(*[st.floats(-10, 10)] * 3), st.sampled_from(ORDERS))
 def test_any_angles_make_the_same_rotation_again(angles: tuple[float, float, float], order: str) -> None:
@@ -151,7 +162,17 @@ def test_between_opposite_vectors_is_a_half_turn(dtype: torch.dtype) -> None:
     q = R.quat_between(a, -2 * a)
     assert torch.isfinite(q).all()
     torch.testing.assert_close(q.norm(dim=-1), torch.ones(len(a), dtype=dtype))
-    torch.testing.assert_close(R.quat_apply(q, a), -a, atol=1e-3 if dtype == torch.float32 else 1e-6, rtol=0)
+    atol = 4 * torch.finfo(dtype).eps ** 0.5
+    torch.testing.assert_close(R.quat_apply(q, a), -a, atol=atol, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_between_stays_true_on_the_way_to_opposite(dtype: torch.dtype) -> None:
+    gap = torch.logspace(-12, -0.5, 60, dtype=torch.float64)
+    b = torch.stack([-torch.cos(gap), torch.sin(gap), torch.zeros_like(gap)], dim=-1).to(dtype)
+    a = torch.tensor([1.0, 0.0, 0.0], dtype=dtype)
+    turned = R.quat_apply(R.quat_between(a, b), a)
+    torch.testing.assert_close(turned, b, atol=4 * torch.finfo(dtype).eps ** 0.5, rtol=0)
 
 
 def test_between_equal_vectors_is_identity() -> None:

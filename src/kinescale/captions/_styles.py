@@ -1,7 +1,7 @@
 """The styles of the Bandai-Namco sets in words, after watching them.
 
 ``~their`` is the possessive mark of ``_grammar``. Two names of one look (old and elderly, tired and
-exhausted, masculine and masculinity) keep lists of their own, so that the sentences of the two sets differ a little.
+exhausted, masculine and masculinity) keep lists of their own, so that the two sets differ a little in words.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The phrase book: (action, style) to hundreds of English sentences, and their mirror images.
 
 Words are in ``_actions`` and ``_styles``, the grammar in ``_grammar``. Sentences are lower case, without a
-full stop. For a style other than ``normal`` the plain sentences, which leave the style out, are in the list too.
+full stop. For a style other than ``normal`` the plain sentences, which leave the style out, are listed too.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
+from kinescale.cli._options import MaybeFloat, MaybeInt, MaybeText, parse
+
 if TYPE_CHECKING:
     from kinescale.training.config import RunConfig
 
@@ -28,13 +30,13 @@ class Options:
     """The folder of the run: checkpoints, logs, and the bundle made of it."""
     stage: Literal["tokenizer", "generator", "all"] = "all"
     """Which stage to train."""
-    minutes: float | None = None
+    minutes: MaybeFloat = None
     """Wall-time budget of each stage; it stops with a checkpoint."""
-    device: str | None = None
+    device: MaybeText = None
     """auto, cpu, cuda or mps."""
-    seed: int | None = None
+    seed: MaybeInt = None
     """Names the whole run."""
-    workers: int | None = None
+    workers: MaybeInt = None
     """Processes that compute features."""
     bundle: bool = True
     """Write RUN/bundle at the end."""
@@ -43,7 +45,7 @@ class Options:
 def run(argv: list[str]) -> int:
     """Parse ``argv``, train, say how it went. 130 when interrupted."""
     rest, changes = split_overrides(argv)
-    options = tyro.cli(Options, args=rest, prog="kinescale train")
+    options = parse(Options, rest, "train")
 
     config = configure(options, changes)
     _check_paths(options)

@@ -72,7 +72,10 @@ def read_bytes_bounded(path: str | Path, limit: int, *, error: type[Exception] =
         if size > limit:
             raise error(f"{path}: {size} bytes, more than the {limit} allowed.")
         with path.open("rb") as file:
-            data = file.read(limit + 1)
+            # Asking for the limit at once would reserve that much memory for a file of any size.
+            data = file.read(min(size, limit) + 1)
+            if len(data) > size:
+                data += file.read(limit + 1 - len(data))
     except OSError as problem:
         raise error(f"{path}: cannot be read ({problem.strerror or problem}).") from None
     if len(data) > limit:

@@ -129,6 +129,8 @@ def recover_from_rotations(
 class HumanML3D(Feature):
     """See the module's docstring. Feature units are the dataset's; motions are in metres."""
 
+    config: Config
+
     def __init__(self, config: Config):
         self.config = config
         self.constants = VARIANTS[config.variant]

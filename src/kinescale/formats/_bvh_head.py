@@ -45,7 +45,8 @@ def read_hierarchy(tokens: Tokens) -> Hierarchy:
     stack = [0]
     while stack:
         joint = stack[-1]
-        word = tokens.take("OFFSET, CHANNELS, JOINT, End Site or '}' (a brace is not closed)").upper()
+        got = tokens.take("OFFSET, CHANNELS, JOINT, End Site or '}' (a brace is not closed)")
+        word = got.upper()
         if word == b"OFFSET":
             if tree.nodes[joint].offset is not None:
                 tokens.fail(f"joint '{tree.nodes[joint].name}' has a second OFFSET; expected one.")
@@ -63,7 +64,7 @@ def read_hierarchy(tokens: Tokens) -> Hierarchy:
             _check_complete(tokens, tree.nodes[joint])
             stack.pop()
         else:
-            tokens.fail(f"got '{shown(word)}'; expected OFFSET, CHANNELS, JOINT, End Site or '}}'.")
+            tokens.fail(f"got '{shown(got)}'; expected OFFSET, CHANNELS, JOINT, End Site or '}}'.")
     tokens.expect(b"MOTION", "MOTION after the closing brace of the one ROOT")
     if not tree.columns:
         tokens.fail("no joint has a channel; expected at least one.")
@@ -72,15 +73,21 @@ def read_hierarchy(tokens: Tokens) -> Hierarchy:
 
 def _open_joint(tokens: Tokens, tree: Hierarchy, names: set[str], parent: int) -> None:
     words: list[bytes] = []
+    start = end = tokens.end
     while (word := tokens.take("a joint name and '{'")) != b"{":
+        broken = bool(words) and b"\n" in tokens.source.data[end : tokens.position]
+        if len(words) == 16 or word == b"}" or broken:
+            tokens.fail(f"got '{shown(word)}'; expected a joint's name and then '{{'.")
+        if not words:
+            start = tokens.position
         words.append(word)
-        if len(words) > 16 or word == b"}":
-            tokens.fail("a joint name of this kind is not taken; expected a name and '{'.")
+        end = tokens.end
     name = to_name(b"_".join(words)) if words else None
     if name is None:
-        tokens.fail(f"got '{shown(b' '.join(words))}' for a joint name; expected short printable UTF-8.")
+        text = f"got '{shown(b' '.join(words))}' for a joint's name; expected short printable UTF-8."
+        tokens.source.fail(text, start)
     if name in names:
-        tokens.fail(f"a second joint is named '{name}'; expected unique names.")
+        tokens.source.fail(f"a second joint is named '{name}'; expected unique names.", start)
     if len(tree.nodes) == MAX_JOINTS:
         tokens.fail(f"more than {MAX_JOINTS} joints; expected at most that many.")
     names.add(name)
@@ -109,12 +116,12 @@ def _read_channels(tokens: Tokens, tree: Hierarchy, joint: int) -> None:
     if count is None or not 0 <= count <= 6:
         tokens.fail(f"got '{shown(word)}' channels; expected 0 to 6.")
     for _ in range(count):
-        word = tokens.take("a channel name").upper()
-        if word not in _CHANNELS:
+        word = tokens.take("a channel name")
+        if word.upper() not in _CHANNELS:
             tokens.fail(
                 f"got '{shown(word)}' for channel of '{node.name}'; expected {count} names such as Xrotation."
             )
-        kind, axis = _CHANNELS[word]
+        kind, axis = _CHANNELS[word.upper()]
         if axis in (node.positions if kind == "POSITION" else [a for a, _ in node.turns]):
             tokens.fail(f"joint '{node.name}' has the channel {shown(word)} twice; expected each once.")
         if kind == "POSITION":

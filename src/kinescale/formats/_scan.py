@@ -42,6 +42,14 @@ class Source:
         """1-based line of a byte position."""
         return self.data.count(b"\n", 0, position) + 1
 
+    def line_start(self, line: int, start: int) -> int:
+        """Byte position where a 1-based line begins, or ``start`` when that is later."""
+        breaks = np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8, offset=start) == 10)
+        index = line - self.line(start) - 1
+        if index < 0:
+            return start
+        return start + int(breaks[index]) + 1 if index < breaks.size else len(self.data)
+
     def fail(self, message: str, position: int | None = None) -> NoReturn:
         """Raise ``problem``."""
         raise self.problem(message, position)
@@ -151,9 +159,9 @@ def bulk_numbers(block: bytes) -> Float[np.ndarray, " N"] | None:
             return None
 
 
-def first_bad_word(data: bytes, start: int) -> int | None:
-    """Byte position of the first word from ``start`` on that is not a plain number."""
-    found = NOT_NUMBER.search(data, start)
+def first_bad_word(data: bytes, start: int, stop: int) -> int | None:
+    """Byte position of the first word from ``start`` to ``stop`` that is not a plain number."""
+    found = NOT_NUMBER.search(data, start, stop)
     return None if found is None else found.start()
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
 from kinescale.core.errors import InputError
 from kinescale.formats._asf import LINE, Asf, read_asf
-from kinescale.formats._scan import Source, bulk_numbers, shown, sound, to_count, to_number, words_per_line
+from kinescale.formats._scan import LARGEST, Source, bulk_numbers, shown, sound, words_per_line
 from kinescale.kinematics.rotations import euler_to_quat, quat_conjugate, quat_multiply
 from kinescale.motion.motion import Motion
 
@@ -112,13 +112,21 @@ def _read_frames(
     layout = _first_layout(block, len(names))
     order = [names.get(name, -1) for name in layout]
     if sorted(order) == sorted(widths):
-        _, counts = words_per_line(block)
+        lines, counts = words_per_line(block)
         pattern = np.array([1, *(1 + widths[joint] for joint in order)])
+        wrong = np.flatnonzero(counts != np.resize(pattern, counts.size))
         frames, rest = divmod(counts.size, pattern.size)
-        if not rest and frames <= MAX_FRAMES and bool((counts.reshape(frames, -1) == pattern).all()):
+        if not (wrong.size or rest) and frames <= MAX_FRAMES:
             values = _bulk(block, layout, frames, 1 + sum(widths.values()))
             if values is not None:
                 return values, order
+        else:
+            # The trouble is in the frame of the first odd line or the one before: look there first, since
+            # going through a long file line by line takes seconds. Bones in another order are no trouble.
+            frame = (int(wrong[0]) if wrong.size else counts.size) // pattern.size - 1
+            if frame > 0:
+                line = int(lines[frame * pattern.size]) + source.line(start)
+                _slow_frames(source, source.line_start(line, start), names, widths)
     return _slow_frames(source, start, names, widths), list(widths)
 
 
@@ -163,31 +171,40 @@ def _slow_frames(
     for match in LINE.finditer(source.data, start):
         words = match.group().split()
         if len(words) == 1:
-            count = to_count(words[0])
-            if count is None or (number is not None and count != number + 1):
+            count = _plain_numbers(words)
+            if count is None or count[0] % 1 or (number is not None and count[0] != number + 1):
                 wanted = "a frame number" if number is None else f"frame number {number + 1}"
                 source.fail(f"got '{shown(words[0])}'; expected {wanted}.", match.start())
             if number is not None:
                 close(match.start())
             if len(frames) == MAX_FRAMES:
                 source.fail(f"more than {MAX_FRAMES} frames; expected at most that many.", match.start())
-            frame, number = {}, count
+            frame, number = {}, int(count[0])
             continue
         joint = names.get(words[0], -1)
         if number is None or joint < 0 or joint in frame:
             _refuse_bone(source, match.start(), words[0], number, joint)
-        if len(words) - 1 != widths[joint]:
-            text = f"'{shown(words[0])}' has {len(words) - 1} numbers; expected {widths[joint]}."
-            source.fail(text, match.start())
-        values = [value for word in words[1:] if (value := to_number(word)) is not None]
-        if len(values) != widths[joint]:
-            text = (
-                f"'{shown(words[0])}' has '{shown(b' '.join(words[1:]))}'; expected {widths[joint]} numbers."
+        values = _plain_numbers(words[1:]) if len(words) - 1 == widths[joint] else None
+        if values is None:
+            got = (
+                f"{len(words) - 1} numbers"
+                if len(words) - 1 != widths[joint]
+                else shown(b" ".join(words[1:]))
             )
-            source.fail(text, match.start())
+            source.fail(f"'{shown(words[0])}' has {got}; expected {widths[joint]} numbers.", match.start())
         frame[joint] = values
     close(len(source.data.rstrip()))
     return np.array(frames)
+
+
+def _plain_numbers(words: list[bytes]) -> list[float] | None:
+    """The words as numbers, or ``None``: ``to_number`` for many lines."""
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        return None
+    # Python also reads "1_000", and comparing refuses NaN.
+    return values if all(abs(v) <= LARGEST for v in values) and not any(b"_" in w for w in words) else None
 
 
 def _refuse_bone(source: Source, position: int, word: bytes, number: int | None, joint: int) -> NoReturn:

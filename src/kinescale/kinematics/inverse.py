@@ -110,16 +110,22 @@ def _mean_shape(bones: Float[Tensor, "T C 3"], rest: Float[Tensor, "C 3"]) -> Fl
     """Mean of the children's offsets over time, each frame turned onto it; it lies as ``rest`` does."""
     shape = rest
     for _ in range(PROCRUSTES_ROUNDS):
-        turned = roma.special_procrustes(bones.transpose(1, 2) @ shape)
+        turned = _nearest_rotation(bones.transpose(1, 2) @ shape)
         shape = torch.einsum("tij,tci->cj", turned, bones) / bones.shape[0]
-    return shape @ roma.special_procrustes(rest.T @ shape).T
+    return shape @ _nearest_rotation(rest.T @ shape).T
 
 
 def _fit(bones: Tensor, rest: Tensor, above: Tensor, weights: Tensor | None) -> Float[Tensor, "T 4"]:
     """World orientation that turns ``rest`` [C, 3] onto ``bones`` [T, C, 3] by least squares."""
     weighted = rest if weights is None else rest * weights[:, None]
     pull = PULL * weighted.norm() * rest.norm() * quat_to_matrix(above)
-    return matrix_to_quat(roma.special_procrustes(bones.transpose(1, 2) @ weighted + pull))
+    return matrix_to_quat(_nearest_rotation(bones.transpose(1, 2) @ weighted + pull))
+
+
+def _nearest_rotation(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
+    turned = roma.special_procrustes(matrix)
+    assert isinstance(turned, Tensor)  # a pair only where singular values are asked for
+    return turned
 
 
 def _shortest(aim: Float[Tensor, "T 3"], rest: Float[Tensor, " 3"], above: Float[Tensor, "T 4"]) -> Tensor:

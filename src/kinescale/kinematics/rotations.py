@@ -1,7 +1,8 @@
 """Rotation conversions named ``a_to_b``; quaternions xyzw, matrices [..., 3, 3], angles in radians.
 
-The numerical work is roma's; this file fixes the house order (xyzw, as roma's) and the field's 6-D layout: the first
-two columns of the matrix, one after the other (Zhou et al. 2019, "On the Continuity of Rotation Representations").
+The numerical work is roma's; this file fixes the house order (xyzw, as roma's) and the field's 6-D layout:
+the first two columns of the matrix, one after the other (Zhou et al. 2019, "On the Continuity of Rotation
+Representations").
 """
 
 from __future__ import annotations
@@ -78,15 +79,18 @@ def quat_apply(quat_xyzw: Float[Tensor, "*b 4"], vector: Float[Tensor, "*c 3"]) 
 
 
 def quat_between(a: Float[Tensor, "*b 3"], b: Float[Tensor, "*c 3"]) -> Float[Tensor, "*d 4"]:
-    """The shortest rotation that turns direction ``a`` into direction ``b``; opposite ones turn about any normal."""
+    """The shortest rotation that turns direction ``a`` into ``b``; opposite ones turn about any normal."""
     a, b = torch.broadcast_tensors(a, b)
     a = torch.nn.functional.normalize(a, dim=-1)
     b = torch.nn.functional.normalize(b, dim=-1)
-    w = 1 + (a * b).sum(-1, keepdim=True)
+    # 1 + a.b without its cancellation near opposite vectors.
+    w = (a + b).square().sum(-1, keepdim=True) / 2
     # For opposite vectors take any axis normal to a: cross with the unit axis it is least aligned with.
     least = torch.nn.functional.one_hot(a.abs().argmin(-1), 3).to(a.dtype)
     opposite = torch.cat([torch.linalg.cross(a, least), torch.zeros_like(w)], dim=-1)
-    quat = torch.where(w < 1e-8, opposite, torch.cat([torch.linalg.cross(a, b), w], dim=-1))
+    quat = torch.where(
+        w < torch.finfo(w.dtype).eps, opposite, torch.cat([torch.linalg.cross(a, b), w], dim=-1)
+    )
     return torch.nn.functional.normalize(quat, dim=-1)
 
 
@@ -108,7 +112,7 @@ def quat_yaw(quat_xyzw: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b"]:
 
 
 def euler_to_quat(angles: Float[Tensor, "*b 3"], order: str) -> Float[Tensor, "*b 4"]:
-    """Intrinsic Euler angles in radians to quaternions; ``order`` such as "zyx" is the order the angles stand in.
+    """Intrinsic Euler angles in radians to quaternions; ``order``, such as "zyx", is how the angles stand.
 
     The first angle turns about the parent's axis, the next about the turned one: BVH's convention.
     """
@@ -131,17 +135,27 @@ def quat_to_euler(quat_xyzw: Float[Tensor, "*b 4"], order: str) -> Float[Tensor,
     At gimbal lock the third angle is set to zero, and the pair still makes the same rotation.
     """
     _check_order(order)
-    i, j, k = (EULER_AXES.index(a) for a in order)
+    k, j, i = (EULER_AXES.index(a) for a in order)
     sign = 1.0 if (j - i) % 3 == 1 else -1.0
-    m = quat_to_matrix(quat_xyzw)
-    # Intrinsic i-j-k: m = R_i(a) R_j(b) R_k(c); m[i, k] = sign sin b.
-    sin_b = (sign * m[..., i, k]).clamp(-1.0, 1.0)
-    cos_b = torch.hypot(m[..., i, i], m[..., i, j])
-    b = torch.atan2(sin_b, cos_b)
-    locked = cos_b < 1e-7
-    a = torch.where(locked, torch.atan2(sign * m[..., k, j], m[..., j, j]), torch.atan2(-sign * m[..., j, k], m[..., k, k]))
-    c = torch.where(locked, torch.zeros_like(a), torch.atan2(-sign * m[..., i, j], m[..., i, i]))
-    return torch.stack([a, b, c], dim=-1)
+    # Bernardes and Viollet 2022, "Quaternion to Euler angles conversion": half the sum and the difference
+    # of the outer angles each come from a pair of numbers, and near the lock only the one that no longer
+    # matters is lost. Matrix elements would lose both in float32.
+    w, x, y, z = quat_xyzw[..., 3], quat_xyzw[..., i], quat_xyzw[..., j], sign * quat_xyzw[..., k]
+    sum_of = torch.hypot(w - y, x + z)
+    difference_of = torch.hypot(w + y, z - x)
+    half_sum = torch.atan2(x + z, w - y)
+    half_difference = torch.atan2(z - x, w + y)
+    locked = max(1e-7, 8 * torch.finfo(quat_xyzw.dtype).eps)
+    half_difference = torch.where(difference_of < locked, half_sum, half_difference)
+    half_sum = torch.where(sum_of < locked, half_difference, half_sum)
+    first = _wrapped(sign * (half_sum + half_difference))
+    last = _wrapped(half_sum - half_difference)
+    return torch.stack([first, 2 * torch.atan2(difference_of, sum_of) - torch.pi / 2, last], dim=-1)
+
+
+def _wrapped(angle: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
+    """The same angle in [-pi, pi]."""
+    return angle - 2 * torch.pi * torch.round(angle / (2 * torch.pi))
 
 
 def _check_order(order: str) -> None:
@@ -159,7 +173,9 @@ def quat_continuous(quat_xyzw: Float[Tensor, "T *b 4"]) -> Float[Tensor, "T *b 4
     return quat_xyzw * signs[..., None]
 
 
-def quat_slerp(a: Float[Tensor, "*b 4"], b: Float[Tensor, "*b 4"], weight: Float[Tensor, "*w"]) -> Float[Tensor, "*b 4"]:
+def quat_slerp(
+    a: Float[Tensor, "*b 4"], b: Float[Tensor, "*b 4"], weight: Float[Tensor, "*w"]
+) -> Float[Tensor, "*b 4"]:
     """Spherical interpolation along the short way; ``weight`` broadcasts against the leading axes."""
     dot = (a * b).sum(-1, keepdim=True)
     b = torch.where(dot < 0, -b, b)

@@ -48,7 +48,9 @@ def neighbour_turns(positions: Int[Tensor, "T"], head_width: int) -> Float[Tenso
 def rotate_neighbours(
     x: Float[Tensor, "B H T d"], turns: Float[Tensor, "2 T pairs"]
 ) -> Float[Tensor, "B H T d"]:
-    """Turn the channel pair (2i, 2i + 1) of step t by the angle whose cosine and sine ``turns`` holds."""
-    cos, sin = turns[0].to(x.dtype), turns[1].to(x.dtype)
-    even, odd = x[..., 0::2], x[..., 1::2]
-    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
+    """Turn the channel pair (2i, 2i + 1) of step t by the angle whose cosine and sine ``turns`` holds.
+
+    A pair is a complex number and the turn a product, which costs half of what strided channels do.
+    """
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * torch.complex(turns[0], turns[1])).flatten(-2).to(x.dtype)

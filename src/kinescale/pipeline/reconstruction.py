@@ -36,7 +36,7 @@ def reconstruct(bundle: Bundle, motion: Motion, scales: int | None = None) -> Mo
     if scales is not None and not 1 <= scales <= most:
         raise InputError(f"{scales} scales; this bundle has 1 to {most}.")
     source = onto_feature(motion, bundle.feature).to(torch.float32)
-    with torch.inference_mode():
+    with torch.no_grad():
         features = bundle.feature.from_motion(canonicalise(source))
         parts = [_through(bundle, window, scales) for window in features.split(bundle.max_frames)]
         decoded = bundle.normaliser.undo(torch.cat(parts).cpu())
@@ -44,8 +44,7 @@ def reconstruct(bundle: Bundle, motion: Motion, scales: int | None = None) -> Mo
         lossless = bundle.feature.to_motion(features)
         placed = _place(made, lossless, source)
     meta = {"reconstructed_with": f"kinescale {kinescale.__version__}", "bundle": bundle.content_hash}
-    own = Motion(placed.skeleton, placed.fps, placed.root.clone(), placed.rotations.clone())
-    return own.replace(meta={**motion.meta, **meta})
+    return placed.replace(meta={**motion.meta, **meta})
 
 
 def mean_joint_error(motion: Motion, reference: Motion, *, root_relative: bool = False) -> float:

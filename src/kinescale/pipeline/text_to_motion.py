@@ -83,7 +83,7 @@ class TextToMotion:
         fps = self.bundle.feature.fps
         return self.bundle.stride / fps, self.bundle.max_frames / fps
 
-    def frames(self, seconds: float) -> int:
+    def frames(self, seconds: float | int) -> int:
         """Frames of a clip of ``seconds``; ``InputError`` when that is out of the bundle's range."""
         low, high = self.seconds_range
         fps = self.bundle.feature.fps
@@ -97,7 +97,7 @@ class TextToMotion:
     def __call__(
         self,
         prompt: str | Sequence[str],
-        seconds: float = 4.0,
+        seconds: float | int = 4.0,
         samples: int | Sequence[int] = 1,
         seed: int = DEFAULT_SEED,
         *,
@@ -123,21 +123,23 @@ class TextToMotion:
         clock: dict[str, float] = {"text": 0.0, "sampling": 0.0, "decoding": 0.0, "total": 0.0}
         motions: list[Motion] = []
         tokens: list[TokenMap] = []
-        with _timed(clock, "total"), torch.inference_mode():
+        with _timed(clock, "total"), torch.no_grad():
             prompts = [check_prompt(p) for p in ([prompt] if isinstance(prompt, str) else prompt)]
             clips = self._clips(prompts, _indices(samples), seed)
             frames = self.frames(seconds)
             config = self._settings(sampling)
             self._check_scales(scales)
             with _timed(clock, "text"):
-                features = self.bundle.text_encoder.encode(prompts)
+                # one by one, as decoding is: rounding then cannot depend on what else is made
+                features = TextFeatures.stack([self.bundle.text_encoder.encode([p]) for p in prompts])
             for first in range(0, len(clips), BATCH):
                 batch = clips[first : first + BATCH]
                 with _timed(clock, "sampling"):
                     drawn = self._draw(features, batch, frames, config, on_scale)
                 with _timed(clock, "decoding"):
-                    decoded = self.bundle.tokenizer.decode(drawn if scales is None else drawn.first(scales))
-                    motions += self._motions(decoded, batch, frames)
+                    shown = drawn if scales is None else drawn.first(scales)
+                    singles = [self.bundle.tokenizer.decode(_single(shown, i)) for i in range(len(batch))]
+                    motions += self._motions(torch.cat(singles), batch, frames)
                 tokens.append(drawn)
         return Generated(tuple(motions), tuple(tokens), tuple(clip.seed for clip in clips), clock)
 
@@ -196,9 +198,15 @@ class TextToMotion:
     def _motions(self, decoded: Float[Tensor, "B T F"], batch: list[_Clip], frames: int) -> list[Motion]:
         features = self.bundle.normaliser.undo(decoded[:, :frames].float().cpu())
         return [
-            self.bundle.feature.to_motion(row.clone()).with_meta(**clip.meta)
+            self.bundle.feature.to_motion(row).with_meta(**clip.meta)
             for row, clip in zip(features, batch, strict=True)
         ]
+
+
+def _single(tokens: TokenMap, clip: int) -> TokenMap:
+    """One clip of a batch."""
+    one = slice(clip, clip + 1)
+    return TokenMap(tokens.layout, tokens.latents[one], tuple(scale[one] for scale in tokens.scales))
 
 
 def _indices(samples: int | Sequence[int]) -> Sequence[int]:

@@ -84,6 +84,39 @@ def small() -> RunConfig:
     )
 
 
+def cpu() -> RunConfig:
+    """The run behind the bundle in the package: as ``small``, but sized for an hour or so on two CPU cores."""
+    tokenizer = {
+        "width": 192, "code_dim": 128, "codes": 512, "blocks": 3, "heads": 4, "ffn_ratio": 2, "max_frames": 256,
+        "scales": [8, 4, 2, 1], "mask_padding": True, "dropout": 0.05, "attention_dropout": 0.0, "ffn_dropout": 0.0,
+        "explicit_slice": list(ROTATIONS_TARGET),
+    }  # fmt: skip
+    generator = {"latent_dim": 128, "head_latent_dim": 192, "heads": 4, "layers": 5, "prefix_pool_heads": 2}
+    return RunConfig(
+        name="moscale.cpu",
+        feature=Part(name="rotations"),
+        tokenizer=Part(name="moscale", config=tokenizer),
+        generator=Part(name="moscale", config=generator),
+        text=Part(name="minilm", config={"max_tokens": 32}),
+        tokenizer_training=StageConfig(
+            steps=2500,
+            batch_size=24,
+            draw=DrawConfig(crop_frames=128, min_frames=32, shorten=0.2, balance="frames"),
+            optimiser=OptimiserConfig(lr=6e-4, betas=(0.9, 0.99), clip=0.5),
+            schedule=ScheduleConfig(kind="cosine", warmup=150, final=0.02),
+            ema_decay=0.99,
+        ),
+        generator_training=StageConfig(
+            steps=4000,
+            batch_size=48,
+            draw=DrawConfig(min_frames=32, shorten=0.3, balance="class"),
+            optimiser=OptimiserConfig(lr=8e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+            schedule=ScheduleConfig(kind="cosine", warmup=200, warmup_start=0.005, final=0.02),
+            ema_decay=0.995,
+        ),
+    )
+
+
 def humanml3d() -> RunConfig:
     """The published run on HumanML3D: 263 features at 20 fps, 16 blocks, T5 text. It needs the data set and T5's weights."""
     first, second = _steps(256), _steps(64)

@@ -59,8 +59,8 @@ def render(
 
     A motion's title is its entry of ``titles``, else ``meta["prompt"]``, else the skeleton's name. The file
     is whole or absent, and an existing one is replaced. Raises ``InputError`` for an unknown suffix, for no
-    motions or more than ``MAX_MOTIONS``, for titles that do not match them, for options out of range, and for a
-    place that cannot be written.
+    motions or more than ``MAX_MOTIONS``, for titles that do not match them, for options out of range, and for
+    a place that cannot be written.
     """
     name = output_for(path)
     options = Options(poses=poses, fps=fps)

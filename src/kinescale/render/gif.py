@@ -54,7 +54,7 @@ class View:
 
 def encode(scenes: Sequence[Scene], options: Options) -> bytes:
     """The GIF file, looping for ever; shorter motions wait at their end for the longest."""
-    delay, times = schedule(max(each.last_s for each in scenes), options.fps or DEFAULT_FPS)
+    delay, times = schedule(max(each.last_s for each in scenes), float(options.fps or DEFAULT_FPS))
     size = CELLS.get(len(scenes), SMALL_CELL)
     views = [_view(each, times, size) for each in scenes]
     columns = min(COLUMNS, len(views))

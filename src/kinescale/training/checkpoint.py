@@ -76,7 +76,8 @@ def load(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            # copies: tensors that stay mapped to the file would crash the process if it were cut short later
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as problem:
         line = " ".join(str(problem).split())[:160]
         raise BundleError(
@@ -127,7 +128,5 @@ def latest(folder: Path) -> tuple[Checkpoint | None, str]:
 
 def sweep(folder: Path) -> None:
     """Remove half-written files that a killed run left behind."""
-    for stray in folder.glob(".checkpoint.*.safetensors"):
-        stray.unlink(missing_ok=True)
-    for stray in folder.glob(".best.*.safetensors"):
+    for stray in folder.glob(".*.safetensors"):
         stray.unlink(missing_ok=True)

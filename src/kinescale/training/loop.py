@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,7 @@ BEST = "best.safetensors"
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+@runtime_checkable
 class Loss(Protocol):
     """What a step's loss looks like: both ``StepLoss`` records of the tokenizer and generator contracts fit."""
 
@@ -43,6 +44,7 @@ class Loss(Protocol):
     def logs(self) -> dict[str, float]: ...
 
 
+@runtime_checkable
 class Step(Protocol):
     """What a stage gives to the loop."""
 

@@ -95,7 +95,8 @@ def _read(path: Path, key: str) -> dict[str, Tensor] | None:
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("key") != key:
                 return None
-            return {name: file.get_tensor(name) for name in ("values", "starts")}
+            # copies, so that nothing hangs on the file
+            return {name: file.get_tensor(name).clone() for name in ("values", "starts")}
     except (SafetensorError, OSError, ValueError):
         return None
 

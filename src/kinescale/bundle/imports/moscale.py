@@ -239,3 +239,13 @@ def read_checkpoint(path: str | Path, keys: tuple[str, ...]) -> dict[str, Tensor
     if not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
         raise BundleError(f"{path}: '{found}' is not a dictionary of tensors; the file is another model's.")
     return state
+
+
+def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:
+    """The tokenizer in one of the authors' files, ``hrvqvae/<name>/model/net_best_fid.tar``."""
+    return import_tokenizer(read_checkpoint(path, TOKENIZER_KEYS), **given)
+
+
+def read_generator(path: str | Path, **given: Any) -> generator.Generator:
+    """The generator in one of the authors' files, ``moscale/<name>/model/net_best_fid.tar``."""
+    return import_generator(read_checkpoint(path, GENERATOR_KEYS), **given)

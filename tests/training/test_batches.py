@@ -1,0 +1,92 @@
+"""Batches: normalised windows, zero padding as short as the layout allows, captions of the right side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kinescale import recipes
+from kinescale.bundle.manifest import Part
+from kinescale.core.errors import DataError
+from kinescale.datasets.prepared import open_prepared
+from kinescale.features import Normaliser
+from kinescale.training.config import DrawConfig, StageConfig
+from kinescale.training.data import Batches
+from kinescale.training.parts import build_tokenizer
+from kinescale.training.store import open_store
+from kinescale.training.text_cache import open_text_cache
+from toy_training import toy_prepared
+
+WIDTH = 272
+TEXT = Part(name="hashed", config={"width": 8, "max_tokens": 6})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_prepared(tmp_path_factory.mktemp("data"), 40)
+
+
+@pytest.fixture(scope="module")
+def batches(data: Path) -> Batches:
+    store = open_store(data, Part(name="rotations"), mirrored=True, dtype="float32", spare=data)
+    normaliser = Normaliser(torch.arange(float(WIDTH)), torch.full((WIDTH,), 2.0))
+    tokenizer = build_tokenizer(recipes.get("moscale.debug").tokenizer, WIDTH, 0)
+    config = StageConfig(batch_size=5, draw=DrawConfig(min_frames=16))
+    return Batches(
+        open_prepared(data).clips, store, normaliser, tokenizer.layout, config, seed=0, with_text=True
+    )
+
+
+def test_rows_are_normalised_windows_and_zeros(batches: Batches) -> None:
+    for step in (0, 7):
+        batch, windows = batches.train(step), batches.draws.windows(step, 5)
+        assert (
+            len(batch) == 5 and batch.features.shape[1] == batches.layout(int(batch.lengths.max())).max_frames
+        )
+        for row, window in enumerate(windows):
+            stored = batches.store.read(window.clip, window.mirrored, window.start, window.length)
+            expected = (np.asarray(stored) - np.arange(WIDTH)) / 2
+            assert np.allclose(batch.features[row, : window.length], expected, atol=1e-5)
+            assert not batch.features[row, window.length :].any()
+
+
+def test_captions_belong_to_the_clip_and_its_side(batches: Batches) -> None:
+    seen = set()
+    for step in range(20):
+        batch = batches.train(step)
+        for caption, window in zip(batch.captions, batches.draws.windows(step, 5), strict=True):
+            clip = batches.clips[window.clip]
+            assert caption in (clip.captions_mirrored if window.mirrored else clip.captions)
+            assert clip.split == "train"
+            seen.add((window.mirrored, caption))
+    assert {side for side, _ in seen} == {True, False} and len(seen) > 6
+
+
+def test_validation_is_fixed_and_ends(batches: Batches) -> None:
+    first, again = batches.validation(0), batches.validation(0)
+    assert first is not None and again is not None
+    assert torch.equal(first.features, again.features) and first.captions == again.captions
+    assert batches.validation(1000) is None
+
+
+def test_cached_text_is_the_encoders(batches: Batches, tmp_path: Path) -> None:
+    from kinescale.training.text_cache import build_text_encoder
+
+    sentences = batches.captions()
+    cache = open_text_cache(TEXT, sentences, tmp_path)
+    file = next(tmp_path.iterdir())
+    stamp = file.stat().st_mtime_ns
+    again = open_text_cache(TEXT, sentences[::-1], tmp_path)
+    assert file.stat().st_mtime_ns == stamp and len(again) == len(sentences)
+    wanted = sentences[3:7]
+    plain = build_text_encoder(TEXT).encode(wanted)
+    for found in (cache.look_up(wanted), again.look_up(wanted)):
+        assert torch.equal(found.mask, plain.mask)
+        assert torch.allclose(found.tokens, plain.tokens * plain.mask[..., None], atol=2e-3)
+    file.write_bytes(file.read_bytes()[:40])
+    assert len(open_text_cache(TEXT, sentences, tmp_path)) == len(sentences)
+    with pytest.raises(DataError, match="does not hold"):
+        cache.look_up(["never said"])

@@ -1,0 +1,70 @@
+"""Overrides by dotted names, and what makes two runs the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from kinescale import recipes
+from kinescale.core.errors import ConfigError
+from kinescale.training.config import RunConfig, first_difference, override
+
+
+@pytest.fixture()
+def config() -> RunConfig:
+    return recipes.get("moscale.debug")
+
+
+def test_an_override_changes_its_field_alone(config: RunConfig) -> None:
+    before = config.to_json()
+    changed = override(config, {"generator_training.optimiser.lr": "0.01"})
+    assert changed.generator_training.optimiser.lr == 0.01
+    assert first_difference(config.to_json(), changed.to_json()) == (
+        "'generator_training.optimiser.lr' was 0.0003 and is now 0.01"
+    )
+    assert config.to_json() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "value"),
+    [
+        ("tokenizer_training.steps", "7", 7),
+        ("tokenizer_training.draw.mirror", "False", False),
+        ("tokenizer_training.optimiser.betas", "[0.8, 0.9]", [0.8, 0.9]),
+        ("tokenizer_training.precision", "bf16", "bf16"),
+        ("tokenizer_training.minutes", "none", None),
+        ("tokenizer_training.draw.corpora.cmu", "0.5", 0.5),
+        ("tokenizer.config.new_field", "[4, 2]", [4, 2]),
+        ("device", "cpu", "cpu"),
+    ],
+)
+def test_text_is_read_as_what_it_means(config: RunConfig, path: str, text: str, value: object) -> None:
+    node: object = override(config, {path: text}).to_json()
+    for part in path.split("."):
+        node = node[part]  # type: ignore[index]
+    assert node == value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("tokenizer_training.stepz", "7", "Did you mean 'steps'"),
+        ("tokenizer_trainin.steps", "7", "Did you mean 'tokenizer_training'"),
+        ("tokenizer_training.steps.more", "7", "holds 4 and no fields"),
+        ("tokenizer_training.steps", "0", "tokenizer_training.steps"),
+        ("tokenizer_training.precision", "fp8", "tokenizer_training.precision"),
+        ("seed", "minus", "seed"),
+    ],
+)
+def test_a_bad_override_is_one_sentence(config: RunConfig, path: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        override(config, {path: value})
+
+
+def test_watching_does_not_change_what_a_run_is(config: RunConfig) -> None:
+    watched = override(
+        config, {"tokenizer_training.minutes": "3", "tokenizer_training.log_every": "9", "workers": "5"}
+    )
+    other = override(config, {"tokenizer_training.batch_size": "5"})
+    assert watched.identity("tokenizer") == config.identity("tokenizer")
+    assert other.identity("tokenizer") != config.identity("tokenizer")
+    assert other.identity("generator") == config.identity("generator")
