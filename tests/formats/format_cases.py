@@ -24,9 +24,7 @@ def motions(draw: st.DrawFn, dtype: torch.dtype = torch.float64) -> Motion:
     """Any tree of 1 to 9 joints with end sites, 1 to 5 frames, any rotations, gimbal lock among them."""
     count = draw(st.integers(1, 9))
     parents = (-1, *(draw(st.integers(0, joint - 1)) for joint in range(1, count)))
-    names = draw(st.permutations([f"{stem}{joint}" for joint in range(count) for stem in ("bone_", "ü")]))[
-        :count
-    ]
+    names = draw(st.permutations([f"{stem}{joint}" for joint in range(count) for stem in ("bone_", "ü")]))[:count]
     seed = draw(st.integers(0, 2**32))
     rng = torch.Generator().manual_seed(seed)
     offsets = torch.randn(count, 3, generator=rng, dtype=torch.float64) * 0.3
@@ -39,9 +37,7 @@ def motions(draw: st.DrawFn, dtype: torch.dtype = torch.float64) -> Motion:
         # A quarter turn about Y is the pole of Z-Y-X angles.
         rotations[:, 0] = torch.tensor([0.0, 0.5**0.5, 0.0, 0.5**0.5], dtype=torch.float64)
     rotations = rotations / rotations.norm(dim=-1, keepdim=True)
-    root = torch.randn(frames, 3, generator=rng, dtype=torch.float64) * draw(
-        st.sampled_from([0.0, 1.0, 50.0])
-    )
+    root = torch.randn(frames, 3, generator=rng, dtype=torch.float64) * draw(st.sampled_from([0.0, 1.0, 50.0]))
     fps = draw(st.one_of(st.integers(1, 1000).map(float), st.floats(0.5, 1000.0)))
     skeleton = Skeleton("made", tuple(names), parents, offsets.numpy(), ends=ends)
     return Motion(skeleton, fps, root.to(dtype), rotations.to(dtype), {"seed": seed, "licence": "CC BY 4.0"})
@@ -85,7 +81,7 @@ def damaged(good: bytes, seed: int, count: int) -> Iterator[bytes]:
 
 
 def survives(read: Callable[[Path], Motion], path: Path, files: Iterator[bytes]) -> tuple[int, int]:
-    """How many files were read and how many refused; anything but a sound motion or FormatError fails, and so does time."""
+    """How many files were read, and how many refused; other than a sound motion or FormatError fails."""
     read_count = refused = 0
     for data in files:
         path.write_bytes(data)
@@ -103,7 +99,7 @@ def survives(read: Callable[[Path], Motion], path: Path, files: Iterator[bytes])
 
 
 def take_members(archive: Path, wanted: Callable[[str], bool], count: int, into: Path) -> list[Path]:
-    """Extract the first ``count`` files of a ``.tar.xz`` whose names are wanted, reading no further than needed."""
+    """Extract the first ``count`` wanted files of a ``.tar.xz``, reading no further than needed."""
     found: list[Path] = []
     if not archive.is_file():
         pytest.skip(f"{archive.name} is not among the shared corpora")

@@ -1,4 +1,4 @@
-"""ASF/AMC: a small pair against plain matrices, the corpora as people look, and damage named with its line."""
+"""ASF/AMC: a small pair against plain matrices, corpora that look like people, damage named with its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading and writing by suffix: every format there is, options, overwriting, and writers that fail half-way."""
+"""Reading and writing by suffix: every format, its options, overwriting, and writers that fail half-way."""
 
 from __future__ import annotations
 
@@ -48,7 +48,12 @@ def test_options_reach_the_format_and_unknown_ones_are_named(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("a.xyz", "no known motion format"), ("a", "no suffix"), ("absent.bvh", "no such file"), ("", "")],
+    [
+        ("a.xyz", "no known motion format"),
+        ("a", "no suffix"),
+        ("absent.bvh", "no such file"),
+        ("", "no suffix"),
+    ],
 )
 def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path: Path, name: str, words: str):
     if name in ("a.xyz", "a"):
@@ -90,9 +95,7 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path):
 
 
 @pytest.mark.parametrize("module", [bvh, npz])
-def test_a_half_written_file_never_replaces_a_good_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object
-):
+def test_a_half_written_file_never_replaces_a_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object):
     path = tmp_path / f"a{module.SUFFIXES[0]}"  # type: ignore[attr-defined]
     write_motion(MOTION, path)
     before = path.read_bytes()

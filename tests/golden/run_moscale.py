@@ -213,8 +213,14 @@ def run_sample(case: Case) -> None:
     latents = case.tensor("token_lengths")
     config = sampling(case)
     drawn = next_scale.sample(
-        recorder, tokenizer, load_text(case), None, tokenizer.layout(), latents,
-        config=config, rngs=generators(len(latents)),
+        recorder,
+        tokenizer,
+        load_text(case),
+        None,
+        tokenizer.layout(),
+        latents,
+        config=config,
+        rngs=generators(len(latents)),
     )
     case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
     case.check("motion", tokenizer.decode(drawn.tokens))
@@ -230,8 +236,15 @@ def run_edit(case: Case) -> None:
     case.check_series("source_ids", [row.squeeze(2) for row in source.scales])
     given = tuple(~mask for mask in region_masks(source, latents, *case["region"]))
     drawn = next_scale.sample(
-        load_generator(case), tokenizer, load_text(case), None, layout, latents,
-        config=sampling(case), rngs=generators(len(latents)), keep=next_scale.Keep(source.scales, given),
+        load_generator(case),
+        tokenizer,
+        load_text(case),
+        None,
+        layout,
+        latents,
+        config=sampling(case),
+        rngs=generators(len(latents)),
+        keep=next_scale.Keep(source.scales, given),
     )
     case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
     pairs = zip(drawn.tokens.scales, source.scales, strict=True)

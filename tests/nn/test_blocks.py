@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from moscale_parts import rng
 
 from kinescale.nn.adaln import AdaptiveBlock
 from kinescale.nn.conv_stack import ResidualConvStack
@@ -16,6 +15,7 @@ from kinescale.nn.seeded import seeded
 from kinescale.nn.self_attention import SelfAttention
 from kinescale.nn.steps import valid_steps, zero_after
 from kinescale.nn.text_pooling import TextPooling
+from moscale_parts import rng
 
 
 def test_steps_beyond_the_length_are_zeroed_and_the_input_stays() -> None:

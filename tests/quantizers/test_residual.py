@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from moscale_parts import SCALE_LISTS
 from torch import Tensor
 from torch.nn import functional
 
 from kinescale.quantizers import residual, vq
 from kinescale.tokens import Scale, TokenLayout
 from kinescale.tokens.token_map import PADDING
+from moscale_parts import SCALE_LISTS
 
 
 def layout_of(capacity: int, scales: tuple[int, ...]) -> TokenLayout:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from moscale_parts import rng
 
 from kinescale.quantizers import FAMILY
 from kinescale.quantizers.vq import Config, Quantizer, perplexity, usage
 from kinescale.tokens.token_map import PADDING
+from moscale_parts import rng
 
 
 def test_the_family_lists_both() -> None:

@@ -1,7 +1,7 @@
 """Rules of the label check: each looks at the measures and gives a sentence when they speak against it.
 
-Thresholds were set by looking at the corpora: they lie in the gaps between motions that do a thing and motions
-that do not. Rules are written for one side; the other is checked on the mirror image.
+Thresholds were set by looking at the corpora: they lie in the gaps between motions that do a thing and
+motions that do not. Rules are written for one side; the other is checked on the mirror image.
 """
 
 from __future__ import annotations
@@ -148,9 +148,7 @@ def runs(m: Measures) -> str | None:
     """Leaves the floor, or is faster than a walk, or at least steps faster (the elderly ones shuffle)."""
     if m.airborne > FLIGHT or m.forward > BRISK or m.cadence > RUN_CADENCE:
         return None
-    return (
-        f"a walk rather than a run: {m.forward:.2f} m/s, {m.cadence:.1f} steps a second, never off the floor"
-    )
+    return f"a walk rather than a run: {m.forward:.2f} m/s, {m.cadence:.1f} steps a second, never off the floor"
 
 
 def kicks(side: str, other: str) -> Rule:
@@ -160,7 +158,7 @@ def kicks(side: str, other: str) -> Rule:
         named, off = _of(m, side).foot_top, _of(m, other).foot_top
         if named >= KICK_HEIGHT and named > off:
             return None
-        return f"the {side} foot rises {named:.2f} leg lengths, the {other} one {off:.2f}; expected a {side} kick"
+        return f"the {side} foot rises by {named:.2f} leg lengths and the {other} one by {off:.2f}"
 
     return rule
 
@@ -172,7 +170,7 @@ def lifts_knee(side: str, other: str) -> Rule:
         named, off = _of(m, side).knee_top, _of(m, other).knee_top
         if named >= KNEE_HEIGHT and named > off:
             return None
-        return f"the {side} knee rises {named:.2f} leg lengths, the {other} one {off:.2f}; expected the {side} one"
+        return f"the {side} knee rises by {named:.2f} leg lengths and the {other} one by {off:.2f}"
 
     return rule
 
@@ -184,7 +182,7 @@ def reaches_floor(side: str, other: str) -> Rule:
         named, off = _of(m, side).wrist_low, _of(m, other).wrist_low
         if named < NEAR_FLOOR and named < off:
             return None
-        return f"the {side} hand comes down to {named:.2f} leg lengths over the floor, the {other} one to {off:.2f}"
+        return f"the {side} hand sinks to {named:.2f} leg lengths over the floor, the {other} one to {off:.2f}"
 
     return rule
 

@@ -33,9 +33,7 @@ class Style:
 
     def expressions(self) -> tuple[str, ...]:
         """Everything that can be said of this style, whatever the action."""
-        return (
-            self.adjectives + self.adverbs + self.manners + self.moods + tuple(who for who, _ in self.people)
-        )
+        return self.adjectives + self.adverbs + self.manners + self.moods + tuple(who for who, _ in self.people)
 
 
 STYLES: Mapping[str, Style] = {

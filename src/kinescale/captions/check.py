@@ -1,7 +1,7 @@
 """Does the motion do what its label says? Every contradiction is one sentence.
 
-A label is a Bandai-Namco action, the ``phrase_book.mirror_action`` of one, or an HDM05 class. What is measured is
-in ``_measures``, what is asked in ``_rules``. Not asked: which foot a walk starts with, dances, and styles.
+A label is a Bandai-Namco action, the ``phrase_book.mirror_action`` of one, or an HDM05 class. What is measured
+is in ``_measures``, what is asked in ``_rules``. Not asked: which foot a walk starts with, dances, and styles.
 """
 
 from __future__ import annotations

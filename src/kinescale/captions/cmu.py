@@ -93,9 +93,7 @@ _WALK_TAKES = (
 )
 _BRISK_TAKES = ("02_02", "07_10", "07_11", "07_12", "08_06", "08_08", "08_09", "16_21", "16_22")
 _SLOW_TAKES = ("07_04", "07_05", "08_04", "32_01", "49_01")
-_SALSA_TAKES = tuple(
-    f"{who}_{take:02d}" for who in (60, 61) for take in (1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15)
-)
+_SALSA_TAKES = tuple(f"{who}_{take:02d}" for who in (60, 61) for take in (1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15))
 
 _PLAYGROUND = {
     "01_01": _whole(
@@ -165,15 +163,9 @@ _EXPRESSIONS = {
         "someone jumps high into the air and lands on both feet",
         "jumps up, then balances and stands still",
     ),
-    "02_05": _steady(
-        "a person punches", "someone throws punches and strikes", "punching and striking while standing"
-    ),
-    "02_07": _steady(
-        "a person swings a sword", "someone practises swordplay with both hands", "fighting with a sword"
-    ),
-    "02_08": _steady(
-        "a person fights with a sword", "a swordsman attacks and parries", "swings a sword around"
-    ),
+    "02_05": _steady("a person punches", "someone throws punches and strikes", "punching and striking while standing"),
+    "02_07": _steady("a person swings a sword", "someone practises swordplay with both hands", "fighting with a sword"),
+    "02_08": _steady("a person fights with a sword", "a swordsman attacks and parries", "swings a sword around"),
     "02_09": _steady(
         "a person practises swordplay", "someone slashes with a sword and crouches", "swinging a long sword"
     ),

@@ -1,6 +1,6 @@
 """Bandai-Namco clips whose label the motion contradicts, and what they show instead.
 
-Found by ``benchmarks/label_check.py`` (table in ``docs/label_check.json``), confirmed by looking at each clip:
+Found by ``benchmarks/label_check.py`` (table in ``docs/label_check.json``), confirmed by looking at each:
 three swapped turns, six clips with a second turn in them, and a wave cut off before it began.
 """
 

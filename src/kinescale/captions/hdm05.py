@@ -22,9 +22,7 @@ def motion_class(file_name: str) -> str:
     """
     match = _NAME.fullmatch(PurePath(file_name).name)
     if match is None:
-        raise InputError(
-            f"'{file_name}' is not named as HDM05's cut clips are; expected HDM_ACTOR_CLASS_NNN_120."
-        )
+        raise InputError(f"'{file_name}' is not named as HDM05's cut clips are; expected HDM_ACTOR_CLASS_NNN_120.")
     return match.group(1)
 
 

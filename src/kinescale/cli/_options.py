@@ -6,6 +6,7 @@ import ast
 import contextlib
 import io
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -18,6 +19,9 @@ from kinescale.core.family import Family
 from kinescale.core.files import refuse_overwrite
 
 O = TypeVar("O")  # noqa: E741
+
+MIN_RULE = 8
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 Out = Annotated[Path, tyro.conf.arg(aliases=("-o",))]
@@ -42,15 +46,23 @@ def parse(options: type[O], argv: list[str], command: str) -> O:
             sys.stderr.write(said.getvalue())
 
 
-def _condense(box: str) -> str:
-    """The first part of the parser's framed message, and its first suggestion, in one line."""
+def _condense(said: str) -> str:
+    """The first part of the parser's message, and its first suggestion, in one line.
+
+    The parser frames its messages, in box characters where the terminal has them and with dashes where not.
+    """
+    framed = "╭" in said
     parts: list[list[str]] = [[]]
-    for line in box.splitlines():
-        text = line.strip().strip("│╭╮╰╯").strip()
-        if text and set(text) == {"─"}:
+    for line in _ESCAPES.sub("", said).splitlines():
+        text = line.strip(" │╰╯─" if framed else " ")
+        if framed and line.lstrip().startswith("╭"):
+            continue
+        if set(line.strip(" │")) <= {"─", "-"} and len(line.strip(" │")) >= MIN_RULE:
             parts.append([])
-        elif text and not line.lstrip().startswith(("╭", "╰")):
+        elif text:
             parts[-1].append(text)
+    # without a box, the title stands above a rule of its own
+    parts = parts if framed else parts[1:] or parts
     message = " ".join(parts[0]).replace(" (required)", "") or "the options cannot be read"
     if len(parts) > 1 and parts[1][:1] == ["Perhaps you meant:"] and len(parts[1]) > 1:
         message += f"; perhaps you meant {parts[1][1]}"

@@ -77,9 +77,7 @@ def read_asf(path: str | Path) -> Asf:
     sections = _sections(source)
     for name in (b"units", b"root", b"bonedata", b"hierarchy"):
         if name not in sections:
-            source.fail(
-                f"there is no section ':{name.decode()}'; expected units, root, bonedata and hierarchy."
-            )
+            source.fail(f"there is no section ':{name.decode()}'; expected units, root, bonedata and hierarchy.")
     parts = _read_parts(source, [*sections[b"units"], *sections[b"root"]])
     bones = _read_bones(source, sections[b"bonedata"])
     return _assemble(source, parts, bones, _read_hierarchy(source, sections[b"hierarchy"], bones))
@@ -95,9 +93,7 @@ def _sections(source: Source) -> dict[bytes, list[_Line]]:
             continue
         if not words[0].startswith(b":"):
             if lines is None:
-                source.fail(
-                    f"got '{shown(words[0])}'; expected a section such as ':units' first.", match.start()
-                )
+                source.fail(f"got '{shown(words[0])}'; expected a section such as ':units' first.", match.start())
             lines.append((match.start(), words))
             continue
         name = words[0][1:].lower()
@@ -133,20 +129,14 @@ def _read_parts(source: Source, lines: list[_Line]) -> _Parts:
         if key == b"length":
             (parts.length,) = _numbers(source, line, 1, "the unit of length")
             if not 1e-6 <= parts.length <= 1e6:
-                source.fail(
-                    f"unit of length {parts.length:g}; expected a number above zero such as 0.45.", position
-                )
+                source.fail(f"unit of length {parts.length:g}; expected a number above zero such as 0.45.", position)
         elif key == b"angle":
             if words[1:] not in ([b"deg"], [b"rad"]):
                 source.fail("the unit of angle must be deg or rad.", position)
             parts.angle = 1.0 if words[1] == b"rad" else math.radians(1.0)
         elif key == b"order":
             parts.order = tuple(shown(word, 4).upper() for word in words[1:])
-            if (
-                not parts.order
-                or len(set(parts.order)) != len(parts.order)
-                or set(parts.order) - set(_ROOT_CHANNELS)
-            ):
+            if not parts.order or len(set(parts.order)) != len(parts.order) or set(parts.order) - set(_ROOT_CHANNELS):
                 source.fail(f"root order; expected some of {' '.join(_ROOT_CHANNELS)}, each once.", position)
         elif key == b"axis":
             parts.root_axis = _axis_order(source, position, words[1:])
@@ -207,17 +197,13 @@ def _read_bone_entry(source: Source, line: _Line, bone: _Bone) -> None:
     elif key == b"dof":
         dof = [word.decode("ascii", errors="replace").lower() for word in words[1:]]
         if len(set(dof)) != len(dof) or set(dof) - {"rx", "ry", "rz"}:
-            source.fail(
-                f"dof '{shown(b' '.join(words[1:]))}'; expected some of rx, ry and rz, each once.", position
-            )
+            source.fail(f"dof '{shown(b' '.join(words[1:]))}'; expected some of rx, ry and rz, each once.", position)
         bone.dof = "".join(word[1] for word in dof)
     elif key not in (b"id", b"limits", b"bodymass", b"cofmass") and not key.startswith(b"("):
         source.fail(f"got '{shown(key)}'; expected an entry of a bone.", position)
 
 
-def _read_hierarchy(
-    source: Source, lines: list[_Line], bones: dict[bytes, _Bone]
-) -> dict[bytes, list[bytes]]:
+def _read_hierarchy(source: Source, lines: list[_Line], bones: dict[bytes, _Bone]) -> dict[bytes, list[bytes]]:
     """The section ``:hierarchy``: children of each bone; every bone hangs once, and none before the root."""
     children: dict[bytes, list[bytes]] = {}
     placed = {b"root"}
@@ -237,24 +223,18 @@ def _read_hierarchy(
             children.setdefault(words[0], []).append(word)
     if len(placed) != len(bones) + 1:
         loose = next(name for name in bones if name not in placed)
-        source.fail(
-            f"bone '{shown(loose)}' is not in :hierarchy; expected every bone.", bones[loose].position
-        )
+        source.fail(f"bone '{shown(loose)}' is not in :hierarchy; expected every bone.", bones[loose].position)
     return children
 
 
-def _assemble(
-    source: Source, parts: _Parts, bones: dict[bytes, _Bone], children: dict[bytes, list[bytes]]
-) -> Asf:
+def _assemble(source: Source, parts: _Parts, bones: dict[bytes, _Bone], children: dict[bytes, list[bytes]]) -> Asf:
     """Bones to joints, depth first."""
     scale = INCH / parts.length
     vectors = {b"root": np.zeros(3)}
     for name, bone in bones.items():
         vector = np.array(bone.direction) * (bone.length or 0.0) * scale
         if np.abs(vector).max() > MAX_LENGTH_M:
-            source.fail(
-                f"bone '{shown(name)}' is longer than {MAX_LENGTH_M:g} m; expected less.", bone.position
-            )
+            source.fail(f"bone '{shown(name)}' is longer than {MAX_LENGTH_M:g} m; expected less.", bone.position)
         vectors[name] = vector
     order: list[bytes] = []
     parents: list[int] = []

@@ -11,9 +11,7 @@ from kinescale.formats._scan import Tokens, shown, to_count, to_name, to_number
 SNAP = 1.5e-3
 """Largest relative distance at which a rounded frame time is taken for a whole number of frames a second."""
 
-_CHANNELS = {
-    f"{axis}{kind}".encode(): (kind, i) for kind in ("POSITION", "ROTATION") for i, axis in enumerate("XYZ")
-}
+_CHANNELS = {f"{axis}{kind}".encode(): (kind, i) for kind in ("POSITION", "ROTATION") for i, axis in enumerate("XYZ")}
 
 
 @dataclass
@@ -118,9 +116,7 @@ def _read_channels(tokens: Tokens, tree: Hierarchy, joint: int) -> None:
     for _ in range(count):
         word = tokens.take("a channel name")
         if word.upper() not in _CHANNELS:
-            tokens.fail(
-                f"got '{shown(word)}' for channel of '{node.name}'; expected {count} names such as Xrotation."
-            )
+            tokens.fail(f"got '{shown(word)}' for channel of '{node.name}'; expected {count} names such as Xrotation.")
         kind, axis = _CHANNELS[word.upper()]
         if axis in (node.positions if kind == "POSITION" else [a for a, _ in node.turns]):
             tokens.fail(f"joint '{node.name}' has the channel {shown(word)} twice; expected each once.")

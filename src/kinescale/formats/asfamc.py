@@ -19,7 +19,7 @@ from jaxtyping import Float
 from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
 from kinescale.core.errors import InputError
 from kinescale.formats._asf import LINE, Asf, read_asf
-from kinescale.formats._scan import LARGEST, Source, bulk_numbers, shown, sound, words_per_line
+from kinescale.formats._scan import LARGEST, Source, bulk_numbers, shown, sound, to_number, words_per_line
 from kinescale.kinematics.rotations import euler_to_quat, quat_conjugate, quat_multiply
 from kinescale.motion.motion import Motion
 
@@ -60,11 +60,7 @@ def find_asf(path: str | Path) -> Path:
         return max(fits, key=lambda file: len(file.stem))
     if len(beside) == 1:
         return beside[0]
-    have = (
-        f"the folder has {len(beside)} .asf files, none of its name"
-        if beside
-        else "the folder has no .asf file"
-    )
+    have = f"the folder has {len(beside)} .asf files, none of its name" if beside else "the folder has no .asf file"
     raise InputError(f"{path}: no skeleton found ({have}); name the skeleton file with the option asf.")
 
 
@@ -94,9 +90,7 @@ def _read_header(source: Source, angle: float) -> tuple[int, float]:
         elif word.upper() == b":RADIANS":
             angle = 1.0
         elif word.upper() != b":FULLY-SPECIFIED":
-            source.fail(
-                f"got '{shown(word)}'; expected :FULLY-SPECIFIED, :DEGREES or :RADIANS.", match.start()
-            )
+            source.fail(f"got '{shown(word)}'; expected :FULLY-SPECIFIED, :DEGREES or :RADIANS.", match.start())
     raise source.problem("there are no frames; expected at least one.")
 
 
@@ -163,34 +157,28 @@ def _slow_frames(
     def close(position: int) -> None:
         missing = next((name for name, joint in names.items() if joint not in frame), None)
         if missing is not None:
-            source.fail(
-                f"frame {number} has no values for '{shown(missing)}'; expected every bone.", position
-            )
+            source.fail(f"frame {number} has no values for '{shown(missing)}'; expected every bone.", position)
         frames.append([value for joint in widths for value in frame[joint]])
 
     for match in LINE.finditer(source.data, start):
         words = match.group().split()
         if len(words) == 1:
-            count = _plain_numbers(words)
-            if count is None or count[0] % 1 or (number is not None and count[0] != number + 1):
+            count = to_number(words[0])
+            if count is None or count % 1 or (number is not None and count != number + 1):
                 wanted = "a frame number" if number is None else f"frame number {number + 1}"
-                source.fail(f"got '{shown(words[0])}'; expected {wanted}.", match.start())
+                raise source.problem(f"got '{shown(words[0])}'; expected {wanted}.", match.start())
             if number is not None:
                 close(match.start())
             if len(frames) == MAX_FRAMES:
                 source.fail(f"more than {MAX_FRAMES} frames; expected at most that many.", match.start())
-            frame, number = {}, int(count[0])
+            frame, number = {}, int(count)
             continue
         joint = names.get(words[0], -1)
         if number is None or joint < 0 or joint in frame:
             _refuse_bone(source, match.start(), words[0], number, joint)
         values = _plain_numbers(words[1:]) if len(words) - 1 == widths[joint] else None
         if values is None:
-            got = (
-                f"{len(words) - 1} numbers"
-                if len(words) - 1 != widths[joint]
-                else shown(b" ".join(words[1:]))
-            )
+            got = f"{len(words) - 1} numbers" if len(words) - 1 != widths[joint] else shown(b" ".join(words[1:]))
             source.fail(f"'{shown(words[0])}' has {got}; expected {widths[joint]} numbers.", match.start())
         frame[joint] = values
     close(len(source.data.rstrip()))
@@ -211,15 +199,11 @@ def _refuse_bone(source: Source, position: int, word: bytes, number: int | None,
     if number is None:
         source.fail(f"got '{shown(word)}'; expected a frame number first.", position)
     if joint < 0:
-        source.fail(
-            f"'{shown(word)}' is no moving bone of the skeleton; is it the right .asf file?", position
-        )
+        source.fail(f"'{shown(word)}' is no moving bone of the skeleton; is it the right .asf file?", position)
     source.fail(f"'{shown(word)}' comes twice in frame {number}; expected once.", position)
 
 
-def _to_motion(
-    asf: Asf, values: Float[np.ndarray, "T C"], order: list[int], angle: float, fps: float
-) -> Motion:
+def _to_motion(asf: Asf, values: Float[np.ndarray, "T C"], order: list[int], angle: float, fps: float) -> Motion:
     """Columns to a root track and rotations."""
     count, joints = len(values), len(asf.skeleton)
     angles = {axis: np.zeros((count, joints)) for axis in "xyz"}

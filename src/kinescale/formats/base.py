@@ -34,9 +34,7 @@ def read_motion(path: str | Path, **options: Any) -> Motion:
         raise InputError(f"{path}: there is no such file; name a motion file to read.")
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
-        raise InputError(
-            f"{path}: {size} bytes, more than the {MAX_FILE_BYTES} allowed; cut the clip into parts."
-        )
+        raise InputError(f"{path}: {size} bytes, more than the {MAX_FILE_BYTES} allowed; cut the clip into parts.")
     return module.read(path, **options)
 
 
@@ -54,9 +52,7 @@ def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **opt
         with atomic_path(path) as temporary:
             module.write(motion, temporary, **options)
     except OSError as problem:
-        raise InputError(
-            f"cannot write {path} ({problem.strerror or problem}); choose another place."
-        ) from None
+        raise InputError(f"cannot write {path} ({problem.strerror or problem}); choose another place.") from None
 
 
 def suffixes(action: str = "read") -> tuple[str, ...]:
@@ -88,12 +84,8 @@ def _variant(path: Path, action: str) -> ModuleType:
         if hasattr(module, action):
             return module
         verb = "written" if action == "write" else "read"
-        raise InputError(
-            f"{path}: {suffix} files cannot be {verb}; expected one of {', '.join(suffixes(action))}."
-        )
-    raise InputError(
-        f"{path}: '{suffix}' is no known motion format; expected one of {', '.join(suffixes(action))}."
-    )
+        raise InputError(f"{path}: {suffix} files cannot be {verb}; expected one of {', '.join(suffixes(action))}.")
+    raise InputError(f"{path}: '{suffix}' is no known motion format; expected one of {', '.join(suffixes(action))}.")
 
 
 def _check_options(module: ModuleType, action: str, options: dict[str, Any]) -> None:
@@ -102,6 +94,4 @@ def _check_options(module: ModuleType, action: str, options: dict[str, Any]) -> 
     for name in options:
         if name not in known:
             kind = module.__name__.rpartition(".")[2]
-            raise InputError(
-                f"{kind} files take no option '{name}' to {action}; known: {', '.join(known) or 'none'}."
-            )
+            raise InputError(f"{kind} files take no option '{name}' to {action}; known: {', '.join(known) or 'none'}.")

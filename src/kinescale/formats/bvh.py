@@ -90,23 +90,17 @@ def _row_problem(
     frames, columns = shape
     found: list[tuple[int, str]] = []
     if lines.size and lines[0] == source.line(start):
-        found.append(
-            (int(lines[0]), "more follows the frame time; expected the frames to begin on the next line.")
-        )
+        found.append((int(lines[0]), "more follows the frame time; expected the frames to begin on the next line."))
     wrong = np.flatnonzero(counts != columns)
     if wrong.size:
         row = wrong[0]
         text = f"frame {row + 1} holds {counts[row]} numbers; expected {columns}, one for each channel."
         found.append((int(lines[row]), text))
     if lines.size > frames:
-        found.append(
-            (int(lines[frames]), f"{lines.size} frames follow; expected {frames}, as 'Frames:' says.")
-        )
+        found.append((int(lines[frames]), f"{lines.size} frames follow; expected {frames}, as 'Frames:' says."))
     if lines.size < frames:
         last = int(lines[-1]) if lines.size else source.line(start)
-        found.append(
-            (last + 1, f"the file ends after {lines.size} frames; expected {frames}, as 'Frames:' says.")
-        )
+        found.append((last + 1, f"the file ends after {lines.size} frames; expected {frames}, as 'Frames:' says."))
     # Only the lines before the trouble found so far are worth a closer look.
     stop = source.line_start(min(found)[0], start) if found else len(source.data)
     position = first_bad_word(source.data, start, stop)
@@ -118,15 +112,11 @@ def _row_problem(
         first = np.flatnonzero(~(np.abs(values) <= LARGEST))[0]
         row = int(np.searchsorted(np.cumsum(counts), first, side="right"))
         found.append((int(lines[row]), f"got {values[first]:g}; expected numbers of at most {LARGEST:g}."))
-    line, text = min(
-        found, default=(source.line(start), "the frames cannot be read; expected rows of numbers.")
-    )
+    line, text = min(found, default=(source.line(start), "the frames cannot be read; expected rows of numbers."))
     return FormatError(text, path=source.path, line=line)
 
 
-def _to_motion(
-    source: Source, tree: Hierarchy, table: Float[np.ndarray, "T C"], fps: float, unit_m: float
-) -> Motion:
+def _to_motion(source: Source, tree: Hierarchy, table: Float[np.ndarray, "T C"], fps: float, unit_m: float) -> Motion:
     """Columns to a root track, rotations and a skeleton."""
     offsets = np.array([node.offset for node in tree.nodes]) * unit_m
     ends = [EndSite(joint, (x * unit_m, y * unit_m, z * unit_m)) for joint, (x, y, z) in tree.ends]
@@ -286,10 +276,7 @@ def _safe_names(joints: tuple[str, ...]) -> list[str]:
     taken: set[str] = set()
     for joint in joints:
         stem = re.sub(r"[\s{}]+", "_", joint.strip())
-        stem = (
-            "".join(c for c in stem if c.isprintable()).encode()[: MAX_NAME - 8].decode(errors="ignore")
-            or "joint"
-        )
+        stem = "".join(c for c in stem if c.isprintable()).encode()[: MAX_NAME - 8].decode(errors="ignore") or "joint"
         name, count = stem, 1
         while name in taken:
             count += 1

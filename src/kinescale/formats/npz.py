@@ -83,9 +83,7 @@ def _to_arrays(motion: Motion) -> dict[str, np.ndarray]:
     try:
         text = json.dumps(header, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as problem:
-        raise InputError(
-            f"the motion's meta cannot be written as JSON ({problem}); keep to plain values."
-        ) from None
+        raise InputError(f"the motion's meta cannot be written as JSON ({problem}); keep to plain values.") from None
     arrays = {
         "header": np.array(text),
         "fps": np.array(motion.fps, dtype=np.float64),
@@ -104,9 +102,7 @@ def _to_arrays(motion: Motion) -> dict[str, np.ndarray]:
 
 def _plain(values: torch.Tensor) -> np.ndarray:
     values = values.detach().cpu()
-    return np.ascontiguousarray(
-        (values if values.dtype == torch.float64 else values.to(torch.float32)).numpy()
-    )
+    return np.ascontiguousarray((values if values.dtype == torch.float64 else values.to(torch.float32)).numpy())
 
 
 def read(path: str | Path) -> Motion:
@@ -142,18 +138,14 @@ def _check_members(path: Path, archive: zipfile.ZipFile, size: int) -> dict[str,
                 f"holds '{info.filename[:40]!r}', which a motion file does not (or not twice).", path=path
             )
         if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise FormatError(
-                f"'{info.filename}' is encrypted or packed in a way that is not taken.", path=path
-            )
+            raise FormatError(f"'{info.filename}' is encrypted or packed in a way that is not taken.", path=path)
         members[name] = info
     missing = [name for name in _MEMBERS if name not in members and name not in _OPTIONAL]
     if missing:
         raise FormatError(f"lacks '{missing[0]}'; expected a motion written by Kinescale.", path=path)
     total, limit = sum(info.file_size for info in members.values()), FREE_BYTES + MAX_RATIO * size
     if total > limit:
-        raise FormatError(
-            f"unpacks to {total} bytes; expected at most {limit} for a file of {size}.", path=path
-        )
+        raise FormatError(f"unpacks to {total} bytes; expected at most {limit} for a file of {size}.", path=path)
     return members
 
 
@@ -168,9 +160,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str, info: zipfile.
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
         else:
             raise FormatError(f"'{name}' is in npy version {version}; expected 1.0 or 2.0.", path=path)
-        fits = (
-            dtype.kind == "U" if kinds == "U" else dtype in [np.dtype(f"<{kind}") for kind in kinds.split()]
-        )
+        fits = dtype.kind == "U" if kinds == "U" else dtype in [np.dtype(f"<{kind}") for kind in kinds.split()]
         if dtype.hasobject or not fits or fortran or len(shape) != axes or min(shape, default=1) < 0:
             raise FormatError(f"'{name}' is {dtype} {shape}; expected {kinds} with {axes} axes.", path=path)
         size = math.prod(shape) * dtype.itemsize
@@ -226,9 +216,7 @@ def _check_shapes(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         if not np.isfinite(arrays[name]).all():
             raise FormatError(f"'{name}' holds a number that is not finite.", path=path)
     if arrays["root"].dtype != arrays["rotations"].dtype:
-        raise FormatError(
-            "'root' and 'rotations' differ in type; expected both float32 or both float64.", path=path
-        )
+        raise FormatError("'root' and 'rotations' differ in type; expected both float32 or both float64.", path=path)
     if ends and not (arrays["end_joints"].min() >= 0 and arrays["end_joints"].max() < joints):
         raise FormatError("'end_joints' names a joint that is not there.", path=path)
 

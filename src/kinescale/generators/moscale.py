@@ -1,4 +1,4 @@
-"""MoScale's generator: all positions of a scale at once, from the text, the coarser scales and the scale's own known tokens.
+"""MoScale's generator: all positions of a scale at once, from the text, coarser scales and what is known of it.
 
 Zheng et al. 2026 (MoScale, arXiv 2604.03799), generator section: block-causal attention over scales, cross-scale
 refinement (coarse tokens are corrupted in training, finer ones learn to repair them) and in-scale refinement
@@ -81,7 +81,9 @@ class Config(Record):
         if self.head_latent_dim % self.heads or (self.head_latent_dim // self.heads) % 2:
             raise ValueError(f"head_latent_dim {self.head_latent_dim} over {self.heads} heads; expected an even width")
         if self.latent_dim % self.prefix_pool_heads:
-            raise ValueError(f"latent_dim {self.latent_dim} over {self.prefix_pool_heads} prefix_pool_heads is not whole")
+            raise ValueError(
+                f"latent_dim {self.latent_dim} over {self.prefix_pool_heads} prefix_pool_heads is not whole"
+            )
         if self.masked_share + self.random_share > 1.0:
             raise ValueError("masked_share and random_share add to more than 1; lower one")
         return self
@@ -162,6 +164,9 @@ class Generator(base.Generator):
         self.head = nn.Linear(c.head_latent_dim, c.vocabulary)
         self._initialise()
 
+    def _layers(self) -> list[AdaptiveBlock]:
+        return [block for block in self.blocks if isinstance(block, AdaptiveBlock)]
+
     @torch.no_grad()
     def _initialise(self) -> None:
         """Section 3.6 of the method notes."""
@@ -180,7 +185,7 @@ class Generator(base.Generator):
         # The reference takes the gates' width for latent_dim, which leaves the second gate at ordinary size, and
         # misses the text attention's output by its name.
         gates = 2 * (c.latent_dim if c.faithful else c.head_latent_dim)
-        for block in self.blocks:
+        for block in self._layers():
             outputs = [block.attention.out, block.shrink, *([] if c.faithful else [block.text.out])]
             for layer in outputs:
                 layer.weight.div_((2.0 * c.layers) ** 0.5)
@@ -200,7 +205,9 @@ class Generator(base.Generator):
         if text.width != c.text_width:
             raise InputError(f"text features are {text.width} wide; this generator was built for {c.text_width}.")
         if bool(text.mask[:, c.text_tokens :].any()):
-            raise InputError(f"a sentence has over {c.text_tokens} text tokens; shorten it or its encoder's max_tokens.")
+            raise InputError(
+                f"a sentence has over {c.text_tokens} text tokens; shorten it or its encoder's max_tokens."
+            )
         if len(text) == 0 or not bool(text.mask.any(1).all()):
             raise InputError("a sentence has no text tokens; give one sentence a clip.")
         text = text.to(self.no_text.device)
@@ -212,7 +219,9 @@ class Generator(base.Generator):
         fits = len(rows) == len(full) and all(0 < mine <= most for mine, most in zip(rows, full, strict=True))
         whole = layout.capacity == c.capacity or (not c.faithful and layout.capacity < c.capacity)
         if not fits or not whole or any(scale.groups != 1 for scale in layout.scales):
-            raise InputError(f"a layout of rows {rows} of {layout.capacity} latents; this generator takes {list(full)}.")
+            raise InputError(
+                f"a layout of rows {rows} of {layout.capacity} latents; this generator takes {list(full)}."
+            )
 
     def read(self, text: TextFeatures) -> Reading:
         """Prefix, condition vector, and what every block needs of them."""
@@ -224,8 +233,8 @@ class Generator(base.Generator):
         return Reading(
             prefix,
             condition,
-            tuple(block.modulation(condition) for block in self.blocks),
-            tuple(block.text.keys_values(source) for block in self.blocks),
+            tuple(block.modulation(condition) for block in self._layers()),
+            tuple(block.text.keys_values(source) for block in self._layers()),
             self.head_modulation(condition),
             text.mask,
         )
@@ -269,9 +278,11 @@ class Generator(base.Generator):
         filled = layout.valid_flat(latents)[:, None, None, :stop]
         return causal & (filled | own)
 
-    def _run(self, rows: Tensor, reading: Reading, turns: Tensor, allowed: Tensor | None, past: tuple[Past, ...] | None):
+    def _run(
+        self, rows: Tensor, reading: Reading, turns: Tensor, allowed: Tensor | None, past: tuple[Past, ...] | None
+    ):
         grown = []
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self._layers()):
             rows, own = block(
                 rows,
                 reading.steering[index],

@@ -74,8 +74,8 @@ class AdaptiveBlock(nn.Module):
         ``steering`` comes from ``modulation``, ``keys_values`` from ``text.keys_values``: both the same for all rows.
         """
         gate1, gate2, scale1, scale2, shift1, shift2 = steering
-        mixed, past = self.attention(modulated(x, scale1, shift1), turns, allowed, past)
+        mixed, grown = self.attention(modulated(x, scale1, shift1), turns, allowed, past)
         x = x + drop_path(gate1 * mixed, self.drop_rate, self.training)
         x = x + self.text(self.text_norm(x), keys_values, mask)
         hidden = functional.gelu(self.grow(modulated(x, scale2, shift2)), approximate="tanh")
-        return x + drop_path(gate2 * self.dropout(self.shrink(hidden)), self.drop_rate, self.training), past
+        return x + drop_path(gate2 * self.dropout(self.shrink(hidden)), self.drop_rate, self.training), grown

@@ -18,9 +18,7 @@ class ResidualConv(nn.Module):
         self.mix = nn.Conv1d(width, width, 1)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
-        self, x: Float[Tensor, "B C T"], valid: Bool[Tensor, "B T"] | None = None
-    ) -> Float[Tensor, "B C T"]:
+    def forward(self, x: Float[Tensor, "B C T"], valid: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "B C T"]:
         """Same shape; steps not ``valid`` (when given) come out as zeros."""
         change = self.mix(functional.relu(self.wide(functional.relu(x))))
         return zero_after(x + self.dropout(change), valid)
@@ -35,9 +33,7 @@ class ResidualConvStack(nn.Module):
             ResidualConv(width, growth ** (blocks - 1 - index), dropout) for index in range(blocks)
         )
 
-    def forward(
-        self, x: Float[Tensor, "B C T"], valid: Bool[Tensor, "B T"] | None = None
-    ) -> Float[Tensor, "B C T"]:
+    def forward(self, x: Float[Tensor, "B C T"], valid: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "B C T"]:
         """Same shape; see ``ResidualConv``."""
         for block in self.blocks:
             x = block(x, valid)

@@ -48,9 +48,7 @@ class GatedAttention(nn.Module):
         )
         self.register_buffer("frequencies", half_frequencies(width // heads), persistent=False)
 
-    def forward(
-        self, x: Float[Tensor, "B T C"], valid: Bool[Tensor, "B T"] | None = None
-    ) -> Float[Tensor, "B T C"]:
+    def forward(self, x: Float[Tensor, "B T C"], valid: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "B T C"]:
         """The layer's output; each clip needs at least one valid step."""
         x = x + self._attend(self.norm(x), valid)
         return x + self.ffn(self.ffn_norm(x))

@@ -34,7 +34,7 @@ class Config(Record):
     scales: int = Field(4, ge=1)
     width: int = Field(512, ge=1)
     blend: float = Field(0.0, ge=-1.0, le=1.0)
-    blends: int = Field(4, ge=1)
+    blends: int = Field(default=4, ge=1)
     hold: bool = False
 
 

@@ -1,4 +1,7 @@
-"""Recipes: a run is a function that returns a whole ``RunConfig``; one file a system, named "system.function"."""
+"""Recipes: a run is a function that returns a whole ``RunConfig``.
+
+One file a system, named "system.function".
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """MoScale's runs: a tiny one for tests, a small one for rotations of our own corpora, and the published one.
 
-Zheng et al. 2026 (MoScale, arXiv 2604.03799); the published numbers are those of sections 2.3 and 3.6 of the method notes.
+Zheng et al. 2026 (MoScale, arXiv 2604.03799); the published numbers are those of sections 2.3 and 3.6 of
+the method notes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from kinescale.training.config import (
 )
 
 ROTATIONS_TARGET = (4, 202)
-"""Joint rotations (132) and positions (66) of the rotations feature on 22 joints: what counts extra in reconstruction."""
+"""Joint rotations (132) and positions (66) of the rotations feature on 22 joints.
+
+What counts extra in reconstruction.
+"""
 
 TRAINING_CLIPS = 23_384
 """Clips in HumanML3D's training split, mirrored ones included; it turns published epochs into steps."""
@@ -53,7 +57,10 @@ def debug() -> RunConfig:
 
 
 def small() -> RunConfig:
-    """Rotations at 30 fps on humanml22, up to 8.5 s, MiniLM text; sized for two CPU cores or minutes on an accelerator."""
+    """Rotations at 30 fps on humanml22, up to 8.5 s, MiniLM text.
+
+    Sized for two CPU cores or minutes on an accelerator.
+    """
     tokenizer = {
         "width": 192, "code_dim": 128, "codes": 512, "blocks": 3, "heads": 4, "ffn_ratio": 2, "max_frames": 256,
         "scales": [8, 4, 2, 1], "mask_padding": True, "dropout": 0.1, "explicit_slice": list(ROTATIONS_TARGET),
@@ -85,7 +92,10 @@ def small() -> RunConfig:
 
 
 def cpu() -> RunConfig:
-    """The run behind the bundle in the package: as ``small``, but sized for an hour or so on two CPU cores."""
+    """The run behind the bundle in the package.
+
+    As ``small``, but sized for an hour or so on two CPU cores.
+    """
     tokenizer = {
         "width": 192, "code_dim": 128, "codes": 512, "blocks": 3, "heads": 4, "ffn_ratio": 2, "max_frames": 256,
         "scales": [8, 4, 2, 1], "mask_padding": True, "dropout": 0.05, "attention_dropout": 0.0, "ffn_dropout": 0.0,
@@ -118,7 +128,10 @@ def cpu() -> RunConfig:
 
 
 def humanml3d() -> RunConfig:
-    """The published run on HumanML3D: 263 features at 20 fps, 16 blocks, T5 text. It needs the data set and T5's weights."""
+    """The published run on HumanML3D: 263 features at 20 fps, 16 blocks, T5 text.
+
+    It needs the data set and T5's weights.
+    """
     first, second = _steps(256), _steps(64)
     return RunConfig(
         name="moscale.humanml3d",

@@ -190,9 +190,7 @@ class _Row:
         shaped = filtered_probabilities(logits, config.temperature, config.top_p, config.top_k)
         codes = draw(shaped, _uniform(self.wanted, rngs))
         chance = logits.softmax(-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
-        return _Row(
-            torch.where(hidden, codes, self.tokens), torch.where(hidden, chance, self.scores), self.wanted
-        )
+        return _Row(torch.where(hidden, codes, self.tokens), torch.where(hidden, chance, self.scores), self.wanted)
 
 
 def _uniform(wanted: Tensor, rngs: Sequence[torch.Generator]) -> Tensor:

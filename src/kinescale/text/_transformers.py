@@ -42,7 +42,7 @@ def quiet() -> Iterator[None]:
             noise.enable_progress_bar()
 
 
-def load_pretrained(model_class: str, name: str, *, offline: bool) -> tuple[nn.Module, Any]:
+def load_pretrained(model_class: str, name: str, *, offline: bool) -> tuple[Any, Any]:
     """The named (or local) text model in float32 and its tokenizer; ``BundleError`` when it cannot be had.
 
     No code that comes with a model is run; the global random state is left as it was.
@@ -62,7 +62,7 @@ def load_pretrained(model_class: str, name: str, *, offline: bool) -> tuple[nn.M
     return freeze(model), tokenizer
 
 
-def freeze(model: nn.Module) -> nn.Module:
+def freeze(model: nn.Module) -> Any:
     """The model in evaluation mode, without gradients."""
     return model.eval().requires_grad_(False)
 

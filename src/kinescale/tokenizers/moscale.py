@@ -74,7 +74,9 @@ class Config(Record):
     def _consistent(self) -> Config:
         falling = all(a > b for a, b in zip(self.scales, self.scales[1:], strict=False))
         if not self.scales or self.scales[-1] != 1 or not falling:
-            raise ValueError(f"scales are {self.scales}; expected falling factors that end with 1, such as (8, 4, 2, 1)")
+            raise ValueError(
+                f"scales are {self.scales}; expected falling factors that end with 1, such as (8, 4, 2, 1)"
+            )
         if self.max_frames % self.stride or self.capacity < self.scales[0]:
             raise ValueError(
                 f"max_frames is {self.max_frames}; expected a multiple of {self.stride}, "
@@ -92,7 +94,9 @@ class Config(Record):
             )
         low, high = self.explicit_slice or (0, 1)
         if not 0 <= low < high <= self.feature_width:
-            raise ValueError(f"explicit_slice is {self.explicit_slice}; expected 0 <= first < last <= {self.feature_width}")
+            raise ValueError(
+                f"explicit_slice is {self.explicit_slice}; expected 0 <= first < last <= {self.feature_width}"
+            )
         return self
 
 
@@ -104,9 +108,7 @@ class Encoder(nn.Module):
         c, levels = config, range(config.levels)
         self.enter = nn.Conv1d(c.feature_width, c.width, 3, padding=1)
         self.narrow = nn.ModuleList(nn.Conv1d(c.width, c.width, 4, stride=2, padding=1) for _ in levels)
-        self.stacks = nn.ModuleList(
-            ResidualConvStack(c.width, c.blocks, c.dilation_growth, c.dropout) for _ in levels
-        )
+        self.stacks = nn.ModuleList(ResidualConvStack(c.width, c.blocks, c.dilation_growth, c.dropout) for _ in levels)
         self.attentions = nn.ModuleList(_attention(c) for _ in levels)
         self.leave = nn.Conv1d(c.width, c.code_dim, 3, padding=1)
         self.mask_padding = c.mask_padding
@@ -132,9 +134,7 @@ class Decoder(nn.Module):
         super().__init__()
         c, levels = config, range(config.levels)
         self.enter = nn.Conv1d(c.code_dim, c.width, 3, padding=1)
-        self.stacks = nn.ModuleList(
-            ResidualConvStack(c.width, c.blocks, c.dilation_growth, c.dropout) for _ in levels
-        )
+        self.stacks = nn.ModuleList(ResidualConvStack(c.width, c.blocks, c.dilation_growth, c.dropout) for _ in levels)
         self.widen = nn.ModuleList(nn.Conv1d(c.width, c.width, 3, padding=1) for _ in levels)
         self.attentions = nn.ModuleList(_attention(c) for _ in levels)
         self.gather = nn.Conv1d(c.width, c.width, 3, padding=1)
@@ -181,12 +181,13 @@ class Tokenizer(base.Tokenizer):
             faithful=config.faithful,
         )
         blending = residual.Config(
-            scales=len(config.scales), width=config.code_dim, blend=config.blend, hold=config.mask_padding
+            scales=len(config.scales), width=config.code_dim, blend=config.blend, blends=4, hold=config.mask_padding
         )
         self.pyramid = residual.ResidualPyramid(blending, vq.Quantizer(book))
         for module in self.modules():
             if isinstance(module, nn.Conv1d | nn.Linear):
                 nn.init.xavier_normal_(module.weight)
+            if isinstance(module, nn.Conv1d | nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
     def layout(self, frames: int | None = None) -> TokenLayout:
@@ -215,9 +216,7 @@ class Tokenizer(base.Tokenizer):
             running = running + self.contribution(row, scale, tokens.layout)
         return self.decode_latent(_zero_beyond(running, tokens.latents), tokens.latents)
 
-    def decode_latent(
-        self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]
-    ) -> Float[Tensor, "B T2 F"]:
+    def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features, as it is: past the length it is zeroed only with ``mask_padding``."""
         return self.decoder(latent.squeeze(2).transpose(1, 2), latents).transpose(1, 2)
 

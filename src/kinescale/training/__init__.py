@@ -1,4 +1,5 @@
 """Training: one loop for every stage, stateless draws, checkpoints that survive a kill, and export to a bundle.
 
-Import from the files: ``config`` is light and serves recipes; ``run.train`` and ``export.export`` are the entrances.
+Import from the files: ``config`` is light and serves recipes; ``run.train`` and ``export.export`` are the
+entrances.
 """

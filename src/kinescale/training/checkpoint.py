@@ -1,10 +1,12 @@
 """Checkpoints: one safetensors file with every tensor of a stage, its state as JSON in the header, and a digest.
 
-Reading runs no code. A file is written beside the target and moved over it, and the one before is kept, so a kill at any
-moment leaves at least one whole checkpoint. The digest finds files torn by a full disk or a bad copy.
+Reading runs no code. A file is written beside the target and moved over it, and the one before is kept, so
+a kill at any moment leaves at least one whole checkpoint. The digest finds files torn by a full disk or a
+bad copy.
 
-Random states are not among the tensors because there are none to keep: every draw of a stage, dropout included, comes
-from a stream derived from (seed, stage, step), so the step number is the whole random state and the place in the data.
+Random states are not among the tensors because there are none to keep: every draw of a stage, dropout
+included, comes from a stream derived from (seed, stage, step), so the step number is the whole random
+state and the place in the data.
 """
 
 from __future__ import annotations
@@ -107,8 +109,8 @@ def peek(path: Path) -> dict[str, Any] | None:
 def latest(folder: Path) -> tuple[Checkpoint | None, str]:
     """The newest whole checkpoint of a stage's folder, and a remark when it had to be sought.
 
-    A torn newest file is set aside, so that it never takes the place of the whole one before it. Raises ``BundleError`` when
-    there are files and none is whole.
+    A torn newest file is set aside, so that it never takes the place of the whole one before it. Raises
+    ``BundleError`` when there are files and none is whole.
     """
     problems = []
     for name in (CURRENT, PREVIOUS):

@@ -1,6 +1,7 @@
 """RunConfig: everything that decides a training run, as frozen records with dotted overrides.
 
-A recipe (`kinescale.recipes`) is a function that returns one of these; the command line names it and changes fields.
+A recipe (`kinescale.recipes`) is a function that returns one of these; the command line names it and
+changes fields.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ OPERATIONAL = frozenset(
 
 
 class OptimiserConfig(Record):
-    """AdamW. ``weight_decay`` spares vectors, biases, norms and embeddings; ``clip`` bounds the gradient's norm."""
+    """AdamW.
+
+    ``weight_decay`` spares vectors, biases, norms and embeddings; ``clip`` bounds the gradient's norm.
+    """
 
     lr: float = Field(default=3e-4, gt=0, allow_inf_nan=False)
     betas: tuple[float, float] = (0.9, 0.99)
@@ -38,8 +42,9 @@ class OptimiserConfig(Record):
 class ScheduleConfig(Record):
     """How the learning rate changes; all lengths in steps.
 
-    ``warmup`` rises linearly from ``warmup_start`` (a fraction of the peak). Then "constant"; "cosine" falls to ``final`` (a
-    fraction) over ``horizon`` steps (0: the stage's length); "step" multiplies by ``factor`` at each of ``milestones``.
+    ``warmup`` rises linearly from ``warmup_start`` (a fraction of the peak). Then "constant"; "cosine"
+    falls to ``final`` (a fraction) over ``horizon`` steps (0: the stage's length); "step" multiplies by
+    ``factor`` at each of ``milestones``.
     """
 
     kind: Literal["constant", "cosine", "step"] = "cosine"
@@ -59,8 +64,8 @@ class DrawConfig(Record):
     crop_frames : the longest window; 0 means what the tokenizer's layout holds.
     min_frames : shorter clips are left out.
     shorten : chance that a window of a clip that may be cut is made shorter, down to ``min_frames``.
-    balance : "none" every clip alike; "frames" in proportion to length; "class" by (size of its class) to the power
-        ``-balance_power``.
+    balance : "none" every clip alike; "frames" in proportion to length; "class" by (size of its class) to
+        the power ``-balance_power``.
     corpora : relative weight of each corpus by name (1 where not named, 0 leaves it out).
     mirror : see each clip left-right mirrored half of the time.
     """
@@ -75,7 +80,10 @@ class DrawConfig(Record):
 
 
 class StageConfig(Record):
-    """One training stage. ``ema_decay`` 0 keeps no average; ``minutes`` is a wall-time budget for one invocation."""
+    """One training stage.
+
+    ``ema_decay`` 0 keeps no average; ``minutes`` is a wall-time budget for one invocation.
+    """
 
     steps: int = Field(default=1000, ge=1)
     batch_size: int = Field(default=32, ge=1)
@@ -99,8 +107,8 @@ class StageConfig(Record):
 class DataConfig(Record):
     """How features are stored and scaled.
 
-    ``block_std``: one deviation for each feature block, as HumanML3D has it, so that parts that hardly move are not
-    blown up; ``std_floor`` bounds deviations from below, in the feature's own units.
+    ``block_std``: one deviation for each feature block, as HumanML3D has it, so that parts that hardly
+    move are not blown up; ``std_floor`` bounds deviations from below, in the feature's own units.
     """
 
     dtype: Literal["float16", "float32"] = "float16"
@@ -109,7 +117,10 @@ class DataConfig(Record):
 
 
 class RunConfig(Record):
-    """A whole run: parts by family name, both stages, and where it runs (``device`` and ``workers`` change no result)."""
+    """A whole run.
+
+    Parts by family name, both stages, and where it runs (``device`` and ``workers`` change no result).
+    """
 
     name: str = Field(min_length=1)
     seed: int = Field(default=0, ge=0)
@@ -140,8 +151,8 @@ class RunConfig(Record):
 def override(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     """A checked copy with dotted fields changed, e.g. ``{"generator_training.steps": 200, "tokenizer.config.codes": "256"}``.
 
-    Text values are read as JSON where they are JSON. Raises ``ConfigError`` for a field that does not exist, naming the
-    nearest one.
+    Text values are read as JSON where they are JSON. Raises ``ConfigError`` for a field that does not
+    exist, naming the nearest one.
     """
     data = config.to_json()
     for path, value in changes.items():
@@ -186,7 +197,10 @@ def _unknown(path: str, part: str, node: Mapping[str, Any]) -> str:
 
 
 def first_difference(old: Any, new: Any, where: str = "") -> str | None:
-    """The first dotted field in which two plain JSON values differ, with both values; ``None`` when they are equal."""
+    """The first dotted field in which two plain JSON values differ, with both values.
+
+    ``None`` when they are equal.
+    """
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(k for k in new if k not in old)]:
             found = first_difference(old.get(key), new.get(key), f"{where}.{key}" if where else str(key))

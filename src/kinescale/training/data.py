@@ -43,8 +43,8 @@ class Batches:
     ----------
     clips, store : the prepared clips and their features.
     layout : the tokenizer's; fixes lengths and padding.
-    with_text : the generator's stage: clips need captions, and a clip that is not steady is never cut, since its sentence
-        tells of all of it.
+    with_text : the generator's stage: clips need captions, and a clip that is not steady is never cut,
+        since its sentence tells of all of it.
     """
 
     def __init__(

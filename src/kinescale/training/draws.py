@@ -1,8 +1,8 @@
 """Draws: which windows of which clips a step sees, as a pure function of (seed, step, batch size, rank, world).
 
-Steps are planned in pools of ``POOL``: a pool's clips are drawn, given a window each, sorted by length and cut into
-batches, whose order is then shuffled. So clips of like length share a batch and little is padded, every clip keeps its
-chance, and a resumed run needs nothing but the step number.
+Steps are planned in pools of ``POOL``: a pool's clips are drawn, given a window each, sorted by length and
+cut into batches, whose order is then shuffled. So clips of like length share a batch and little is padded,
+every clip keeps its chance, and a resumed run needs nothing but the step number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ POOL = 32
 
 @dataclass(frozen=True)
 class Candidate:
-    """A clip that may be drawn: its index in the store, frames, whether it may be cut and mirrored, class and corpus."""
+    """A clip that may be drawn.
+
+    Its index in the store, frames, whether it may be cut and mirrored, class and corpus.
+    """
 
     clip: int
     frames: int
@@ -78,7 +81,10 @@ class Draws:
         return len(self.candidates)
 
     def windows(self, step: int, batch_size: int, rank: int = 0, world: int = 1) -> tuple[Window, ...]:
-        """This rank's windows of a step; the ranks' windows together make the batch of ``batch_size * world``."""
+        """This rank's windows of a step.
+
+        The ranks' windows together make the batch of ``batch_size * world``.
+        """
         pool = self._pool(step // POOL, batch_size * world)
         return pool[step % POOL][rank::world]
 

@@ -25,7 +25,8 @@ CURVES = "curves.json"
 def build_bundle(folder: Path, *, which: Literal["last", "best"] = "last", command: str = "") -> Bundle:
     """The bundle of a run: averaged weights where the stage keeps an average.
 
-    ``which`` "best" takes the generator of the lowest validation loss. Without a trained generator the bundle only reconstructs.
+    ``which`` "best" takes the generator of the lowest validation loss. Without a trained generator the
+    bundle only reconstructs.
     """
     record = read_run(folder)
     config, feature = record.config, build_feature(record.config.feature)

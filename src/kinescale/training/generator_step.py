@@ -1,4 +1,7 @@
-"""The generator's stage: features through the frozen tokenizer, captions from the cache, to the generator's objective."""
+"""The generator's stage.
+
+Features through the frozen tokenizer, captions from the cache, to the generator's objective.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The log of a stage: one JSON line per interval, cut back to the checkpoint when a run goes on; TensorBoard beside it."""
+"""The log of a stage: one JSON line per interval, cut back to the checkpoint when a run goes on.
+
+TensorBoard beside it.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,10 @@ def _plain(value: Any) -> Any:
 
 
 def open_tensorboard(folder: Path, start: int) -> Any | None:
-    """A TensorBoard writer that forgets what came after ``start``; ``None`` when TensorBoard is not installed."""
+    """A TensorBoard writer that forgets what came after ``start``.
+
+    ``None`` when TensorBoard is not installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

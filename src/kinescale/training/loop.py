@@ -1,7 +1,8 @@
 """The one training loop, used by every stage: ``fit(step, config, folder, ...)``.
 
-What a step does is a pure function of (weights, optimiser, seed, step number). So a run that is killed anywhere and
-started again goes through the same weights as one that was not, bit for bit on a CPU with the same number of threads.
+What a step does is a pure function of (weights, optimiser, seed, step number). So a run that is killed
+anywhere and started again goes through the same weights as one that was not, bit for bit on a CPU with the
+same number of threads.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @runtime_checkable
 class Loss(Protocol):
-    """What a step's loss looks like: both ``StepLoss`` records of the tokenizer and generator contracts fit."""
+    """What a step's loss looks like.
+
+    Both ``StepLoss`` records of the tokenizer and generator contracts fit.
+    """
 
     @property
     def loss(self) -> Tensor: ...
@@ -91,8 +95,9 @@ def fit(
 ) -> Outcome:
     """Train ``step.module`` in place, going on from the checkpoint in ``folder`` if there is one.
 
-    ``identity`` names what decides the weights; a checkpoint with another identity raises ``ConfigError`` naming the first
-    field that differs. Ctrl-C, SIGTERM and the time budget end it cleanly with a checkpoint.
+    ``identity`` names what decides the weights; a checkpoint with another identity raises ``ConfigError``
+    naming the first field that differs. Ctrl-C, SIGTERM and the time budget end it cleanly with a
+    checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
     run = _Run(step, config, folder, seed, torch.device(device), identity or {}, watch or Watch())
@@ -325,7 +330,10 @@ def _prefetch(step: Step, start: int, stop: int, ahead: int = 2) -> Iterator[Ite
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second Ctrl-C acts as ever. Elsewhere than in the main thread: none."""
+    """An event that the first Ctrl-C or SIGTERM sets; the second Ctrl-C acts as ever.
+
+    Elsewhere than in the main thread: none.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event

@@ -16,7 +16,10 @@ from kinescale.tokenizers import Tokenizer
 
 
 def pick_device(name: str) -> torch.device:
-    """The device a run asks for; "auto" takes CUDA, then MPS, then the CPU. ``InputError`` when it is not there."""
+    """The device a run asks for; "auto" takes CUDA, then MPS, then the CPU.
+
+    ``InputError`` when it is not there.
+    """
     has_mps = torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
@@ -65,7 +68,10 @@ def build_generator(
 
 
 def _config(family: Family, part: Part, fixed: dict[str, Any]) -> Any:
-    """The part's checked config with ``fixed`` fields (those it has) filled in; a given value that differs is refused."""
+    """The part's checked config with ``fixed`` fields (those it has) filled in.
+
+    A given value that differs is refused.
+    """
     kind = family.get(part.name, "Config")
     values = dict(part.config)
     for key, value in fixed.items():

@@ -81,7 +81,8 @@ def train(
 ) -> dict[Stage, Outcome]:
     """Train ``stages`` in order, each going on from its checkpoint; stops after one that did not finish.
 
-    Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another configuration.
+    Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another
+    configuration.
     """
     watch = watch or Watch()
     device = pick_device(config.device)
@@ -176,7 +177,10 @@ def _generator(run: _Run, data: Path) -> Outcome:
 
 
 def _freeze(run: _Run, folder: Path) -> files.Checkpoint:
-    """The tokenizer the generator is trained on: taken from the tokenizer's stage once, then kept as it is."""
+    """The tokenizer the generator is trained on.
+
+    Taken from the tokenizer's stage once, then kept as it is.
+    """
     path = folder / FROZEN
     parts = {key: run.identity("tokenizer")[key] for key in ("feature", "tokenizer", "data", "data_hash")}
     if path.is_file() and any((folder / name).is_file() for name in (files.CURRENT, files.PREVIOUS)):

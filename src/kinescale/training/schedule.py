@@ -21,5 +21,8 @@ def rate(config: ScheduleConfig, step: int, steps: int) -> float:
 
 
 def ema_weight(decay: float, step: int) -> float:
-    """The weight of the old average after ``step`` (0-based): small at first, so that it forgets the initial values."""
+    """The weight of the old average after ``step`` (0-based).
+
+    Small at first, so that it forgets the initial values.
+    """
     return min(decay, (1.0 + step) / (10.0 + step))

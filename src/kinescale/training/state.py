@@ -20,8 +20,8 @@ MAX_BAD_STEPS = 50
 class TrainState:
     """Module, its running average, optimiser, gradient scaler and counters.
 
-    ``step`` counts finished steps. ``elapsed_s`` is training time over all invocations. ``bad`` counts steps in a row whose
-    gradient was not finite.
+    ``step`` counts finished steps. ``elapsed_s`` is training time over all invocations. ``bad`` counts
+    steps in a row whose gradient was not finite.
     """
 
     def __init__(self, module: nn.Module, config: StageConfig, device: torch.device):
@@ -101,7 +101,10 @@ def average_of(module: nn.Module) -> nn.Module:
 
 
 def build_optimiser(module: nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:
-    """AdamW in two groups: weights of linear and convolution layers decay, everything else (biases, norms, tables) does not."""
+    """AdamW in two groups.
+
+    Weights of linear and convolution layers decay, everything else (biases, norms, tables) does not.
+    """
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d)
     heavy = {id(part.weight) for part in module.modules() if isinstance(part, layers)}
     decayed, plain = [], []

@@ -1,7 +1,8 @@
 """FeatureStore: the features of every clip of a prepared folder, and of its mirror image, in one memory-mapped file.
 
-Computed once, kept under a name that is a hash of all that decides the content: the data's manifest, the feature's
-name and config, mirroring, number type. Clips are in the order of the prepared folder, whatever the number of workers.
+Computed once, kept under a name that is a hash of all that decides the content: the data's manifest, the
+feature's name and config, mirroring, number type. Clips are in the order of the prepared folder, whatever
+the number of workers.
 """
 
 from __future__ import annotations
@@ -193,7 +194,8 @@ def measure(
 ) -> Normaliser:
     """Mean and deviation over all frames of ``clips``, with ``mirrored`` also of their mirror images.
 
-    With ``block_std`` each block has one deviation, the mean of its features' (Guo et al. 2022, data preparation).
+    With ``block_std`` each block has one deviation, the mean of its features' (Guo et al. 2022, data
+    preparation).
     """
     width = store.values.shape[1]
     count, total, square = 0, np.zeros(width), np.zeros(width)

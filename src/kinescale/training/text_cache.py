@@ -1,4 +1,7 @@
-"""TextCache: token features of every distinct caption, encoded once and kept on disk, ragged, in half precision."""
+"""TextCache.
+
+Token features of every distinct caption, encoded once and kept on disk, ragged, in half precision.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ CHUNK = 128
 
 
 class TextCache:
-    """Features by sentence. ``values`` holds all tokens in a row; sentence i has rows ``starts[i]`` to ``starts[i+1] - 1``."""
+    """Features by sentence.
+
+    ``values`` holds all tokens in a row; sentence i has rows ``starts[i]`` to ``starts[i+1] - 1``.
+    """
 
     def __init__(
         self,
@@ -45,7 +51,10 @@ class TextCache:
         return len(self._index)
 
     def look_up(self, sentences: Sequence[str]) -> TextFeatures:
-        """float32 features padded to the encoder's ``max_tokens``; ``DataError`` for a sentence that is not held."""
+        """float32 features padded to the encoder's ``max_tokens``.
+
+        ``DataError`` for a sentence that is not held.
+        """
         tokens = torch.zeros(len(sentences), self.max_tokens, self.width)
         mask = torch.zeros(len(sentences), self.max_tokens, dtype=torch.bool)
         for row, sentence in enumerate(sentences):

@@ -32,7 +32,9 @@ class Renaming:
             check = next((check for pattern, check in self.constants if re.fullmatch(pattern, key)), None)
             if check is not None:
                 if not check(value):
-                    raise BundleError(f"{self.what}: '{key}' does not hold the constant expected; the file is another model's.")
+                    raise BundleError(
+                        f"{self.what}: '{key}' does not hold the constant expected; the file is another model's."
+                    )
                 continue
             rule = next(((p, r) for p, r in self.rules if re.fullmatch(p, key)), None)
             if rule is None:

@@ -66,9 +66,7 @@ def _tokenizer_renaming() -> Renaming:
             )
     for theirs, ours in _LAYERS.items():
         last = r"\4" if theirs.startswith("ffn") else r"\3"
-        rules.append(
-            (rf"(encoder|decoder)\.attn_blocks\.(\d+)\.{theirs}\.(\w+)", rf"\1.attentions.\2.{ours}.{last}")
-        )
+        rules.append((rf"(encoder|decoder)\.attn_blocks\.(\d+)\.{theirs}\.(\w+)", rf"\1.attentions.\2.{ours}.{last}"))
     constants = ((r"(encoder|decoder)\.attn_blocks\.\d+\.rope\.inv_freq", _is_half_frequencies),)
     return Renaming(_TOKENIZER, tuple(rules), constants)
 
@@ -227,9 +225,9 @@ def read_checkpoint(path: str | Path, keys: tuple[str, ...]) -> dict[str, Tensor
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as problem:  # torch.load raises whatever the damaged part of the file led to
-        first = str(problem).strip().splitlines()[:1]
+        first = "".join(str(problem).strip().splitlines()[:1])[:120]
         raise BundleError(
-            f"{path} cannot be read as a checkpoint of plain tensors ({type(problem).__name__}: {''.join(first)[:120]})."
+            f"{path} cannot be read as a checkpoint of plain tensors ({type(problem).__name__}: {first})."
         ) from None
     found = next((key for key in keys if isinstance(content, dict) and isinstance(content.get(key), dict)), None)
     if found is None:

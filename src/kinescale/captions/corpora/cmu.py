@@ -11,10 +11,6 @@ from kinescale.core.errors import DataError
 def describe(action: str, style: str, take: str, count: int) -> ClipCaptions:
     """The take's captions; ``DataError`` for a take nobody has described."""
     if take not in CAPTIONS:
-        raise DataError(
-            f"CMU take {take} ({action or 'no description'}) has no caption; add one to captions/cmu.py."
-        )
+        raise DataError(f"CMU take {take} ({action or 'no description'}) has no caption; add one to captions/cmu.py.")
     words = CAPTIONS[take].captions[:count]
-    return ClipCaptions(
-        captions=words, mirrored=tuple(map(mirror_sentence, words)), steady=CAPTIONS[take].steady
-    )
+    return ClipCaptions(captions=words, mirrored=tuple(map(mirror_sentence, words)), steady=CAPTIONS[take].steady)

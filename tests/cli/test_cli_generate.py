@@ -1,0 +1,171 @@
+"""kinescale generate: files from a sentence, and one sentence for every bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from command_line import accepted, as_user, refused
+
+from kinescale.bundle import Bundle
+from kinescale.cli.generate import output_paths, parse_steps
+from kinescale.core.errors import InputError
+from kinescale.formats import read_motion
+from kinescale.pipeline import TextToMotion
+from tiny_bundle import tiny_bundle
+
+PROMPT = "a person walks forward"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return str(tiny_bundle().save_pretrained(tmp_path_factory.mktemp("bundles") / "tiny"))
+
+
+@pytest.fixture
+def generate(capsys, folder):
+    def run(*arguments: str, refuse: bool = False) -> str:
+        return (refused if refuse else accepted)(capsys, "generate", *arguments, "--bundle", folder, "--seconds", "1")
+
+    return run
+
+
+@pytest.mark.parametrize("suffix", [".bvh", ".npz"])
+def test_the_file_holds_what_the_pipeline_makes(generate, folder, tmp_path, suffix):
+    out = tmp_path / f"walk{suffix}"
+    said = generate(PROMPT, "-o", str(out), "--seed", "5")
+    assert f"{out}: 1.00 s of motion\n" in said and "sampling" in said
+    assert "licence of the training data: CC BY-NC 4.0 (corpus one)" in said
+    made = TextToMotion(Bundle.from_pretrained(folder))(PROMPT, 1.0, seed=5).motions[0]
+    back = read_motion(out)
+    assert len(back) == 30 and back.fps == 30
+    order = [back.skeleton.joints.index(joint) for joint in made.skeleton.joints]
+    torch.testing.assert_close(back.positions()[:, order], made.positions(), atol=1e-4, rtol=0)
+    if suffix == ".npz":
+        assert back.meta["licence"] == made.meta["licence"] and back.meta["prompt"] == PROMPT
+
+
+def test_samples_get_numbers(generate, tmp_path):
+    generate(PROMPT, "-o", str(tmp_path / "w.npz"), "--samples", "3", "--seed", "2")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["w-0.npz", "w-1.npz", "w-2.npz"]
+    generate(PROMPT, "-o", str(tmp_path / "alone.npz"), "--seed", "2")
+    clips = [read_motion(tmp_path / name) for name in ("alone.npz", "w-0.npz", "w-1.npz")]
+    torch.testing.assert_close(clips[0].positions(), clips[1].positions(), atol=1e-5, rtol=0)
+    assert not torch.equal(clips[1].root, clips[2].root)
+
+
+def test_json(generate, tmp_path):
+    about = json.loads(generate(PROMPT, "-o", str(tmp_path / "w.npz"), "--json", "--fps", "15"))
+    assert about["files"] == [str(tmp_path / "w.npz")] and about["fps"] == 15 and about["seconds"] == 1.0
+    assert about["timings_s"]["sampling"] > 0
+    assert read_motion(tmp_path / "w.npz").fps == 15
+
+
+def test_settings_are_passed_on(generate, tmp_path):
+    plain, bent = tmp_path / "plain.npz", tmp_path / "bent.npz"
+    generate(PROMPT, "-o", str(plain))
+    for option in (
+        ("--guidance", "0"),
+        ("--steps", "1"),
+        ("--scales", "1"),
+        ("--temperature", "9", "--top-p", "1"),
+    ):
+        generate(PROMPT, "-o", str(bent), "--force", *option)
+        assert not torch.equal(read_motion(plain).root, read_motion(bent).root)
+
+
+def test_existing_files_are_kept_without_force(generate, tmp_path):
+    out = tmp_path / "walk.bvh"
+    out.write_text("mine")
+    assert "--force" in generate(PROMPT, "-o", str(out), refuse=True)
+    assert out.read_text() == "mine"
+    generate(PROMPT, "-o", str(out), "--force")
+    assert out.read_text().startswith("HIERARCHY")
+    # one of several is enough
+    (tmp_path / "w-1.bvh").write_text("mine")
+    generate(PROMPT, "-o", str(tmp_path / "w.bvh"), "--samples", "2", refuse=True)
+    assert not (tmp_path / "w-0.bvh").exists()
+
+
+BAD = {
+    "empty prompt": ((""), (), "the prompt is ''"),
+    "punctuation": (("?!"), (), "the prompt is '?!'"),
+    "long prompt": (("walk " * 1000), (), "at most 2000"),
+    "0 seconds": ((PROMPT), ("--seconds", "0"), "--seconds is 0"),
+    "negative": ((PROMPT), ("--seconds", "-2"), "--seconds is -2"),
+    "nan seconds": ((PROMPT), ("--seconds", "nan"), "--seconds is nan"),
+    "500 seconds": ((PROMPT), ("--seconds", "500"), "0.13 to 2.13 seconds"),
+    "words as seconds": ((PROMPT), ("--seconds", "long"), "see kinescale generate --help"),
+    "no samples": ((PROMPT), ("--samples", "0"), "--samples is 0"),
+    "negative seed": ((PROMPT), ("--seed", "-1"), "the seed is -1"),
+    "huge seed": ((PROMPT), ("--seed", str(2**63)), "the seed is"),
+    "missing bundle": ((PROMPT), ("--bundle", "no/such/folder"), "no/such/folder"),
+    "bad steps": ((PROMPT), ("--steps", "1,two"), "--steps is '1,two'"),
+    "no steps": ((PROMPT), ("--steps", "0"), "--steps is '0'"),
+    "many scales": ((PROMPT), ("--scales", "9"), "1 to 3"),
+    "zero temperature": ((PROMPT), ("--temperature", "0"), "--temperature is 0"),
+    "top-p": ((PROMPT), ("--top-p", "2"), "top_p"),
+    "guidance": ((PROMPT), ("--guidance", "-1"), "guidance"),
+    "fps": ((PROMPT), ("--fps", "0"), "frames a second"),
+    "unknown option": ((PROMPT), ("--second", "3"), "perhaps you meant --seconds"),
+    "two prompts": ((PROMPT), ("another",), "another"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input(capsys, folder, tmp_path, name):
+    prompt, options, expected = BAD[name]
+    out = str(tmp_path / "x.bvh")
+    fixed = ["--bundle", folder] * ("--bundle" not in options) + ["--seconds", "1"] * ("--seconds" not in options)
+    assert expected in refused(capsys, "generate", prompt, "-o", out, *fixed, *options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("out", ["x.xyz", "x", "nofolder/x.bvh", ".", "x.amc"])
+def test_bad_outputs(capsys, folder, tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    refused(capsys, "generate", PROMPT, "-o", out, "--bundle", folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_output_is_named(capsys):
+    assert "--out" in refused(capsys, "generate", PROMPT)
+
+
+def test_corrupt_weights_as_a_user_sees_them(tmp_path):
+    broken = tiny_bundle().save_pretrained(tmp_path / "broken")
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    done = as_user("generate", PROMPT, "-o", str(tmp_path / "x.bvh"), "--bundle", str(broken))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "corrupt or cut short" in done.stderr and not (tmp_path / "x.bvh").exists()
+
+
+def test_what_is_wrong_is_said_before_torch_is_loaded(folder):
+    code = (
+        "import sys; from kinescale.cli.main import main\n"
+        "for bad in (['', '-o', 'x.bvh'], ['a', '-o', 'x.no'],\n"
+        "            ['a', '-o', 'x.bvh', '--bundle', 'no/where'],\n"
+        "            ['a', '-o', 'x.bvh', '--seconds', '0', '--bundle', sys.argv[1]]):\n"
+        "    assert main(['generate', *bad]) == 2\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("kinescale: ") == done.stderr.count("\n") == 4
+
+
+def test_output_paths(tmp_path):
+    assert output_paths(tmp_path / "a.b.bvh", 1) == [tmp_path / "a.b.bvh"]
+    assert [path.name for path in output_paths(tmp_path / "a.b.bvh", 2)] == ["a.b-0.bvh", "a.b-1.bvh"]
+
+
+def test_steps():
+    assert parse_steps(None) is None
+    assert parse_steps("1,2, 5 10") == (1, 2, 5, 10)
+    for bad in ("", ",", "1.5", "-1", "1001", "a"):
+        with pytest.raises(InputError):
+            parse_steps(bad)

@@ -1,0 +1,158 @@
+"""The house rules that a machine can check."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from kinescale import recipes
+from kinescale.core.errors import UnknownNameError
+from kinescale.core.family import Family
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src" / "kinescale"
+FAMILIES = {
+    "kinescale.skeletons": "SKELETON",
+    "kinescale.formats": "SUFFIXES",
+    "kinescale.features": "build",
+    "kinescale.datasets": "find",
+    "kinescale.captions.corpora": "describe",
+    "kinescale.text": "TextEncoder",
+    "kinescale.tokenizers": "Tokenizer",
+    "kinescale.generators": "Generator",
+    "kinescale.samplers": "sample",
+    "kinescale.render": "SUFFIXES",
+    "kinescale.cli": "run",
+}
+
+
+def sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", sorted(FAMILIES))
+def test_every_variant_offers_its_familys_contract(package):
+    family = Family(package, "variant")
+    assert family.names()
+    for name in family.names():
+        assert hasattr(family.load(name), FAMILIES[package]), f"{package}.{name} lacks {FAMILIES[package]}"
+        assert family.summary(name), f"{package}.{name} has no docstring"
+
+
+@pytest.mark.parametrize("package", sorted(FAMILIES))
+def test_a_variant_dropped_into_a_family_is_found_without_an_edit(package, tmp_path):
+    """A made-up file in a folder of the package's path is a variant: nothing else names variants."""
+    code = textwrap.dedent(f"""
+        import importlib, pathlib
+        from kinescale.core.family import Family
+        package = importlib.import_module({package!r})
+        folder = pathlib.Path({str(tmp_path)!r})
+        (folder / "made_up.py").write_text('"A made-up variant."\\nTHING = 42\\n')
+        package.__path__.append(str(folder))
+        package.__spec__.submodule_search_locations = list(package.__path__)
+        family = Family({package!r}, "variant")
+        assert "made_up" in family.names(), family.names()
+        assert family.get("made-up", "THING") == 42 and family.summary("made_up") == "A made-up variant."
+    """)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_an_unknown_variant_is_answered_with_the_nearest():
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'humanml22'\?"):
+        Family("kinescale.skeletons", "skeleton").load("humanml21")
+
+
+def test_importing_kinescale_is_light():
+    code = "import sys, kinescale; bad = {'torch', 'numpy', 'transformers', 'pydantic'} & set(sys.modules); assert not bad, bad"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_every_public_name_can_be_had():
+    code = "import kinescale\nfor n in kinescale.__all__: getattr(kinescale, n)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_imports_only_go_down():
+    tool = Path(sys.executable).with_name("lint-imports")
+    if not tool.exists():
+        pytest.skip("import-linter is not installed beside this Python")
+    done = subprocess.run([str(tool)], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_no_variants_name_is_compared_outside_its_own_folder():
+    names = {n for package in FAMILIES for n in Family(package, "variant").names() if package != "kinescale.cli"}
+    for file in sources():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                for side in (node.left, *node.comparators):
+                    if isinstance(side, ast.Constant) and side.value in names:
+                        family = next(p for p in FAMILIES if side.value in Family(p, "variant").names())
+                        inside = PACKAGE / Path(*family.split(".")[1:])
+                        assert inside in file.parents, f"{file}:{node.lineno} compares with '{side.value}'"
+
+
+def test_only_the_rooms_that_may_import_heavy_libraries_do():
+    allowed = {"transformers": {"text"}, "tyro": {"cli"}, "matplotlib": {"render"}, "pyarrow": {"datasets", "pipeline"}}
+    for file in sources():
+        room = file.relative_to(PACKAGE).parts[0]
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+            for module in modules:
+                top = module.split(".")[0]
+                assert room in allowed.get(top, {room}), f"{file} imports {module}"
+
+
+def test_nothing_loads_a_pickle():
+    """torch.load only with weights_only=True; numpy never with allow_pickle; no pickle module."""
+    for file in sources():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                assert not {a.name for a in node.names} & {"pickle", "cPickle", "dill", "marshal"}, file
+            if not isinstance(node, ast.Call):
+                continue
+            keywords = {k.arg: getattr(k.value, "value", None) for k in node.keywords}
+            called = ast.unparse(node.func)
+            if called in ("torch.load", "serialization.load"):
+                assert keywords.get("weights_only") is True, f"{file}:{node.lineno}"
+            assert keywords.get("allow_pickle") is not True, f"{file}:{node.lineno}"
+
+
+def test_only_the_command_line_prints():
+    for file in sources():
+        if file.relative_to(PACKAGE).parts[0] == "cli":
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            assert not (isinstance(node, ast.Call) and ast.unparse(node.func) == "print"), f"{file}:{node.lineno}"
+
+
+def test_no_path_of_one_machine_and_no_corpus_file_is_tracked():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    for name in filter(None, listed.stdout.split("\0")):
+        assert not re.search(r"\.(amc|asf|c3d)$", name), name
+        file = ROOT / name
+        if file.suffix in (".py", ".md", ".toml", ".json", ".html") and file.name != "test_house.py" and file.exists():
+            text = file.read_text(encoding="utf-8", errors="replace")
+            found = re.search(r"(?<![\w.])/(work|root|farm)/\w|(?<![\w.])/tmp/[a-z]", text)
+            assert not found, f"{name}: {found.group(0)}"
+
+
+def test_the_readmes_tree_is_the_tree():
+    done = subprocess.run([sys.executable, "docs/tree.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_recipe_builds():
+    assert set(recipes.names()) >= {"moscale.debug", "moscale.small", "moscale.cpu", "moscale.humanml3d"}
+    for name in recipes.names():
+        assert recipes.get(name).name == name
