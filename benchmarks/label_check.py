@@ -1,9 +1,9 @@
-"""Check the labels of Bandai-Namco and HDM05 clips against their motion and write the table of contradictions.
+"""Check the labels of Bandai-Namco and HDM05 clips against their motion; write the table of contradictions.
 
     python benchmarks/label_check.py FOLDER [--out docs]
 
 FOLDER holds the corpora unpacked, in the layouts their publishers use. Writes ``label_check.json`` (every
-contradicted clip with what speaks against its label) and ``label_check.md`` (the same for reading, with counts).
+contradicted clip with what speaks against its label) and ``label_check.md`` (the same for reading).
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ CORPORA = {"bandai_namco": bandai_namco, "hdm05": hdm05}
 SEEN = """\
 ## What the pictures show
 
-Every contradicted clip was drawn as a strip of stick figures with the path seen from above, beside clips of the
-same action that passed.
+Every contradicted clip was drawn as a strip of stick figures with the path seen from above, beside clips of
+the same action that passed.
 
-* `walk-turn-left_masculine_006`, `_007` and `walk-turn-right_masculine_007` walk straight and turn one corner of
-  about 90 degrees to the *other* side: the labels are swapped.
-* `walk-turn-left_normal_031`, `_032`, `_033` turn left, walk on, and in the last second begin to turn around to the
-  left, towards the start: the label holds for most of the clip, not for all of it.
-* `walk-turn-right_normal_004` and `_032` do the same after a right turn, but turn around to the left at the end, so
-  that the net turn is to the left.
-* `walk-turn-right_masculine_006` takes a step or two, turns around to the left, walks back and turns left once more;
-  there is no right turn in it.
+* `walk-turn-left_masculine_006`, `_007` and `walk-turn-right_masculine_007` walk straight and turn one corner
+  of about 90 degrees to the *other* side: the labels are swapped.
+* `walk-turn-left_normal_031`, `_032` and `_033` turn left, walk on, and in the last second begin to turn
+  around to the left, towards the start: the label holds for most of the clip, not for all of it.
+* `walk-turn-right_normal_004` and `_032` do the same after a right turn, but turn around to the left at the
+  end, so that the net turn is to the left.
+* `walk-turn-right_masculine_006` takes a step or two, turns around to the left, walks back and turns left once
+  more; there is no right turn in it.
 * `wave-left-hand_active_011` lasts 0.6 seconds: the left arm goes up and down once.
 
-What the clips show instead is in `captions/corrections.py`.
+What these clips show instead is in `captions/corrections.py`.
 
-Looked at and let pass: 25 of the 28 `run_elderly` clips and `run_sad` never have both feet off the floor; it is a
-shuffling jog (2.3 to 3 short steps a second with bent arms), which a person watching would still call running.
-`bye_sad` waves at the height of the waist. `raise-up-right-hand_exhausted_016` holds a hand that sways a little. The
-feminine waves move the wrist by a few centimetres only.
+Looked at and let pass: 25 of the 28 `run_elderly` clips and `run_sad` never have both feet off the floor; it
+is a shuffling jog (2.3 to 3 short steps a second, arms bent), which a person watching would still call a run.
+`bye_sad` waves at the height of the waist. `raise-up-right-hand_exhausted_016` holds up a hand that sways a
+little. The feminine waves move the wrist by a few centimetres only.
 
-Not checked: which foot a walk or jog starts with, dances, the style, and anything that needs hands' or objects' shape.
+Not checked: dances, styles, which foot a walk starts with, and what needs objects or the shape of the hand.
 """
 
 

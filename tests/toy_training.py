@@ -40,15 +40,22 @@ def toy_prepared(folder: Path, clips: int = 40, seed: int = 0) -> Path:
                 steady=index % 3 != 0,
                 source_sha256="0" * 64,
                 motion=motion,
-            )  # fmt: skip
+            )
         )
     place = folder / "toy"
     (place / "parts").mkdir(parents=True)
     entries = write_part(place / "parts" / "part-00000.parquet", rows, "toy")
     manifest = {
-        "format": "kinescale-prepared", "version": VERSION, "corpus": "toy", "skeleton": "humanml22", "fps": 30.0,
-        "settings": {"seed": seed}, "licence": LICENCE.to_json(), "parts": ["part-00000.parquet"], "clips": entries,
-    }  # fmt: skip
+        "format": "kinescale-prepared",
+        "version": VERSION,
+        "corpus": "toy",
+        "skeleton": "humanml22",
+        "fps": 30.0,
+        "settings": {"seed": seed},
+        "licence": LICENCE.to_json(),
+        "parts": ["part-00000.parquet"],
+        "clips": entries,
+    }
     write_json(place / "manifest.json", manifest)
     return folder
 
@@ -70,9 +77,7 @@ class ToyModule(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(6, 16), nn.Dropout(0.3), nn.ReLU(), nn.LayerNorm(16), nn.Linear(16, 6)
-        )
+        self.layers = nn.Sequential(nn.Linear(6, 16), nn.Dropout(0.3), nn.ReLU(), nn.LayerNorm(16), nn.Linear(16, 6))
         self.register_buffer("seen", torch.zeros(6))
 
     def training_loss(self, values: Tensor, rng: torch.Generator) -> StepLoss:

@@ -33,7 +33,7 @@ def made(
     kick: str | None = None,
     frames: int = FRAMES,
 ) -> Motion:
-    """A standing body. ``arms``: side -> angle [T] above the horizontal; ``velocity``: (left, forward) in its own frame."""
+    """A standing body. ``arms``: side -> angle [T] over the horizontal; ``velocity``: (left, forward) of the body."""
     time = torch.linspace(0, 1, frames)
     rotations = torch.zeros(frames, len(SKELETON), 4)
     rotations[..., 3] = 1
@@ -123,7 +123,7 @@ def test_directions_are_the_bodys_own(heading):
 def test_running_and_walking():
     run = made(velocity=(0.0, 2.6), bounce=0.2)
     assert contradictions(run, "run") == ()
-    assert len(contradictions(run, "walk")) == 1
+    assert len(contradictions(run, "walk")) == 2
     assert "as in a run" in contradictions(made(velocity=(0.0, 1.5), bounce=0.3), "walk")[0]
     assert "a walk rather than a run" in contradictions(made(velocity=(0.0, 1.2)), "run")[0]
     assert contradictions(made(velocity=(0.0, 1.2)), "bow")
@@ -151,7 +151,7 @@ def test_mirroring_motion_and_label_mirrors_the_verdict():
         for label in phrase_book.actions():
             here = contradictions(motion, label)
             there = contradictions(image, phrase_book.mirror_action(label))
-            assert tuple(map(phrase_book.mirror_sentence, here)) == there, label
+            assert set(map(phrase_book.mirror_sentence, here)) == set(there), label
 
 
 def test_measures_do_not_depend_on_size_or_frame_rate():

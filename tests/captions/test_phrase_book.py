@@ -29,7 +29,8 @@ RIGHT = re.compile(r"\bright", re.IGNORECASE)
 BAD_GRAMMAR = re.compile(
     r"  |^ | $|[.*~{}_]|[A-Z]| ,"  # stray spaces and marks
     r"|\ba [aeiou]|\ban [^aeiou]|\b(\w+) \1\b"  # articles, a word said twice
-    r"|\w(?:iing|[sc]hs|eing)\b(?<!seeing)|\b(?:dos|gos|their their)\b"  # verb forms
+    r"|\w(?:iing|[sc]hs|eing)\b(?<!seeing)|\b(?:dos|gos|their their)\b",  # verb forms
+    re.MULTILINE,
 )
 
 
@@ -53,13 +54,20 @@ def test_enough_words_for_a_style(style):
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))
-def test_hundreds_of_distinct_sound_sentences_for_every_pair(action):
+def test_hundreds_of_distinct_sentences_for_every_pair(action):
     for style in BANDAI_STYLES:
         sentences = phrase_book.sentences(action, style)
         assert len(sentences) >= 300, (action, style)
         assert len(set(sentences)) == len(sentences)
-        faults = [sentence for sentence in sentences if BAD_GRAMMAR.search(sentence)]
-        assert not faults, faults[:5]
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_sentences_are_sound_english(action):
+    """Every style's words are read beside ``walk`` and ``bow``, every action's beside four styles."""
+    every = action in ("walk", "bow")
+    for style in BANDAI_STYLES if every else ("normal", "angry", "old", "proud"):
+        fault = BAD_GRAMMAR.search("\n".join(phrase_book.sentences(action, style)))
+        assert fault is None, fault
 
 
 def test_plain_sentences_name_no_style():
@@ -196,6 +204,12 @@ def test_unknown_names_and_counts_are_refused():
         ("see", "sees", "seeing"),
         ("say", "says", "saying"),
         ("bid", "bids", "bidding"),
+        ("hit", "hits", "hitting"),
+        ("signal", "signals", "signalling"),
+        ("box", "boxes", "boxing"),
+        ("bow", "bows", "bowing"),
+        ("lean", "leans", "leaning"),
+        ("answer", "answers", "answering"),
         ("lift", "lifts", "lifting"),
     ],
 )
@@ -203,16 +217,14 @@ def test_verbs(verb, third, gerund):
     assert (conjugate(verb, "base"), conjugate(verb, "third"), conjugate(verb, "gerund")) == (verb, third, gerund)
 
 
-def test_every_gerund_of_the_book_is_a_word_that_was_read():
-    verbs = {
-        verb for action in ACTIONS.values() for phrase in action.phrases for verb in re.findall(r"\*(\w+)", phrase)
-    }
-    doubled = {
-        conjugate(verb, "gerund") for verb in verbs if re.search(r"([^aeiouls])\1ing$", conjugate(verb, "gerund"))
-    }
-    assert doubled <= {
-        *("running", "jogging", "stepping", "putting", "hopping", "spinning", "bidding", "letting", "dipping"),
-        *("chopping", "backing"),
+def test_which_verbs_of_the_book_double_their_last_letter():
+    phrases = [phrase for action in ACTIONS.values() for phrase in action.phrases + action.overhead]
+    gerunds = {conjugate(verb, "gerund") for phrase in phrases for verb in re.findall(r"\*(\w+)", phrase)}
+    assert len(gerunds) > 80
+    doubled = {gerund for gerund in gerunds if re.search(r"([^aeiou])\1ing$", gerund)}
+    assert doubled == {
+        *("bidding", "chopping", "cupping", "cutting", "dipping", "hitting", "jogging", "letting", "putting"),
+        *("running", "signalling", "spinning", "stepping", "calling", "crossing", "pulling", "yelling"),
     }
 
 

@@ -77,9 +77,7 @@ def test_a_lossless_tokenizer_gives_the_motion_back(lossless, frames):
     assert max(lossless.tokenizer.seen) <= MAX_FRAMES
 
 
-@pytest.mark.parametrize(
-    ("fps", "skeleton"), [(60.0, "humanml22"), (30.0, "bandai_namco"), (120.0, "bandai_namco")]
-)
+@pytest.mark.parametrize(("fps", "skeleton"), [(60.0, "humanml22"), (30.0, "bandai_namco"), (120.0, "bandai_namco")])
 def test_other_rates_and_skeletons_are_brought_over(lossless, fps, skeleton):
     source = walk(100, fps, skeleton)
     reference = onto_feature(source, lossless.feature)
@@ -93,9 +91,7 @@ def test_other_rates_and_skeletons_are_brought_over(lossless, fps, skeleton):
 def test_the_tiny_tokenizer_returns_something_sound(bundle, scales):
     source = walk(150)
     made = reconstruct(bundle, source, scales)
-    assert (
-        len(made) == 150 and made.meta["source"] == "made up" and made.meta["bundle"] == bundle.content_hash
-    )
+    assert len(made) == 150 and made.meta["source"] == "made up" and made.meta["bundle"] == bundle.content_hash
     assert torch.isfinite(made.positions()).all()
     assert not made.root.is_inference()
     assert torch.equal(source.root, walk(150).root)

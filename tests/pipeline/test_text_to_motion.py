@@ -8,13 +8,9 @@ import torch
 import kinescale
 from kinescale.core.errors import BundleError, ConfigError, InputError
 from kinescale.pipeline import TextToMotion
-from kinescale.pipeline import text_to_motion as module
 from tiny_bundle import MAX_FRAMES, tiny_bundle
 
-PROMPTS = [
-    f"a person walks {how}"
-    for how in ["forward", "backward", "left", "right", "slowly", "fast", "up", "away"]
-]
+PROMPTS = [f"a person walks {how}" for how in ["forward", "backward", "left", "right", "slowly", "fast", "up", "away"]]
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +30,15 @@ def same(left, right) -> bool:
 @pytest.mark.parametrize("row", range(8))
 def test_alone_as_in_a_batch_of_eight(pipe, eight, row):
     alone = pipe(PROMPTS[row], seconds=2.0, seed=7)
-    for one, many in zip(alone.tokens[0].scales, eight.tokens[0].scales, strict=True):
-        assert torch.equal(one[0], many[row])
-    torch.testing.assert_close(
-        alone.motions[0].positions(), eight.motions[row].positions(), atol=1e-5, rtol=0
-    )
+    assert torch.equal(alone.tokens[0].flatten(), eight.tokens[row].flatten())
+    torch.testing.assert_close(alone.motions[0].positions(), eight.motions[row].positions(), atol=1e-5, rtol=0)
     assert alone.seeds[0] == eight.seeds[row]
 
 
-def test_batches_are_cut_without_a_trace(pipe, eight, monkeypatch):
-    monkeypatch.setattr(module, "BATCH", 3)
-    again = pipe(PROMPTS, seconds=2.0, seed=7)
-    assert len(again.tokens) == 3
+@pytest.mark.parametrize("batch", [3, 8, 100])
+def test_batches_are_cut_without_a_trace(pipe, eight, batch):
+    again = pipe(PROMPTS, seconds=2.0, seed=7, batch=batch)
+    assert len(again.tokens) == len(again.motions) == 8
     for left, right in zip(again.motions, eight.motions, strict=True):
         torch.testing.assert_close(left.positions(), right.positions(), atol=1e-5, rtol=0)
 
@@ -57,8 +50,7 @@ def test_each_sample_can_be_made_alone(pipe):
     assert third.seeds == four.seeds[2:3]
     first = pipe(PROMPTS[0], seconds=1.5, seed=3)
     torch.testing.assert_close(first.motions[0].positions(), four.motions[0].positions(), atol=1e-5, rtol=0)
-    tokens = four.tokens[0].flatten()
-    assert len({tuple(row.tolist()) for row in tokens}) == 4
+    assert len({tuple(tokens.flatten()[0].tolist()) for tokens in four.tokens}) == 4
 
 
 def test_prompt_and_seed_matter(pipe, eight):
@@ -91,9 +83,7 @@ def test_meta_tells_where_a_motion_comes_from(pipe, eight):
     assert not eight.motions[0].root.is_inference() and not eight.motions[0].root.requires_grad
 
 
-@pytest.mark.parametrize(
-    ("seconds", "frames"), [(2, 60), (1.0, 30), (0.5, 15), (4 / 30, 4), (MAX_FRAMES / 30, 64)]
-)
+@pytest.mark.parametrize(("seconds", "frames"), [(2, 60), (1.0, 30), (0.5, 15), (4 / 30, 4), (MAX_FRAMES / 30, 64)])
 def test_length_is_to_the_frame(pipe, seconds, frames):
     assert len(pipe(PROMPTS[0], seconds=seconds).motions[0]) == frames
 
@@ -115,6 +105,7 @@ def test_lengths_out_of_range(pipe, seconds):
         ("a person walks", {"samples": 10**9}, InputError),
         ("a person walks", {"samples": []}, InputError),
         ("a person walks", {"samples": [-1]}, InputError),
+        ("a person walks", {"batch": 0}, InputError),
         ("a person walks", {"seed": -1}, InputError),
         ("a person walks", {"seed": 2**63}, InputError),
         ("a person walks", {"scales": 0}, InputError),
@@ -141,15 +132,14 @@ def test_settings_reach_the_sampler(pipe, eight):
 
 def test_fewer_scales_are_the_same_tokens_decoded_less(pipe, eight):
     coarse = pipe(PROMPTS[0], seconds=2.0, seed=7, scales=1)
-    for one, many in zip(coarse.tokens[0].scales, eight.tokens[0].scales, strict=True):
-        assert torch.equal(one[0], many[0])
+    assert torch.equal(coarse.tokens[0].flatten(), eight.tokens[0].flatten())
     assert not same(coarse.motions[0], eight.motions[0])
     assert same(pipe(PROMPTS[0], seconds=2.0, seed=7, scales=3).motions[0], eight.motions[0])
 
 
 def test_a_caller_can_watch_it_sharpen(pipe):
     seen = []
-    made = pipe(PROMPTS[:2], seconds=2.0, on_scale=lambda scale, motions: seen.append((scale, motions)))
+    made = pipe(PROMPTS[:2], seconds=2.0, batch=2, on_scale=lambda scale, motions: seen.append((scale, motions)))
     assert [scale for scale, _ in seen] == [0, 1, 2]
     assert all(len(motions) == 2 and len(motions[0]) == 60 for _, motions in seen)
     torch.testing.assert_close(seen[-1][1][1].positions(), made.motions[1].positions(), atol=1e-4, rtol=0)

@@ -35,17 +35,13 @@ def batches(data: Path) -> Batches:
     normaliser = Normaliser(torch.arange(float(WIDTH)), torch.full((WIDTH,), 2.0))
     tokenizer = build_tokenizer(recipes.get("moscale.debug").tokenizer, WIDTH, 0)
     config = StageConfig(batch_size=5, draw=DrawConfig(min_frames=16))
-    return Batches(
-        open_prepared(data).clips, store, normaliser, tokenizer.layout, config, seed=0, with_text=True
-    )
+    return Batches(open_prepared(data).clips, store, normaliser, tokenizer.layout, config, seed=0, with_text=True)
 
 
 def test_rows_are_normalised_windows_and_zeros(batches: Batches) -> None:
     for step in (0, 7):
         batch, windows = batches.train(step), batches.draws.windows(step, 5)
-        assert (
-            len(batch) == 5 and batch.features.shape[1] == batches.layout(int(batch.lengths.max())).max_frames
-        )
+        assert len(batch) == 5 and batch.features.shape[1] == batches.layout(int(batch.lengths.max())).max_frames
         for row, window in enumerate(windows):
             stored = batches.store.read(window.clip, window.mirrored, window.start, window.length)
             expected = (np.asarray(stored) - np.arange(WIDTH)) / 2

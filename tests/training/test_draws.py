@@ -14,9 +14,7 @@ from kinescale.training.config import DrawConfig
 from kinescale.training.draws import POOL, Candidate, Draws
 
 CLIPS = [
-    Candidate(
-        clip=i, frames=10 + 7 * (i % 40), cuttable=i % 3 != 0, mirrorable=i % 2 == 0, label=f"c{i % 5 % 2}"
-    )
+    Candidate(clip=i, frames=10 + 7 * (i % 40), cuttable=i % 3 != 0, mirrorable=i % 2 == 0, label=f"c{i % 5 % 2}")
     for i in range(90)
 ]
 

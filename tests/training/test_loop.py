@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from kinescale.core.errors import BundleError, ConfigError, KinescaleError
+from kinescale.core.errors import BundleError, ConfigError, InputError, KinescaleError
 from kinescale.tokenizers.base import StepLoss
 from kinescale.training import checkpoint as files
 from kinescale.training.config import OptimiserConfig, ScheduleConfig, StageConfig
@@ -20,9 +20,7 @@ from kinescale.training.loop import BEST, fit
 from kinescale.training.watch import Watch
 from toy_training import ToyBatch, ToyStep
 
-QUICK = StageConfig(
-    steps=6, checkpoint_every=2, log_every=2, validate_every=3, optimiser=OptimiserConfig(lr=1e-2)
-)
+QUICK = StageConfig(steps=6, checkpoint_every=2, log_every=2, validate_every=3, optimiser=OptimiserConfig(lr=1e-2))
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -160,10 +158,6 @@ def test_clipping_bounds_the_step(tmp_path: Path) -> None:
     class Steep(ToyStep):
         def loss(self, module: nn.Module, batch: ToyBatch, rng: torch.Generator) -> StepLoss:
             plain = super().loss(module, batch, rng)
-            gradients: list[float] = []
-            for value in module.parameters():
-                if value.grad is not None:
-                    gradients.append(float(value.grad.norm()))
             return StepLoss(plain.loss * 1e6, plain.logs)
 
     step = Steep()
@@ -190,6 +184,15 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(tmp_path: Path
     best = files.load(tmp_path / BEST)
     assert len(losses) == 6
     assert best.state["step"] == min(losses, key=lambda step: losses[step])
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    fit(ToyStep(), QUICK, tmp_path)
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another process"):
+            fit(ToyStep(), QUICK, tmp_path)
 
 
 def test_tensorboard_writes_events(tmp_path: Path) -> None:

@@ -66,6 +66,13 @@ def test_a_finished_run_started_again_changes_nothing(done: Path, data: Path, co
     assert (done / "generator" / files.CURRENT).read_bytes() == before
 
 
+def test_the_best_weights_can_be_exported(done: Path) -> None:
+    best = files.load(done / "generator" / "best.safetensors").part("model")
+    generator = build_bundle(done, which="best").generator
+    assert generator is not None
+    assert all(torch.equal(value, best[key]) for key, value in generator.state_dict().items())
+
+
 @pytest.mark.parametrize(
     ("field", "stages"),
     [
@@ -92,9 +99,7 @@ def test_other_data_is_refused(done: Path, config: RunConfig, tmp_path: Path) ->
 
 def test_bf16_trains_both_stages(data: Path, config: RunConfig, tmp_path: Path) -> None:
     half = {
-        f"{stage}_training.{key}": value
-        for stage in STAGES
-        for key, value in (("precision", "bf16"), ("steps", 2))
+        f"{stage}_training.{key}": value for stage in STAGES for key, value in (("precision", "bf16"), ("steps", 2))
     }
     outcomes = train(override(config, half), data, tmp_path, STAGES)
     assert all(outcome.finished and outcome.last["loss"] > 0 for outcome in outcomes.values())
@@ -102,9 +107,7 @@ def test_bf16_trains_both_stages(data: Path, config: RunConfig, tmp_path: Path) 
 
 def test_a_tokenizer_alone_makes_a_bundle_that_reconstructs(data: Path, tmp_path: Path) -> None:
     arguments = ["--data", str(data), "--run", str(tmp_path / "run"), "--stage", "tokenizer", "--seed", "3"]
-    code = command.run(
-        ["moscale.debug", *arguments, "--tokenizer-training.steps=1", "--tokenizer.config.codes", "8"]
-    )
+    code = command.run(["moscale.debug", *arguments, "--tokenizer-training.steps=1", "--tokenizer.config.codes", "8"])
     bundle = Bundle.from_pretrained(tmp_path / "run" / "bundle")
     assert code == 0 and bundle.generator is None and bundle.tokenizer.vocabulary == 8
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,8 +23,8 @@ def test_warm_up_rises_and_the_rest_never_does(kind: str, warmup: int, steps: in
     config = ScheduleConfig(kind=kind, warmup=warmup, final=final, milestones=(30, 60))  # type: ignore[arg-type]
     rates = [rate(config, step, steps) for step in range(steps)]
     assert all(0 <= value <= 1 for value in rates)
-    assert all(a < b for a, b in zip(rates[: max(0, warmup - 1)], rates[1:warmup], strict=False))
-    assert all(a >= b for a, b in zip(rates[warmup:], rates[warmup + 1 :], strict=False))
+    assert all(a < b for a, b in pairwise(rates[:warmup]))
+    assert all(a >= b for a, b in pairwise(rates[warmup:]))
 
 
 def test_cosine_goes_from_one_to_final() -> None:

@@ -54,9 +54,7 @@ def test_it_is_computed_once_and_again_when_damaged(data: Path, store: FeatureSt
     file.unlink()
     file.write_bytes(whole[:-4])
     again = open_store(data, PART, **options)
-    assert watch.begun == 1 and np.array_equal(
-        again.values, np.frombuffer(whole, "<f4").reshape(again.values.shape)
-    )
+    assert watch.begun == 1 and np.array_equal(again.values, np.frombuffer(whole, "<f4").reshape(again.values.shape))
 
 
 def test_workers_do_not_change_it(
@@ -73,9 +71,7 @@ def test_statistics_are_the_naive_ones(store: FeatureStore, mirrored: bool) -> N
     blocks = dict(build_feature(PART).blocks)
     clips = [0, 2, 5]
     sides = (False, True) if mirrored else (False,)
-    rows = np.concatenate([store.read(c, s, 0, store.frames(c)) for c in clips for s in sides]).astype(
-        np.float64
-    )
+    rows = np.concatenate([store.read(c, s, 0, store.frames(c)) for c in clips for s in sides]).astype(np.float64)
     plain = measure(store, clips, blocks, mirrored=mirrored, block_std=False, floor=1e-3)
     assert np.allclose(plain.mean, rows.mean(0), atol=1e-5)
     assert np.allclose(plain.std, np.maximum(rows.std(0), 1e-3), rtol=1e-4, atol=1e-6)

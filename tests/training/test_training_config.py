@@ -61,9 +61,7 @@ def test_a_bad_override_is_one_sentence(config: RunConfig, path: str, value: str
 
 
 def test_watching_does_not_change_what_a_run_is(config: RunConfig) -> None:
-    watched = override(
-        config, {"tokenizer_training.minutes": "3", "tokenizer_training.log_every": "9", "workers": "5"}
-    )
+    watched = override(config, {"tokenizer_training.minutes": "3", "tokenizer_training.log_every": "9", "workers": "5"})
     other = override(config, {"tokenizer_training.batch_size": "5"})
     assert watched.identity("tokenizer") == config.identity("tokenizer")
     assert other.identity("tokenizer") != config.identity("tokenizer")

@@ -18,16 +18,20 @@ _PUBLIC = {
 }
 
 if TYPE_CHECKING:
-    from kinescale.bundle.bundle import Bundle as Bundle
-    from kinescale.bundle.manifest import Licence as Licence
-    from kinescale.bundle.manifest import Manifest as Manifest
-    from kinescale.bundle.manifest import Part as Part
-    from kinescale.bundle.manifest import Provenance as Provenance
-    from kinescale.bundle.manifest import read_manifest as read_manifest
-    from kinescale.bundle.places import DEFAULT as DEFAULT
-    from kinescale.bundle.places import resolve as resolve
+    from kinescale.bundle.bundle import Bundle
+    from kinescale.bundle.manifest import Licence, Manifest, Part, Provenance, read_manifest
+    from kinescale.bundle.places import DEFAULT, resolve
 
-__all__ = sorted(_PUBLIC)
+__all__ = [
+    "DEFAULT",
+    "Bundle",
+    "Licence",
+    "Manifest",
+    "Part",
+    "Provenance",
+    "read_manifest",
+    "resolve",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -116,15 +116,12 @@ class Bundle:
     def content_hash(self) -> str:
         """SHA-256 over all that decides what comes out: family names, configs and weights as loaded."""
         manifest = self.manifest
-        parts = {
-            name: getattr(manifest, name)
-            for name in ("feature", "tokenizer", "generator", "text", "sampling")
-        }
+        parts = {name: getattr(manifest, name) for name in ("feature", "tokenizer", "generator", "text", "sampling")}
         plain = {name: None if part is None else part.to_json() for name, part in parts.items()}
         digest = hashlib.sha256(json_hash(plain).encode())
         for key, value in sorted(self.tensors().items()):
             digest.update(f"{key}{tuple(value.shape)}{value.dtype}".encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
 
     @property
@@ -153,9 +150,7 @@ class Bundle:
     def text_encoder(self) -> TextEncoder:
         """Built on first use; ``BundleError`` when there is none or its width is not what was trained on."""
         if self.text is None or self.generator is None:
-            raise BundleError(
-                "this bundle has no generator; it reconstructs motions, but makes none from text."
-            )
+            raise BundleError("this bundle has no generator; it reconstructs motions, but makes none from text.")
         config = parse_part(text.FAMILY, self.text)
         if "offline" in type(config).model_fields:
             # whether to use the network is for the caller to say, never for a bundle
@@ -168,9 +163,7 @@ class Bundle:
     def sampler(self) -> tuple[Any, Record]:
         """The sampler's function and this bundle's settings for it."""
         if self.generator is None:
-            raise BundleError(
-                "this bundle has no generator; it reconstructs motions, but makes none from text."
-            )
+            raise BundleError("this bundle has no generator; it reconstructs motions, but makes none from text.")
         part = self.manifest.sampling
         assert part is not None
         return samplers.FAMILY.get(part.name, "sample"), parse_part(samplers.FAMILY, part)
@@ -279,9 +272,7 @@ def _build(manifest: Manifest, weights: Path, found: Shapes) -> Bundle:
     feature = features.FAMILY.get(_known(features.FAMILY, manifest.feature), "build")(
         parse_part(features.FAMILY, manifest.feature)
     )
-    wanted: list[tuple[str, Family, str, Part]] = [
-        ("tokenizer", tokenizers.FAMILY, "Tokenizer", manifest.tokenizer)
-    ]
+    wanted: list[tuple[str, Family, str, Part]] = [("tokenizer", tokenizers.FAMILY, "Tokenizer", manifest.tokenizer)]
     if manifest.generator is not None:
         wanted.append(("generator", generators.FAMILY, "Generator", manifest.generator))
     makers = {
@@ -322,9 +313,7 @@ def _check_header(makers: dict[str, tuple[Any, Record]], width: int, weights: Pa
                 expected |= module_shapes(prefix, make(config))
         except (RuntimeError, TypeError, ValueError) as problem:
             reason = " ".join(str(problem).split())[:160]
-            raise BundleError(
-                f"{weights.parent}: the {prefix} cannot be built from its config ({reason})."
-            ) from None
+            raise BundleError(f"{weights.parent}: the {prefix} cannot be built from its config ({reason}).") from None
     check_shapes(weights, found, expected)
 
 

@@ -47,7 +47,7 @@ class Provenance(Record):
     data_manifest_sha256: str = ""
     steps: dict[str, int] = Field(default_factory=dict)
     device: str = ""
-    wall_s: float = Field(0.0, ge=0, allow_inf_nan=False)
+    wall_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     curves: str = ""
     results: dict[str, float] = Field(default_factory=dict)
     limits: list[str] = Field(default_factory=list)
@@ -60,7 +60,7 @@ class Manifest(Record):
     format: Literal["kinescale-bundle"] = FORMAT
     format_version: Literal[1] = 1
     kinescale_version: str = ""
-    title: str = Field("", max_length=200)
+    title: str = Field(default="", max_length=200)
     feature: Part
     tokenizer: Part
     generator: Part | None = None

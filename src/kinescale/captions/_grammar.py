@@ -18,8 +18,8 @@ _SIDE = re.compile(
     re.IGNORECASE,
 )
 
-DOUBLING = frozenset({"run", "jog", "step", "put", "hop", "spin", "bid", "let", "dip", "chop"})
-"""Verbs whose last consonant doubles before -ing."""
+DOUBLING = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]|signal")
+"""Verbs whose last consonant doubles before -ing: one short vowel before one consonant."""
 
 IRREGULAR = {"go": ("goes", "going"), "do": ("does", "doing")}
 
@@ -34,7 +34,7 @@ def conjugate(verb: str, form: Form) -> str:
         if verb.endswith(("s", "sh", "ch", "x", "z")):
             return verb + "es"
         return verb[:-1] + "ies" if re.search(r"[^aeiou]y$", verb) else verb + "s"
-    if verb in DOUBLING:
+    if DOUBLING.fullmatch(verb):
         return verb + verb[-1] + "ing"
     return verb[:-1] + "ing" if re.search(r"[^eo]e$", verb) else verb + "ing"
 

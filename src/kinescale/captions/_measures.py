@@ -158,22 +158,22 @@ def _swings(reach: Float[np.ndarray, "N 3"]) -> int:
         return 0
     centred = reach - reach.mean(axis=0)
     along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
-    count, rising, extreme = 0, True, along[0]
+    count, way, extreme = 0, 0, along[0]
     for value in along:
-        if (value - extreme) * (1 if rising else -1) > 0:
+        if way * (value - extreme) > 0:
             extreme = value
         elif abs(value - extreme) > SWING:
-            count, rising, extreme = count + 1, not rising, value
+            count, way, extreme = count + (way != 0), 1 if value > extreme else -1, value
     return count
 
 
-def _yaw(role: _Role) -> Float[np.ndarray, T]:
+def _yaw(role: _Role) -> Float[np.ndarray, " T"]:
     """Heading from the lines through hips and shoulders: 0 faces +Z, positive turns left; unwrapped."""
     across = role("left_hip") - role("right_hip") + role("left_shoulder") - role("right_shoulder")
     return np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
 
 
-def _velocity(hips: Float[np.ndarray, "T 3"], yaw: Float[np.ndarray, T], fps: float) -> tuple[float, float]:
+def _velocity(hips: Float[np.ndarray, "T 3"], yaw: Float[np.ndarray, " T"], fps: float) -> tuple[float, float]:
     """Mean forward and leftward velocity of the hips in the frame that turns with the body."""
     if len(hips) < 2:
         return 0.0, 0.0
@@ -184,7 +184,7 @@ def _velocity(hips: Float[np.ndarray, "T 3"], yaw: Float[np.ndarray, T], fps: fl
     return float(forward.mean()), float(leftward.mean())
 
 
-def _cadence(apart: Float[np.ndarray, "T 3"], yaw: Float[np.ndarray, T], fps: float) -> float:
+def _cadence(apart: Float[np.ndarray, "T 3"], yaw: Float[np.ndarray, " T"], fps: float) -> float:
     """How often a second one ankle passes the other along the facing direction."""
     ahead = apart[:, 0] * np.sin(yaw) + apart[:, 2] * np.cos(yaw)
     side = np.signbit(ahead - ahead.mean())

@@ -235,11 +235,14 @@ def _angle(m: Measures) -> float:
 
 
 def _direction(m: Measures) -> str:
+    if m.speed < 0.05:
+        return "nowhere"
     return f"{_turn(_angle(m))} of where it faces at {m.speed:.2f} m/s"
 
 
 def _turn(angle: float) -> str:
-    return f"{abs(degrees(angle)):.0f} degrees to the {'left' if angle >= 0 else 'right'}"
+    size = f"{abs(degrees(angle)):.0f} degrees"
+    return size if size in ("0 degrees", "180 degrees") else f"{size} to the {'left' if angle > 0 else 'right'}"
 
 
 def _level(top: float) -> str:

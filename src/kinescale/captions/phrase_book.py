@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import math
+import random
+from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
 from kinescale.captions._actions import ACTIONS, CORPUS_ACTIONS, MIRRORED
-from kinescale.captions._grammar import article, fill, inflect, mirror_sentence
+from kinescale.captions._grammar import Form, article, fill, inflect, mirror_sentence
 from kinescale.captions._styles import OVERHEAD_STYLES, STYLES, Style
 from kinescale.core.errors import InputError, UnknownNameError
 
@@ -42,6 +43,14 @@ CORE_PHRASES = 5
 CORE_WEIGHT = 4.0
 FIRST_SUBJECT_WEIGHT = 3.0
 """How much likelier ``pick`` draws an action's commonest phrases, and "a person", than the rest."""
+
+_SHORT_FORMS: tuple[tuple[Form, str], ...] = (("base", "your"), ("third", "the"), ("gerund", "the"))
+
+FORMS: tuple[Form, ...] = ("base", "third", "gerund")
+POSSESSIVES = ("your", "the", "their", "his", "her", "its")
+
+_Forms = Mapping[tuple[str, str], str]
+"""(verb form, possessive) -> the inflected phrase; looked up, because every pair of action and style asks anew."""
 
 _Entry = tuple[str, str]
 """(name of the template, sentence)"""
@@ -79,12 +88,18 @@ def pick(action: str, style: str, key: str, count: int) -> tuple[str, ...]:
     if count < 1:
         raise InputError(f"a count of {count} sentences; expected at least 1.")
     book = _book(_known(action, ACTIONS, "action"), _known(style, STYLES, "style"))
-    plain = _spread({name: group for name, group in book.items() if name.startswith("plain")}, key)
-    styled = _spread({name: group for name, group in book.items() if not name.startswith("plain")}, key)
+    rng = random.Random(hashlib.sha256(f"{key}\0{action}\0{style}".encode()).digest())
+    left = {template: dict(group) for template, group in book.items()}
+    order = sorted(left, key=lambda _: rng.random())
+    plain = deque(template for template in order if template.startswith("plain"))
+    styled = deque(template for template in order if not template.startswith("plain"))
     chosen: list[str] = []
     while len(chosen) < count and (plain or styled):
-        source = plain if (len(chosen) % 3 == 0 and plain) or not styled else styled
-        chosen.append(source.pop())
+        turn = plain if (len(chosen) % 3 == 0 and plain) or not styled else styled
+        template = turn.popleft()
+        chosen.append(_draw(left[template], rng))
+        if left[template]:
+            turn.append(template)
     return tuple(chosen)
 
 
@@ -116,7 +131,8 @@ def _book(action: str, style: str) -> _Groups:
     seen: set[str] = set()
     for number, phrase in enumerate(phrases):
         core = CORE_WEIGHT if number < CORE_PHRASES else 1.0
-        for template, sentence in [*_plain(phrase, look), *_styled(phrase, look, number, entry.travels)]:
+        forms = _forms(phrase)
+        for template, sentence in [*_plain(forms, look), *_styled(forms, look, number, entry.travels)]:
             if sentence not in seen:
                 seen.add(sentence)
                 first = FIRST_SUBJECT_WEIGHT if sentence.startswith(SUBJECTS[0][0] + " ") else 1.0
@@ -124,20 +140,25 @@ def _book(action: str, style: str) -> _Groups:
     return MappingProxyType(groups)
 
 
-def _plain(phrase: str, look: Style) -> Iterator[_Entry]:
-    yield "plain-base", inflect(phrase, "base", "your")
-    yield "plain-bare", inflect(phrase, "third", "the")
-    yield "plain-gerund", inflect(phrase, "gerund", "the")
+@lru_cache(maxsize=1024)
+def _forms(phrase: str) -> _Forms:
+    return {(form, their): inflect(phrase, form, their) for form in FORMS for their in POSSESSIVES}
+
+
+def _plain(forms: _Forms, look: Style) -> Iterator[_Entry]:
+    yield "plain-base", forms["base", "your"]
+    yield "plain-bare", forms["third", "the"]
+    yield "plain-gerund", forms["gerund", "the"]
     for who, their in SUBJECTS:
         if who not in look.unlike:
-            yield "plain-third", f"{who} {inflect(phrase, 'third', their)}"
-            yield "plain-progressive", f"{who} is {inflect(phrase, 'gerund', their)}"
+            yield "plain-third", f"{who} {forms['third', their]}"
+            yield "plain-progressive", f"{who} is {forms['gerund', their]}"
     for who, their in SUBJECTS[:4]:
         if who not in look.unlike:
-            yield "plain-noun", f"{who} {inflect(phrase, 'gerund', their)}"
+            yield "plain-noun", f"{who} {forms['gerund', their]}"
 
 
-def _styled(phrase: str, look: Style, number: int, travels: bool) -> Iterator[_Entry]:
+def _styled(forms: _Forms, look: Style, number: int, travels: bool) -> Iterator[_Entry]:
     """Styled sentences of one phrase; ``number`` rotates the subjects so that all get their turn."""
     subjects = [subject for subject in SUBJECTS if subject[0] not in look.unlike]
     nouns = [noun for noun in NOUNS if f"a {noun[0]}" not in look.unlike]
@@ -147,53 +168,41 @@ def _styled(phrase: str, look: Style, number: int, travels: bool) -> Iterator[_E
 
     for turn, adverb in enumerate(look.adverbs):
         (who, their), (other, others) = subject(turn), subject(turn + 1)
-        yield "adverb-before", f"{who} {adverb} {inflect(phrase, 'third', their)}"
-        yield "adverb-after", f"{other} {inflect(phrase, 'third', others)} {adverb}"
-        yield "adverb-progressive", f"{other} is {adverb} {inflect(phrase, 'gerund', others)}"
-        yield from _short("adverb", phrase, adverb, number + turn)
+        yield "adverb-before", f"{who} {adverb} {forms['third', their]}"
+        yield "adverb-after", f"{other} {forms['third', others]} {adverb}"
+        yield "adverb-progressive", f"{other} is {adverb} {forms['gerund', others]}"
+        yield from _short("adverb", forms, adverb, number + turn)
     for turn, manner in enumerate(look.manners + (look.gait if travels else ())):
         (who, their), (other, others) = subject(turn), subject(turn + 2)
-        yield "manner", f"{who} {inflect(phrase, 'third', their)} {fill(manner, their)}"
-        yield "manner-progressive", f"{other} is {inflect(phrase, 'gerund', others)} {fill(manner, others)}"
-        yield from _short("manner", phrase, manner, number + turn)
+        yield "manner", f"{who} {forms['third', their]} {fill(manner, their)}"
+        yield "manner-progressive", f"{other} is {forms['gerund', others]} {fill(manner, others)}"
+        yield from _short("manner", forms, manner, number + turn)
     for turn, mood in enumerate(look.moods):
         (who, their), (other, others) = subject(turn), subject(turn + 2)
-        yield "mood-first", f"{mood}, {who} {inflect(phrase, 'third', their)}"
-        yield "mood-last", f"{other} {inflect(phrase, 'third', others)}, {mood}"
+        yield "mood-first", f"{mood}, {who} {forms['third', their]}"
+        yield "mood-last", f"{other} {forms['third', others]}, {mood}"
     for turn, adjective in enumerate(look.adjectives):
         for step in (0, 1):
             noun, their = nouns[(number + turn + 2 * step) % len(nouns)]
             who = article(f"{adjective} {noun}")
-            yield "adjective", f"{who} {inflect(phrase, 'third', their)}"
-            yield "adjective-progressive", f"{who} is {inflect(phrase, 'gerund', their)}"
+            yield "adjective", f"{who} {forms['third', their]}"
+            yield "adjective-progressive", f"{who} is {forms['gerund', their]}"
     for who, their in look.people:
-        yield "people", f"{who} {inflect(phrase, 'third', their)}"
-        yield "people-progressive", f"{who} is {inflect(phrase, 'gerund', their)}"
+        yield "people", f"{who} {forms['third', their]}"
+        yield "people-progressive", f"{who} is {forms['gerund', their]}"
 
 
-def _short(kind: str, phrase: str, words: str, turn: int) -> Iterator[_Entry]:
+def _short(kind: str, forms: _Forms, words: str, turn: int) -> Iterator[_Entry]:
     """One short form without a subject: imperative, bare third person or gerund, in turn."""
-    form, possessive = (("base", "your"), ("third", "the"), ("gerund", "the"))[turn % 3]
-    yield f"{kind}-{form}", f"{inflect(phrase, form, possessive)} {fill(words, possessive)}"
+    form, possessive = _SHORT_FORMS[turn % 3]
+    yield f"{kind}-{form}", f"{forms[form, possessive]} {fill(words, possessive)}"
 
 
-def _spread(groups: _Groups, key: str) -> list[str]:
-    """All sentences, last first: templates take turns; ``key`` sets their order and that within each."""
-
-    def rank(item: tuple[str, float]) -> float:
-        # An exponential race: the order of a weighted draw without replacement.
-        return -math.log(_unit(key, item[0])) / item[1]
-
-    templates = sorted(groups, key=lambda template: _unit(key, template))
-    orders = [[sentence for sentence, _ in sorted(groups[name].items(), key=rank)] for name in templates]
-    turns = max(map(len, orders), default=0)
-    return [order[turn] for turn in range(turns) for order in orders if turn < len(order)][::-1]
-
-
-def _unit(key: str, text: str) -> float:
-    """A number in (0, 1] from a hash."""
-    digest = hashlib.sha256(f"{key}\0{text}".encode()).digest()
-    return (int.from_bytes(digest[:6], "big") + 1) / 2**48
+def _draw(group: dict[str, float], rng: random.Random) -> str:
+    """Take one sentence out of ``group``, by weight."""
+    (chosen,) = rng.choices(tuple(group), tuple(group.values()))
+    del group[chosen]
+    return chosen
 
 
 __all__ = ["actions", "mirror_action", "mirror_sentence", "pick", "sentences", "styles"]

@@ -87,9 +87,7 @@ def check_input(path: Path) -> Path:
         raise InputError(f"{path}: {kind}; name a motion file to read.")
     known = motion_suffixes("read")
     if path.suffix.lower() not in known:
-        raise InputError(
-            f"{path}: '{path.suffix}' is no motion format to read; expected one of {', '.join(known)}."
-        )
+        raise InputError(f"{path}: '{path.suffix}' is no motion format to read; expected one of {', '.join(known)}.")
     return path
 
 
@@ -117,8 +115,9 @@ def _declared(file: Path, action: str) -> tuple[str, ...]:
     body = ast.parse(file.read_text(encoding="utf-8")).body
     functions = {node.name for node in body if isinstance(node, ast.FunctionDef)}
     for node in body:
-        named = isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "SUFFIXES" for t in node.targets)
-        if named and action in functions:
+        if not isinstance(node, ast.Assign) or action not in functions:
+            continue
+        if any(getattr(target, "id", "") == "SUFFIXES" for target in node.targets):
             return tuple(ast.literal_eval(node.value))
     return ()
 

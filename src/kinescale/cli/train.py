@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """Train the tokenizer and then the generator of a recipe. Any field of the recipe can be changed by its dotted name, e.g.
-    --generator_training.steps 2000 --tokenizer.config.width 128.
+    """Train the tokenizer and then the generator of a recipe. Any field of the recipe can be changed by its
+    dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
 
     A run that was stopped, by Ctrl-C, a time budget or a crash, goes on when the same command is given again.
     """
@@ -40,6 +40,8 @@ class Options:
     """Processes that compute features."""
     bundle: bool = True
     """Write RUN/bundle at the end."""
+    weights: Literal["last", "best"] = "last"
+    """Which generator goes into the bundle: the last, or that of the lowest validation loss."""
 
 
 def run(argv: list[str]) -> int:
@@ -57,18 +59,14 @@ def run(argv: list[str]) -> int:
         outcomes = train(config, options.data, options.run, stages, watch=watch)
     for stage, outcome in outcomes.items():
         numbers = ", ".join(
-            f"{key} {outcome.last[key]:.4g}"
-            for key in ("loss", "val_loss")
-            if outcome.last.get(key) is not None
+            f"{key} {outcome.last[key]:.4g}" for key in ("loss", "val_loss") if outcome.last.get(key) is not None
         )
         print(f"{stage}: {outcome.reason} at step {outcome.step}{', ' + numbers if numbers else ''}")
     if options.bundle:
         from kinescale.training.export import export
 
-        command = " ".join(
-            ["kinescale train", options.recipe, *(f"--{key} {value}" for key, value in changes.items())]
-        )
-        print(f"bundle: {export(options.run, command=command)}")
+        command = " ".join(["kinescale train", options.recipe, *(f"--{key} {value}" for key, value in changes.items())])
+        print(f"bundle: {export(options.run, which=options.weights, command=command)}")
     return 130 if any(outcome.reason == "interrupted" for outcome in outcomes.values()) else 0
 
 
@@ -109,7 +107,8 @@ def _check_paths(options: Options) -> None:
 
     if not options.data.is_dir():
         raise DataError(
-            f"{options.data}: there is no such folder; make one with: kinescale prepare CORPUS SOURCE --out {options.data}."
+            f"{options.data}: there is no such folder; "
+            f"make one with: kinescale prepare CORPUS SOURCE --out {options.data}."
         )
     if options.run.exists() and not options.run.is_dir():
         raise InputError(f"{options.run} is a file; name a folder for the run.")
@@ -149,9 +148,7 @@ def _watch() -> Any:
             self.progress.update(self.tasks[task], completed=done)
 
         def entry(self, task: str, entry: Any) -> None:
-            numbers = " ".join(
-                f"{key} {value:.4g}" for key, value in entry.items() if isinstance(value, float)
-            )
+            numbers = " ".join(f"{key} {value:.4g}" for key, value in entry.items() if isinstance(value, float))
             if self.console.is_terminal and "loss" in entry:
                 self.progress.update(self.tasks[task], numbers=f"loss {entry['loss']:.4g}")
             else:

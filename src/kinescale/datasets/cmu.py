@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from kinescale.datasets.base import Licence, RawClip, need
@@ -26,36 +27,50 @@ FPS = 120.0
 SLOW_SUBJECTS = {"60": 60.0, "61": 60.0}
 """Subjects recorded at another rate than their files say."""
 
-ICLONE_FPS = 60.0
+@dataclass(frozen=True)
+class Conversion:
+    """One way the takes are published: files of a pattern, in a folder whose name begins with ``folder``."""
+
+    pattern: str
+    folder: str = ""
+    fps: float | None = None
+    drop_first: int = 0
+
+
+CONVERSIONS = (
+    Conversion("*.amc"),
+    Conversion("*.bvh", folder="cgspeed", drop_first=1),
+    Conversion("*.bvh", folder="iclone", fps=60.0),
+)
+"""In order of preference; ``fps`` None is the subject's. The cgspeed files begin with one T-pose frame."""
 
 
 def find(folder: Path) -> list[RawClip]:
     """Every take below ``folder``: ``SS_TT.amc`` beside ``SS.asf``, ``cgspeed-bvh/SS_TT.bvh``, ``iclone-bvh/SS_TT.bvh``.
 
-    A take published in several conversions is listed once: AMC first, then cgspeed, then iClone.
+    A take published in several conversions is listed once, in the order of ``CONVERSIONS``.
     """
     words = _descriptions(folder)
     clips: dict[str, RawClip] = {}
-    for kind, pattern in (("asfamc", "*.amc"), ("cgspeed", "*.bvh"), ("iclone", "*.bvh")):
-        for file in sorted(folder.rglob(pattern)):
+    for conversion in CONVERSIONS:
+        for file in sorted(folder.rglob(conversion.pattern)):
             match = TAKE.fullmatch(file.stem)
-            if not match or (kind != "asfamc" and not file.parent.name.startswith(kind)):
-                continue
-            if file.stem not in clips:
-                clips[file.stem] = _clip(file, kind, match.group(1), words.get(file.stem, ""))
-    return need(list(clips.values()), folder, "SS_TT.amc files with SS.asf beside them, or cgspeed-bvh and iclone-bvh folders")
+            if match and file.parent.name.startswith(conversion.folder) and file.stem not in clips:
+                clips[file.stem] = _clip(file, conversion, match.group(1), words.get(file.stem, ""))
+    return need(
+        list(clips.values()), folder, "SS_TT.amc files with SS.asf beside them, or cgspeed-bvh and iclone-bvh folders"
+    )
 
 
-def _clip(file: Path, kind: str, subject: str, description: str) -> RawClip:
-    files = (file, file.with_name(f"{subject}.asf")) if kind == "asfamc" else (file,)
-    fps = ICLONE_FPS if kind == "iclone" else SLOW_SUBJECTS.get(subject, FPS)
+def _clip(file: Path, conversion: Conversion, subject: str, description: str) -> RawClip:
+    skeleton = file.with_name(f"{subject}.asf")
     return RawClip(
         id=f"cmu/{file.stem}",
         corpus="cmu",
-        files=files,
+        files=(file, skeleton) if skeleton.exists() else (file,),
         action=description,
-        fps=fps,
-        drop_first=1 if kind == "cgspeed" else 0,
+        fps=conversion.fps or SLOW_SUBJECTS.get(subject, FPS),
+        drop_first=conversion.drop_first,
     )
 
 

@@ -2,7 +2,7 @@
 
 from kinescale.core.family import Family
 from kinescale.features.base import Feature
-from kinescale.features.normaliser import Normaliser
+from kinescale.features._normaliser import Normaliser
 
 FAMILY = Family(__name__, "feature")
 

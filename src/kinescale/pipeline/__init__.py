@@ -15,13 +15,10 @@ _PUBLIC = {
 }
 
 if TYPE_CHECKING:
-    from kinescale.pipeline.reconstruction import mean_joint_error as mean_joint_error
-    from kinescale.pipeline.reconstruction import onto_feature as onto_feature
-    from kinescale.pipeline.reconstruction import reconstruct as reconstruct
-    from kinescale.pipeline.text_to_motion import Generated as Generated
-    from kinescale.pipeline.text_to_motion import TextToMotion as TextToMotion
+    from kinescale.pipeline.reconstruction import mean_joint_error, onto_feature, reconstruct
+    from kinescale.pipeline.text_to_motion import Generated, TextToMotion
 
-__all__ = sorted(_PUBLIC)
+__all__ = ["Generated", "TextToMotion", "mean_joint_error", "onto_feature", "reconstruct"]
 
 
 def __getattr__(name: str) -> Any:

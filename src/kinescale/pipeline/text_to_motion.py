@@ -32,9 +32,6 @@ from kinescale.tokens.token_map import TokenMap
 MAX_CLIPS = 4096
 """Clips of one call."""
 
-BATCH = 32
-"""Clips drawn at once; more are drawn in several batches."""
-
 OnScale = Callable[[int, Sequence[Motion]], None]
 
 
@@ -45,7 +42,7 @@ class Generated:
     Parameters
     ----------
     motions : the clips, each with its prompt, seed, licence and generator in ``meta``.
-    tokens : their tokens, one map for each batch that was drawn together, in the same order.
+    tokens : the tokens of each clip, all scales.
     seeds : the derived seed each clip was drawn from.
     timings : seconds spent on ``text``, ``sampling``, ``decoding``, and in ``total``.
     """
@@ -89,9 +86,7 @@ class TextToMotion:
         fps = self.bundle.feature.fps
         frames = round(float(seconds) * fps) if math.isfinite(seconds) else 0
         if not self.bundle.stride <= frames <= self.bundle.max_frames:
-            raise InputError(
-                f"{seconds} seconds; this bundle makes clips of {low:.2f} to {high:.2f} seconds."
-            )
+            raise InputError(f"{seconds} seconds; this bundle makes clips of {low:.2f} to {high:.2f} seconds.")
         return frames
 
     def __call__(
@@ -103,6 +98,7 @@ class TextToMotion:
         *,
         scales: int | None = None,
         on_scale: OnScale | None = None,
+        batch: int = 1,
         **sampling: Any,
     ) -> Generated:
         """Make motions.
@@ -115,6 +111,9 @@ class TextToMotion:
         seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``.
         scales : decode only the coarsest so many scales.
         on_scale : called with a scale's index and a batch's clips as they stand after it.
+        batch : clips drawn together. More than 1 is faster on an accelerator, but matrix products then round
+            differently, and once in some dozens of clips that turns a draw: with 1, a motion is exactly what it
+            is when it is made alone.
         sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance``,
             ``steps``, ``temperature``, ``top_p``; ``None`` keeps the default.
 
@@ -129,18 +128,21 @@ class TextToMotion:
             frames = self.frames(seconds)
             config = self._settings(sampling)
             self._check_scales(scales)
+            if batch < 1:
+                raise InputError(f"batch is {batch}; expected at least 1.")
             with _timed(clock, "text"):
                 # one by one, as decoding is: rounding then cannot depend on what else is made
                 features = TextFeatures.stack([self.bundle.text_encoder.encode([p]) for p in prompts])
-            for first in range(0, len(clips), BATCH):
-                batch = clips[first : first + BATCH]
+            for first in range(0, len(clips), batch):
+                some = clips[first : first + batch]
                 with _timed(clock, "sampling"):
-                    drawn = self._draw(features, batch, frames, config, on_scale)
+                    drawn = self._draw(features, some, frames, config, on_scale)
                 with _timed(clock, "decoding"):
-                    shown = drawn if scales is None else drawn.first(scales)
-                    singles = [self.bundle.tokenizer.decode(_single(shown, i)) for i in range(len(batch))]
-                    motions += self._motions(torch.cat(singles), batch, frames)
-                tokens.append(drawn)
+                    singles = [_single(drawn, i) for i in range(len(some))]
+                    shown = singles if scales is None else [single.first(scales) for single in singles]
+                    decoded = torch.cat([self.bundle.tokenizer.decode(single) for single in shown])
+                    motions += self._motions(decoded, some, frames)
+                tokens += singles
         return Generated(tuple(motions), tuple(tokens), tuple(clip.seed for clip in clips), clock)
 
     def _clips(self, prompts: list[str], indices: Sequence[int], seed: int) -> list[_Clip]:
@@ -198,8 +200,7 @@ class TextToMotion:
     def _motions(self, decoded: Float[Tensor, "B T F"], batch: list[_Clip], frames: int) -> list[Motion]:
         features = self.bundle.normaliser.undo(decoded[:, :frames].float().cpu())
         return [
-            self.bundle.feature.to_motion(row).with_meta(**clip.meta)
-            for row, clip in zip(features, batch, strict=True)
+            self.bundle.feature.to_motion(row).with_meta(**clip.meta) for row, clip in zip(features, batch, strict=True)
         ]
 
 

@@ -1,7 +1,4 @@
-"""Recipes: a run is a function that returns a whole ``RunConfig``.
-
-One file a system, named "system.function".
-"""
+"""Recipes: functions that return a whole ``RunConfig``; one file a system, named "system.function"."""
 
 from __future__ import annotations
 

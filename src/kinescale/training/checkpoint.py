@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file with every tensor of a stage, its state as JSON in the header, and a digest.
+"""Checkpoints: one safetensors file with all tensors of a stage, its state as JSON, and a digest.
 
 Reading runs no code. A file is written beside the target and moved over it, and the one before is kept, so
 a kill at any moment leaves at least one whole checkpoint. The digest finds files torn by a full disk or a
@@ -42,11 +42,7 @@ class Checkpoint:
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """The tensors below ``prefix/``, without it."""
-        return {
-            key[len(prefix) + 1 :]: value
-            for key, value in self.tensors.items()
-            if key.startswith(prefix + "/")
-        }
+        return {key[len(prefix) + 1 :]: value for key, value in self.tensors.items() if key.startswith(prefix + "/")}
 
 
 def digest(tensors: Mapping[str, Tensor], state: str = "") -> str:
@@ -82,18 +78,12 @@ def load(path: Path) -> Checkpoint:
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as problem:
         line = " ".join(str(problem).split())[:160]
-        raise BundleError(
-            f"{path}: is cut short or corrupt ({line}); the checkpoint before it may be whole."
-        ) from None
+        raise BundleError(f"{path}: is cut short or corrupt ({line}); the checkpoint before it may be whole.") from None
     if header.get("format") != FORMAT or header.get("version") != str(VERSION):
-        raise BundleError(
-            f"{path}: is not a checkpoint of version {VERSION}; expected a file made by training."
-        )
+        raise BundleError(f"{path}: is not a checkpoint of version {VERSION}; expected a file made by training.")
     state = header.get("state", "")
     if digest(tensors, state) != header.get("sha256"):
-        raise BundleError(
-            f"{path}: its content does not match its digest; the checkpoint before it may be whole."
-        )
+        raise BundleError(f"{path}: its content does not match its digest; the checkpoint before it may be whole.")
     return Checkpoint(tensors, json.loads(state))
 
 

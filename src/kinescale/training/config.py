@@ -27,10 +27,7 @@ OPERATIONAL = frozenset(
 
 
 class OptimiserConfig(Record):
-    """AdamW.
-
-    ``weight_decay`` spares vectors, biases, norms and embeddings; ``clip`` bounds the gradient's norm.
-    """
+    """AdamW; ``weight_decay`` is for linear and convolution weights, ``clip`` bounds the gradient's norm."""
 
     lr: float = Field(default=3e-4, gt=0, allow_inf_nan=False)
     betas: tuple[float, float] = (0.9, 0.99)
@@ -75,7 +72,7 @@ class DrawConfig(Record):
     shorten: float = Field(default=0.0, ge=0, le=1)
     balance: Literal["none", "frames", "class"] = "none"
     balance_power: float = Field(default=0.5, ge=0, le=1)
-    corpora: dict[str, float] = {}
+    corpora: dict[str, float] = Field(default_factory=dict)
     mirror: bool = True
 
 
@@ -117,9 +114,9 @@ class DataConfig(Record):
 
 
 class RunConfig(Record):
-    """A whole run.
+    """A whole run: parts by family name, both stages, and where it runs.
 
-    Parts by family name, both stages, and where it runs (``device`` and ``workers`` change no result).
+    ``device`` and ``workers`` are no part of what a run is: a checkpoint goes on elsewhere.
     """
 
     name: str = Field(min_length=1)
@@ -149,7 +146,7 @@ class RunConfig(Record):
 
 
 def override(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
-    """A checked copy with dotted fields changed, e.g. ``{"generator_training.steps": 200, "tokenizer.config.codes": "256"}``.
+    """A checked copy with dotted fields changed, e.g. ``{"generator_training.steps": "200"}``.
 
     Text values are read as JSON where they are JSON. Raises ``ConfigError`` for a field that does not
     exist, naming the nearest one.
@@ -182,9 +179,7 @@ def _put(data: dict[str, Any], path: str, value: Any) -> None:
         free = free or part in ("config", "corpora")
         if not isinstance(node, dict):
             where = ".".join(parents[: depth + 1])
-            raise ConfigError(
-                f"the override '{path}' goes into '{where}', which holds {node!r} and no fields."
-            )
+            raise ConfigError(f"the override '{path}' goes into '{where}', which holds {node!r} and no fields.")
     if last not in node and not free:
         raise ConfigError(_unknown(path, last, node))
     node[last] = value

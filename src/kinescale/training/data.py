@@ -25,7 +25,7 @@ class Batch:
     """Normalised features, zero past each clip's length; captions where the stage asks for text."""
 
     features: Float[Tensor, "B T F"]
-    lengths: Int[Tensor, B]
+    lengths: Int[Tensor, "B"]
     captions: tuple[str, ...] = ()
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Draws: which windows of which clips a step sees, as a pure function of (seed, step, batch size, rank, world).
+"""Draws: which windows of which clips a step sees; a pure function of seed, step, batch size, rank, world.
 
 Steps are planned in pools of ``POOL``: a pool's clips are drawn, given a window each, sorted by length and
 cut into batches, whose order is then shuffled. So clips of like length share a batch and little is padded,
@@ -58,9 +58,7 @@ class Draws:
     seed : names the whole sequence.
     """
 
-    def __init__(
-        self, candidates: Sequence[Candidate], config: DrawConfig, *, stride: int, max_frames: int, seed: int
-    ):
+    def __init__(self, candidates: Sequence[Candidate], config: DrawConfig, *, stride: int, max_frames: int, seed: int):
         top = min(config.crop_frames or max_frames, max_frames)
         self.config, self.seed, self.stride = config, seed, stride
         self.top = top // stride * stride
@@ -68,8 +66,8 @@ class Draws:
         self.candidates = [c for c in candidates if self._fits(c)]
         if not self.candidates:
             raise DataError(
-                f"none of the {len(candidates)} clips can be used; windows of {self.low} to {self.top} frames were asked for: "
-                "change draw.min_frames or draw.crop_frames, or prepare other data."
+                f"none of the {len(candidates)} clips can be used; windows of {self.low} to {self.top} frames "
+                "were asked for: change draw.min_frames or draw.crop_frames, or prepare other data."
             )
         self._frames = np.array([c.frames for c in self.candidates])
         self._cuttable = np.array([c.cuttable for c in self.candidates])
@@ -89,13 +87,11 @@ class Draws:
         return pool[step % POOL][rank::world]
 
     def every(self, batch_size: int) -> list[tuple[Window, ...]]:
-        """Each candidate once, not mirrored, its longest window from the middle, in batches of like length."""
+        """Each candidate once, plain, its longest window from the middle, in batches of like length."""
         lengths = np.minimum(self._frames, self.top) // self.stride * self.stride
         order = np.argsort(lengths, kind="stable")
         windows = [
-            Window(
-                self.candidates[i].clip, int(self._frames[i] - lengths[i]) // 2, int(lengths[i]), False, 0.0
-            )
+            Window(self.candidates[i].clip, int(self._frames[i] - lengths[i]) // 2, int(lengths[i]), False, 0.0)
             for i in order
         ]
         return [tuple(windows[at : at + batch_size]) for at in range(0, len(windows), batch_size)]
@@ -109,15 +105,11 @@ class Draws:
 
     def _weigh(self) -> np.ndarray | None:
         """Probability of each candidate; ``None`` when all are alike and each is seen once an epoch."""
-        weights = np.array(
-            [self.config.corpora.get(c.corpus, 1.0) for c in self.candidates], dtype=np.float64
-        )
+        weights = np.array([self.config.corpora.get(c.corpus, 1.0) for c in self.candidates], dtype=np.float64)
         if self.config.balance == "frames":
             weights *= np.maximum(1.0, self._frames / self.top)
         if self.config.balance == "class":
-            labels, inverse, counts = np.unique(
-                [c.label for c in self.candidates], return_inverse=True, return_counts=True
-            )
+            _, inverse, counts = np.unique([c.label for c in self.candidates], return_inverse=True, return_counts=True)
             weights *= counts[inverse].astype(np.float64) ** -self.config.balance_power
         return None if np.all(weights == weights[0]) else weights / weights.sum()
 

@@ -39,9 +39,7 @@ def build_bundle(folder: Path, *, which: Literal["last", "best"] = "last", comma
         assert config.generator is not None and config.text is not None
         trained = _generator_weights(folder / "generator", which)
         encoder = build_text_encoder(config.text)
-        generator = build_generator(
-            config.generator, tokenizer, encoder.width, encoder.max_tokens, config.seed
-        )
+        generator = build_generator(config.generator, tokenizer, encoder.width, encoder.max_tokens, config.seed)
         generator.load_state_dict(load_weights(trained))
         generator.eval().requires_grad_(False)
         steps["generator"] = trained.state["step"]
@@ -67,7 +65,7 @@ def export(
     weights: Literal["fp32", "fp16"] = "fp32",
     command: str = "",
 ) -> Path:
-    """Save the run's bundle to ``target`` (``folder/bundle``), with the curves of both stages beside the weights."""
+    """Save the run's bundle to ``target`` (``folder/bundle``), with both stages' curves beside it."""
     target = target or folder / "bundle"
     bundle = build_bundle(folder, which=which, command=command)
     bundle.save_pretrained(target, weights=weights, force=True)
@@ -75,11 +73,11 @@ def export(
     return target
 
 
-def curves(folder: Path) -> dict[str, dict[str, list[list[float]]]]:
+def curves(folder: Path) -> dict[str, dict[str, list[list[int | float]]]]:
     """Stage -> number's name -> [step, value] pairs, from the logs."""
-    found: dict[str, dict[str, list[list[float]]]] = {}
+    found: dict[str, dict[str, list[list[int | float]]]] = {}
     for stage in STAGES:
-        lines: dict[str, list[list[float]]] = {}
+        lines: dict[str, list[list[int | float]]] = {}
         for entry in read_log(folder / stage / FILE):
             for key, value in entry.items():
                 if key not in ("step", "elapsed_s", "samples_per_s") and isinstance(value, int | float):
@@ -98,9 +96,7 @@ def _generator_weights(folder: Path, which: str) -> files.Checkpoint:
         return files.load(folder / BEST)
     trained, remark = files.latest(folder)
     if trained is None:
-        raise DataError(
-            f"{folder} holds no checkpoint{' ' + remark if remark else ''}; train --stage generator first."
-        )
+        raise DataError(f"{folder} holds no checkpoint; train --stage generator first. {remark}".strip())
     return trained
 
 

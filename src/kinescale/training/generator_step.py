@@ -1,7 +1,4 @@
-"""The generator's stage.
-
-Features through the frozen tokenizer, captions from the cache, to the generator's objective.
-"""
+"""The generator's stage: features through the frozen tokenizer, captions from the cache, to its objective."""
 
 from __future__ import annotations
 

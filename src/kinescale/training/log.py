@@ -1,7 +1,4 @@
-"""The log of a stage: one JSON line per interval, cut back to the checkpoint when a run goes on.
-
-TensorBoard beside it.
-"""
+"""The log of a stage: a JSON line per interval, cut back to the checkpoint when a run goes on; TensorBoard."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from kinescale.core.errors import ConfigError, KinescaleError
+from kinescale.core.errors import ConfigError, InputError, KinescaleError
 from kinescale.core.randomness import derive_seed
 from kinescale.training import checkpoint as files
 from kinescale.training.config import StageConfig, first_difference
@@ -100,10 +100,26 @@ def fit(
     checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run = _Run(step, config, folder, seed, torch.device(device), identity or {}, watch or Watch())
-    devices = [run.device] if run.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        return run.go()
+    where = torch.device(device)
+    devices = [where] if where.type == "cuda" else []
+    with _alone(folder), torch.random.fork_rng(devices=devices):
+        return _Run(step, config, folder, seed, where, identity or {}, watch or Watch()).go()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """``InputError`` when another process trains in the folder; the lock ends with its process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # a system without such locks
+        yield
+        return
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"another process is training in {folder}; wait for it or use another --run.") from None
+        yield
 
 
 def check_same(folder: Path, identity: Mapping[str, Any]) -> None:
@@ -213,8 +229,8 @@ class _Run:
         self.state.bad = 0 if math.isfinite(norm) else self.state.bad + 1
         if self.state.bad > MAX_BAD_STEPS:
             raise KinescaleError(
-                f"the {self.what.name}'s gradient was not finite for {self.state.bad} steps up to step {self.state.step}; "
-                "lower optimiser.lr, or use precision fp32."
+                f"the {self.what.name}'s gradient was not finite for {self.state.bad} steps "
+                f"up to step {self.state.step}; lower optimiser.lr, or use precision fp32."
             )
 
     def after_step(self, meter: _Meter) -> None:
@@ -258,7 +274,12 @@ class _Run:
             self.state.best = loss
             weights = load_weights(self.state.to_checkpoint({}))
             tensors = {f"model/{key}": value for key, value in weights.items()}
-            state = {"step": self.state.step, "loss": loss, "identity": self.identity}
+            state = {
+                "step": self.state.step,
+                "loss": loss,
+                "elapsed_s": self.state.elapsed_s,
+                "identity": self.identity,
+            }
             files.save(self.folder / BEST, files.Checkpoint(tensors, state))
 
     def report(self, entry: dict[str, Any]) -> None:
@@ -315,9 +336,7 @@ def _prefetch(step: Step, start: int, stop: int, ahead: int = 2) -> Iterator[Ite
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
 
         def batches() -> Iterator[Any]:
-            waiting: list[Future[Any]] = [
-                pool.submit(step.batch, n) for n in range(start, min(start + ahead, stop))
-            ]
+            waiting: list[Future[Any]] = [pool.submit(step.batch, n) for n in range(start, min(start + ahead, stop))]
             for n in range(start, stop):
                 batch = waiting.pop(0).result()
                 if n + ahead < stop:
@@ -342,7 +361,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 
     def stop(number: int, frame: Any) -> None:
         event.set()
-        signal.signal(number, old[number])
+        signal.signal(number, old[signal.Signals(number)])
 
     for number in old:
         signal.signal(number, stop)

@@ -26,9 +26,7 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(
-            f"the device '{name}' is unknown; expected auto, cpu, cuda, cuda:N or mps."
-        ) from None
+        raise InputError(f"the device '{name}' is unknown; expected auto, cpu, cuda, cuda:N or mps.") from None
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": has_mps}
     if not there.get(device.type, False):
         raise InputError(f"the device '{name}' is not on this machine; use auto or cpu.")
@@ -48,9 +46,7 @@ def build_tokenizer(part: Part, feature_width: int, seed: int) -> Tokenizer:
         return tokenizers.FAMILY.get(part.name, "Tokenizer")(config)
 
 
-def build_generator(
-    part: Part, tokenizer: Tokenizer, text_width: int, text_tokens: int, seed: int
-) -> Generator:
+def build_generator(part: Part, tokenizer: Tokenizer, text_width: int, text_tokens: int, seed: int) -> Generator:
     """A new generator that fits the tokenizer and the text encoder, with weights drawn from ``seed``."""
     layout = tokenizer.layout()
     fixed = {
@@ -80,8 +76,8 @@ def _config(family: Family, part: Part, fixed: dict[str, Any]) -> Any:
         given = values.get(key, value)
         if (list(given) if isinstance(given, list | tuple) else given) != value:
             raise ConfigError(
-                f"{family.noun} '{part.name}': {key} is {given}, but the other parts of the run make it {value}; "
-                "leave it out."
+                f"{family.noun} '{part.name}': {key} is {given}, "
+                f"but the other parts of the run make it {value}; leave it out."
             )
         values[key] = value
     return kind.parse(values, where=f"{family.noun} '{part.name}'")

@@ -1,4 +1,4 @@
-"""A run: the stages of a ``RunConfig`` on a prepared folder, in a run folder that can be started again at any time.
+"""A run: the stages of a ``RunConfig`` on a prepared folder, in a run folder that can be taken up again.
 
 run.json                           the config, the data's hash and licences
 tokenizer/  generator/             a folder a stage: checkpoint, best weights, log.jsonl
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from kinescale.bundle.manifest import Licence
@@ -44,9 +45,9 @@ class RunRecord(Record):
 
     config: RunConfig
     data_hash: str
-    licences: list[Licence] = []
-    clips: dict[str, int] = {}
-    devices: dict[str, str] = {}
+    licences: list[Licence] = Field(default_factory=list)
+    clips: dict[str, int] = Field(default_factory=dict)
+    devices: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +88,7 @@ def train(
     watch = watch or Watch()
     device = pick_device(config.device)
     if "generator" in stages and (config.generator is None or config.text is None):
-        raise ConfigError(
-            f"'{config.name}' has no generator and text encoder to train; use --stage tokenizer."
-        )
+        raise ConfigError(f"'{config.name}' has no generator and text encoder to train; use --stage tokenizer.")
     prepared = open_prepared(data)
     folder.mkdir(parents=True, exist_ok=True)
     mirrored = config.tokenizer_training.draw.mirror or config.generator_training.draw.mirror
@@ -146,9 +145,7 @@ def _normaliser(run: _Run, folder: Path) -> Normaliser:
         floor=settings.std_floor,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    files.save(
-        path, files.Checkpoint({"mean": normaliser.mean, "std": normaliser.std}, {"data": run.store.key})
-    )
+    files.save(path, files.Checkpoint({"mean": normaliser.mean, "std": normaliser.std}, {"data": run.store.key}))
     return normaliser
 
 
@@ -190,9 +187,7 @@ def _freeze(run: _Run, folder: Path) -> files.Checkpoint:
         folder.mkdir(parents=True, exist_ok=True)
         files.save(path, frozen)
         if frozen.state["step"] < run.config.tokenizer_training.steps:
-            run.watch.note(
-                f"the tokenizer stopped at step {frozen.state['step']}; the generator uses it as it is"
-            )
+            run.watch.note(f"the tokenizer stopped at step {frozen.state['step']}; the generator uses it as it is")
     difference = first_difference(frozen.state["parts"], parts)
     if difference:
         raise ConfigError(
@@ -205,9 +200,7 @@ def _take(folder: Path) -> files.Checkpoint:
     """Weights and statistics of a tokenizer's stage as one checkpoint."""
     trained, remark = files.latest(folder)
     if trained is None:
-        raise DataError(
-            f"{folder.parent} holds no trained tokenizer{' ' + remark if remark else ''}; train --stage tokenizer first."
-        )
+        raise DataError(f"{folder.parent} holds no trained tokenizer; train --stage tokenizer first. {remark}".strip())
     tensors = {f"model/{key}": value for key, value in load_weights(trained).items()}
     tensors |= {f"normaliser/{key}": value for key, value in files.load(folder / NORMALISER).tensors.items()}
     identity = trained.state["identity"]
@@ -233,9 +226,7 @@ def read_run(folder: Path) -> RunRecord:
 
     path = folder / RUN_FILE
     if not path.is_file():
-        raise DataError(
-            f"{folder} is not a run folder: it has no {RUN_FILE}; name the folder given to --run."
-        )
+        raise DataError(f"{folder} is not a run folder: it has no {RUN_FILE}; name the folder given to --run.")
     return RunRecord.parse(read_json(path, error=DataError), where=str(path))
 
 

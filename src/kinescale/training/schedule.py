@@ -1,4 +1,4 @@
-"""Learning rate and averaging weight as pure functions of the step number, so that a resumed run needs nothing else."""
+"""Learning rate and averaging weight as pure functions of the step: a resumed run needs nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FeatureStore: the features of every clip of a prepared folder, and of its mirror image, in one memory-mapped file.
+"""FeatureStore: features of every prepared clip, and of its mirror image, in one memory-mapped file.
 
 Computed once, kept under a name that is a hash of all that decides the content: the data's manifest, the
 feature's name and config, mirroring, number type. Clips are in the order of the prepared folder, whatever
@@ -33,7 +33,7 @@ CHUNK = 64
 
 @dataclass(frozen=True, eq=False)
 class FeatureStore:
-    """``rows[2 * clip + mirrored]`` and the next are the first row and the one past the last of a clip in ``values``."""
+    """``rows[i]`` and ``rows[i + 1]``, i = 2 * clip + mirrored, are a clip's first row and the one past its last."""
 
     values: np.ndarray
     rows: np.ndarray
@@ -138,21 +138,18 @@ def _compute(
             f"{data}: no clip gives features '{part.name}'; prepare the data on the feature's skeleton and fps."
         )
     if unusable:
-        watch.note(
-            f"{len(unusable)} clips give no finite features and are left out, the first: {unusable[0]}"
-        )
+        watch.note(f"{len(unusable)} clips give no finite features and are left out, the first: {unusable[0]}")
     write_json(index, {"key": key, "rows": rows, "unusable": unusable})
 
 
-def _pairs(
-    data: Path, part: Part, mirrored: bool, clips: int, workers: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _pairs(data: Path, part: Part, mirrored: bool, clips: int, workers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Features of each clip and of its mirror image (no rows when there is none), in order."""
     chunks = [range(at, min(at + CHUNK, clips)) for at in range(0, clips, CHUNK)]
     if workers == 1 or len(chunks) == 1:
         _open(data, part, mirrored)
         for chunk in chunks:
             yield from _features(chunk)
+        _worker.clear()
         return
     # Spawned, not forked: a forked process inherits torch's thread pools in an unusable state.
     context = multiprocessing.get_context("spawn")

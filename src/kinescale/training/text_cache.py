@@ -1,7 +1,4 @@
-"""TextCache.
-
-Token features of every distinct caption, encoded once and kept on disk, ragged, in half precision.
-"""
+"""TextCache: features of every distinct caption, encoded once and kept on disk, ragged, in half precision."""
 
 from __future__ import annotations
 
@@ -36,7 +33,7 @@ class TextCache:
         self,
         sentences: Sequence[str],
         values: Float[Tensor, "M W"],
-        starts: Int[Tensor, _],
+        starts: Int[Tensor, "_"],
         max_tokens: int,
     ):
         self.values, self.starts, self.max_tokens = values, starts, max_tokens
@@ -59,9 +56,7 @@ class TextCache:
         mask = torch.zeros(len(sentences), self.max_tokens, dtype=torch.bool)
         for row, sentence in enumerate(sentences):
             if sentence not in self._index:
-                raise DataError(
-                    f"the text cache does not hold {sentence!r}; remove the cache to have it made again."
-                )
+                raise DataError(f"the text cache does not hold {sentence!r}; remove the cache to have it made again.")
             at = self._index[sentence]
             first, last = int(self.starts[at]), int(self.starts[at + 1])
             tokens[row, : last - first] = self.values[first:last].float()
@@ -75,9 +70,7 @@ def build_text_encoder(part: Part) -> TextEncoder:
     return text.FAMILY.get(part.name, "TextEncoder")(config)
 
 
-def open_text_cache(
-    part: Part, sentences: Sequence[str], folder: Path, *, watch: Watch | None = None
-) -> TextCache:
+def open_text_cache(part: Part, sentences: Sequence[str], folder: Path, *, watch: Watch | None = None) -> TextCache:
     """The cache of these sentences under this encoder, from ``folder`` or made and put there."""
     if not sentences:
         raise DataError(

@@ -43,13 +43,13 @@ class Renaming:
         return renamed
 
 
-def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str, computed: frozenset[str]) -> None:
-    """Load ``state``; ``BundleError`` unless it holds exactly the module's keys (but for ``computed``) and shapes."""
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """Load ``state``; ``BundleError`` unless it holds exactly the module's keys and shapes."""
     own = module.state_dict()
-    missing = sorted(set(own) - set(state) - computed)
+    missing = sorted(set(own) - set(state))
     extra = sorted(set(state) - set(own))
     wrong = [key for key, value in state.items() if key in own and own[key].shape != value.shape]
     for problem, keys in (("lacks", missing), ("has no place for", extra), ("has another shape at", wrong)):
         if keys:
             raise BundleError(f"{what}: {problem} {len(keys)} tensors, first '{keys[0]}'; the file is another model's.")
-    module.load_state_dict({**own, **state})
+    module.load_state_dict(dict(state))

@@ -108,12 +108,11 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
     renamed = _tokenizer_renaming().apply(state)
     built = tokenizer.Tokenizer(config)
     # The averages behind the codebook were never saved: each code starts as the mean of one use.
-    averages = frozenset(f"pyramid.quantizer.{name}" for name in ("code_sum", "code_count", "initialised"))
-    load_strictly(built, renamed, _TOKENIZER, averages)
-    book = built.pyramid.quantizer
-    book.code_sum.copy_(book.codebook)
-    book.code_count.fill_(1.0)
-    book.initialised.fill_(True)
+    codebook = renamed["pyramid.quantizer.codebook"]
+    renamed["pyramid.quantizer.code_sum"] = codebook
+    renamed["pyramid.quantizer.code_count"] = torch.ones(len(codebook))
+    renamed["pyramid.quantizer.initialised"] = torch.tensor(True)
+    load_strictly(built, renamed, _TOKENIZER)
     return built.eval()
 
 
@@ -210,14 +209,14 @@ def import_generator(state: Mapping[str, Tensor], **given: Any) -> generator.Gen
         if key in renamed and renamed[key].shape[:1] == (1,):
             renamed[key] = renamed[key][0]
     built = generator.Generator(config)
-    load_strictly(built, renamed, _GENERATOR, frozenset())
+    load_strictly(built, renamed, _GENERATOR)
     return built.eval()
 
 
 def read_checkpoint(path: str | Path, keys: tuple[str, ...]) -> dict[str, Tensor]:
     """The state dict under the first of ``keys`` in one of the authors' ``.tar`` files.
 
-    Raises ``BundleError`` for a file that is missing, not a checkpoint, holds more than plain tensors, or another model.
+    Raises ``BundleError`` for a file that is missing, not a checkpoint, more than plain tensors, or another model.
     """
     path = Path(path)
     if not path.is_file():
