@@ -24,9 +24,6 @@ from kinescale.core.family import Family
 if TYPE_CHECKING:
     from kinescale.motion import Motion
 
-KEEPS_META = (".npz",)
-"""Formats with room for a motion's licence, prompt and source."""
-
 
 @dataclass(frozen=True)
 class Options:
@@ -92,6 +89,4 @@ def _losses(source: Motion, made: Motion, out: Path) -> list[str]:
     missing = sorted(set(source.skeleton.roles) - set(made.skeleton.roles))
     if missing:
         lines.append(f"the new skeleton has no joint for {', '.join(missing)}; their motion is left out")
-    if source.meta and out.suffix.lower() not in KEEPS_META:
-        lines.append(f"{out.suffix} has no room for {', '.join(sorted(source.meta))}; left out")
     return lines

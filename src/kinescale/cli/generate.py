@@ -35,7 +35,8 @@ class Options:
     """Make one motion or several from a sentence, such as "a person walks forward and turns to the left".
 
     The same sentence, seed and settings give the same motion. Several samples are written as OUT-0, OUT-1 and
-    so on, before the suffix; sample 0 is the one that is made alone.
+    so on, before the suffix; sample 0 is the one that is made alone. Prompt, seed and the training data's licence stay with
+    the file: inside it, or in OUT.json beside it.
     """
 
     prompt: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="PROMPT")]]

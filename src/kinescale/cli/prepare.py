@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
+
+from kinescale.cli._options import parse
 
 
 @dataclass(frozen=True)
@@ -15,9 +18,9 @@ class Options:
     An interrupted run goes on where it stopped; a damaged file is left out with a line in report.json.
     """
 
-    corpus: tyro.conf.Positional[str]
+    corpus: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CORPUS")]]
     """Which corpus: bandai_namco, cmu or hdm05."""
-    source: tyro.conf.Positional[Path]
+    source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]
     """Its folder as published, or a .tar(.gz|.xz) or .zip of it."""
     out: Path
     """Folder for prepared data; the corpus gets a folder of its own below it."""
@@ -36,7 +39,7 @@ def run(argv: list[str]) -> int:
     from kinescale.core.errors import InputError
     from kinescale.datasets import FAMILY
 
-    options = tyro.cli(Options, args=argv, prog="kinescale prepare")
+    options = parse(Options, argv, "prepare")
     FAMILY.check(options.corpus)
     if not options.source.exists():
         raise InputError(f"{options.source}: there is no such folder or archive; give the corpus as published.")

@@ -15,6 +15,7 @@ from typing import Any
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.files import atomic_path, refuse_overwrite
+from kinescale.formats._sidecar import check_sidecar, is_ours, read_sidecar, sidecar, wants_sidecar, write_sidecar
 from kinescale.motion.motion import Motion
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -35,11 +36,16 @@ def read_motion(path: str | Path, **options: Any) -> Motion:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise InputError(f"{path}: {size} bytes, more than the {MAX_FILE_BYTES} allowed; cut the clip into parts.")
-    return module.read(path, **options)
+    motion = module.read(path, **options)
+    beside = {} if getattr(module, "HOLDS_META", False) else read_sidecar(path)
+    return motion.with_meta(**beside) if beside else motion
 
 
 def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **options: Any) -> None:
     """Write a motion file, whole or not at all; an existing file is kept unless ``force`` is given.
+
+    Licence, prompt and other provenance go into the file, or into ``NAME.SUFFIX.json`` beside it when the format has no
+    room for them; ``read_motion`` brings them back from there.
 
     Raises ``InputError`` for an unknown suffix, a format that is only read, an unknown option, or a place
     that cannot be written.
@@ -48,9 +54,16 @@ def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **opt
     module = _variant(path, "write")
     _check_options(module, "write", options)
     refuse_overwrite(path, force)
+    aside = not getattr(module, "HOLDS_META", False) and wants_sidecar(motion.meta)
+    if aside:
+        check_sidecar(path, force)
     try:
         with atomic_path(path) as temporary:
             module.write(motion, temporary, **options)
+        if aside:
+            write_sidecar(path, motion.meta)
+        elif is_ours(sidecar(path)):
+            sidecar(path).unlink()  # it told of the file that was just replaced
     except OSError as problem:
         raise InputError(f"cannot write {path} ({problem.strerror or problem}); choose another place.") from None
 

@@ -28,6 +28,7 @@ from kinescale.motion.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton
 
 SUFFIXES = (".npz",)
+HOLDS_META = True
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 FORMAT, VERSION = "kinescale-motion", 1
