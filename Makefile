@@ -44,5 +44,8 @@ imports: $(STAMP)
 
 check: lint types imports test  ## format, lint, types, import contract, tests: what CI runs
 
+docs: $(STAMP)   ## write the README's file tree anew
+	$(BIN)/python docs/tree.py
+
 clean:           ## remove what the targets made
-	rm -rf walk.bvh walk.png walk.html .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf walk.bvh walk.bvh.json walk.png walk.html .pytest_cache .ruff_cache .hypothesis build dist

@@ -32,13 +32,9 @@ def tiny_bundle(seed: int = 0, *, generator: bool = True, text: str = "hashed") 
         normaliser=Normaliser(mean, 0.1 * spread),
         tokenizer=tokenizer.eval().requires_grad_(False),
         generator=None if made is None else made.eval().requires_grad_(False),
-        text=Part(name=text, config={} if text == "minilm" else {"width": 16, "max_tokens": 8})
-        if generator
-        else None,
+        text=Part(name=text, config={} if text == "minilm" else {"width": 16, "max_tokens": 8}) if generator else None,
         licences=LICENCES,
-        provenance=Provenance(
-            recipe="moscale.tiny", steps={"tokenizer": 1}, limits=["It has learned nothing."]
-        ),
+        provenance=Provenance(recipe="moscale.tiny", steps={"tokenizer": 1}, limits=["It has learned nothing."]),
         title="Tiny test bundle",
     )
 
@@ -46,9 +42,7 @@ def tiny_bundle(seed: int = 0, *, generator: bool = True, text: str = "hashed") 
 def _tokenizer(width: int) -> tokenizers.Tokenizer:
     module = tokenizers.FAMILY.load("moscale")
     sizes = {"width": 16, "code_dim": 16, "codes": 32, "blocks": 1, "heads": 2, "scales": (4, 2, 1)}
-    return module.Tokenizer(
-        module.Config(feature_width=width, max_frames=MAX_FRAMES, mask_padding=True, **sizes)
-    )
+    return module.Tokenizer(module.Config(feature_width=width, max_frames=MAX_FRAMES, mask_padding=True, **sizes))
 
 
 def _generator(text_width: int) -> generators.Generator:

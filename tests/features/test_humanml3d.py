@@ -72,12 +72,8 @@ def test_constants_are_those_of_the_skeleton(variant: str) -> None:
     assert constants.parents == skeleton.parents
     right_hip, left_hip, right_shoulder, left_shoulder = constants.across
     assert right_hip == skeleton.role("right_hip") and left_hip == skeleton.role("left_hip")
-    assert right_shoulder == skeleton.role("right_shoulder") and left_shoulder == skeleton.role(
-        "left_shoulder"
-    )
-    assert constants.feet[1] == skeleton.role("left_toes") and constants.feet[3] == skeleton.role(
-        "right_toes"
-    )
+    assert right_shoulder == skeleton.role("right_shoulder") and left_shoulder == skeleton.role("left_shoulder")
+    assert constants.feet[1] == skeleton.role("left_toes") and constants.feet[3] == skeleton.role("right_toes")
 
 
 def test_family_finds_it() -> None:
@@ -112,9 +108,7 @@ def test_a_motion_comes_back_on_the_same_skeleton(variant: str, bones: str) -> N
 def test_other_proportions_keep_their_own_lengths() -> None:
     own, motion = feature(), walk()
     skeleton = motion.skeleton
-    tall = skeletons.Skeleton(
-        "tall", skeleton.joints, skeleton.parents, 1.2 * skeleton.offsets, skeleton.roles
-    )
+    tall = skeletons.Skeleton("tall", skeleton.joints, skeleton.parents, 1.2 * skeleton.offsets, skeleton.roles)
     made = own.from_motion(motion.replace(skeleton=tall))
     back = own.to_motion(made)
     assert float((back.positions() - own.positions(made)).norm(dim=-1).max()) < 1e-3
@@ -127,9 +121,7 @@ def test_features_do_not_know_where_the_track_starts_or_faces(faithful: bool) ->
     own, motion = feature(faithful=faithful), walk(turns=0.1)
     turn = quat_about_y(torch.tensor(2.0, dtype=torch.float64))
     quats = torch.cat([quat_multiply(turn, motion.rotations[:, :1]), motion.rotations[:, 1:]], dim=1)
-    moved = motion.replace(
-        root=quat_apply(turn, motion.root) + torch.tensor([3.0, 0.4, -2.0]), rotations=quats
-    )
+    moved = motion.replace(root=quat_apply(turn, motion.root) + torch.tensor([3.0, 0.4, -2.0]), rotations=quats)
     torch.testing.assert_close(own.from_motion(moved), own.from_motion(motion), atol=1e-4, rtol=0)
 
 
@@ -144,10 +136,7 @@ def test_a_clean_track_starts_facing_ahead_without_a_jump() -> None:
 def test_turning_through_the_back_breaks_only_published_features() -> None:
     motion = walk(turns=1.5, frames=200)
     truth = motion.positions()[:-1]
-    assert (
-        shape_gap(feature(faithful=False).positions(feature(faithful=False).from_motion(motion)), truth)
-        < 1e-6
-    )
+    assert shape_gap(feature(faithful=False).positions(feature(faithful=False).from_motion(motion)), truth) < 1e-6
     assert shape_gap(feature().positions(feature().from_motion(motion)), truth) > 0.1
 
 
@@ -162,9 +151,7 @@ def test_turning_left_is_one_sign_and_forward_is_plus_z() -> None:
 
 def test_contacts_mark_a_still_foot() -> None:
     own, motion = feature(), walk()
-    still = motion.replace(
-        root=motion.root[:1].expand(90, 3), rotations=motion.rotations[:1].expand(90, -1, 4)
-    )
+    still = motion.replace(root=motion.root[:1].expand(90, 3), rotations=motion.rotations[:1].expand(90, -1, 4))
     assert bool((own.contacts(own.from_motion(still)) == 1).all())
     sliding = still.replace(root=still.root + torch.arange(90)[:, None] * torch.tensor([0.0, 0.0, 0.1]))
     assert bool((own.contacts(own.from_motion(sliding)) == 0).all())

@@ -102,9 +102,7 @@ class Case:
         row = self.rows[name]
         assert row["role"] == "output", f"{self}: '{name}' is an input"
         theirs, mine = self.io[name], torch.as_tensor(mine).detach().cpu()
-        assert mine.shape == theirs.shape, (
-            f"{self}: {name} {tuple(mine.shape)}; expected {tuple(theirs.shape)}"
-        )
+        assert mine.shape == theirs.shape, f"{self}: {name} {tuple(mine.shape)}; expected {tuple(theirs.shape)}"
         if row["atol"] == 0:
             wrong = int((mine != theirs).sum())
             assert wrong == 0, f"{self}: {name}: {wrong} of {theirs.numel()} elements differ; expected none"

@@ -55,9 +55,7 @@ def test_case(folder: Path) -> None:
     runner = RUNNERS.get((case.system, case.module))
     if runner is None and not implemented(case.system):
         pytest.skip(f"system '{case.system}' is not implemented yet (module '{case.module}')")
-    assert runner is not None, (
-        f"'{case.system}' is implemented, but no runner handles its module '{case.module}'"
-    )
+    assert runner is not None, f"'{case.system}' is implemented, but no runner handles its module '{case.module}'"
     runner(case)
     case.assert_all_checked()
 

@@ -42,7 +42,9 @@ def run_folder(tmp_path_factory) -> Path:
     corpus.mkdir(parents=True)
     for i in range(60):
         write_motion(made_clip(60 + i, i / 7), corpus / f"dataset-2_walk_normal_{i:03d}.bvh")
-    assert main(["prepare", "bandai_namco", str(corpus.parents[1]), "--out", str(folder / "data"), "--workers", "1"]) == 0
+    assert (
+        main(["prepare", "bandai_namco", str(corpus.parents[1]), "--out", str(folder / "data"), "--workers", "1"]) == 0
+    )
     train = ["train", "moscale.debug", "--data", str(folder / "data"), "--run", str(folder / "run")]
     assert main(train) == 0
     return folder / "run"
@@ -57,14 +59,25 @@ def test_files_to_bundle(run_folder):
 
 def test_a_sentence_to_a_file_and_back_through_the_tokenizer(run_folder, tmp_path):
     out = tmp_path / "walk.bvh"
-    ask = ["generate", "a person walks forward", "--bundle", str(run_folder), "-o", str(out), "--seconds", "2", "--seed", "3"]
+    ask = [
+        "generate",
+        "a person walks forward",
+        "--bundle",
+        str(run_folder),
+        "-o",
+        str(out),
+        "--seconds",
+        "2",
+        "--seed",
+        "3",
+    ]
     assert main(ask) == 0
     motion = read_motion(out)
     assert motion.fps == 30.0 and len(motion) == 60 and motion.meta["prompt"] == "a person walks forward"
     assert "CC BY-NC 4.0" in str(motion.meta["licence"])
     again = tmp_path / "again.npz"
     assert main([*ask[:4], "-o", str(again), "--seconds", "2", "--seed", "3"]) == 0
-    # BVH holds depth-first joints and rounded angles: the same motion to its precision, joint by joint of the same name.
+    # BVH holds depth-first joints and rounded angles: the same motion to its precision, joint by joint.
     twin = read_motion(again)
     order = [twin.skeleton.index(joint) for joint in motion.skeleton.joints]
     assert float((twin.positions()[:, order] - motion.positions()).abs().max()) < 1e-4

@@ -16,9 +16,7 @@ from kinescale.kinematics.rotations import axis_angle_quat, quat_angle, quat_app
 NAMES = skeletons.FAMILY.names()
 
 
-def smooth_pose(
-    joints: int, frames: int = 80, seed: int = 0, size: float = 1.0
-) -> tuple[torch.Tensor, torch.Tensor]:
+def smooth_pose(joints: int, frames: int = 80, seed: int = 0, size: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
     """A root track and local rotations that swing slowly about random axes."""
     rng = torch.Generator().manual_seed(seed)
     time = torch.linspace(0, 2 * math.pi, frames, dtype=torch.float64)[:, None, None]

@@ -40,9 +40,7 @@ def test_there_are_six_euler_orders() -> None:
 def test_matrix_and_quat_are_inverse() -> None:
     q = quats()
     assert same_rotation(R.matrix_to_quat(R.quat_to_matrix(q)), q)
-    torch.testing.assert_close(
-        R.quat_to_matrix(q), torch.as_tensor(Rotation.from_quat(q.numpy()).as_matrix())
-    )
+    torch.testing.assert_close(R.quat_to_matrix(q), torch.as_tensor(Rotation.from_quat(q.numpy()).as_matrix()))
 
 
 def test_rot6d_is_two_columns_and_comes_back() -> None:
@@ -85,9 +83,7 @@ def test_product_and_application_agree_with_scipy() -> None:
 
 def test_product_applies_right_first_and_conjugate_undoes() -> None:
     a, b, v = quats(seed=3), quats(seed=4), vectors()
-    torch.testing.assert_close(
-        R.quat_apply(R.quat_multiply(a, b), v), R.quat_apply(a, R.quat_apply(b, v)), **CLOSE
-    )
+    torch.testing.assert_close(R.quat_apply(R.quat_multiply(a, b), v), R.quat_apply(a, R.quat_apply(b, v)), **CLOSE)
     torch.testing.assert_close(R.quat_apply(R.quat_conjugate(a), R.quat_apply(a, v)), v, **CLOSE)
 
 

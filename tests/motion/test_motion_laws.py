@@ -110,7 +110,9 @@ def test_canonical_start_is_at_the_origin_facing_forward_on_the_floor():
     positions = motion.positions()
     assert torch.allclose(motion.root[0, [0, 2]], torch.zeros(2, dtype=torch.float64), atol=1e-9)
     assert abs(float(facing_yaw(positions[0], motion.skeleton))) < 1e-9
-    toes = positions[:, [motion.skeleton.role("left_toes"), motion.skeleton.role("right_toes")], 1].flatten().sort().values
+    toes = (
+        positions[:, [motion.skeleton.role("left_toes"), motion.skeleton.role("right_toes")], 1].flatten().sort().values
+    )
     assert abs(float(toes[: len(toes) // 10].mean()) - TOE_HEIGHT) < 1e-9
 
 
@@ -148,6 +150,11 @@ def test_a_bad_motion_is_refused(change):
 def test_nothing_is_altered():
     motion = random_motion()
     before = (motion.root.clone(), motion.rotations.clone())
-    for change in (mirror, canonicalise, lambda m: resample(m, 12.0), lambda m: retarget(m, skeletons.get("bandai_namco"))):
+    for change in (
+        mirror,
+        canonicalise,
+        lambda m: resample(m, 12.0),
+        lambda m: retarget(m, skeletons.get("bandai_namco")),
+    ):
         change(motion)
     assert torch.equal(before[0], motion.root) and torch.equal(before[1], motion.rotations)

@@ -28,9 +28,7 @@ def make_walk(frames: int = 60, *, turn: float = math.pi / 2, start: float = 0.0
     for side, sign in (("left", -1), ("right", 1)):
         swing = sign * 0.5 * torch.sin(2 * math.pi * time)
         rotations[:, skeleton.index(f"{side}_hip")] = axis_angle_quat(swing, "x")
-        rotations[:, skeleton.index(f"{side}_shoulder")] = axis_angle_quat(
-            torch.full_like(time, sign * 1.3), "z"
-        )
+        rotations[:, skeleton.index(f"{side}_shoulder")] = axis_angle_quat(torch.full_like(time, sign * 1.3), "z")
     return Motion(skeleton, 30.0, root, rotations, meta)
 
 
@@ -50,9 +48,7 @@ def walk() -> Motion:
 def odd_motions() -> dict[str, Motion]:
     plain = skeletons.get("humanml22")
     bare = Skeleton("bare", plain.joints, plain.parents, plain.offsets)
-    nameless = Skeleton(
-        "nameless", ("a", "b", "c"), (-1, 0, 1), np.array([[0, 0, 0], [0, 0.5, 0], [0, 0.5, 0]])
-    )
+    nameless = Skeleton("nameless", ("a", "b", "c"), (-1, 0, 1), np.array([[0, 0, 0], [0, 0.5, 0], [0, 0.5, 0]]))
     one = Skeleton("one", ("only",), (-1,), np.zeros((1, 3)))
     return {
         "no roles": at_rest(bare),

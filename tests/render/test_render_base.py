@@ -37,18 +37,14 @@ def test_every_output_is_known_by_its_suffix_and_can_encode() -> None:
         ("x.mp4", r"not offered yet.*\.gif or \.html"),
     ],
 )
-def test_other_suffixes_are_refused_with_what_exists(
-    walk: Motion, tmp_path: Path, path: str, says: str
-) -> None:
+def test_other_suffixes_are_refused_with_what_exists(walk: Motion, tmp_path: Path, path: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         render(walk, tmp_path / path)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("suffix", ALL)
-def test_equal_motions_give_equal_bytes_and_stay_as_they_were(
-    walk: Motion, tmp_path: Path, suffix: str
-) -> None:
+def test_equal_motions_give_equal_bytes_and_stay_as_they_were(walk: Motion, tmp_path: Path, suffix: str) -> None:
     walk = walk.slice(0, 15)
     root, rotations = walk.root.clone(), walk.rotations.clone()
     first = render([walk], tmp_path / f"a{suffix}").read_bytes()
@@ -82,9 +78,7 @@ def test_any_title_is_drawn(odd_motions: dict[str, Motion], tmp_path: Path, suff
     assert render(motions, tmp_path / f"x{suffix}", titles=TITLES).stat().st_size > 1000
 
 
-@pytest.mark.parametrize(
-    ("suffix", "limit"), [(".png", 1_000_000), (".gif", 5_000_000), (".html", 3_000_000)]
-)
+@pytest.mark.parametrize(("suffix", "limit"), [(".png", 1_000_000), (".gif", 5_000_000), (".html", 3_000_000)])
 def test_ten_thousand_frames_take_bounded_time_and_room(
     long_walk: Motion, tmp_path: Path, suffix: str, limit: int
 ) -> None:

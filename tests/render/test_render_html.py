@@ -90,12 +90,8 @@ def test_the_page_has_what_it_promises_and_its_own_code_is_small() -> None:
     assert template.isascii() or template.encode("utf-8").decode("utf-8") == template
     assert len(template.encode("utf-8")) < 30_000
     assert template.count("{{title}}") == template.count("{{data}}") == 1
-    assert {"play", "scrub", "speed", "loop", "follow", "trail", "home"} <= set(
-        re.findall(r'id="(\w+)"', template)
-    )
-    assert (
-        "innerHTML" not in template and "document.write" not in template and "insertAdjacent" not in template
-    )
+    assert {"play", "scrub", "speed", "loop", "follow", "trail", "home"} <= set(re.findall(r'id="(\w+)"', template))
+    assert "innerHTML" not in template and "document.write" not in template and "insertAdjacent" not in template
 
 
 def test_positions_and_facing_come_back(walk: Motion) -> None:
@@ -116,7 +112,5 @@ def test_long_motions_lose_frames_not_length(walk: Motion, monkeypatch: pytest.M
     _, data, _ = made(walk)
     values = scene(walk).points.size
     assert data[0]["frames"] * data[0]["points"] * 3 <= 2000 + data[0]["points"] * 3 < values
-    assert (data[0]["frames"] - 1) / data[0]["fps"] == pytest.approx(
-        scene(walk).last_s, abs=1 / data[0]["fps"]
-    )
+    assert (data[0]["frames"] - 1) / data[0]["fps"] == pytest.approx(scene(walk).last_s, abs=1 / data[0]["fps"])
     assert "one frame in" in data[0]["notes"]

@@ -38,9 +38,7 @@ def test_a_left_turn_bends_left_on_the_page(walk: Motion) -> None:
 @given(yaw=st.floats(-3, 3), x=st.floats(-50, 50), z=st.floats(-50, 50))
 def test_scenes_do_not_depend_on_where_the_clip_starts(yaw: float, x: float, z: float) -> None:
     walk = _short_walk()
-    moved = transform(
-        walk, torch.tensor(yaw, dtype=torch.float64), torch.tensor([x, 0.0, z], dtype=torch.float64)
-    )
+    moved = transform(walk, torch.tensor(yaw, dtype=torch.float64), torch.tensor([x, 0.0, z], dtype=torch.float64))
     here, there = scene(walk), scene(moved)
     assert np.allclose(here.points, there.points, atol=1e-9)
     assert here.facing is not None and there.facing is not None
@@ -74,9 +72,7 @@ def test_sides_by_role_and_by_name_agree() -> None:
     bare = Skeleton("bare", plain.joints, plain.parents, plain.offsets)
     assert joint_sides(bare) == joint_sides(plain)
     assert (
-        sum(side == "left" for side in joint_sides(plain))
-        == sum(side == "right" for side in joint_sides(plain))
-        == 8
+        sum(side == "left" for side in joint_sides(plain)) == sum(side == "right" for side in joint_sides(plain)) == 8
     )
 
 
@@ -104,9 +100,7 @@ def test_sides_are_read_from_names_in_pairs_only(left: str, right: str) -> None:
 
 def test_a_link_from_a_floor_node_to_the_hips_is_no_bone() -> None:
     names = ("floor", "hips", "spine")
-    tree = Skeleton(
-        "hung", names, (-1, 0, 1), np.array([[0, 0, 0], [0, 1, 0], [0, 0.3, 0]]), roles={"hips": "hips"}
-    )
+    tree = Skeleton("hung", names, (-1, 0, 1), np.array([[0, 0, 0], [0, 1, 0], [0, 0.3, 0]]), roles={"hips": "hips"})
     rotations = torch.zeros(1, 3, 4)
     rotations[..., 3] = 1
     made = scene(Motion(tree, 30.0, torch.zeros(1, 3), rotations))

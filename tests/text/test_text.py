@@ -21,8 +21,9 @@ SENTENCES = [
 
 @pytest.fixture(scope="module")
 def tiny_t5(tmp_path_factory):
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     words = ["<pad>", "</s>", "<unk>", "a", "person", "walks", "forward", "someone", "jumps", "left"]
     raw = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
@@ -88,9 +89,7 @@ def test_encoder_laws(encoders, name):
         assert torch.equal(alone.mask[0], batch.mask[row])
         torch.testing.assert_close(alone.tokens[0], batch.tokens[row], atol=1e-5, rtol=0)
     # white space is folded; another sentence gives other numbers
-    assert torch.equal(
-        encoder.encode(["  someone \n jumps"]).tokens[0], encoder.encode([SENTENCES[1]]).tokens[0]
-    )
+    assert torch.equal(encoder.encode(["  someone \n jumps"]).tokens[0], encoder.encode([SENTENCES[1]]).tokens[0])
     assert not torch.allclose(batch.tokens[0, :9], batch.tokens[2, :9])
 
 

@@ -50,15 +50,11 @@ def _what(bundle: Bundle) -> str:
         ("tokenizer", f"{manifest.tokenizer.name}, {bundle.parameters['tokenizer']:,} parameters"),
     ]
     if manifest.generator is not None:
-        rows.append(
-            ("generator", f"{manifest.generator.name}, {bundle.parameters['generator']:,} parameters")
-        )
+        rows.append(("generator", f"{manifest.generator.name}, {bundle.parameters['generator']:,} parameters"))
     if manifest.text is not None:
         rows.append(("text encoder", manifest.text.name))
     if manifest.sampling is not None:
-        rows.append(
-            ("sampler", f"{manifest.sampling.name} {json.dumps(manifest.sampling.config, sort_keys=True)}")
-        )
+        rows.append(("sampler", f"{manifest.sampling.name} {json.dumps(manifest.sampling.config, sort_keys=True)}"))
     return _table(rows)
 
 

@@ -27,9 +27,7 @@ def resolve(path_or_repo_id: str | Path, *, offline: bool = True, **hub: Any) ->
     if name == DEFAULT:
         folder = Path(__file__).parent / DEFAULT
         if not (folder / CONFIG_FILE).is_file():
-            raise BundleError(
-                "this installation has no default bundle; name the folder of one with --bundle."
-            )
+            raise BundleError("this installation has no default bundle; name the folder of one with --bundle.")
         return folder
     path = Path(name).expanduser()
     if path.is_dir():
@@ -39,9 +37,7 @@ def resolve(path_or_repo_id: str | Path, *, offline: bool = True, **hub: Any) ->
         raise BundleError(f"{name} is a file; a bundle is a folder with {CONFIG_FILE} and {WEIGHTS_FILE}.")
     if _REPOSITORY.fullmatch(name):
         return _from_hub(name, offline=offline, **hub)
-    raise BundleError(
-        f"there is no bundle folder {name}; name one that exists, or leave it out for the default."
-    )
+    raise BundleError(f"there is no bundle folder {name}; name one that exists, or leave it out for the default.")
 
 
 def _from_hub(name: str, *, offline: bool, local_files_only: bool = False, **hub: Any) -> Path:
@@ -63,9 +59,7 @@ def _from_hub(name: str, *, offline: bool, local_files_only: bool = False, **hub
                 f"there is no bundle folder {name}, and the hub's cache does not hold it; "
                 "name an existing folder or allow the download (offline=False)."
             ) from None
-        raise BundleError(
-            f"the bundle {name} cannot be fetched from the hub ({reason}); check its name."
-        ) from None
+        raise BundleError(f"the bundle {name} cannot be fetched from the hub ({reason}); check its name.") from None
     return Path(folder)
 
 
@@ -88,9 +82,7 @@ def check_target(target: Path, force: bool) -> None:
         try:
             read_manifest(target)
         except BundleError:
-            raise InputError(
-                f"{target} holds something that is not a bundle; choose another folder."
-            ) from None
+            raise InputError(f"{target} holds something that is not a bundle; choose another folder.") from None
         if not force:
             raise InputError(f"the bundle {target} exists; give force to replace it.")
     elif target.exists() and not target.is_dir():

@@ -63,9 +63,7 @@ def run(argv: list[str]) -> int:
     from kinescale.motion.retarget import retarget
 
     given = {"asf": options.asf, "fps": options.source_fps}
-    motion = read_motion(
-        options.source, **{name: value for name, value in given.items() if value is not None}
-    )
+    motion = read_motion(options.source, **{name: value for name, value in given.items() if value is not None})
     made = motion
     if options.skeleton is not None:
         made = retarget(made, skeletons.get(options.skeleton))
@@ -83,9 +81,7 @@ def _losses(source: Motion, made: Motion, out: Path) -> list[str]:
     lines = []
     dropped = source.meta.get("translation_dropped_m")
     if dropped:
-        lines.append(
-            f"joints other than the root moved by up to {float(dropped):.3f} m in the source; left out"
-        )
+        lines.append(f"joints other than the root moved by up to {float(dropped):.3f} m in the source; left out")
     missing = sorted(set(source.skeleton.roles) - set(made.skeleton.roles))
     if missing:
         lines.append(f"the new skeleton has no joint for {', '.join(missing)}; their motion is left out")

@@ -64,9 +64,7 @@ def _guarded(name: str, check: Callable[[], str]) -> Finding:
 
 def _python() -> str:
     if sys.version_info < OLDEST_PYTHON:
-        raise RuntimeError(
-            f"{platform.python_version()}; expected {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer"
-        )
+        raise RuntimeError(f"{platform.python_version()}; expected {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer")
     return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
 
 
@@ -116,9 +114,7 @@ def _writing() -> str:
 def _extra(name: str, modules: tuple[str, ...]) -> Finding:
     absent = [module for module in modules if importlib.util.find_spec(module) is None]
     if absent:
-        return Finding(
-            f"extra '{name}'", False, f"no {', '.join(absent)}; pip install 'kinescale[{name}]'", False
-        )
+        return Finding(f"extra '{name}'", False, f"no {', '.join(absent)}; pip install 'kinescale[{name}]'", False)
     return Finding(f"extra '{name}'", True, "installed", False)
 
 

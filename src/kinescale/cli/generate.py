@@ -35,8 +35,8 @@ class Options:
     """Make one motion or several from a sentence, such as "a person walks forward and turns to the left".
 
     The same sentence, seed and settings give the same motion. Several samples are written as OUT-0, OUT-1 and
-    so on, before the suffix; sample 0 is the one that is made alone. Prompt, seed and the training data's licence stay with
-    the file: inside it, or in OUT.json beside it.
+    so on, before the suffix; sample 0 is the one that is made alone. Prompt, seed and the training data's licence
+    stay with the file: inside it, or in OUT.json beside it.
     """
 
     prompt: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="PROMPT")]]
@@ -123,9 +123,7 @@ def parse_steps(text: str | None) -> tuple[int, ...] | None:
         return None
     words = text.replace(",", " ").split()
     if not words or not all(word.isdecimal() and 1 <= int(word) <= 1000 for word in words):
-        raise InputError(
-            f"--steps is '{text}'; expected whole numbers from 1, one a scale, such as 1,2,5,10."
-        )
+        raise InputError(f"--steps is '{text}'; expected whole numbers from 1, one a scale, such as 1,2,5,10.")
     return tuple(int(word) for word in words)
 
 
@@ -138,9 +136,7 @@ def _write(made: Generated, paths: list[Path], options: Options) -> None:
         write_motion(ready, path, force=options.force)
 
 
-def _report(
-    pipe: TextToMotion, made: Generated, paths: list[Path], options: Options, elapsed_s: float
-) -> None:
+def _report(pipe: TextToMotion, made: Generated, paths: list[Path], options: Options, elapsed_s: float) -> None:
     if options.json:
         print_json(_summary(pipe, made, paths, options, elapsed_s))
         return

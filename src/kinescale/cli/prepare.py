@@ -64,4 +64,3 @@ def run(argv: list[str]) -> int:
     if len(report.skipped) > 20:
         print(f"... and {len(report.skipped) - 20} more, all in {report.folder / 'report.json'}")
     return 0
-

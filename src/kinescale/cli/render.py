@@ -33,9 +33,7 @@ def run(argv: list[str]) -> int:
     """Parse ``argv``, read the motions, draw them, say what was written."""
     options = parse(Options, argv, "render")
     if len(options.files) < 2:
-        raise InputError(
-            "render needs a motion file or several, then the picture to write: walk.bvh walk.png."
-        )
+        raise InputError("render needs a motion file or several, then the picture to write: walk.bvh walk.png.")
     *inputs, out = options.files
     _check_output(out, options.force)
     for path in inputs:
@@ -49,9 +47,7 @@ def run(argv: list[str]) -> int:
     if len(inputs) > MAX_MOTIONS:
         raise InputError(f"{len(inputs)} motions in one picture; expected at most {MAX_MOTIONS}.")
     motions = [read_motion(path) for path in inputs]
-    titles = [
-        str(motion.meta.get("prompt") or path.stem) for motion, path in zip(motions, inputs, strict=True)
-    ]
+    titles = [str(motion.meta.get("prompt") or path.stem) for motion, path in zip(motions, inputs, strict=True)]
     render(motions, out, titles=titles, poses=options.poses, fps=options.fps)
     count = f"{len(motions)} motions" if len(motions) > 1 else f"{motions[0].duration_s:.2f} s of motion"
     print(f"{out}: {count}, {out.stat().st_size / 1024:.0f} KiB")

@@ -14,7 +14,5 @@ def check_prompt(sentence: str) -> str:
         got = sentence if len(folded) <= 40 else folded[:40] + "..."
         raise InputError(f"the prompt is {got!r}; expected a sentence such as 'a person walks forward'.")
     if len(folded) > MAX_PROMPT_CHARACTERS:
-        raise InputError(
-            f"the prompt has {len(folded)} characters; at most {MAX_PROMPT_CHARACTERS} are taken."
-        )
+        raise InputError(f"the prompt has {len(folded)} characters; at most {MAX_PROMPT_CHARACTERS} are taken.")
     return folded

@@ -27,7 +27,9 @@ def find(folder: Path) -> list[RawClip]:
         if match:
             _, action, style, _ = match.groups()
             clips.append(
-                RawClip(id=f"bandai_namco/{file.stem}", corpus="bandai_namco", files=(file,), action=action, style=style)
+                RawClip(
+                    id=f"bandai_namco/{file.stem}", corpus="bandai_namco", files=(file,), action=action, style=style
+                )
             )
     return need(clips, folder, "files named dataset-N_ACTION_STYLE_NNN.bvh, as published")
 

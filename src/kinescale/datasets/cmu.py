@@ -27,6 +27,7 @@ FPS = 120.0
 SLOW_SUBJECTS = {"60": 60.0, "61": 60.0}
 """Subjects recorded at another rate than their files say."""
 
+
 @dataclass(frozen=True)
 class Conversion:
     """One way the takes are published: files of a pattern, in a folder whose name begins with ``folder``."""
@@ -46,7 +47,7 @@ CONVERSIONS = (
 
 
 def find(folder: Path) -> list[RawClip]:
-    """Every take below ``folder``: ``SS_TT.amc`` beside ``SS.asf``, ``cgspeed-bvh/SS_TT.bvh``, ``iclone-bvh/SS_TT.bvh``.
+    """Every take below ``folder``: ``SS_TT.amc`` by its ``SS.asf``, ``cgspeed-bvh/SS_TT.bvh``, ``iclone-bvh/SS_TT.bvh``.
 
     A take published in several conversions is listed once, in the order of ``CONVERSIONS``.
     """

@@ -141,9 +141,7 @@ def process_positions(
     alone. Raises ``InputError`` when the joints do not fit the constants or there are fewer than two frames.
     """
     if joints.shape[1] != constants.joints or joints.shape[0] < 2:
-        raise InputError(
-            f"joints {tuple(joints.shape)}; expected [T, {constants.joints}, 3] with at least 2 frames."
-        )
+        raise InputError(f"joints {tuple(joints.shape)}; expected [T, {constants.joints}, 3] with at least 2 frames.")
     uniform = joints if offsets is None else change_skeleton(joints, offsets, constants, faithful=faithful)
     placed = _face_forward(_on_the_floor(uniform), constants, faithful)
     quats = chain_rotations(placed, constants, smooth=True, faithful=faithful)
@@ -234,9 +232,7 @@ def multiply(a: Float[Tensor, "*b 4"], b: Float[Tensor, "*c 4"], faithful: bool)
     return quat_multiply(a.float(), b.float()) if faithful else quat_multiply(a, b)
 
 
-def rotate(
-    quat: Float[Tensor, "*b 4"], vector: Float[Tensor, "*c 3"], faithful: bool
-) -> Float[Tensor, "*d 3"]:
+def rotate(quat: Float[Tensor, "*b 4"], vector: Float[Tensor, "*c 3"], faithful: bool) -> Float[Tensor, "*d 3"]:
     """Turn vectors, in float32 when faithful."""
     return quat_apply(quat.float(), vector.float()) if faithful else quat_apply(quat, vector)
 
@@ -247,9 +243,7 @@ def _on_the_floor(joints: Float[Tensor, "T J 3"]) -> Float[Tensor, "T J 3"]:
     return joints - start - joints[..., 1].amin() * joints.new_tensor(_Y)
 
 
-def _face_forward(
-    joints: Float[Tensor, "T J 3"], constants: Constants, faithful: bool
-) -> Float[Tensor, "T J 3"]:
+def _face_forward(joints: Float[Tensor, "T J 3"], constants: Constants, faithful: bool) -> Float[Tensor, "T J 3"]:
     if faithful:
         right_hip, left_hip, right_shoulder, left_shoulder = joints[0, list(constants.across)]
         facing = _forward_of(right_hip - left_hip + right_shoulder - left_shoulder)

@@ -150,9 +150,7 @@ class HumanML3D(Feature):
                 f"'{self.skeleton.name}'; retarget it first."
             )
         if abs(motion.fps - self.fps) > FPS_TOLERANCE:
-            raise InputError(
-                f"the motion has {motion.fps:g} fps, these features {self.fps:g}; resample it first."
-            )
+            raise InputError(f"the motion has {motion.fps:g} fps, these features {self.fps:g}; resample it first.")
         joints = motion.positions() / self.unit_m
         return process_positions(joints, self.constants, faithful=self.config.faithful).features
 
@@ -165,9 +163,7 @@ class HumanML3D(Feature):
         joints = self.positions(features) if self.config.bones == "positions" else self._turned(features)
         skeleton = self._fitted(joints.detach())
         offsets = torch.as_tensor(skeleton.offsets.copy()).to(joints)
-        return Motion(
-            skeleton, self.fps, joints[:, 0], positions_to_rotations(joints, offsets, skeleton.parents)
-        )
+        return Motion(skeleton, self.fps, joints[:, 0], positions_to_rotations(joints, offsets, skeleton.parents))
 
     def positions(self, features: Float[Tensor, "*b T F"]) -> Float[Tensor, "*b T J 3"]:
         """World positions in metres from the position block, which is what the field's metrics look at."""
@@ -192,15 +188,11 @@ class HumanML3D(Feature):
         if float((offsets - rest).norm(dim=-1).max()) < SAME_LENGTH_M:
             return self.skeleton
         ours = self.skeleton
-        return Skeleton(
-            ours.name, ours.joints, ours.parents, offsets.numpy(), ours.roles, ours.t_pose, ours.ends
-        )
+        return Skeleton(ours.name, ours.joints, ours.parents, offsets.numpy(), ours.roles, ours.t_pose, ours.ends)
 
     def _check(self, features: Tensor) -> None:
         if features.shape[-1] != self.width or features.shape[-2] == 0:
-            raise InputError(
-                f"features {tuple(features.shape)}; expected at least one frame of {self.width} numbers."
-            )
+            raise InputError(f"features {tuple(features.shape)}; expected at least one frame of {self.width} numbers.")
 
 
 def _before(speed: Float[Tensor, "*b T"]) -> Float[Tensor, "*b T"]:

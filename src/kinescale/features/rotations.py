@@ -51,7 +51,7 @@ class Rotations(Feature):
     """See the module's docstring. Positions are heading-free, x and z relative to the root; velocities in m/s."""
 
     def __init__(self, config: Config):
-        self.config = config
+        self.config: Config = config
         self.skeleton: Skeleton = skeletons.get(config.skeleton)
         self.fps = config.fps
         joints = len(self.skeleton)

@@ -57,9 +57,7 @@ def positions_to_rotations(
     that are not finite.
     """
     _check(positions, offsets, parents)
-    identity = torch.zeros_like(positions[:, 0, :1]).expand(-1, 4) + positions.new_tensor(
-        [0.0, 0.0, 0.0, 1.0]
-    )
+    identity = torch.zeros_like(positions[:, 0, :1]).expand(-1, 4) + positions.new_tensor([0.0, 0.0, 0.0, 1.0])
     world: list[Tensor] = [identity] * len(parents)
     reached: list[Tensor] = [positions[:, 0]] * len(parents)
     for joint, children in enumerate(_children(offsets, parents)):

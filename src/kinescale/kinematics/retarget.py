@@ -49,7 +49,7 @@ def retarget_rotations(
         source = source_roles[role]
         delta = quat_multiply(source_world[:, source], quat_conjugate(source_t_world[source]))
         end = BONES.get(role)
-        if end in source_roles and end in target_roles:
+        if end is not None and end in source_roles and end in target_roles:
             bone_s = source_t_positions[source_roles[end]] - source_t_positions[source]
             bone_t = target_t_positions[target_roles[end]] - target_t_positions[joint]
             delta = quat_multiply(delta, quat_between(bone_t, bone_s))
@@ -93,12 +93,8 @@ def leg_length(positions: Float[Tensor, "J 3"], roles: Mapping[str, int]) -> flo
     return sum(lengths) / len(lengths) if lengths else 0.0
 
 
-def hips_centre(
-    positions: Float[Tensor, "*b J 3"], roles: Mapping[str, int]
-) -> Float[Tensor, "*b 3"]:
+def hips_centre(positions: Float[Tensor, "*b J 3"], roles: Mapping[str, int]) -> Float[Tensor, "*b 3"]:
     """The point between the two hip joints (the hips joint itself where they are not known)."""
     if "left_hip" in roles and "right_hip" in roles:
         return (positions[..., roles["left_hip"], :] + positions[..., roles["right_hip"], :]) / 2
     return positions[..., roles.get("hips", 0), :]
-
-

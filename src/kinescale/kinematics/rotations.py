@@ -88,9 +88,7 @@ def quat_between(a: Float[Tensor, "*b 3"], b: Float[Tensor, "*c 3"]) -> Float[Te
     # For opposite vectors take any axis normal to a: cross with the unit axis it is least aligned with.
     least = torch.nn.functional.one_hot(a.abs().argmin(-1), 3).to(a.dtype)
     opposite = torch.cat([torch.linalg.cross(a, least), torch.zeros_like(w)], dim=-1)
-    quat = torch.where(
-        w < torch.finfo(w.dtype).eps, opposite, torch.cat([torch.linalg.cross(a, b), w], dim=-1)
-    )
+    quat = torch.where(w < torch.finfo(w.dtype).eps, opposite, torch.cat([torch.linalg.cross(a, b), w], dim=-1))
     return torch.nn.functional.normalize(quat, dim=-1)
 
 

@@ -24,7 +24,9 @@ def facing_yaw(positions: Float[Tensor, "*b J 3"], skeleton: Skeleton) -> Float[
 
     The line from the right hip to the left and from the right shoulder to the left are added (Guo et al. 2022).
     """
-    sides = [pair for pair in ("hip", "shoulder") if f"left_{pair}" in skeleton.roles and f"right_{pair}" in skeleton.roles]
+    sides = [
+        pair for pair in ("hip", "shoulder") if f"left_{pair}" in skeleton.roles and f"right_{pair}" in skeleton.roles
+    ]
     if not sides:
         raise SkeletonError(f"skeleton '{skeleton.name}' has neither hip nor shoulder roles, so its facing is unknown.")
     across = sum(
@@ -36,7 +38,7 @@ def facing_yaw(positions: Float[Tensor, "*b J 3"], skeleton: Skeleton) -> Float[
 
 
 def transform(motion: Motion, yaw: Tensor, shift: Tensor) -> Motion:
-    """Turn the whole clip about the vertical through the world's origin by ``yaw`` (radians), then move it by ``shift`` [3]."""
+    """Turn the clip about the world's vertical axis by ``yaw`` (radians), then move it by ``shift`` [3]."""
     turn = quat_about_y(yaw.to(motion.root.dtype))
     root = quat_apply(turn, motion.root) + shift.to(motion.root.dtype)
     rotations = motion.rotations.clone()

@@ -101,7 +101,9 @@ class Motion:
     def slice(self, start: int, stop: int) -> Motion:
         """Frames ``start`` to ``stop - 1``; the root track is not moved."""
         if not 0 <= start < stop <= len(self):
-            raise InputError(f"frames {start}:{stop} of a clip of {len(self)}; expected 0 <= start < stop <= {len(self)}.")
+            raise InputError(
+                f"frames {start}:{stop} of a clip of {len(self)}; expected 0 <= start < stop <= {len(self)}."
+            )
         return self.replace(root=self.root[start:stop].clone(), rotations=self.rotations[start:stop].clone())
 
     def to(self, dtype: torch.dtype) -> Motion:

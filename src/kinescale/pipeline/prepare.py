@@ -91,8 +91,7 @@ def _jobs(clips: list[RawClip], settings: Settings, root: Path, folder: Path) ->
     for start in range(0, len(clips), PART_CLIPS):
         some = clips[start : start + PART_CLIPS]
         sizes = [
-            [(f.relative_to(root).as_posix(), f.stat().st_size if f.exists() else -1) for f in c.files]
-            for c in some
+            [(f.relative_to(root).as_posix(), f.stat().st_size if f.exists() else -1) for f in c.files] for c in some
         ]
         key = json_hash(
             {"version": VERSION, "settings": settings.to_json(), "ids": [c.id for c in some], "files": sizes}
@@ -126,9 +125,7 @@ def _run(
             yield result
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(workers, len(open_jobs)), mp_context=context, initializer=_one_thread
-    ) as pool:
+    with ProcessPoolExecutor(min(workers, len(open_jobs)), mp_context=context, initializer=_one_thread) as pool:
         futures = {pool.submit(_do_part, job): job for job in open_jobs}
         try:
             for future in as_completed(futures):
@@ -186,9 +183,7 @@ def _row(clip: RawClip, settings: Settings) -> PreparedRow:
         )
     fastest = float((motion.positions().diff(dim=0).norm(dim=-1) * motion.fps).max())
     if fastest > FASTEST_JOINT:
-        raise DataError(
-            f"{clip.files[0].name}: a joint moves at {fastest:.0f} m/s; the clip has broken frames."
-        )
+        raise DataError(f"{clip.files[0].name}: a joint moves at {fastest:.0f} m/s; the clip has broken frames.")
     describe = corpora.FAMILY.get(clip.corpus, "describe")
     words = describe(clip.action, clip.style, clip.take, settings.captions_per_clip)
     return PreparedRow(
@@ -205,9 +200,7 @@ def _row(clip: RawClip, settings: Settings) -> PreparedRow:
     )
 
 
-def _finish(
-    name: str, folder: Path, settings: Settings, licence: Any, results: list[dict[str, Any]]
-) -> PrepareReport:
+def _finish(name: str, folder: Path, settings: Settings, licence: Any, results: list[dict[str, Any]]) -> PrepareReport:
     """Write manifest, statistics and report; remove parts that no longer belong."""
     rows = [row for result in results for row in result["entries"]]
     skipped = tuple((str(a), str(b)) for result in results for a, b in result["skipped"])
@@ -241,9 +234,7 @@ def _statistics(rows: list[dict[str, Any]], fps: float) -> dict[str, Any]:
     return {
         "clips": len(rows),
         "minutes": round(sum(by_split.values()) / fps / 60, 3),
-        "minutes_by_split": {
-            split: round(frames / fps / 60, 3) for split, frames in sorted(by_split.items())
-        },
+        "minutes_by_split": {split: round(frames / fps / 60, 3) for split, frames in sorted(by_split.items())},
         "clips_by_action": dict(sorted(Counter(row["action"] for row in rows).items())),
         "clips_by_style": dict(sorted(Counter(row["style"] for row in rows).items())),
         "shortest_frames": min((row["frames"] for row in rows), default=0),
@@ -289,7 +280,5 @@ def _unzip(source: Path, folder: Path) -> None:
     with zipfile.ZipFile(source) as archive:
         members = archive.infolist()
         if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
-            raise DataError(
-                f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files."
-            )
+            raise DataError(f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files.")
         archive.extractall(folder)

@@ -26,9 +26,7 @@ HEAD_RADIUS = 0.095
 
 def axes(azimuth: float = AZIMUTH, elevation: float = ELEVATION) -> Float[np.ndarray, "3 3"]:
     """Rows: where page right, page up and towards the viewer point in the world."""
-    towards = np.array(
-        [np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)]
-    )
+    towards = np.array([np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)])
     right = np.array([np.cos(azimuth), 0.0, -np.sin(azimuth)])
     return np.stack([right, np.cross(towards, right), towards])
 

@@ -95,9 +95,7 @@ class Scene:
         """Where the body is, dropped to the floor."""
         return self.points[:, self.body] * np.array([1.0, 0.0, 1.0])
 
-    def at(
-        self, seconds: Float[np.ndarray, " N"]
-    ) -> tuple[Float[np.ndarray, "N P 3"], Float[np.ndarray, " N"] | None]:
+    def at(self, seconds: Float[np.ndarray, " N"]) -> tuple[Float[np.ndarray, "N P 3"], Float[np.ndarray, " N"] | None]:
         """Points and facing at given times, linear between frames."""
         where = np.clip(np.asarray(seconds) * self.fps, 0, len(self) - 1)
         low = np.minimum(where.astype(int), max(len(self) - 2, 0))
@@ -124,9 +122,7 @@ class Scene:
 
 def foot_down(foot: Float[Tensor, "T K 3"], parts: tuple[str, ...]) -> Bool[Tensor, " T"]:
     """Whether a foot is down, by height alone: all its joints are near their own lowest level."""
-    down = [
-        foot[:, k, 1] - floor_height(foot[:, k : k + 1]) < DOWN_LIMITS[part] for k, part in enumerate(parts)
-    ]
+    down = [foot[:, k, 1] - floor_height(foot[:, k : k + 1]) < DOWN_LIMITS[part] for k, part in enumerate(parts)]
     return torch.stack(down).all(dim=0)
 
 
@@ -134,9 +130,7 @@ def scene(motion: Motion, title: str | None = None) -> Scene:
     """The scene of a motion; ``InputError`` when it strays farther than ``MAX_REACH`` from its start."""
     skeleton = motion.skeleton
     motion = motion.to(torch.float64)
-    points = _points(
-        motion.replace(root=motion.root - motion.root[0] * motion.root.new_tensor([1.0, 0.0, 1.0]))
-    )
+    points = _points(motion.replace(root=motion.root - motion.root[0] * motion.root.new_tensor([1.0, 0.0, 1.0])))
     if not bool(points.abs().max() < MAX_REACH):
         raise InputError(
             f"the motion reaches {float(points.abs().max()):.3g} m from its start; "
@@ -190,11 +184,7 @@ def _facing(points: Float[Tensor, "T P 3"], skeleton: Skeleton) -> Float[Tensor,
 
 def _feet(skeleton: Skeleton) -> dict[str, dict[str, int]]:
     found = {
-        side: {
-            part: skeleton.role(f"{side}_{part}")
-            for part in DOWN_LIMITS
-            if f"{side}_{part}" in skeleton.roles
-        }
+        side: {part: skeleton.role(f"{side}_{part}") for part in DOWN_LIMITS if f"{side}_{part}" in skeleton.roles}
         for side in SIDES
     }
     return {side: joints for side, joints in found.items() if joints}

@@ -32,8 +32,6 @@ def output_for(path: str | Path) -> str:
 
 def _declared(file: Path) -> tuple[str, ...]:
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and any(
-            isinstance(t, ast.Name) and t.id == "SUFFIXES" for t in node.targets
-        ):
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "SUFFIXES" for t in node.targets):
             return tuple(ast.literal_eval(node.value))
     return ()

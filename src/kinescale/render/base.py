@@ -75,7 +75,5 @@ def render(
     try:
         atomic_write_bytes(path, data)
     except OSError as problem:
-        raise InputError(
-            f"cannot write {path} ({problem.strerror or problem}); choose another place."
-        ) from None
+        raise InputError(f"cannot write {path} ({problem.strerror or problem}); choose another place.") from None
     return Path(path)

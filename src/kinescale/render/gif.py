@@ -64,9 +64,7 @@ def encode(scenes: Sequence[Scene], options: Options) -> bytes:
     for frame in range(len(times)):
         sheet = Image.new("RGB", (size * columns, size * rows), "white")
         for k, view in enumerate(views):
-            sheet.paste(
-                _cell(view, frame, float(times[frame])), (size * (k % columns), size * (k // columns))
-            )
+            sheet.paste(_cell(view, frame, float(times[frame])), (size * (k % columns), size * (k // columns)))
         images.append(sheet.quantize(palette=palette, dither=Image.Dither.NONE))
     buffer = io.BytesIO()
     images[0].save(
@@ -138,9 +136,7 @@ def _cell(view: View, frame: int, seconds: float) -> Image.Image:
     if view.scene.head is not None:
         (ax, ay), (bx, by) = (flat[k] for k in view.scene.head)
         x, y, r = (ax + bx) / 2, (ay + by) / 2, HEAD_RADIUS * view.scale * FINER
-        draw.ellipse(
-            (x - r, y - r, x + r, y + r), fill="white", outline=COLOURS["middle"], width=round(4 * pixel)
-        )
+        draw.ellipse((x - r, y - r, x + r, y + r), fill="white", outline=COLOURS["middle"], width=round(4 * pixel))
     _captions(draw, view, seconds, size)
     return image.resize((view.size, view.size), Image.Resampling.BOX)
 
@@ -180,9 +176,7 @@ def _arrow(draw: ImageDraw.ImageDraw, ends: list[tuple[float, float]], pixel: fl
 def _captions(draw: ImageDraw.ImageDraw, view: View, seconds: float, size: int) -> None:
     large, small = _font(round(size / 30)), _font(round(size / 38))
     lines = textwrap.wrap(view.scene.title, 54, max_lines=2, placeholder=" …")
-    draw.multiline_text(
-        (size * 0.035, size * 0.03), "\n".join(lines), fill=INK, font=large, spacing=size * 0.008
-    )
+    draw.multiline_text((size * 0.035, size * 0.03), "\n".join(lines), fill=INK, font=large, spacing=size * 0.008)
     last = view.scene.last_s
     now = min(seconds, last)
     draw.text((size * 0.035, size * 0.972), f"{now:.1f} / {last:.1f} s", fill=FAINT, font=small, anchor="ls")
@@ -200,9 +194,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     import matplotlib
 
     # The font matplotlib carries knows more scripts than the one pillow carries.
-    return ImageFont.truetype(
-        str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size
-    )
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
 def _palette() -> Image.Image:

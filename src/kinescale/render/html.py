@@ -35,9 +35,7 @@ def encode(scenes: Sequence[Scene], options: Options) -> bytes:
     head, rest = page.split(TITLE)
     body, tail = rest.split(DATA)
     title = html.escape(" · ".join(each.title for each in scenes)[:300])
-    return "".join((head, title, body, script_json([pack(each, stride) for each in scenes]), tail)).encode(
-        "utf-8"
-    )
+    return "".join((head, title, body, script_json([pack(each, stride) for each in scenes]), tail)).encode("utf-8")
 
 
 def pack(each: Scene, stride: int = 1) -> dict[str, Any]:

@@ -236,9 +236,7 @@ def _tracks(panels: list[Axes], each: Scene) -> None:
         if track is not None:
             height.plot(times[few], track.height[few], color=colour, linewidth=1.5)
             speed.plot(times[few], track.speed[few], color=colour, linewidth=1.3)
-            speed.fill_between(
-                times, track.speed, 0, where=track.down.tolist(), color=colour, alpha=0.35, linewidth=0
-            )
+            speed.fill_between(times, track.speed, 0, where=track.down.tolist(), color=colour, alpha=0.35, linewidth=0)
             spans = [(a / each.fps, (b - a) / each.fps) for a, b in runs(track.down)]
             for axes in (height, speed):
                 axes.broken_barh(
@@ -291,9 +289,7 @@ def _finish_tracks(panels: list[Axes], each: Scene, slides: list[str]) -> None:
 
 def runs(flags: Any) -> list[tuple[int, int]]:
     """Stretches of true values as (first, one past the last)."""
-    edges = np.flatnonzero(
-        np.diff(np.concatenate([[False], np.asarray(flags, dtype=bool), [False]]).astype(int))
-    )
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], np.asarray(flags, dtype=bool), [False]]).astype(int)))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 

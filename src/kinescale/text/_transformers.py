@@ -89,7 +89,5 @@ def encode_in_chunks(
 
 def pad_tokens(tokenizer: Any, sentences: list[str], length: int) -> tuple[Tensor, Tensor]:
     """Ids and mask [B, length] from a ``transformers`` tokenizer."""
-    batch = tokenizer(
-        sentences, padding="max_length", truncation=True, max_length=length, return_tensors="pt"
-    )
+    batch = tokenizer(sentences, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
     return batch["input_ids"], batch["attention_mask"]

@@ -33,9 +33,7 @@ class TextEncoder(base.TextEncoder):
         self.width = int(self._model.config.hidden_size)
         places = int(self._model.config.max_position_embeddings)
         if config.max_tokens > places:
-            raise BundleError(
-                f"'{config.model}' takes at most {places} tokens; max_tokens is {config.max_tokens}."
-            )
+            raise BundleError(f"'{config.model}' takes at most {places} tokens; max_tokens is {config.max_tokens}.")
         self.max_tokens = config.max_tokens
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:

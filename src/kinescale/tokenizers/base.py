@@ -34,8 +34,9 @@ class StepLoss:
 class Tokenizer(nn.Module, ABC):
     """Declares only; every tokenizer is also a ``tokens.Codec`` (see there for those four methods).
 
-    ``token_kind`` is "codes" or "bits"; ``vocabulary`` is V (codes) or K (bits); ``latent_parts`` P; ``latent_width`` D.
-    Features arrive normalised, zero padded to at most the capacity; lengths are frames and are never altered.
+    ``token_kind`` is "codes" or "bits"; ``vocabulary`` is V (codes) or K (bits); ``latent_parts`` P and
+    ``latent_width`` D. Features arrive normalised, zero padded to at most the capacity; lengths are frames and never
+    altered.
     """
 
     token_kind: str
@@ -58,9 +59,7 @@ class Tokenizer(nn.Module, ABC):
         """Tokens (all scales or the first k) to features; frames past a clip's length carry no meaning."""
 
     @abstractmethod
-    def decode_latent(
-        self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]
-    ) -> Float[Tensor, "B T2 F"]:
+    def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features."""
 
     @abstractmethod

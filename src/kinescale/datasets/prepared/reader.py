@@ -38,7 +38,7 @@ class PreparedClip:
 
     @property
     def label(self) -> str:
-        """"action/style"."""
+        """ "action/style"."""
         return f"{self.action}/{self.style}"
 
 
@@ -66,7 +66,9 @@ class Prepared:
         root = np.frombuffer(self._table["root"][index].as_py(), dtype="<f4")
         rotations = np.frombuffer(self._table["rotations"][index].as_py(), dtype="<f4")
         if root.size != clip.frames * 3 or rotations.size != clip.frames * joints * 4:
-            raise DataError(f"clip {clip.id}: its arrays do not hold the {clip.frames} frames it declares; prepare it again.")
+            raise DataError(
+                f"clip {clip.id}: its arrays do not hold the {clip.frames} frames it declares; prepare it again."
+            )
         return Motion(
             self.skeleton,
             self.fps,
@@ -95,7 +97,9 @@ def open_prepared(folder: str | Path) -> Prepared:
     folder = Path(folder)
     found = sorted(folder.glob("*/manifest.json")) or sorted(folder.glob("manifest.json"))
     if not found:
-        raise DataError(f"{folder}: no prepared corpus there; make one with: kinescale prepare CORPUS SOURCE --out {folder}.")
+        raise DataError(
+            f"{folder}: no prepared corpus there; make one with: kinescale prepare CORPUS SOURCE --out {folder}."
+        )
     pa = pyarrow()
     tables, manifests = [], []
     for file in found:
@@ -103,7 +107,9 @@ def open_prepared(folder: str | Path) -> Prepared:
         if not isinstance(manifest, dict) or manifest.get("format") != "kinescale-prepared":
             raise DataError(f"{file}: is not a manifest of prepared data.")
         if manifest.get("version") != VERSION:
-            raise DataError(f"{file}: version {manifest.get('version')}; this Kinescale reads version {VERSION}; prepare again.")
+            raise DataError(
+                f"{file}: version {manifest.get('version')}; this Kinescale reads version {VERSION}; prepare again."
+            )
         manifests.append(manifest)
         for part in manifest["parts"]:
             try:

@@ -41,7 +41,7 @@ class PreparedRow:
 
 
 def split_of(clip_id: str) -> str:
-    """"train", "val" or "test", from a hash of the id alone: a clip never moves when others come or go."""
+    """ "train", "val" or "test", from a hash of the id alone: a clip never moves when others come or go."""
     share = int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 2**32
     if share < VAL_SHARE:
         return "val"
@@ -61,7 +61,7 @@ def pyarrow() -> Any:
 
 
 def write_part(path: Path, rows: Sequence[PreparedRow], key: str) -> list[dict[str, Any]]:
-    """Write one Parquet part and return its manifest entries. ``key`` (stored inside) tells whether it can be reused."""
+    """Write one Parquet part and return its manifest entries; ``key``, stored inside, tells whether it may be reused"""
     pa = pyarrow()
     columns: dict[str, list[Any]] = {name: [] for name in schema(pa).names}
     for row in rows:
