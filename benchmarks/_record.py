@@ -65,13 +65,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table with aligned columns, to print or to put in a page."""
     cells = [list(head), *(list(row) for row in rows)]
     widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(head))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells
+    ]
     rule = "| " + " | ".join("-" * width for width in widths) + " |"
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
 def against(value: float, bar: float | None) -> str:
-    """"yes" or "NO": whether a figure keeps its bar; empty where there is none."""
+    """ "yes" or "NO": whether a figure keeps its bar; empty where there is none."""
     return "" if bar is None else "yes" if value <= bar else "NO"
 
 

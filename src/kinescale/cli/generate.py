@@ -63,6 +63,8 @@ class Options:
     """Decode only the coarsest so many scales."""
     fps: MaybeFloat = None
     """Frames a second of the file; the bundle's own when not given."""
+    raw: Flag = False
+    """Leave the root's path as decoded; else the sliding of standing feet is taken out of it."""
     force: Flag = False
     """Replace existing files."""
     json: Flag = False
@@ -88,6 +90,7 @@ def run(argv: list[str]) -> int:
         temperature=options.temperature,
         top_p=options.top_p,
         steps=steps,
+        anchor=not options.raw,
     )
     _write(made, paths, options)
     _report(pipe, made, paths, options, time.perf_counter() - start)

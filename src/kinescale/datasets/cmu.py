@@ -47,7 +47,7 @@ CONVERSIONS = (
 
 
 def find(folder: Path) -> list[RawClip]:
-    """Every take below ``folder``: ``SS_TT.amc`` by its ``SS.asf``, ``cgspeed-bvh/SS_TT.bvh``, ``iclone-bvh/SS_TT.bvh``.
+    """Every take: ``SS_TT.amc`` by its ``SS.asf``, ``cgspeed-bvh/SS_TT.bvh``, ``iclone-bvh/SS_TT.bvh``.
 
     A take published in several conversions is listed once, in the order of ``CONVERSIONS``.
     """

@@ -34,6 +34,10 @@ class Feature(ABC):
     def to_motion(self, features: Float[Tensor, "T F"]) -> Motion:
         """A motion that starts at the origin facing +Z. Differentiable where the layout allows."""
 
+    def contacts(self, features: Float[Tensor, "*b T F"]) -> Float[Tensor, "*b T 4"]:
+        """The contact block: left ankle, left toes, right ankle, right toes; near 1 where a foot stands."""
+        return features[..., self.blocks["contacts"]]
+
     @abstractmethod
     def positions(self, features: Float[Tensor, "*b T F"]) -> Float[Tensor, "*b T J 3"]:
         """World joint positions straight from features, batched and differentiable."""

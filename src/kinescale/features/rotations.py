@@ -17,6 +17,7 @@ from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.features.base import Feature
 from kinescale.kinematics.contacts import foot_contacts, velocities
+from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.kinematics.forward import forward_kinematics, global_to_local
 from kinescale.kinematics.rotations import (
     quat_about_y,
@@ -104,10 +105,6 @@ class Rotations(Feature):
         offsets = torch.as_tensor(self.skeleton.offsets.copy(), dtype=features.dtype, device=features.device)
         return forward_kinematics(root, local, offsets, self.skeleton.parents)[0]
 
-    def contacts(self, features: Float[Tensor, "*b T F"]) -> Float[Tensor, "*b T 4"]:
-        """The contact block: left ankle, left toes, right ankle, right toes."""
-        return features[..., self.blocks["contacts"]]
-
     def _check(self, features: Tensor) -> None:
         if features.shape[-1] != self.width:
             raise InputError(f"features of width {features.shape[-1]}; expected {self.width}.")
@@ -141,13 +138,3 @@ class Rotations(Feature):
         change = yaw[1:] - yaw[:-1]
         change = torch.atan2(torch.sin(change), torch.cos(change)) * self.fps
         return torch.cat([change, change[-1:]])
-
-
-def gaussian_smooth(values: Float[Tensor, "C T"], sigma: float) -> Float[Tensor, "C T"]:
-    """Gaussian filter over the last axis, cut at four sigma, edges repeated."""
-    radius = int(4 * sigma + 0.5)
-    at = torch.arange(-radius, radius + 1, dtype=values.dtype, device=values.device)
-    kernel = torch.exp(-0.5 * (at / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    padded = torch.nn.functional.pad(values[None], (radius, radius), mode="replicate")
-    return torch.nn.functional.conv1d(padded, kernel.expand(values.shape[0], 1, -1), groups=values.shape[0])[0]

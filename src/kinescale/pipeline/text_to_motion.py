@@ -25,6 +25,7 @@ from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record
+from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
@@ -99,6 +100,7 @@ class TextToMotion:
         scales: int | None = None,
         on_scale: OnScale | None = None,
         batch: int = 1,
+        anchor: bool = True,
         **sampling: Any,
     ) -> Generated:
         """Make motions.
@@ -114,6 +116,7 @@ class TextToMotion:
         batch : clips drawn together. More than 1 is faster on an accelerator, but matrix products then round
             differently, and once in some dozens of clips that turns a draw: with 1, a motion is exactly what it
             is when it is made alone.
+        anchor : take the sliding of standing feet out of the root's path (``motion.anchor``); rotations stay.
         sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance``,
             ``steps``, ``temperature``, ``top_p``; ``None`` keeps the default.
 
@@ -136,12 +139,12 @@ class TextToMotion:
             for first in range(0, len(clips), batch):
                 some = clips[first : first + batch]
                 with _timed(clock, "sampling"):
-                    drawn = self._draw(features, some, frames, config, on_scale)
+                    drawn = self._draw(features, some, frames, config, on_scale, anchor)
                 with _timed(clock, "decoding"):
                     singles = [_single(drawn, i) for i in range(len(some))]
                     shown = singles if scales is None else [single.first(scales) for single in singles]
                     decoded = torch.cat([self.bundle.tokenizer.decode(single) for single in shown])
-                    motions += self._motions(decoded, some, frames)
+                    motions += self._motions(decoded, some, frames, anchor)
                 tokens += singles
         return Generated(tuple(motions), tuple(tokens), tuple(clip.seed for clip in clips), clock)
 
@@ -178,6 +181,7 @@ class TextToMotion:
         frames: int,
         config: Record,
         on_scale: OnScale | None,
+        anchor: bool,
     ) -> TokenMap:
         bundle = self.bundle
         sample, _ = bundle.sampler()
@@ -191,17 +195,22 @@ class TextToMotion:
         def show(scale: int, running: Tensor) -> None:
             assert on_scale is not None
             decoded = bundle.tokenizer.decode_latent(running, latents)
-            on_scale(scale, self._motions(decoded, batch, frames))
+            on_scale(scale, self._motions(decoded, batch, frames, anchor))
 
         watch = None if on_scale is None else show
         options = {"config": config, "rngs": rngs, "on_scale": watch}
         return sample(bundle.generator, bundle.tokenizer, text, None, layout, latents, **options).tokens
 
-    def _motions(self, decoded: Float[Tensor, "B T F"], batch: list[_Clip], frames: int) -> list[Motion]:
-        features = self.bundle.normaliser.undo(decoded[:, :frames].float().cpu())
-        return [
-            self.bundle.feature.to_motion(row).with_meta(**clip.meta) for row, clip in zip(features, batch, strict=True)
-        ]
+    def _motions(self, decoded: Float[Tensor, "B T F"], batch: list[_Clip], frames: int, anchor: bool) -> list[Motion]:
+        feature = self.bundle.feature
+        made = []
+        rows = self.bundle.normaliser.undo(decoded[:, :frames].float().cpu())
+        for features, clip in zip(rows, batch, strict=True):
+            motion = feature.to_motion(features)
+            if anchor:
+                motion = anchor_feet(motion, feature.contacts(features).clamp(0, 1)).motion
+            made.append(motion.with_meta(**clip.meta))
+        return made
 
 
 def _single(tokens: TokenMap, clip: int) -> TokenMap:

@@ -1,0 +1,45 @@
+"""Sliding and shaking of a motion in numbers, the same for generated and for recorded clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from kinescale.kinematics.contacts import floor_height, foot_slide, velocities
+from kinescale.motion import Motion
+
+DOWN_LIMITS = {"ankle": 0.05, "toes": 0.03}
+"""Metres over its own lowest level under which a foot joint is down; by height alone, or a slide would hide itself."""
+
+NAMES = ("slide_m_s", "acceleration_p99_m_s2", "jerk_mean_m_s3")
+
+
+def quality(motion: Motion) -> dict[str, float]:
+    """``slide_m_s``: mean ground speed of the toes while the foot is down; ``acceleration_p99_m_s2``: 99th percentile
+    over joints and frames; ``jerk_mean_m_s3``: the mean, which a shaking body raises."""
+    positions = motion.positions().double()
+    speed = velocities(positions, motion.fps)[:-1]
+    acceleration = speed.diff(dim=0) * motion.fps
+    jerk = acceleration.diff(dim=0) * motion.fps
+    return {
+        "slide_m_s": _slide(motion, positions),
+        "acceleration_p99_m_s2": float(np.percentile(acceleration.norm(dim=-1).numpy(), 99)),
+        "jerk_mean_m_s3": float(jerk.norm(dim=-1).mean()),
+    }
+
+
+def mean_of(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:
+    """The mean of each number over clips; ``None`` where there is no clip."""
+    return {name: float(np.mean([row[name] for row in rows])) if rows else None for name in NAMES}
+
+
+def _slide(motion: Motion, positions: torch.Tensor) -> float:
+    tips, downs = [], []
+    for side in ("left", "right"):
+        parts = {part: positions[:, motion.skeleton.role(f"{side}_{part}")] for part in DOWN_LIMITS}
+        down = [at[:, 1] - floor_height(at[:, None]) < DOWN_LIMITS[part] for part, at in parts.items()]
+        downs.append(torch.stack(down).all(dim=0))
+        tips.append(parts["toes"])
+    return foot_slide(torch.stack(tips, dim=1), torch.stack(downs, dim=1), motion.fps)

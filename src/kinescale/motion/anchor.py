@@ -1,0 +1,54 @@
+"""Anchor the feet: move the root along the ground so that feet said to stand do stand. Rotations are not touched.
+
+A decoded root track and decoded legs come from different numbers and disagree by some centimetres a second, which is
+seen as sliding. Where a foot stands, the root's velocity follows from the leg: it is the one that keeps the foot still.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kinescale.core.errors import InputError
+from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.motion.canonical import FEET
+from kinescale.motion.motion import Motion
+
+SMOOTHING = 1.5
+"""Sigma, in frames, of the Gaussian that keeps the correction from jumping as feet land and leave."""
+
+
+@dataclass(frozen=True, eq=False)
+class Anchored:
+    """The corrected clip and what was done: the farthest the root was moved (metres) over the whole clip."""
+
+    motion: Motion
+    moved_m: float
+
+
+def anchor_feet(motion: Motion, contacts: Float[Tensor, "T 4"]) -> Anchored:
+    """``contacts`` in [0, 1] for left ankle, left toes, right ankle, right toes: how surely each stands.
+
+    The correction is the mean horizontal drift of the standing foot joints, weighted by their contacts, taken out of
+    the root's velocity as far as any foot stands. Feet that stand already, and frames in flight, change nothing.
+    Raises ``InputError`` for contacts of another shape, ``SkeletonError`` for a skeleton without feet.
+    """
+    if contacts.shape != (len(motion), len(FEET)):
+        raise InputError(f"contacts {tuple(contacts.shape)}; expected [{len(motion)}, {len(FEET)}].")
+    feet = motion.positions()[:, [motion.skeleton.role(role) for role in FEET]]
+    if len(motion) < 2:
+        return Anchored(motion, 0.0)
+    # Sharpened: a joint that may or may not stand should pull neither way.
+    weight = (contacts.to(feet) * 2 - 1).clamp(0, 1)
+    weight = torch.minimum(weight[1:], weight[:-1])[..., None]
+    step = (feet[1:] - feet[:-1])[..., [0, 2]]
+    drift = (weight * step).sum(1) / weight.sum(1).clamp(min=1e-6)
+    surely = weight.amax(1)
+    correction = gaussian_smooth((-surely * drift).T.contiguous(), SMOOTHING).T
+    shift = torch.cat([torch.zeros_like(correction[:1]), correction.cumsum(0)])
+    root = motion.root.clone()
+    root[:, [0, 2]] += shift
+    return Anchored(motion.replace(root=root), float(shift.norm(dim=-1).max()))
