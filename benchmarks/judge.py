@@ -86,7 +86,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--temperature", default="", help="the same")
     parser.add_argument("--top-p", default="", help="the same")
     parser.add_argument("--steps", default="", help="passes a scale, such as 1-2-5-10; several with a comma between")
-    parser.add_argument("--batch", type=int, default=1, help="seeds drawn together: more than 1 is faster, and rounds")
+    parser.add_argument("--batch", type=int, default=1, help="clips drawn together; over 1: faster, and samples of seed 0")
+    parser.add_argument("--no-anchor", action="store_true", help="do not hold standing feet in place")
     parser.add_argument("--reconstruction", type=Path, metavar="DATA", help="measure the tokenizer on prepared data")
     parser.add_argument("--limit", type=int, default=0, help="clips of --reconstruction; 0: all")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON (docs/results)")
@@ -105,13 +106,14 @@ def _settings(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def _made(
-    pipe: TextToMotion, case: Case, seeds: list[int], settings: dict[str, Any], batch: int
+    pipe: TextToMotion, case: Case, seeds: list[int], settings: dict[str, Any], chosen: argparse.Namespace
 ) -> list[tuple[int, Motion]]:
     """A motion for each seed. With ``batch`` over 1 the samples of one seed stand for the seeds."""
-    if batch > 1:
-        drawn = pipe(case.prompt, case.seconds, seeds, 0, batch=batch, **settings).motions
+    options = {"anchor": not chosen.no_anchor, **settings}
+    if chosen.batch > 1:
+        drawn = pipe(case.prompt, case.seconds, seeds, 0, batch=chosen.batch, **options).motions
     else:
-        drawn = [pipe(case.prompt, case.seconds, 1, seed, **settings).motions[0] for seed in seeds]
+        drawn = [pipe(case.prompt, case.seconds, 1, seed, **options).motions[0] for seed in seeds]
     return list(zip(seeds, drawn, strict=True))
 
 
@@ -134,7 +136,7 @@ def _judge(
     prepared = None if chosen.data is None else open_prepared(chosen.data)
     results = []
     for case in cases:
-        made = _made(pipe, case, shared["seeds"], settings, chosen.batch)
+        made = _made(pipe, case, shared["seeds"], settings, chosen)
         rows = _clips(case, made)
         entry = {"prompt": case.prompt, "seconds": case.seconds, "label": case.label, "done": _share(rows)}
         entry |= {"quality": mean_of(rows), "clips": rows, "real": None if prepared is None else _real(case, prepared)}
@@ -144,7 +146,13 @@ def _judge(
             _sheet(case, made, rows, chosen)
     _, defaults = pipe.bundle.sampler()
     sampler = defaults.but(**settings) if settings else defaults
-    report = {**shared, "settings": sampler.to_json(), "batch": chosen.batch, "prompts": results}
+    report = {
+        **shared,
+        "settings": sampler.to_json(),
+        "batch": chosen.batch,
+        "anchor": not chosen.no_anchor,
+        "prompts": results,
+    }
     report["done_mean"] = sum(entry["done"] for entry in results) / len(results)
     report["data_hash"] = None if prepared is None else prepared.manifest_hash
     path = save("judge", report, chosen.out)
@@ -194,13 +202,15 @@ def _sweep(
         done: dict[str, float | None] = {}
         numbers: list[dict[str, Any]] = []
         for case in cases:
-            clips = _clips(case, _made(pipe, case, shared["seeds"], one, chosen.batch))
+            clips = _clips(case, _made(pipe, case, shared["seeds"], one, chosen))
             done[case.prompt] = _share(clips)
             numbers += clips
         mean = sum(value or 0.0 for value in done.values()) / len(done)
         rows.append({"settings": one, "done_mean": mean, "quality": mean_of(numbers), "done": done})
         print(_name(one), f"done {mean:.1%}", flush=True)
-    path = save("judge_sweep", {**shared, "batch": chosen.batch, "rows": rows}, chosen.out)
+    path = save(
+        "judge_sweep", {**shared, "batch": chosen.batch, "anchor": not chosen.no_anchor, "rows": rows}, chosen.out
+    )
     cells = [
         [_name(row["settings"]), f"{row['done_mean']:.1%}", *(f"{value:.2f}" for value in row["quality"].values())]
         for row in rows

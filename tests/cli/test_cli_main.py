@@ -117,3 +117,11 @@ def test_as_a_user_sees_it(tmp_path):
     done = as_user("generate", "", "-o", str(tmp_path / "x.bvh"))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("kinescale: the prompt is ''")
+
+
+def test_a_hostile_files_bytes_do_not_reach_the_terminal(tmp_path, capsys):
+    file = tmp_path / "evil.bvh"
+    file.write_bytes(b"\x1b]0;owned\x07\x1b[2J\n")
+    assert front.main(["convert", str(file), str(tmp_path / "out.npz")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("kinescale: ") and "\x1b" not in said and "\x07" not in said

@@ -77,7 +77,9 @@ def overview() -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"kinescale: {' '.join(message.split())}", file=sys.stderr)
+    # a file's bytes may stand in the message: they must not steer the terminal
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(message.split()))
+    print(f"kinescale: {shown}", file=sys.stderr)
     return code
 
 

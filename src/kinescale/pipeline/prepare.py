@@ -259,7 +259,8 @@ def unpacked(source: Path) -> Iterator[Path]:
                 _untar(source, folder)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as problem:
             raise DataError(
-                f"{source}: cannot be unpacked ({problem}); expected a folder, a .tar(.gz|.xz) or a .zip."
+                f"{source}: cannot be unpacked ({str(problem).split(':')[0]}); "
+                "expected a folder, a .tar(.gz|.xz) or a .zip."
             ) from None
         yield folder
 
