@@ -27,7 +27,7 @@ from _record import RESULTS, command_line, save, table
 from kinescale.core.files import atomic_write_text
 from kinescale.datasets.prepared import Prepared, open_prepared
 from kinescale.motion import Motion, canonicalise, mirror
-from kinescale.pipeline import TextToMotion
+from kinescale.pipeline import FINISH, RAW, Finish, TextToMotion
 from kinescale.render import render
 
 REPORTED_SEED, CHOOSING_SEED = 100, 0
@@ -86,13 +86,21 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--temperature", default="", help="the same")
     parser.add_argument("--top-p", default="", help="the same")
     parser.add_argument("--steps", default="", help="passes a scale, such as 1-2-5-10; several with a comma between")
-    parser.add_argument("--batch", type=int, default=1, help="clips drawn together; over 1: faster, and samples of seed 0")
-    parser.add_argument("--no-anchor", action="store_true", help="do not hold standing feet in place")
+    parser.add_argument(
+        "--batch", type=int, default=1, help="clips drawn together; over 1: faster, and samples of seed 0"
+    )
+    parser.add_argument("--raw", action="store_true", help="leave the motions as decoded")
+    parser.add_argument("--smoothing", type=float, default=FINISH.smoothing, help="sigma in frames")
     parser.add_argument("--reconstruction", type=Path, metavar="DATA", help="measure the tokenizer on prepared data")
     parser.add_argument("--limit", type=int, default=0, help="clips of --reconstruction; 0: all")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON (docs/results)")
     parser.add_argument("--page", type=Path, default=Path("docs/judge.md"), help="the Markdown page")
     return parser.parse_args()
+
+
+def finish_of(chosen: argparse.Namespace) -> Finish:
+    """How the motions are finished."""
+    return RAW if chosen.raw else Finish(smoothing=chosen.smoothing)
 
 
 def _settings(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -109,7 +117,7 @@ def _made(
     pipe: TextToMotion, case: Case, seeds: list[int], settings: dict[str, Any], chosen: argparse.Namespace
 ) -> list[tuple[int, Motion]]:
     """A motion for each seed. With ``batch`` over 1 the samples of one seed stand for the seeds."""
-    options = {"anchor": not chosen.no_anchor, **settings}
+    options = {"finish": finish_of(chosen), **settings}
     if chosen.batch > 1:
         drawn = pipe(case.prompt, case.seconds, seeds, 0, batch=chosen.batch, **options).motions
     else:
@@ -150,7 +158,7 @@ def _judge(
         **shared,
         "settings": sampler.to_json(),
         "batch": chosen.batch,
-        "anchor": not chosen.no_anchor,
+        "finish": vars(finish_of(chosen)),
         "prompts": results,
     }
     report["done_mean"] = sum(entry["done"] for entry in results) / len(results)
@@ -209,7 +217,7 @@ def _sweep(
         rows.append({"settings": one, "done_mean": mean, "quality": mean_of(numbers), "done": done})
         print(_name(one), f"done {mean:.1%}", flush=True)
     path = save(
-        "judge_sweep", {**shared, "batch": chosen.batch, "anchor": not chosen.no_anchor, "rows": rows}, chosen.out
+        "judge_sweep", {**shared, "batch": chosen.batch, "finish": vars(finish_of(chosen)), "rows": rows}, chosen.out
     )
     cells = [
         [_name(row["settings"]), f"{row['done_mean']:.1%}", *(f"{value:.2f}" for value in row["quality"].values())]

@@ -154,3 +154,16 @@ def test_save_and_load_make_the_same_motion(pipe, eight, tmp_path):
     pipe.bundle.save_pretrained(tmp_path / "tiny")
     again = TextToMotion.from_pretrained(tmp_path / "tiny")
     assert same(again(PROMPTS[0], seconds=2.0, seed=7).motions[0], eight.motions[0])
+
+
+def test_the_finish_smooths_and_anchors_but_keeps_the_tokens(pipe):
+    from kinescale.pipeline import FINISH, RAW, Finish
+
+    ask = {"prompt": "a person walks", "seconds": 2.0, "seed": 3}
+    raw, plain, default = (pipe(**ask, finish=finish) for finish in (RAW, Finish(smoothing=0.0), FINISH))
+    assert all(torch.equal(a, b) for a, b in zip(raw.tokens[0].scales, default.tokens[0].scales, strict=True))
+    assert torch.equal(raw.motions[0].rotations, plain.motions[0].rotations)
+    jerk = [m.motions[0].positions().diff(n=3, dim=0).norm(dim=-1).mean() for m in (raw, default)]
+    assert float(jerk[1]) < 0.5 * float(jerk[0])
+    again = pipe(**ask)
+    assert torch.equal(again.motions[0].root, default.motions[0].root)

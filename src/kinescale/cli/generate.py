@@ -64,7 +64,7 @@ class Options:
     fps: MaybeFloat = None
     """Frames a second of the file; the bundle's own when not given."""
     raw: Flag = False
-    """Leave the root's path as decoded; else the sliding of standing feet is taken out of it."""
+    """Leave the motion as decoded; else it is smoothed by a frame and the sliding of standing feet is taken out."""
     force: Flag = False
     """Replace existing files."""
     json: Flag = False
@@ -77,7 +77,7 @@ def run(argv: list[str]) -> int:
     options = parse(Options, argv, "generate")
     paths, steps = _check(options)
 
-    from kinescale.pipeline import TextToMotion
+    from kinescale.pipeline import FINISH, RAW, TextToMotion
 
     pipe = TextToMotion.from_pretrained(options.bundle)
     made = pipe(
@@ -90,7 +90,7 @@ def run(argv: list[str]) -> int:
         temperature=options.temperature,
         top_p=options.top_p,
         steps=steps,
-        anchor=not options.raw,
+        finish=RAW if options.raw else FINISH,
     )
     _write(made, paths, options)
     _report(pipe, made, paths, options, time.perf_counter() - start)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 # Loaded on first use: preparing a corpus needs no networks, and generating needs no corpus.
 _PUBLIC = {
+    "FINISH": "text_to_motion",
+    "RAW": "text_to_motion",
+    "Finish": "text_to_motion",
     "Generated": "text_to_motion",
     "TextToMotion": "text_to_motion",
     "mean_joint_error": "reconstruction",
@@ -16,9 +19,9 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from kinescale.pipeline.reconstruction import mean_joint_error, onto_feature, reconstruct
-    from kinescale.pipeline.text_to_motion import Generated, TextToMotion
+    from kinescale.pipeline.text_to_motion import FINISH, RAW, Finish, Generated, TextToMotion
 
-__all__ = ["Generated", "TextToMotion", "mean_joint_error", "onto_feature", "reconstruct"]
+__all__ = ["FINISH", "RAW", "Finish", "Generated", "TextToMotion", "mean_joint_error", "onto_feature", "reconstruct"]
 
 
 def __getattr__(name: str) -> Any:

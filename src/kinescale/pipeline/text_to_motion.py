@@ -25,6 +25,7 @@ from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record
+from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
 from kinescale.tokens.text_features import TextFeatures
@@ -32,6 +33,25 @@ from kinescale.tokens.token_map import TokenMap
 
 MAX_CLIPS = 4096
 """Clips of one call."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What is done to a decoded motion.
+
+    Parameters
+    ----------
+    smoothing : sigma, in frames, of a Gaussian over the decoded features; 0 is none. A small tokenizer leaves a tremor
+        of a few frames' period that no recording has; one frame takes it out at no cost of accuracy (``LOG.md``).
+    anchor : take the sliding of standing feet out of the root's path (``motion.anchor``); rotations stay.
+    """
+
+    smoothing: float = 1.0
+    anchor: bool = True
+
+
+FINISH = Finish()
+RAW = Finish(smoothing=0.0, anchor=False)
 
 OnScale = Callable[[int, Sequence[Motion]], None]
 
@@ -100,7 +120,7 @@ class TextToMotion:
         scales: int | None = None,
         on_scale: OnScale | None = None,
         batch: int = 1,
-        anchor: bool = True,
+        finish: Finish = FINISH,
         **sampling: Any,
     ) -> Generated:
         """Make motions.
@@ -116,7 +136,7 @@ class TextToMotion:
         batch : clips drawn together. More than 1 is faster on an accelerator, but matrix products then round
             differently, and once in some dozens of clips that turns a draw: with 1, a motion is exactly what it
             is when it is made alone.
-        anchor : take the sliding of standing feet out of the root's path (``motion.anchor``); rotations stay.
+        finish : what is done to the decoded motion; ``RAW`` leaves it as the tokenizer decodes it.
         sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance``,
             ``steps``, ``temperature``, ``top_p``; ``None`` keeps the default.
 
@@ -139,12 +159,12 @@ class TextToMotion:
             for first in range(0, len(clips), batch):
                 some = clips[first : first + batch]
                 with _timed(clock, "sampling"):
-                    drawn = self._draw(features, some, frames, config, on_scale, anchor)
+                    drawn = self._draw(features, some, frames, config, on_scale, finish)
                 with _timed(clock, "decoding"):
                     singles = [_single(drawn, i) for i in range(len(some))]
                     shown = singles if scales is None else [single.first(scales) for single in singles]
                     decoded = torch.cat([self.bundle.tokenizer.decode(single) for single in shown])
-                    motions += self._motions(decoded, some, frames, anchor)
+                    motions += self._motions(decoded, some, frames, finish)
                 tokens += singles
         return Generated(tuple(motions), tuple(tokens), tuple(clip.seed for clip in clips), clock)
 
@@ -181,7 +201,7 @@ class TextToMotion:
         frames: int,
         config: Record,
         on_scale: OnScale | None,
-        anchor: bool,
+        finish: Finish,
     ) -> TokenMap:
         bundle = self.bundle
         sample, _ = bundle.sampler()
@@ -195,19 +215,23 @@ class TextToMotion:
         def show(scale: int, running: Tensor) -> None:
             assert on_scale is not None
             decoded = bundle.tokenizer.decode_latent(running, latents)
-            on_scale(scale, self._motions(decoded, batch, frames, anchor))
+            on_scale(scale, self._motions(decoded, batch, frames, finish))
 
         watch = None if on_scale is None else show
         options = {"config": config, "rngs": rngs, "on_scale": watch}
         return sample(bundle.generator, bundle.tokenizer, text, None, layout, latents, **options).tokens
 
-    def _motions(self, decoded: Float[Tensor, "B T F"], batch: list[_Clip], frames: int, anchor: bool) -> list[Motion]:
+    def _motions(
+        self, decoded: Float[Tensor, "B T F"], batch: list[_Clip], frames: int, finish: Finish
+    ) -> list[Motion]:
         feature = self.bundle.feature
         made = []
         rows = self.bundle.normaliser.undo(decoded[:, :frames].float().cpu())
         for features, clip in zip(rows, batch, strict=True):
+            if finish.smoothing > 0 and frames > 1:
+                features = gaussian_smooth(features.T.contiguous(), finish.smoothing).T
             motion = feature.to_motion(features)
-            if anchor:
+            if finish.anchor:
                 motion = anchor_feet(motion, feature.contacts(features).clamp(0, 1)).motion
             made.append(motion.with_meta(**clip.meta))
         return made
