@@ -117,6 +117,7 @@ class RunConfig(Record):
     """A whole run: parts by family name, both stages, and where it runs.
 
     ``device`` and ``workers`` are no part of what a run is: a checkpoint goes on elsewhere.
+    ``limits`` go into the model card: what bundles of this run cannot do, as seen on what they made.
     """
 
     name: str = Field(min_length=1)
@@ -129,6 +130,7 @@ class RunConfig(Record):
     data: DataConfig = DataConfig()
     tokenizer_training: StageConfig = StageConfig()
     generator_training: StageConfig = StageConfig()
+    limits: tuple[str, ...] = ()
     device: str = "auto"
     workers: int = Field(default=2, ge=1, le=256)
 

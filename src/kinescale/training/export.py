@@ -124,6 +124,7 @@ def _provenance(
         "device": ", ".join(f"{stage}: {device}" for stage, device in record.devices.items()),
         "wall_s": wall_s,
         "curves": CURVES,
+        "limits": list(record.config.limits),
         "results": results,
     }
     return Provenance.parse(values, where="provenance")
