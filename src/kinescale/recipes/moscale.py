@@ -19,6 +19,22 @@ from kinescale.training.config import (
 ROTATIONS_TARGET = (4, 202)
 """Rotations (132) and positions (66) in the rotations feature of 22 joints: they count extra in training."""
 
+CPU_LIMITS = (
+    "It knows what the corpora show: walking, running, turning, waving, raising hands, bowing, jumping, "
+    "squatting, lying down, some dancing. Anything else becomes the nearest of these.",
+    "It does not turn around on demand, throw a punch or put things down; a kick is a low swing of the right "
+    "leg or the left one as asked (docs/judge.md has the shares).",
+    "Angles, distances, speeds and counts in a sentence are not followed; a turn asked for may be too far, to "
+    "the right side.",
+    "Fast and rare motions are damped: a quarter to a half of the recordings' peak acceleration in kicks, "
+    "dances and squats.",
+    "Standing feet tremble by some centimetres a second, and in crouching or lying poses hands or feet can "
+    "sink into the floor.",
+    "22 joints: no fingers, no face. Clips of 0.13 to 8.5 s; below a second there is little to see.",
+    "One adult body. English sentences only. Trained for an hour on two CPU cores: a start, not the state of the art.",
+)
+"""What the bundle in the package cannot do, as seen on the motions it makes (benchmarks/judge.py, pose sheets)."""
+
 TRAINING_CLIPS = 23_384
 """Clips in HumanML3D's training split, mirrored ones included; it turns published epochs into steps."""
 
@@ -111,6 +127,7 @@ def cpu() -> RunConfig:
         tokenizer=Part(name="moscale", config=tokenizer),
         generator=Part(name="moscale", config=generator),
         text=Part(name="minilm", config={"max_tokens": 32}),
+        limits=CPU_LIMITS,
         # chosen by benchmarks/judge.py among guidance 1 to 5 (LOG.md)
         sampling=Part(name="next_scale", config={"guidance": 1.5}),
         tokenizer_training=StageConfig(
