@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,9 +18,9 @@ SHAPES = st.tuples(st.integers(4, 60), st.sets(st.integers(2, 4), max_size=3), s
 
 def layout_of(shape: tuple[int, set[int], int, bool]) -> TokenLayout:
     """Built inside the test: shape checks draw random numbers, which a strategy must not."""
-    capacity, factors, groups, round_up = shape
+    capacity, factors, groups, up = shape
     scales = tuple(Scale(capacity // f, groups, f) for f in sorted(factors | {1}, reverse=True))
-    return TokenLayout(scales, capacity, stride=4, round_up=round_up)
+    return TokenLayout(scales, capacity, stride=4, rounding="up" if up else "down")
 
 
 @given(SHAPES, st.integers(1, 4), st.sampled_from([(), (3,)]))
@@ -40,7 +43,7 @@ def test_valid_places_agree_with_counting_by_hand(shape: tuple) -> None:
     for k, spec in enumerate(layout.scales):
         for clip, steps in enumerate(latents.tolist()):
             bins = [spec.factor * b for b in range(spec.bins)]
-            if layout.round_up:
+            if layout.rounding == "up":
                 wanted = [start < steps for start in bins]
             else:
                 wanted = [start + spec.factor <= steps for start in bins]
@@ -65,3 +68,18 @@ def test_first_scales_and_misfits() -> None:
     for frames in ([3], [33], []):
         with pytest.raises(InputError):
             layout.check(torch.tensor(frames, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("rounding", ["down", "up"])
+def test_bins_spread_evenly_agree_with_exact_fractions(rounding: str) -> None:
+    layout = TokenLayout((Scale(3, 1), Scale(10, 1), Scale(49, 1)), 49, 4, rounding)  # type: ignore[arg-type]
+    latents = torch.arange(1, 50)
+    for k, spec in enumerate(layout.scales):
+        exact = [Fraction(steps * spec.bins, 49) for steps in latents.tolist()]
+        wanted = [math.ceil(share) if rounding == "up" else math.floor(share) for share in exact]
+        assert layout.valid_bins(latents, k).tolist() == wanted
+
+
+def test_a_layout_that_codes_the_padding_too_fills_every_bin() -> None:
+    layout = TokenLayout((Scale(3, 1), Scale(49, 1)), 49, 4, "all")
+    assert layout.valid_flat(torch.tensor([1, 49])).all()

@@ -1,8 +1,9 @@
 """The generator contract. A variant's file offers ``Config`` (a Record), ``Generator(config)`` and ``SAMPLER``.
 
-``SAMPLER`` names the variant of the ``samplers`` family that draws from it. A ``Config`` must hold
-``vocabulary``, ``code_dim`` (the codec's D), ``text_width`` and whatever the layout fixes (row lengths), so that the
-generator is built without seeing a tokenizer.
+``SAMPLER`` names the variant of the ``samplers`` family that draws from it. A ``Config`` holds what the tokenizer and
+the text encoder fix, so that the generator is built without seeing them; fields of these names are filled in for a run:
+``vocabulary``, ``vocabularies`` (V or K of each scale), ``code_dim`` (the codec's D), ``scales`` (latents a bin of each
+scale), ``bins`` and ``groups`` (of each scale), ``capacity``, ``stride``, ``parts``, ``text_width``, ``text_tokens``.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@ what was drawn is what the next one reads. Classifier-free guidance, conditional
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,6 +18,7 @@ from torch import Tensor
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.samplers._choosing import draw, filtered_probabilities, guided
+from kinescale.samplers.base import Drawn, Keep, OnScale, ScaleGenerator, check
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -56,47 +56,6 @@ class Config(Record):
         return self.steps[min(scale, len(self.steps) - 1)]
 
 
-@runtime_checkable
-class ScaleGenerator(Protocol):
-    """What is asked of a generator. A state is the generator's own; it is handed back, never looked into."""
-
-    def unconditional(self, text: TextFeatures) -> TextFeatures:
-        """What stands for no text beside each sentence."""
-        ...
-
-    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Tensor) -> Any:
-        """The state before the coarsest scale."""
-        ...
-
-    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
-        """Logits [B, positions, V] of one scale, given F at its resolution and its tokens so far (``MASKED`` where
-        unknown), and the state to go on with."""
-        ...
-
-    def settle(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
-        """The state once a scale's tokens are final."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Keep:
-    """Given positions: per scale, tokens [B, bins, groups] and where they are given (true) instead of drawn."""
-
-    tokens: tuple[Tensor, ...]
-    given: tuple[Tensor, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """The tokens and F, the sum of what all scales add [B, T', P, D]."""
-
-    tokens: TokenMap
-    latent: Tensor
-
-
-OnScale = Callable[[int, Tensor], None]
-
-
 @torch.no_grad()
 def sample(
     generator: ScaleGenerator,
@@ -123,7 +82,9 @@ def sample(
 
     Raises ``InputError`` when counts do not fit or a clip is longer than the layout.
     """
-    _check(text, unconditional, layout, latents, config, rngs, keep)
+    check(text, unconditional, layout, latents, rngs, keep)
+    if not config.steps or min(config.steps) < 1:
+        raise InputError(f"steps are {config.steps}; expected at least one pass a scale, such as (1, 2, 5, 10).")
     running = codec.empty(layout, len(latents))
     latents = latents.to(running.device)
     away = generator.unconditional(text) if unconditional is None else unconditional
@@ -200,29 +161,3 @@ def _uniform(wanted: Tensor, rngs: Sequence[torch.Generator]) -> Tensor:
     for clip, places, rng in zip(numbers, wanted.cpu(), rngs, strict=True):
         clip[places] = torch.rand(int(places.sum()), generator=rng)
     return numbers.to(wanted.device)
-
-
-def _check(
-    text: TextFeatures,
-    unconditional: TextFeatures | None,
-    layout: TokenLayout,
-    latents: Tensor,
-    config: Config,
-    rngs: Sequence[torch.Generator],
-    keep: Keep | None,
-) -> None:
-    clips = len(latents)
-    layout.check(latents * layout.stride)
-    sentences = len(text) if unconditional is None or len(unconditional) == len(text) else -1
-    if sentences != clips or len(rngs) != clips:
-        raise InputError(f"{clips} lengths, {len(text)} sentences and {len(rngs)} generators; give one of each a clip.")
-    if not config.steps or min(config.steps) < 1:
-        raise InputError(f"steps are {config.steps}; expected at least one pass a scale, such as (1, 2, 5, 10).")
-    if keep is None:
-        return
-    shapes = [(clips, scale.bins, scale.groups) for scale in layout.scales]
-    if [tuple(t.shape) for t in keep.tokens] != shapes or [tuple(g.shape) for g in keep.given] != shapes:
-        raise InputError(f"the kept tokens do not have the layout's shapes {shapes}; encode them in this layout.")
-    for scale, (tokens, given) in enumerate(zip(keep.tokens, keep.given, strict=True)):
-        if bool((given & layout.valid(latents.to(given.device), scale) & (tokens < 0)).any()):
-            raise InputError(f"scale {scale} keeps positions that hold no token; mark them as not given.")

@@ -34,9 +34,9 @@ class StepLoss:
 class Tokenizer(nn.Module, ABC):
     """Declares only; every tokenizer is also a ``tokens.Codec`` (see there for those four methods).
 
-    ``token_kind`` is "codes" or "bits"; ``vocabulary`` is V (codes) or K (bits); ``latent_parts`` P and
-    ``latent_width`` D. Features arrive normalised, zero padded to at most the capacity; lengths are frames and never
-    altered.
+    ``token_kind`` is "codes" or "bits"; ``vocabulary`` is V (codes; the largest, where scales differ) or K (bits);
+    ``latent_parts`` P and ``latent_width`` D. Features arrive normalised, zero padded to at most the capacity; lengths
+    are frames and never altered.
     """
 
     token_kind: str
@@ -45,6 +45,11 @@ class Tokenizer(nn.Module, ABC):
     latent_parts: int
     latent_width: int
     feature_width: int
+
+    @property
+    def vocabularies(self) -> tuple[int, ...]:
+        """V (or K) of each scale; all alike unless a variant says otherwise."""
+        return (self.vocabulary,) * len(self.layout().scales)
 
     @abstractmethod
     def layout(self, frames: int | None = None) -> TokenLayout:

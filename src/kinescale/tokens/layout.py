@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Int
@@ -13,11 +14,20 @@ from kinescale.core.errors import InputError
 
 @dataclass(frozen=True)
 class Scale:
-    """One token map: ``bins`` in time, ``groups`` of body parts; ``factor`` is latents a bin (capacity // bins)."""
+    """One token map.
+
+    Parameters
+    ----------
+    bins : places in time.
+    groups : places in the body.
+    factor : latents a bin (capacity // bins); 0 where bins are spread evenly over the capacity (MoSa's 3 6 10 15 ...).
+    members : the latent parts that each group pools; () means that group g is part g, or that one group holds all.
+    """
 
     bins: int
     groups: int
-    factor: int
+    factor: int = 0
+    members: tuple[tuple[int, ...], ...] = ()
 
     @property
     def size(self) -> int:
@@ -34,13 +44,14 @@ class TokenLayout:
     scales : coarse to fine.
     capacity : latent steps the tensors hold (padding included).
     stride : frames a latent step stands for.
-    round_up : whether a bin counts as valid when only part of it is (ScaleMoGen: yes, ``ceil``; MoScale: no).
+    rounding : which bins a clip fills: "down" only whole ones (MoScale), "up" also those it fills in part (ScaleMoGen),
+        "all" every bin whatever the length, since what stands after a clip's end is coded too (MoSa).
     """
 
     scales: tuple[Scale, ...]
     capacity: int
     stride: int
-    round_up: bool = False
+    rounding: Literal["down", "up", "all"] = "down"
 
     @property
     def positions(self) -> int:
@@ -76,9 +87,13 @@ class TokenLayout:
 
     def valid_bins(self, latents: Int[Tensor, "B"], scale: int) -> Int[Tensor, "B"]:
         """Valid bins of one scale for clips of ``latents`` steps."""
-        factor = self.scales[scale].factor
-        numerator = latents + (factor - 1 if self.round_up else 0)
-        return torch.div(numerator, factor, rounding_mode="floor").clamp(max=self.scales[scale].bins)
+        spec = self.scales[scale]
+        if self.rounding == "all":
+            return torch.full_like(latents, spec.bins)
+        filled, whole = (latents, spec.factor) if spec.factor else (latents * spec.bins, self.capacity)
+        if self.rounding == "up":
+            filled = filled + whole - 1
+        return torch.div(filled, whole, rounding_mode="floor").clamp(max=spec.bins)
 
     def valid(self, latents: Int[Tensor, "B"], scale: int) -> Bool[Tensor, "B bins groups"]:
         """Which positions of one scale are filled."""

@@ -49,11 +49,22 @@ def build_tokenizer(part: Part, feature_width: int, seed: int) -> Tokenizer:
 def build_generator(part: Part, tokenizer: Tokenizer, text_width: int, text_tokens: int, seed: int) -> Generator:
     """A new generator that fits the tokenizer and the text encoder, with weights drawn from ``seed``."""
     layout = tokenizer.layout()
+    kind = generators.FAMILY.get(part.name, "Generator").token_kind
+    if kind != tokenizer.token_kind:
+        raise ConfigError(
+            f"generator '{part.name}' predicts {kind}, but the tokenizer makes {tokenizer.token_kind}; "
+            "take a tokenizer and a generator of one token kind."
+        )
     fixed = {
         "vocabulary": tokenizer.vocabulary,
+        "vocabularies": list(tokenizer.vocabularies),
         "code_dim": tokenizer.latent_width,
         "scales": [scale.factor for scale in layout.scales],
+        "bins": [scale.bins for scale in layout.scales],
+        "groups": [scale.groups for scale in layout.scales],
         "capacity": layout.capacity,
+        "stride": layout.stride,
+        "parts": tokenizer.latent_parts,
         "text_width": text_width,
         "text_tokens": text_tokens,
     }
