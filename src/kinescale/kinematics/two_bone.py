@@ -1,0 +1,79 @@
+"""Two-bone inverse kinematics: turn a hip and a knee (shoulder and elbow) so that the ankle (wrist) is where it should.
+
+The law of cosines, with the bend kept in the plane it had; all frames at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kinescale.kinematics.rotations import quat_apply, quat_between, quat_multiply
+
+STRETCH = 0.9995
+"""Longest reach as a share of both bones: a little short of straight, where the bend's plane would be lost."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """World orientations of the upper and lower bone's joints [T, 4], and how far each frame fell short, metres [T]."""
+
+    upper: Tensor
+    lower: Tensor
+    short_m: Tensor
+
+
+def two_bone(
+    start: Float[Tensor, "T 3"],
+    middle: Float[Tensor, "T 3"],
+    end: Float[Tensor, "T 3"],
+    target: Float[Tensor, "T 3"],
+    upper: Float[Tensor, "T 4"],
+    lower: Float[Tensor, "T 4"],
+) -> Reached:
+    """``start``, ``middle``, ``end``: where the limb's joints are; ``target``: where the end should be; ``upper``,
+    ``lower``: world orientations (xyzw) of its first two joints.
+
+    Bone lengths are kept; a target out of reach is aimed at with the limb all but straight. Frames whose end is at the
+    target already are not changed.
+    """
+    first, second = (middle - start).norm(dim=-1), (end - middle).norm(dim=-1)
+    reach = target - start
+    wanted = reach.norm(dim=-1)
+    longest = torch.maximum((first + second) * STRETCH, (end - start).norm(dim=-1))
+    distance = torch.minimum(torch.maximum(wanted, (first - second).abs() + 1e-6), longest)
+    direction = torch.where(wanted[:, None] > 1e-9, reach / wanted.clamp(min=1e-9)[:, None], _unit(end - start))
+    # The bend: the knee's way off the line from hip to ankle, carried over to the new line.
+    turn = quat_between(_unit(end - start), direction)
+    bend = quat_apply(turn, _bend(start, middle, end, lower))
+    bend = _unit(bend - (bend * direction).sum(-1, keepdim=True) * direction)
+    cosine = (first.square() + distance.square() - second.square()) / (2 * first * distance).clamp(min=1e-12)
+    cosine = cosine.clamp(-1, 1)
+    sine = (1 - cosine.square()).clamp(min=0).sqrt()
+    knee = start + first[:, None] * (cosine[:, None] * direction + sine[:, None] * bend)
+    ankle = start + distance[:, None] * direction
+    still = (target - end).norm(dim=-1, keepdim=True) < 1e-9
+    new_upper = quat_multiply(quat_between(_unit(middle - start), _unit(knee - start)), upper)
+    new_lower = quat_multiply(quat_between(_unit(end - middle), _unit(ankle - knee)), lower)
+    return Reached(
+        torch.where(still, upper, new_upper), torch.where(still, lower, new_lower), (wanted - distance).clamp(min=0)
+    )
+
+
+def _bend(start: Tensor, middle: Tensor, end: Tensor, lower: Tensor) -> Float[Tensor, "T 3"]:
+    """Unit vector from the line start-end to the middle joint; for a straight limb the lower bone's own +Z, which is
+    where a knee points in the T-pose."""
+    line = _unit(end - start)
+    off = middle - start
+    off = off - (off * line).sum(-1, keepdim=True) * line
+    ahead = quat_apply(lower, torch.tensor([0.0, 0.0, 1.0], dtype=start.dtype, device=start.device))
+    ahead = ahead - (ahead * line).sum(-1, keepdim=True) * line
+    straight = off.norm(dim=-1, keepdim=True) < 1e-4
+    return _unit(torch.where(straight, ahead, off))
+
+
+def _unit(vector: Tensor) -> Tensor:
+    return vector / vector.norm(dim=-1, keepdim=True).clamp(min=1e-12)

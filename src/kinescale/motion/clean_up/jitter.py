@@ -1,0 +1,120 @@
+"""Jitter: take out single bad frames, then a tremor faster than people move."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from kinescale.core.records import Record
+from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.kinematics.rotations import quat_angle, quat_continuous, quat_slerp
+from kinescale.motion.clean_up.base import Cleaned, moved
+from kinescale.motion.motion import Motion
+
+SPREADS = 8.0
+"""How many times the usual deviation a frame must be off to count as bad."""
+STEPS = 3.0
+"""How many times the usual way of one frame it must be off; in a fast movement a frame is off its neighbours too."""
+
+
+class Config(Record):
+    """``smoothing_s``: sigma of the Gaussian over rotations and root path, seconds (0: none); half its effect is at
+    ``0.19 / smoothing_s`` Hz.
+
+    ``spikes``: replace runs of at most ``longest_spike_s`` in which a joint is off its neighbours by more than
+    ``spike_deg`` (the root: ``spike_m``) and by far more than is usual for it.
+    """
+
+    smoothing_s: float = Field(1 / 30, ge=0.0, le=1.0)
+    spikes: bool = True
+    longest_spike_s: float = Field(0.07, gt=0.0, le=1.0)
+    spike_deg: float = Field(25.0, gt=0.0, le=180.0)
+    spike_m: float = Field(0.05, gt=0.0, allow_inf_nan=False)
+
+
+def clean(motion: Motion, config: Config) -> Cleaned:
+    """The clip without spikes and tremor. The report counts the replaced frames (of the root, of all joints) and gives
+    the mean jerk of all joints before and after, m/s³."""
+    root, rotations = motion.root, quat_continuous(motion.rotations)
+    bad_root = torch.zeros(len(motion), 1, dtype=torch.bool)
+    bad = torch.zeros(rotations.shape[:2], dtype=torch.bool)
+    half = max(1, math.ceil(config.longest_spike_s * motion.fps))
+    if config.spikes and len(motion) > 2 * half:
+        off = (root - _median(root, half)).norm(dim=-1, keepdim=True)
+        bad_root = _outliers(off, (root[1:] - root[:-1]).norm(dim=-1, keepdim=True), config.spike_m, half)
+        usual = functional.normalize(_median(rotations.flatten(1), half).view_as(rotations), dim=-1)
+        steps = quat_angle(rotations[1:], rotations[:-1])
+        bad = _outliers(quat_angle(rotations, usual), steps, math.radians(config.spike_deg), half)
+        root = _bridged(root[:, None], bad_root, _mix)[:, 0]
+        rotations = quat_continuous(_bridged(rotations, bad, _slerp))
+    sigma = config.smoothing_s * motion.fps
+    if sigma > 0 and len(motion) > 1:
+        root = gaussian_smooth(root.T.contiguous(), sigma).T
+        flat = gaussian_smooth(rotations.flatten(1).T.contiguous(), sigma).T
+        rotations = functional.normalize(flat.reshape(rotations.shape), dim=-1)
+    made = motion.replace(root=root, rotations=rotations)
+    report = {
+        "root_frames_replaced": float(bad_root.sum()),
+        "joint_frames_replaced": float(bad.sum()),
+        "jerk_before_m_s3": _jerk(motion),
+        "jerk_after_m_s3": _jerk(made),
+    }
+    return Cleaned(made, {**report, **moved(motion, made)})
+
+
+def _median(values: Float[Tensor, "T C"], half: int) -> Float[Tensor, "T C"]:
+    """Running median over ``2 half + 1`` frames, edges repeated."""
+    padded = functional.pad(values.T[None], (half, half), mode="replicate")[0]
+    return padded.unfold(1, 2 * half + 1, 1).median(dim=-1).values.T
+
+
+def _outliers(off: Float[Tensor, "T C"], steps: Float[Tensor, "S C"], least: float, half: int) -> Bool[Tensor, "T C"]:
+    """Frames off by more than ``least`` and by far more than is usual nearby, in runs of at most ``half``."""
+    usual, way = (
+        _median(values, 4 * half) if len(values) > 8 * half else values.median(dim=0, keepdim=True).values
+        for values in (off, torch.cat([steps, steps[-1:]]))
+    )
+    bad = (off > least) & (off > SPREADS * usual) & (off > STEPS * way)
+    padded = functional.pad(bad.T[None].to(off), (half, half))
+    run = functional.avg_pool1d(padded, 2 * half + 1, stride=1)[0].T * (2 * half + 1)
+    # A stretch that goes on is a movement.
+    return bad & (run <= half + 0.5)
+
+
+def _bridged(values: Tensor, bad: Bool[Tensor, "T C"], between) -> Tensor:
+    """Bad entries of ``values`` [T, C, ...] replaced by what lies between the good ones around them."""
+    if not bool(bad.any()):
+        return values
+    made = values.clone()
+    frames = torch.arange(len(values))
+    for column in bad.any(0).nonzero().flatten().tolist():
+        good = frames[~bad[:, column]]
+        if len(good) == 0:
+            continue
+        wrong = frames[bad[:, column]]
+        after = torch.searchsorted(good, wrong)
+        left, right = good[(after - 1).clamp(min=0)], good[after.clamp(max=len(good) - 1)]
+        share = ((wrong - left) / (right - left).clamp(min=1)).clamp(0, 1).to(values)
+        made[wrong, column] = between(values[left, column], values[right, column], share)
+    return made
+
+
+def _mix(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+    return a + (b - a) * share[:, None]
+
+
+def _slerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+    return quat_slerp(a, b, share)
+
+
+def _jerk(motion: Motion) -> float:
+    positions = motion.positions()
+    if len(motion) < 4:
+        return 0.0
+    third = positions[3:] - 3 * positions[2:-1] + 3 * positions[1:-2] - positions[:-3]
+    return float((third * motion.fps**3).norm(dim=-1).mean())
