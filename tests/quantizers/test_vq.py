@@ -12,7 +12,7 @@ from moscale_parts import rng
 
 
 def test_the_family_lists_both() -> None:
-    assert FAMILY.names() == ("residual", "vq")
+    assert {"residual", "vq"} <= set(FAMILY.names())
 
 
 def test_codes_are_their_own_nearest_and_padding_is_zero() -> None:

@@ -53,8 +53,8 @@ def test_the_published_sizes() -> None:
     ("name", "hint"),
     [
         ("moscale.smal", "Did you mean 'moscale.small'"),
-        ("nothing", "Known: moscale"),
-        ("moscale", "Known: moscale"),
+        ("nothing", r"Known: .*moscale\."),
+        ("moscale", r"Known: .*moscale\."),
     ],
 )
 def test_an_unknown_recipe_lists_those_there_are(name: str, hint: str) -> None:

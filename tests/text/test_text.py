@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -107,6 +108,24 @@ def test_absent_weights_give_one_sentence(name, tmp_path):
         with pytest.raises(BundleError) as caught:
             module.TextEncoder(module.Config(model=model))
         assert "\n" not in str(caught.value) and model in str(caught.value)
+
+
+def test_clip_pools_a_sentence_into_one_token_and_refuses_weights_without_the_projection(tiny_clip, tmp_path):
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    module = FAMILY.load("clip")
+    with pytest.raises(BundleError, match="text_projection"):
+        module.TextEncoder(module.Config(model=str(tiny_clip), pooled=True))
+    shutil.copytree(tiny_clip, tmp_path / "whole")
+    config = CLIPTextConfig.from_pretrained(tiny_clip, projection_dim=12)
+    torch.manual_seed(1)
+    CLIPTextModelWithProjection(config).save_pretrained(tmp_path / "whole")
+    encoder = module.TextEncoder(module.Config(model=str(tmp_path / "whole"), pooled=True))
+    made = encoder.encode(SENTENCES)
+    assert made.tokens.shape == (len(SENTENCES), 1, 12) == (len(SENTENCES), encoder.max_tokens, encoder.width)
+    assert made.mask.all()
+    assert not torch.equal(made.tokens[0], made.tokens[1])
+    torch.testing.assert_close(encoder.encode(SENTENCES[1:2]).tokens, made.tokens[1:2])
 
 
 def test_clip_refuses_more_tokens_than_it_has(tiny_clip):

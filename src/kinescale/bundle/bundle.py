@@ -83,9 +83,15 @@ class Bundle:
         if self.generator is None:
             return
         _same("token kind", {"tokenizer": self.tokenizer.token_kind, "generator": self.generator.token_kind})
-        asked: Any = self.generator.config
-        _same("vocabulary", {"tokenizer": self.tokenizer.vocabulary, "generator": asked.vocabulary})
-        _same("code width", {"tokenizer": self.tokenizer.latent_width, "generator": asked.code_dim})
+        asked = self.generator.config
+        made = {
+            "vocabulary": ("vocabulary", self.tokenizer.vocabulary),
+            "vocabularies": ("vocabularies", self.tokenizer.vocabularies),
+            "code_dim": ("code width", self.tokenizer.latent_width),
+        }
+        for name, (words, value) in made.items():
+            if name in type(asked).model_fields:
+                _same(words, {"tokenizer": value, "generator": getattr(asked, name)})
 
     # What it is
 

@@ -20,7 +20,8 @@ from torch.nn import functional
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.generators import base
-from kinescale.generators._moscale_training import Masking, mask_tokens, refine
+from kinescale.generators._masking import Masking, mask_tokens
+from kinescale.generators._moscale_training import refine
 from kinescale.generators.base import StepLoss
 from kinescale.nn.adaln import AdaptiveBlock, Modulation, modulated
 from kinescale.nn.rotary import neighbour_turns

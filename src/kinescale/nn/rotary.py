@@ -45,7 +45,7 @@ def neighbour_turns(positions: Int[Tensor, "T"], head_width: int) -> Float[Tenso
     return torch.stack([angles.cos(), angles.sin()])
 
 
-def rotate_neighbours(x: Float[Tensor, "B H T d"], turns: Float[Tensor, "2 T pairs"]) -> Float[Tensor, "B H T d"]:
+def rotate_neighbours(x: Float[Tensor, "B H T d"], turns: Float[Tensor, "2 *b T pairs"]) -> Float[Tensor, "B H T d"]:
     """Turn the channel pair (2i, 2i + 1) of step t by the angle whose cosine and sine ``turns`` holds.
 
     A pair is a complex number and the turn a product, which costs half of what strided channels do.

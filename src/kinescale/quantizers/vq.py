@@ -1,7 +1,8 @@
-"""One learned codebook, nearest code by squared distance, updated by moving averages.
+"""One learned codebook, nearest code by distance or by angle, updated by moving averages.
 
-van den Oord et al. 2017 (VQ-VAE, appendix A.1) with MoScale's rules: codes drawn from a soft assignment while
-training, dead codes revived from the batch, one book shared by all scales.
+van den Oord et al. 2017 (VQ-VAE, appendix A.1); codes drawn from a soft assignment while training and dead codes
+revived from the batch (MoScale, MoMask); look-up by cosine (Yu et al. 2021, ViT-VQGAN; MoSa). Under several processes
+the averages, the first fill and the revivals are those of all batches together, so that all end with the same book.
 
 Written here rather than taken from vector-quantize-pytorch: there the book is updated inside each forward call, while
 the pyramid looks up every scale with one fixed book and then updates it once from the valid vectors of all scales, and
@@ -10,6 +11,8 @@ the moving averages must be saved for training to resume exactly.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field
@@ -17,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kinescale.core.records import Record
-from kinescale.quantizers import base
+from kinescale.quantizers import _processes, base
 from kinescale.tokens.token_map import PADDING
 
 VECTORS_A_CODE = 5
@@ -30,7 +33,10 @@ FIRST_NOISE = 0.01
 class Config(Record):
     """``codes`` vectors of ``width``.
 
+    ``lookup``: a code is chosen by squared distance or by cosine; the code used is the vector itself either way.
     ``decay`` of the moving averages; ``temperature`` of the soft assignment (None: nearest code in training too);
+    ``assignment``: one number a vector from the cumulative probabilities ("stochastic"), or the best of all codes after
+    Gumbel noise (the same distribution, a number a code).
     ``faithful``: revive dead codes from the batch's first vectors, only when the batch is large, and leave their
     averages as they were, like the reference; otherwise revive by a random draw and give the code a fresh average.
     """
@@ -39,6 +45,8 @@ class Config(Record):
     width: int = Field(512, ge=1)
     decay: float = Field(0.99, ge=0.0, lt=1.0)
     temperature: float | None = Field(0.5, gt=0.0)
+    lookup: Literal["distance", "cosine"] = "distance"
+    assignment: Literal["stochastic", "gumbel"] = "stochastic"
     faithful: bool = False
 
 
@@ -62,13 +70,15 @@ class Quantizer(base.Quantizer):
         self.register_buffer("code_count", torch.ones(config.codes))
         self.register_buffer("initialised", torch.tensor(False))
 
-    def distances(self, vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N V"]:
-        """Squared distance to every code, up to a term that is the same for all codes."""
-        return torch.addmm(self.codebook.square().sum(-1), vectors, self.codebook.T, alpha=-2.0)
+    def scores(self, vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N V"]:
+        """The higher the better: minus the squared distance (up to a term that all codes share), or the cosine."""
+        if self.config.lookup == "cosine":
+            return functional.normalize(vectors, dim=-1) @ functional.normalize(self.codebook, dim=-1).T
+        return torch.addmm(self.codebook.square().sum(-1), vectors, self.codebook.T, beta=-1.0, alpha=2.0)
 
     def quantise(self, vectors: Float[Tensor, "*b D"]) -> Int[Tensor, "*b"]:
-        """Index of the nearest code."""
-        return self.distances(vectors.reshape(-1, self.width)).argmin(-1).view(vectors.shape[:-1])
+        """Index of the best code."""
+        return self.scores(vectors.reshape(-1, self.width)).argmax(-1).view(vectors.shape[:-1])
 
     def dequantise(self, tokens: Int[Tensor, "*b"]) -> Float[Tensor, "*b D"]:
         """Codes by index; zero at ``PADDING``."""
@@ -76,14 +86,15 @@ class Quantizer(base.Quantizer):
         return rows * (tokens != PADDING).unsqueeze(-1).to(rows.dtype)
 
     def assign(self, vectors: Float[Tensor, "*b D"], rng: torch.Generator) -> Int[Tensor, "*b"]:
-        """A code drawn with probability softmax(-distance / temperature).
-
-        That is the distribution of the reference's argmax over Gumbel noise, for one random number a vector.
-        """
+        """A code drawn with probability softmax(score / temperature)."""
         if self.config.temperature is None:
             return self.quantise(vectors)
         flat = vectors.reshape(-1, self.width)
-        cumulative = (self.distances(flat) / -self.config.temperature).softmax(-1).cumsum(-1)
+        logits = self.scores(flat) / self.config.temperature
+        if self.config.assignment == "gumbel":
+            noise = torch.rand(logits.shape, generator=rng).clamp(min=1e-20).to(logits)
+            return (logits - torch.log(-torch.log(noise))).argmax(-1).view(vectors.shape[:-1])
+        cumulative = logits.softmax(-1).cumsum(-1)
         uniform = torch.rand(len(flat), 1, generator=rng).to(flat.device)
         drawn = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
         return drawn.clamp(max=self.vocabulary - 1).view(vectors.shape[:-1])
@@ -91,16 +102,20 @@ class Quantizer(base.Quantizer):
     @torch.no_grad()
     def begin(self, vectors: Float[Tensor, "N D"], rng: torch.Generator) -> None:
         """Fill the book with the first training vectors (in the clean setting in random order), once."""
-        if bool(self.initialised) or len(vectors) == 0:
+        if bool(self.initialised):
             return
-        if not self.config.faithful:
-            vectors = vectors[torch.randperm(len(vectors), generator=rng).to(vectors.device)]
-        if len(vectors) < self.vocabulary:
-            repeats = -(-self.vocabulary // len(vectors))
-            tiled = vectors.repeat(repeats, 1)
-            noise = torch.randn(tiled.shape, generator=rng).to(tiled)
-            vectors = tiled + noise * (FIRST_NOISE / self.width**0.5)
-        self.codebook.copy_(vectors[: self.vocabulary])
+        held = _processes.counts(vectors)
+        total = sum(held)
+        if total == 0:
+            return
+        order = torch.arange(total) if self.config.faithful else torch.randperm(total, generator=rng)
+        repeats = -(-self.vocabulary // total)
+        places = _processes.agreed(order.repeat(repeats)[: self.vocabulary].to(vectors.device))
+        first = _processes.take(vectors, held, places)
+        if repeats > 1:
+            noise = torch.randn((repeats * total, self.width), generator=rng)[: self.vocabulary].to(first)
+            first = first + noise * (FIRST_NOISE / self.width**0.5)
+        self.codebook.copy_(_processes.agreed(first))
         self.code_sum.copy_(self.codebook)
         self.code_count.fill_(1.0)
         self.initialised.fill_(True)
@@ -108,35 +123,38 @@ class Quantizer(base.Quantizer):
     @torch.no_grad()
     def observe(self, vectors: Float[Tensor, "N D"], tokens: Int[Tensor, "N"], rng: torch.Generator) -> None:
         """Move sums and counts towards the batch's, make each code their quotient, revive dead codes."""
-        if len(vectors) == 0:
+        held = _processes.counts(vectors)
+        if sum(held) == 0:
             return
         count = torch.bincount(tokens, minlength=self.vocabulary).to(self.code_count)
         total = torch.zeros_like(self.code_sum).index_add_(0, tokens, vectors.to(self.code_sum))
         decay = self.config.decay
-        self.code_count.mul_(decay).add_(count, alpha=1.0 - decay)
-        self.code_sum.mul_(decay).add_(total, alpha=1.0 - decay)
+        self.code_count.mul_(decay).add_(_processes.summed(count), alpha=1.0 - decay)
+        self.code_sum.mul_(decay).add_(_processes.summed(total), alpha=1.0 - decay)
         if self.config.faithful:
-            self._revive_first(vectors)
+            self._revive_first(vectors, held)
         else:
-            self._revive_drawn(vectors, rng)
+            self._revive_drawn(vectors, held, rng)
         self.initialised.fill_(True)
 
-    def _revive_first(self, vectors: Tensor) -> None:
+    def _revive_first(self, vectors: Tensor, held: list[int]) -> None:
         means = self.code_sum / self.code_count.unsqueeze(-1).clamp(min=1e-12)
         dead = self.code_count < 1.0
-        if len(vectors) > VECTORS_A_CODE * self.vocabulary:
-            means = torch.where(dead.unsqueeze(-1), vectors[: self.vocabulary].to(means), means)
+        if sum(held) > VECTORS_A_CODE * self.vocabulary:
+            first = _processes.take(vectors, held, torch.arange(self.vocabulary))
+            means = torch.where(dead.unsqueeze(-1), first.to(means), means)
         self.codebook.copy_(means)
 
-    def _revive_drawn(self, vectors: Tensor, rng: torch.Generator) -> None:
+    def _revive_drawn(self, vectors: Tensor, held: list[int], rng: torch.Generator) -> None:
         # A small batch cannot use every code once, so less is asked of a code; at VECTORS_A_CODE vectors a code
         # the bound is the reference's.
-        least = min(1.0, len(vectors) / (VECTORS_A_CODE * self.vocabulary))
+        least = min(1.0, sum(held) / (VECTORS_A_CODE * self.vocabulary))
         dead = (self.code_count < least).unsqueeze(-1)
-        pick = torch.randint(len(vectors), (self.vocabulary,), generator=rng).to(vectors.device)
+        pick = torch.randint(sum(held), (self.vocabulary,), generator=rng).to(vectors.device)
+        drawn = _processes.take(vectors, held, _processes.agreed(pick))
         # Twice the bound gives a revived code some 70 batches to find vectors before it is moved again.
         fresh = 2.0 * least
-        self.code_sum.copy_(torch.where(dead, vectors[pick].to(self.code_sum) * fresh, self.code_sum))
+        self.code_sum.copy_(torch.where(dead, drawn.to(self.code_sum) * fresh, self.code_sum))
         self.code_count.masked_fill_(dead.squeeze(-1), fresh)
         self.codebook.copy_(self.code_sum / self.code_count.unsqueeze(-1))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 OUT = float("-inf")
@@ -43,6 +45,36 @@ def filtered_probabilities(
 ) -> Float[Tensor, "*b V"]:
     """What is drawn from: logits over temperature, the best k, the nucleus, then softmax."""
     return keep_nucleus(keep_top_k(logits / temperature, top_k), top_p).softmax(-1)
+
+
+def keep_share(logits: Float[Tensor, "*b V"], dropped: float) -> Float[Tensor, "*b V"]:
+    """All but the best ``int(V * (1 - dropped))`` codes at -inf, at least one; codes as good as the last stay (MoSa).
+
+    In floating point, so that an exact fifth of the codes comes out one short, as with the published sampler.
+    """
+    return keep_top_k(logits, max(1, int(logits.shape[-1] * (1.0 - dropped))))
+
+
+def keep_crossing_nucleus(logits: Float[Tensor, "*b V"], share: float) -> Float[Tensor, "*b V"]:
+    """The worst codes at -inf while their probabilities add up to at most ``1 - share``; 0 keeps all.
+
+    The code that crosses the share stays (Holtzman et al. 2020; MoSa).
+    """
+    if not 0.0 < share < 1.0:
+        return logits
+    ordered, order = logits.sort(dim=-1, stable=True)
+    drop = ordered.softmax(-1).cumsum(-1) <= 1.0 - share
+    drop[..., -1] = False
+    return logits.masked_fill(drop.gather(-1, order.argsort(-1)), OUT)
+
+
+def uniform_numbers(wanted: Bool[Tensor, "B *p"], rngs: Sequence[torch.Generator]) -> Float[Tensor, "B *p"]:
+    """A number from [0, 1) for each place to be drawn; a clip takes as many as it has such places, whatever padding
+    its batch brings."""
+    numbers = torch.zeros(wanted.shape)
+    for clip, places, rng in zip(numbers, wanted.cpu(), rngs, strict=True):
+        clip[places] = torch.rand(int(places.sum()), generator=rng)
+    return numbers.to(wanted.device)
 
 
 def draw(probabilities: Float[Tensor, "*b V"], uniform: Float[Tensor, "*b"]) -> Int[Tensor, "*b"]:

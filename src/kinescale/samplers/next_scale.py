@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
-from kinescale.samplers._choosing import draw, filtered_probabilities, guided
+from kinescale.samplers._choosing import draw, filtered_probabilities, guided, uniform_numbers
 from kinescale.samplers.base import Drawn, Keep, OnScale, ScaleGenerator, check
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
@@ -149,15 +149,6 @@ class _Row:
         """The row with its hidden positions drawn."""
         logits = logits.view(*self.tokens.shape, -1)
         shaped = filtered_probabilities(logits, config.temperature, config.top_p, config.top_k)
-        codes = draw(shaped, _uniform(self.wanted, rngs))
+        codes = draw(shaped, uniform_numbers(self.wanted, rngs))
         chance = logits.softmax(-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
         return _Row(torch.where(hidden, codes, self.tokens), torch.where(hidden, chance, self.scores), self.wanted)
-
-
-def _uniform(wanted: Tensor, rngs: Sequence[torch.Generator]) -> Tensor:
-    """A number from [0, 1) for each position to be drawn; a clip takes as many as it has such positions, whatever
-    padding its batch brings."""
-    numbers = torch.zeros(wanted.shape)
-    for clip, places, rng in zip(numbers, wanted.cpu(), rngs, strict=True):
-        clip[places] = torch.rand(int(places.sum()), generator=rng)
-    return numbers.to(wanted.device)

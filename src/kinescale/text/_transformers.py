@@ -53,12 +53,17 @@ def load_pretrained(model_class: str, name: str, *, offline: bool) -> tuple[Any,
 
             options = {"local_files_only": offline, "trust_remote_code": False}
             tokenizer = transformers.AutoTokenizer.from_pretrained(name, **options)
-            model = getattr(transformers, model_class).from_pretrained(name, dtype=torch.float32, **options)
+            kind = getattr(transformers, model_class)
+            model, found = kind.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **options)
     except Exception as problem:
         # whatever a damaged or absent model makes the library raise, the reader gets one sentence
         reason = " ".join(str(problem).split())[:160] or type(problem).__name__
         advice = "download it first or set offline to false" if offline else "check the name and the network"
         raise BundleError(f"the text model '{name}' cannot be loaded ({reason}); {advice}.") from None
+    missing = sorted(found["missing_keys"])
+    if missing:
+        # the library would go on with random numbers in their place
+        raise BundleError(f"the text model '{name}' lacks '{missing[0]}'; expected the weights of a {model_class}.")
     return freeze(model), tokenizer
 
 
@@ -70,9 +75,12 @@ def freeze(model: nn.Module) -> Any:
 def encode_in_chunks(
     sentences: Sequence[str],
     tokenise: Callable[[list[str]], tuple[Int[Tensor, "B N"], Int[Tensor, "B N"]]],
-    forward: Callable[[Tensor, Tensor], Float[Tensor, "B N W"]],
+    forward: Callable[[Tensor, Tensor], Float[Tensor, "B M W"]],
 ) -> TextFeatures:
-    """Check, tokenise and encode ``sentences``; masked places come back as zeros."""
+    """Check, tokenise and encode ``sentences``; masked places come back as zeros.
+
+    ``forward`` may give fewer places than there are tokens: one for a pooled sentence.
+    """
     if not sentences:
         raise InputError("there is no sentence to encode; give at least one.")
     clean = [check_prompt(sentence) for sentence in sentences]
@@ -81,6 +89,7 @@ def encode_in_chunks(
         for start in range(0, len(clean), CHUNK):
             ids, mask = tokenise(clean[start : start + CHUNK])
             hidden = forward(ids, mask).float()
+            mask = mask[:, : hidden.shape[1]]
             tokens.append(hidden * mask[..., None])
             masks.append(mask.bool())
     # cloned outside inference mode, so that a trainer may use them in a graph

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jaxtyping import Float, Int
 from pydantic import Field
+from torch import Tensor
 
 from kinescale.core.errors import BundleError
 from kinescale.core.records import Record
@@ -17,28 +19,42 @@ from kinescale.tokens.text_features import TextFeatures
 
 
 class Config(Record):
-    """``model``: a local folder or a hub name. ``offline``: never download."""
+    """``model``: a local folder or a hub name. ``offline``: never download.
+
+    ``pooled``: one token a sentence, CLIP's own pooled and projected embedding (what MoMask reads), instead of the
+    words' features.
+    """
 
     model: str = "openai/clip-vit-base-patch32"
     max_tokens: int = Field(77, ge=2, le=512)
     offline: bool = True
+    pooled: bool = False
 
 
 class TextEncoder(base.TextEncoder):
-    """Last hidden state (after the final norm), float32, on the CPU."""
+    """Last hidden state (after the final norm), or the pooled sentence, float32, on the CPU."""
+
+    config: Config
 
     def __init__(self, config: Config):
         self.config = config
-        self._model, self._tokenizer = load_pretrained("CLIPTextModel", config.model, offline=config.offline)
-        self.width = int(self._model.config.hidden_size)
+        kind = "CLIPTextModelWithProjection" if config.pooled else "CLIPTextModel"
+        self._model, self._tokenizer = load_pretrained(kind, config.model, offline=config.offline)
+        self.width = int(self._model.config.projection_dim if config.pooled else self._model.config.hidden_size)
         places = int(self._model.config.max_position_embeddings)
         if config.max_tokens > places:
             raise BundleError(f"'{config.model}' takes at most {places} tokens; max_tokens is {config.max_tokens}.")
-        self.max_tokens = config.max_tokens
+        self.max_tokens = 1 if config.pooled else config.max_tokens
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
         return encode_in_chunks(
             sentences,
-            lambda batch: pad_tokens(self._tokenizer, batch, self.max_tokens),
-            lambda ids, mask: self._model(input_ids=ids, attention_mask=mask).last_hidden_state,
+            lambda batch: pad_tokens(self._tokenizer, batch, self.config.max_tokens),
+            self._pooled if self.config.pooled else self._words,
         )
+
+    def _words(self, ids: Int[Tensor, "B N"], mask: Int[Tensor, "B N"]) -> Float[Tensor, "B N W"]:
+        return self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+
+    def _pooled(self, ids: Int[Tensor, "B N"], mask: Int[Tensor, "B N"]) -> Float[Tensor, "B 1 W"]:
+        return self._model(input_ids=ids, attention_mask=mask).text_embeds[:, None]

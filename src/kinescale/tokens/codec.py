@@ -33,9 +33,16 @@ class Codec(Protocol):
         ...
 
     def scale_input(
-        self, running: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout
+        self,
+        running: Float[Tensor, "B T P D"],
+        scale: int,
+        layout: TokenLayout,
+        latents: Int[Tensor, "B"] | None = None,
     ) -> Float[Tensor, "B bins groups D"]:
-        """F so far, brought to the resolution of ``scale``: what the generator reads before predicting it."""
+        """F so far, brought to the resolution of ``scale``: what the generator reads before predicting it.
+
+        ``latents``: steps each clip fills, for codecs of bits, whose last bins may be filled in part (None: all).
+        """
         ...
 
     def quantise_scale(

@@ -46,12 +46,14 @@ class TokenLayout:
     stride : frames a latent step stands for.
     rounding : which bins a clip fills: "down" only whole ones (MoScale), "up" also those it fills in part (ScaleMoGen),
         "all" every bin whatever the length, since what stands after a clip's end is coded too (MoSa).
+    least : bins of each scale that any clip fills, however short (MSQ: 1; what they pool is then part of a bin).
     """
 
     scales: tuple[Scale, ...]
     capacity: int
     stride: int
     rounding: Literal["down", "up", "all"] = "down"
+    least: int = 0
 
     @property
     def positions(self) -> int:
@@ -85,6 +87,10 @@ class TokenLayout:
         """Whole latent steps in clips of ``frames`` frames."""
         return torch.div(frames, self.stride, rounding_mode="floor")
 
+    def touched(self, frames: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+        """Latent steps that clips of ``frames`` frames reach into, the last one perhaps in part."""
+        return torch.div(frames + self.stride - 1, self.stride, rounding_mode="floor")
+
     def valid_bins(self, latents: Int[Tensor, "B"], scale: int) -> Int[Tensor, "B"]:
         """Valid bins of one scale for clips of ``latents`` steps."""
         spec = self.scales[scale]
@@ -93,7 +99,7 @@ class TokenLayout:
         filled, whole = (latents, spec.factor) if spec.factor else (latents * spec.bins, self.capacity)
         if self.rounding == "up":
             filled = filled + whole - 1
-        return torch.div(filled, whole, rounding_mode="floor").clamp(max=spec.bins)
+        return torch.div(filled, whole, rounding_mode="floor").clamp(min=self.least, max=spec.bins)
 
     def valid(self, latents: Int[Tensor, "B"], scale: int) -> Bool[Tensor, "B bins groups"]:
         """Which positions of one scale are filled."""

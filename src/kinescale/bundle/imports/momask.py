@@ -1,0 +1,185 @@
+"""MoMask's published checkpoints: the authors' key names and ``.tar`` files, read into our networks.
+
+Sizes come from the tensors' shapes; the number of heads and the clip length do not show in them and can be given. A
+generator is put together from up to three files. Nothing in a file is executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kinescale.bundle.imports._renaming import Renaming, load_strictly
+from kinescale.bundle.imports.moscale import read_checkpoint
+from kinescale.core.errors import BundleError
+from kinescale.generators import momask as generator
+from kinescale.generators._momask_networks import sinusoids
+from kinescale.tokenizers import momask as tokenizer
+
+_TOKENIZER = "a MoMask tokenizer checkpoint"
+_MASKED = "a MoMask mask transformer checkpoint"
+_RESIDUAL = "a MoMask residual transformer checkpoint"
+_LENGTH = "a MoMask length estimator checkpoint"
+
+TOKENIZER_KEYS = ("vq_model", "net")
+MASKED_KEYS = ("t2m_transformer", "trans")
+RESIDUAL_KEYS = ("res_transformer", "trans")
+LENGTH_KEYS = ("estimator",)
+"""Entries of the authors' files that hold weights, as far as they are known."""
+
+
+def _shape(state: Mapping[str, Tensor], key: str, what: str) -> torch.Size:
+    if not isinstance(state.get(key), Tensor):
+        raise BundleError(f"{what} has no tensor '{key}'; expected the authors' MoMask state dict.")
+    return state[key].shape
+
+
+def _count(state: Mapping[str, Tensor], pattern: str) -> int:
+    return 1 + max((int(match[1]) for key in state if (match := re.match(pattern, key))), default=-1)
+
+
+def _tokenizer_renaming(levels: int) -> Renaming:
+    last = levels + 2
+    rules = [
+        (r"(encoder|decoder)\.model\.0\.(\w+)", r"\1.enter.\2"),
+        (rf"encoder\.model\.{last}\.(\w+)", r"encoder.leave.\1"),
+        (rf"decoder\.model\.{last}\.(\w+)", r"decoder.gather.\1"),
+        (rf"decoder\.model\.{last + 2}\.(\w+)", r"decoder.leave.\1"),
+        (r"quantizer\.layers\.(\d+)\.codebook", r"pyramid.quantizers.\1.codebook"),
+    ]
+    for level in range(levels):
+        rules.append((rf"encoder\.model\.{level + 2}\.0\.(\w+)", rf"encoder.narrow.{level}.\1"))
+        rules.append((rf"decoder\.model\.{level + 2}\.2\.(\w+)", rf"decoder.widen.{level}.\1"))
+        for side, place in (("encoder", 1), ("decoder", 0)):
+            for theirs, ours in (("1", "wide"), ("2", "mix")):
+                theirs_key = rf"{side}\.model\.{level + 2}\.{place}\.model\.(\d+)\.conv{theirs}\.(\w+)"
+                rules.append((theirs_key, rf"{side}.stacks.{level}.blocks.\1.{ours}.\2"))
+    return Renaming(_TOKENIZER, tuple(rules))
+
+
+def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tokenizer:
+    """A tokenizer with the authors' weights, in eval mode; ``given`` fields (``max_frames``) win over what shapes tell.
+
+    Raises ``BundleError`` where a key is missing or unknown.
+    """
+    width, features, _ = _shape(state, "encoder.model.0.weight", _TOKENIZER)
+    codes, code_dim = _shape(state, "quantizer.layers.0.codebook", _TOKENIZER)
+    levels = _count(state, r"encoder\.model\.(\d+)\.0\.weight") - 2
+    sizes: dict[str, Any] = {
+        "feature_width": features,
+        "width": width,
+        "code_dim": code_dim,
+        "codes": codes,
+        "books": _count(state, r"quantizer\.layers\.(\d+)\."),
+        "levels": levels,
+        "blocks": _count(state, r"encoder\.model\.2\.1\.model\.(\d+)\."),
+    }
+    if features < 67:
+        sizes["explicit_slice"] = None
+    config = tokenizer.Config.parse({**sizes, **given}, where=_TOKENIZER)
+    renamed = _tokenizer_renaming(levels).apply(state)
+    # The averages behind the books are not in the published files: each code starts as the mean of one use.
+    for book in range(config.books):
+        codebook = renamed.get(f"pyramid.quantizers.{book}.codebook")
+        if codebook is not None:
+            renamed[f"pyramid.quantizers.{book}.code_sum"] = codebook
+            renamed[f"pyramid.quantizers.{book}.code_count"] = torch.ones(len(codebook))
+            renamed[f"pyramid.quantizers.{book}.initialised"] = torch.tensor(True)
+    built = tokenizer.Tokenizer(config)
+    load_strictly(built, renamed, _TOKENIZER)
+    return built.eval()
+
+
+def _is_sinusoids(value: Tensor) -> bool:
+    flat = value.reshape(-1, value.shape[-1]).float()
+    return torch.allclose(flat, sinusoids(*flat.shape), atol=2e-3)
+
+
+def _trunk_rules(prefix: str) -> tuple[tuple[str, str], ...]:
+    return (
+        (r"input_process\.poseEmbedding\.(\w+)", rf"{prefix}trunk.enter.\1"),
+        (r"seqTransEncoder\.layers\.(.+)", rf"{prefix}trunk.layers.\1"),
+        (r"cond_emb\.(\w+)", rf"{prefix}condition.\1"),
+        (r"output_process\.dense\.(\w+)", rf"{prefix}head.dense.\1"),
+        (r"output_process\.LayerNorm\.(\w+)", rf"{prefix}head.norm.\1"),
+        (r"output_process\.poseFinal\.(\w+)", rf"{prefix}head.out.\1"),
+    )
+
+
+CONSTANTS = ((r"position_enc\.pe", _is_sinusoids), (r"clip_model\..*", lambda _: True))
+"""Keys that our networks compute themselves, or leave to the text encoder."""
+
+
+def _masked(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    rules = ((r"token_emb\.weight", "masked.table.weight"), *_trunk_rules("masked."))
+    return Renaming(_MASKED, rules, CONSTANTS).apply(state)
+
+
+TABLES = ("token_embed_weight_", "embed_proj_shared_weight", "output_proj_weight_")
+
+
+def _residual(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    for key in TABLES:
+        _shape(state, key, _RESIDUAL)
+    rules = ((r"quant_emb\.(\w+)", r"residual.book.\1"), *_trunk_rules("residual."))
+    renamed = Renaming(_RESIDUAL, rules, CONSTANTS).apply({k: v for k, v in state.items() if k not in TABLES})
+    # The first table only embeds, the last only scores, those between do both.
+    renamed["residual.tables"] = torch.cat([state[key] for key in TABLES])
+    return renamed
+
+
+def import_generator(
+    masked: Mapping[str, Tensor],
+    residual: Mapping[str, Tensor],
+    length: Mapping[str, Tensor] | None = None,
+    **given: Any,
+) -> generator.Generator:
+    """A generator with the authors' weights, in eval mode; without ``length`` its estimator stays as it was made.
+
+    ``given`` fields (``heads``, ``capacity``) win over what shapes tell. Raises ``BundleError`` where a key is missing
+    or unknown.
+    """
+    rows, code_dim = _shape(masked, "token_emb.weight", _MASKED)
+    width, text_width = _shape(masked, "cond_emb.weight", _MASKED)
+    books = sum(_shape(residual, key, _RESIDUAL)[0] for key in TABLES)
+    classes = _shape(length, "output.11.weight", _LENGTH)[0] if length is not None else None
+    sizes: dict[str, Any] = {
+        "vocabulary": rows - 2,
+        "code_dim": code_dim,
+        "text_width": text_width,
+        "width": width,
+        "feed_forward": _shape(masked, "seqTransEncoder.layers.0.linear1.weight", _MASKED)[0],
+        "layers": _count(masked, r"seqTransEncoder\.layers\.(\d+)\."),
+        **({} if classes is None else {"capacity": classes - 1}),
+    }
+    sizes |= given
+    capacity = int(sizes.get("capacity", 49))
+    sizes |= {"bins": (capacity,) * books, "groups": (1,) * books}
+    built = generator.Generator(generator.Config.parse(sizes, where=_MASKED))
+    renamed = {**_masked(masked), **_residual(residual)}
+    if length is None:
+        renamed |= {f"length.{key}": value for key, value in built.length.state_dict().items()}
+    else:
+        renamed |= Renaming(_LENGTH, ((r"output\.(\d+\.\w+)", r"length.stages.\1"),)).apply(length)
+    load_strictly(built, renamed, "a MoMask generator")
+    return built.eval()
+
+
+def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:
+    """The tokenizer in one of the authors' files."""
+    return import_tokenizer(read_checkpoint(path, TOKENIZER_KEYS), **given)
+
+
+def read_generator(
+    masked: str | Path, residual: str | Path, length: str | Path | None = None, **given: Any
+) -> generator.Generator:
+    """The generator in the authors' files: mask transformer, residual transformer, length estimator."""
+    estimator = None if length is None else read_checkpoint(length, LENGTH_KEYS)
+    return import_generator(
+        read_checkpoint(masked, MASKED_KEYS), read_checkpoint(residual, RESIDUAL_KEYS), estimator, **given
+    )

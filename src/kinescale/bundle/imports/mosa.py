@@ -1,0 +1,232 @@
+"""MoSa's published checkpoints: the authors' key names and files, read into our networks.
+
+Sizes come from the tensors' shapes; what shapes do not tell (heads) is published with the method and can be given.
+Nothing in a file is executed: only tensors and plain containers are unpickled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kinescale.bundle.imports._renaming import Renaming, load_strictly
+from kinescale.bundle.imports.moscale import read_checkpoint
+from kinescale.core.errors import BundleError
+from kinescale.generators import mosa as generator
+from kinescale.nn.scale_rotary import spread_turns
+from kinescale.tokenizers import mosa as tokenizer
+
+_TOKENIZER = "a MoSa tokenizer checkpoint"
+_GENERATOR = "a MoSa generator checkpoint"
+
+HEAD_WIDTH = 64
+"""Width of an attention head in the published generator."""
+
+TOKENIZER_KEYS = ("vq_model", "net", "model")
+GENERATOR_KEYS = ("trans", "sar", "net", "model")
+
+
+def _block_rules(theirs: str, ours: str) -> list[tuple[str, str]]:
+    """A residual block's keys; group 1 of ``theirs`` may be used in ``ours``."""
+    end = "\\" + str(re.compile(theirs).groups + 1)
+    names = {
+        "norm1": "first_norm",
+        "conv1": "first",
+        "norm2": "second_norm",
+        "conv2": "second",
+        "nin_shortcut": "bring",
+    }
+    return [(rf"{theirs}\.{name}\.(\w+)", f"{ours}.{mine}.{end}") for name, mine in names.items()]
+
+
+def _attention_rules(theirs: str, ours: str) -> list[tuple[str, str]]:
+    end = "\\" + str(re.compile(theirs).groups + 1)
+    names = {"norm": "norm", "qkv": "project", "proj_out": "out"}
+    return [(rf"{theirs}\.{name}\.(\w+)", f"{ours}.{mine}.{end}") for name, mine in names.items()]
+
+
+def _tokenizer_renaming(config: tokenizer.Config) -> Renaming:
+    deepest = len(config.multipliers) - 1
+    rules = [(r"virtual_slot", r"slots.frames")]
+    for side in ("encoder", "decoder"):
+        for theirs, ours in (("conv_in", "enter"), ("norm_out", "norm"), ("conv_out", "leave")):
+            rules.append((rf"{side}\.{theirs}\.(\w+)", rf"{side}.{ours}.\1"))
+        rules += _block_rules(rf"{side}\.mid\.block_1", f"{side}.middle.before")
+        rules += _block_rules(rf"{side}\.mid\.block_2", f"{side}.middle.after")
+        rules += _attention_rules(rf"{side}\.mid\.attn_1", f"{side}.middle.attention")
+        for level in range(deepest + 1):
+            # the decoder counts its levels from the finest, too, and runs them backwards
+            theirs, ours = (f"down.{level}", level) if side == "encoder" else (f"up.{level}", deepest - level)
+            start = rf"{side}\.{re.escape(theirs)}"
+            rules += _block_rules(rf"{start}\.block\.(\d+)", rf"{side}.levels.{ours}.blocks.\1")
+            rules += _attention_rules(rf"{start}\.attn\.(\d+)", rf"{side}.levels.{ours}.attentions.\1")
+            rules.append((rf"{start}\.downsample\.conv\.(\w+)", rf"{side}.narrow.{ours}.\1"))
+            if level:
+                rules.append((rf"{start}\.upsample\.conv\.(\w+)", rf"{side}.widen.{ours}.\1"))
+    rules.append((r"quantizer\.phis\.(\d+)\.phi\.(\d+)\.0\.(\w+)", r"pyramid.phis.\1.layers.\2.\3"))
+    rules.append((r"quantizer\.layers\.(\d+)\.(codebook|code_sum|code_count)", r"pyramid.quantizers.\1.\2"))
+    # published, but never used: a convolution after the last level, and flags that training sets again
+    constants = ((r"decoder\.up\.0\.upsample\.conv\.\w+", _any), (r"(quantizer\.layers\.\d+\.)?initted", _flag))
+    return Renaming(_TOKENIZER, tuple(rules), constants)
+
+
+def _any(value: Tensor) -> bool:
+    return value.is_floating_point()
+
+
+def _flag(value: Tensor) -> bool:
+    return value.numel() == 1 and float(value) in (0.0, 1.0)
+
+
+def _shape(state: Mapping[str, Tensor], key: str, what: str) -> torch.Size:
+    if key not in state or not isinstance(state[key], Tensor):
+        raise BundleError(f"{what} has no tensor '{key}'; expected the authors' MoSa state dict.")
+    return state[key].shape
+
+
+def _count(state: Mapping[str, Tensor], pattern: str) -> int:
+    found = [int(match[1]) for key in state if (match := re.match(pattern, key))]
+    return 1 + max(found, default=-1)
+
+
+def tokenizer_config(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Config:
+    """Sizes read off the shapes, in the faithful setting; ``given`` fields (``bins``, ``max_frames``) win."""
+    width, features, _ = _shape(state, "encoder.conv_in.weight", _TOKENIZER)
+    code_dim = _shape(state, "encoder.conv_out.weight", _TOKENIZER)[0]
+    levels = _count(state, r"encoder\.down\.(\d+)\.")
+    frames = given.get("max_frames", tokenizer.Config.model_fields["max_frames"].default)
+    rows = _shape(state, "virtual_slot", _TOKENIZER)[0]
+    widths = [_shape(state, f"encoder.down.{k}.block.0.conv2.weight", _TOKENIZER)[0] for k in range(levels)]
+    books = range(_count(state, r"quantizer\.layers\.(\d+)\."))
+    sizes: dict[str, Any] = {
+        "feature_width": features,
+        "width": width,
+        "multipliers": tuple(found // width for found in widths),
+        "blocks": _count(state, r"encoder\.down\.0\.block\.(\d+)\."),
+        "code_dim": code_dim,
+        "codes": tuple(_shape(state, f"quantizer.layers.{k}.codebook", _TOKENIZER)[0] for k in books),
+        "phi_depth": _count(state, r"quantizer\.phis\.0\.phi\.(\d+)\."),
+        "slot_groups": max(1, rows // frames),
+        "faithful": True,
+    }
+    if features <= 67:
+        sizes["explicit_slice"] = None
+    return tokenizer.Config.parse({**sizes, **given}, where=_TOKENIZER)
+
+
+def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tokenizer:
+    """A tokenizer with the authors' weights, in eval mode. Raises ``BundleError`` where a key is missing or unknown."""
+    config = tokenizer_config(state, **given)
+    renamed = _tokenizer_renaming(config).apply(state)
+    slots = (config.slot_groups, config.max_frames, config.feature_width)
+    if renamed["slots.frames"].numel() != slots[0] * slots[1] * slots[2]:
+        raise BundleError(f"{_TOKENIZER}: 'virtual_slot' is not {slots}; give the max_frames it was trained with.")
+    renamed["slots.frames"] = renamed["slots.frames"].reshape(slots)
+    built = tokenizer.Tokenizer(config)
+    for key in [key for key in built.state_dict() if key.endswith(".initialised")]:
+        renamed[key] = torch.tensor(True)
+    load_strictly(built, renamed, _TOKENIZER)
+    return built.eval()
+
+
+def _generator_renaming(config: generator.Config) -> Renaming:
+    block = r"blocks\.(\d+)\."
+    rules = [
+        (r"pos_start", r"start_rows"),
+        (r"input_process\.(\w+)", r"feature_in.\1"),
+        (r"input_emb\.(\w+)", r"text_in.\1"),
+        (r"len_embed\.weight", r"length_table.weight"),
+        (r"lvl_embed\.weight", r"scale_table.weight"),
+        (r"heads\.(\d+)\.(\w+)", r"heads.\1.\2"),
+        (block + r"mlp\.0\.c_fc1\.weight", r"blocks.\1.ffn.gate.weight"),
+        (block + r"mlp\.0\.c_fc2\.weight", r"blocks.\1.ffn.value.weight"),
+        (block + r"mlp\.0\.c_proj\.weight", r"blocks.\1.ffn.shrink.weight"),
+    ]
+    for theirs, ours in (("ln0", "text_norm"), ("ln0_t", "source_norm"), ("ln1", "norm"), ("ln2", "ffn_norm")):
+        rules.append((block + rf"{theirs}\.scale", rf"blocks.\1.{ours}.weight"))
+    for theirs, ours in (("attn0", "text"), ("attn", "attention")):
+        for name, mine in (("query", "query"), ("key", "key"), ("value", "value"), ("proj", "out")):
+            rules.append((block + rf"{theirs}\.{name}\.(\w+)", rf"blocks.\1.{ours}.{mine}.\2"))
+    rows = torch.repeat_interleave(torch.arange(len(config.bins)), torch.tensor(config.bins))
+    constants = (
+        (r"lvl_1L", lambda value: torch.equal(value.reshape(-1).long(), rows)),
+        (r"attn_mask", lambda value: _is_block_causal(value, rows)),
+        (r"freqs_cis", lambda value: _are_turns(value, config)),
+    )
+    return Renaming(_GENERATOR, tuple(rules), constants)
+
+
+def _is_block_causal(mask: Tensor, rows: Tensor) -> bool:
+    mask = mask.reshape(mask.shape[-2:])
+    return torch.equal(mask != 0, rows[None, :] <= rows[:, None])
+
+
+def _are_turns(value: Tensor, config: generator.Config) -> bool:
+    places = torch.cat([torch.linspace(0, 1, bins) for bins in config.bins])
+    turns = spread_turns(places, config.width // config.heads)
+    mine = torch.complex(turns[0], turns[1])
+    return value.is_complex() and value.shape == mine.shape and torch.allclose(value, mine, atol=1e-4)
+
+
+def _joined(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Keys and values, and the two halves of the gated layer, as the one product that they are with us."""
+    joined = dict(state)
+    pairs = (("key", "value", "project"), ("gate", "value", "grow"))
+    for first, second, ours in pairs:
+        for name in [name for name in joined if f".{first}." in name]:
+            partner = name.replace(f".{first}.", f".{second}.")
+            if partner not in joined:
+                raise BundleError(f"{_GENERATOR}: lacks the tensor beside '{name}'; the file is another model's.")
+            joined[name.replace(f".{first}.", f".{ours}.")] = torch.cat([joined.pop(name), joined.pop(partner)])
+    return joined
+
+
+def generator_config(state: Mapping[str, Tensor], **given: Any) -> generator.Config:
+    """Sizes read off the shapes; ``given`` fields (``heads``) win."""
+    width, code_dim = _shape(state, "input_process.weight", _GENERATOR)
+    scales = _shape(state, "lvl_embed.weight", _GENERATOR)[0]
+    _shape(state, "lvl_1L", _GENERATOR)
+    flat = state["lvl_1L"].reshape(-1).long()
+    if flat.numel() == 0 or int(flat.min()) < 0 or bool((flat.diff() < 0).any()) or int(flat.max()) != scales - 1:
+        raise BundleError(
+            f"{_GENERATOR}: 'lvl_1L' does not list {scales} scales in order; the file is another model's."
+        )
+    sizes = {
+        "vocabularies": tuple(_shape(state, f"heads.{k}.weight", _GENERATOR)[0] for k in range(scales)),
+        "bins": tuple(torch.bincount(flat).tolist()),
+        "groups": (1,) * scales,
+        "code_dim": code_dim,
+        "capacity": _shape(state, "len_embed.weight", _GENERATOR)[0],
+        "width": width,
+        "heads": max(1, width // HEAD_WIDTH),
+        "layers": _count(state, r"blocks\.(\d+)\."),
+        "hidden": _shape(state, "blocks.0.mlp.0.c_fc1.weight", _GENERATOR)[0],
+        "text_width": _shape(state, "input_emb.weight", _GENERATOR)[1],
+    }
+    return generator.Config.parse({**sizes, **given}, where=_GENERATOR)
+
+
+def import_generator(state: Mapping[str, Tensor], **given: Any) -> generator.Generator:
+    """A generator with the authors' weights, in eval mode. Raises ``BundleError`` where a key is missing or unknown."""
+    config = generator_config(state, **given)
+    renamed = _joined(_generator_renaming(config).apply(state))
+    if "start_rows" in renamed:
+        renamed["start_rows"] = renamed["start_rows"].reshape(-1, config.width)
+    built = generator.Generator(config)
+    load_strictly(built, renamed, _GENERATOR)
+    return built.eval()
+
+
+def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:
+    """The tokenizer in one of the authors' files."""
+    return import_tokenizer(read_checkpoint(path, TOKENIZER_KEYS), **given)
+
+
+def read_generator(path: str | Path, **given: Any) -> generator.Generator:
+    """The generator in one of the authors' files."""
+    return import_generator(read_checkpoint(path, GENERATOR_KEYS), **given)

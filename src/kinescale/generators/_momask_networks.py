@@ -1,0 +1,129 @@
+"""The three networks of MoMask's generator: masked transformer, residual transformer, length estimator.
+
+Guo et al. 2024 (MoMask, arXiv 2312.00063), sections 3.2 and 3.3; the length estimator is that of Guo et al. 2022.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kinescale.tokens.token_map import MASKED, PADDING
+
+
+def sinusoids(length: int, width: int) -> Float[Tensor, "L W"]:
+    """Vaswani et al. 2017: sine in even channels, cosine in odd ones."""
+    place = torch.arange(length, dtype=torch.float32)[:, None]
+    step = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-torch.log(torch.tensor(10000.0)) / width))
+    table = torch.zeros(length, width)
+    table[:, 0::2] = torch.sin(place * step)
+    table[:, 1::2] = torch.cos(place * step)[:, : width // 2]
+    return table
+
+
+class Trunk(nn.Module):
+    """Condition tokens, then the positions, through post-norm encoder layers; the positions come out."""
+
+    def __init__(self, code_dim: int, width: int, heads: int, feed_forward: int, layers: int, dropout: float):
+        super().__init__()
+        self.enter = nn.Linear(code_dim, width)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                width, heads, feed_forward, dropout, activation="gelu", batch_first=True, norm_first=False
+            )
+            for _ in range(layers)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.width = width
+
+    def forward(
+        self, codes: Float[Tensor, "B L D"], condition: Float[Tensor, "B N W"], valid: Bool[Tensor, "B L"]
+    ) -> Float[Tensor, "B L W"]:
+        """``codes``: embedded tokens; positions not ``valid`` are not attended."""
+        rows = self.enter(codes)
+        rows = self.dropout(rows + sinusoids(rows.shape[1], self.width).to(rows))
+        rows = torch.cat([condition, rows], dim=1)
+        padding = functional.pad(~valid, (condition.shape[1], 0))
+        for layer in self.layers:
+            rows = layer(rows, src_key_padding_mask=padding)
+        return rows[:, condition.shape[1] :]
+
+
+class Head(nn.Module):
+    """Linear, GELU, norm, linear (Devlin et al. 2019, BERT's prediction head)."""
+
+    def __init__(self, width: int, out: int):
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, eps=1e-12)
+        self.out = nn.Linear(width, out)
+
+    def forward(self, rows: Float[Tensor, "B L W"]) -> Float[Tensor, "B L V"]:
+        """Logits, or vectors to be compared with codes."""
+        return self.out(self.norm(functional.gelu(self.dense(rows))))
+
+
+class MaskedTransformer(nn.Module):
+    """Codes of the first book from those of them that are known."""
+
+    def __init__(self, codes: int, code_dim: int, text_width: int, trunk: Trunk):
+        super().__init__()
+        self.codes = codes
+        self.table = nn.Embedding(codes + 2, code_dim)
+        self.condition = nn.Linear(text_width, trunk.width)
+        self.trunk = trunk
+        self.head = Head(trunk.width, codes)
+
+    def forward(
+        self, tokens: Int[Tensor, "B L"], sentence: Float[Tensor, "B W"], valid: Bool[Tensor, "B L"]
+    ) -> Float[Tensor, "B L V"]:
+        """``tokens``: codes, ``MASKED`` or ``PADDING``; ``sentence``: pooled text, zeros for none."""
+        ids = torch.where(tokens == MASKED, torch.full_like(tokens, self.codes), tokens)
+        ids = torch.where(tokens == PADDING, torch.full_like(tokens, self.codes + 1), ids)
+        return self.head(self.trunk(self.table(ids), self.condition(sentence)[:, None], valid))
+
+
+class ResidualTransformer(nn.Module):
+    """Codes of one further book from the sum of all books before it."""
+
+    def __init__(self, codes: int, books: int, code_dim: int, text_width: int, trunk: Trunk):
+        super().__init__()
+        self.codes = codes
+        # Book k's table embeds its codes and, for all but the first, scores them too (tied); the last row is padding.
+        self.tables = nn.Parameter(torch.empty(books, codes + 1, code_dim))
+        self.condition = nn.Linear(text_width, trunk.width)
+        self.book = nn.Linear(books, trunk.width)
+        self.trunk = trunk
+        self.head = Head(trunk.width, code_dim)
+
+    def forward(
+        self, tokens: Int[Tensor, "B L Q"], book: Int[Tensor, "B"], sentence: Float[Tensor, "B W"], valid: Tensor
+    ) -> Float[Tensor, "B L V1"]:
+        """Logits of book ``book[b]`` (1 to Q - 1) of each clip, the padding's last; ``tokens`` of the books from there
+        on are not looked at."""
+        ids = torch.where(tokens == PADDING, torch.full_like(tokens, self.codes), tokens.clamp(min=0))
+        known = torch.stack([functional.embedding(ids[..., k], self.tables[k]) for k in range(ids.shape[2])], dim=2)
+        before = torch.arange(ids.shape[2], device=ids.device)[None, :] < book[:, None]
+        total = (known * before[:, None, :, None].to(known.dtype)).sum(2)
+        which = functional.one_hot(book, len(self.tables)).to(total.dtype)
+        rows = self.trunk(total, torch.stack([self.condition(sentence), self.book(which)], dim=1), valid)
+        return torch.einsum("blc,bvc->blv", self.head(rows), self.tables[book])
+
+
+class LengthEstimator(nn.Module):
+    """How long a motion the sentence asks for: logits of lengths in units of ``stride`` frames."""
+
+    def __init__(self, text_width: int, classes: int):
+        super().__init__()
+        widths = (text_width, 512, 256, 128)
+        stages: list[nn.Module] = []
+        for index in range(3):
+            stages += [nn.Linear(widths[index], widths[index + 1]), nn.LayerNorm(widths[index + 1])]
+            stages += [nn.LeakyReLU(0.2), *([nn.Dropout(0.2)] if index < 2 else [])]
+        self.stages = nn.Sequential(*stages, nn.Linear(widths[3], classes))
+
+    def forward(self, sentence: Float[Tensor, "B W"]) -> Float[Tensor, "B classes"]:
+        """Class c stands for c latent steps."""
+        return self.stages(sentence)

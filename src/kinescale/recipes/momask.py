@@ -1,0 +1,164 @@
+"""Runs of MoMask, the baseline: debug (tests), small and cpu (our corpora), the published HumanML3D and KIT-ML runs.
+
+Guo et al. 2024 (MoMask, arXiv 2312.00063), section 4; schedules as its release has them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kinescale.bundle.manifest import Part
+from kinescale.training.config import (
+    DataConfig,
+    DrawConfig,
+    OptimiserConfig,
+    RunConfig,
+    ScheduleConfig,
+    StageConfig,
+)
+
+ROTATIONS_TARGET = (4, 202)
+"""Rotations (132) and positions (66) in the rotations feature of 22 joints: they count extra in training."""
+
+KIT_POSITIONS = (4, 64)
+"""Joint positions in KIT-ML's 251 features."""
+
+HUMANML3D_CLIPS, KIT_CLIPS = 23_384, 9_652
+"""Clips in the training splits, mirrored ones included; they turn published epochs into steps."""
+
+TOKENIZER_STEPS = 350_000
+"""50 epochs of all windows of 64 frames (some 7,000 batches each): past the second milestone, at 250,000."""
+
+SMALL_TOKENIZER: dict[str, Any] = {
+    "width": 192, "code_dim": 128, "codes": 512, "books": 6, "blocks": 3, "max_frames": 256, "mask_padding": True,
+    "dropout": 0.05, "explicit_slice": list(ROTATIONS_TARGET),
+}  # fmt: skip
+
+
+def debug() -> RunConfig:
+    """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
+    stage = StageConfig(
+        steps=4, batch_size=4, log_every=1, validate_every=4, validate_batches=1, checkpoint_every=2,
+        draw=DrawConfig(min_frames=16, shorten=0.5), ema_decay=0.9,
+    )  # fmt: skip
+    tokenizer = {
+        "width": 16, "code_dim": 8, "codes": 16, "books": 3, "blocks": 1, "max_frames": 64, "mask_padding": True,
+        "explicit_slice": list(ROTATIONS_TARGET),
+    }  # fmt: skip
+    return RunConfig(
+        name="momask.debug",
+        feature=Part(name="rotations"),
+        tokenizer=Part(name="momask", config=tokenizer),
+        generator=Part(name="momask", config={"width": 16, "heads": 2, "feed_forward": 32, "layers": 2}),
+        text=Part(name="hashed", config={"width": 16, "max_tokens": 16}),
+        tokenizer_training=stage,
+        generator_training=stage,
+        workers=1,
+    )
+
+
+def small() -> RunConfig:
+    """Rotations at 30 fps on humanml22, up to 8.5 s, MiniLM text; the sizes and steps of the other systems' small."""
+    return RunConfig(
+        name="momask.small",
+        feature=Part(name="rotations"),
+        tokenizer=Part(name="momask", config=SMALL_TOKENIZER),
+        generator=Part(name="momask", config={"width": 256, "heads": 4, "feed_forward": 768, "layers": 5}),
+        text=Part(name="minilm", config={"max_tokens": 32}),
+        sampling=Part(name="masked", config=SAMPLING),
+        tokenizer_training=StageConfig(
+            steps=30_000,
+            batch_size=32,
+            draw=DrawConfig(min_frames=32, shorten=0.5, balance="frames"),
+            optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
+            schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
+            ema_decay=0.999,
+        ),
+        generator_training=StageConfig(
+            steps=40_000,
+            batch_size=64,
+            draw=DrawConfig(min_frames=32, shorten=0.5, balance="class"),
+            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+            schedule=ScheduleConfig(kind="cosine", warmup=1000, warmup_start=0.005, final=0.02),
+            ema_decay=0.999,
+        ),
+    )
+
+
+SAMPLING: dict[str, Any] = {"steps": [10, 1], "guidance": [4.0, 5.0], "schedule": "closed"}
+"""Section 4.1: ten passes for the first book, one for each further book."""
+
+
+def cpu() -> RunConfig:
+    """As ``small``, but sized for an hour or so on two CPU cores."""
+    # Dropout keeps the fused attention from being used.
+    generator = {"width": 192, "heads": 4, "feed_forward": 512, "layers": 4, "dropout": 0.0}
+    return RunConfig(
+        name="momask.cpu",
+        feature=Part(name="rotations"),
+        tokenizer=Part(name="momask", config=SMALL_TOKENIZER),
+        generator=Part(name="momask", config=generator),
+        text=Part(name="minilm", config={"max_tokens": 32}),
+        sampling=Part(name="masked", config={**SAMPLING, "guidance": [2.5, 2.5]}),
+        tokenizer_training=StageConfig(
+            steps=2500,
+            batch_size=24,
+            draw=DrawConfig(crop_frames=128, min_frames=32, shorten=0.2, balance="frames"),
+            optimiser=OptimiserConfig(lr=6e-4, betas=(0.9, 0.99), clip=0.5),
+            schedule=ScheduleConfig(kind="cosine", warmup=150, final=0.02),
+            ema_decay=0.99,
+        ),
+        generator_training=StageConfig(
+            steps=3200,
+            batch_size=48,
+            draw=DrawConfig(min_frames=32, shorten=0.3, balance="class"),
+            optimiser=OptimiserConfig(lr=8e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+            schedule=ScheduleConfig(kind="cosine", warmup=200, warmup_start=0.005, final=0.02),
+            ema_decay=0.995,
+        ),
+    )
+
+
+def humanml3d() -> RunConfig:
+    """The published run on HumanML3D: 263 features at 20 fps, six books, CLIP's pooled sentence.
+
+    It needs the data set and CLIP's weights.
+    """
+    return _published("humanml3d", Part(name="humanml3d"), HUMANML3D_CLIPS, 40, 64, SAMPLING)
+
+
+def kit() -> RunConfig:
+    """The published run on KIT-ML: 251 features of 21 joints at 12.5 fps. It needs the data set and CLIP's weights."""
+    feature = Part(name="humanml3d", config={"variant": "kit"})
+    sampling = {**SAMPLING, "guidance": [2.0, 2.0]}
+    return _published("kit", feature, KIT_CLIPS, 24, 16, sampling, explicit_slice=list(KIT_POSITIONS))
+
+
+def _published(
+    name: str, feature: Part, clips: int, min_frames: int, batch: int, sampling: dict[str, Any], **tokenizer: Any
+) -> RunConfig:
+    epoch = clips // batch
+    # the published sets already hold every clip's mirror image
+    return RunConfig(
+        name=f"momask.{name}",
+        feature=feature,
+        tokenizer=Part(name="momask", config=tokenizer),
+        generator=Part(name="momask"),
+        text=Part(name="clip", config={"pooled": True}),
+        sampling=Part(name="masked", config=sampling),
+        data=DataConfig(dtype="float32"),
+        tokenizer_training=StageConfig(
+            steps=TOKENIZER_STEPS,
+            batch_size=256,
+            draw=DrawConfig(crop_frames=64, min_frames=64, mirror=False, balance="frames"),
+            optimiser=OptimiserConfig(lr=2e-4, betas=(0.9, 0.99)),
+            schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(150_000, 250_000), factor=0.05),
+        ),
+        generator_training=StageConfig(
+            steps=500 * epoch,
+            batch_size=batch,
+            draw=DrawConfig(min_frames=min_frames, mirror=False),
+            optimiser=OptimiserConfig(lr=2e-4, betas=(0.9, 0.99)),
+            schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(50_000,), factor=0.1),
+        ),
+    )

@@ -1,0 +1,164 @@
+"""ScaleMoGen's runs: a tiny one for tests, small ones for rotations of our own corpora, and the two published ones.
+
+ScaleMoGen (arXiv 2605.11704); the published numbers are those of sections 1 to 3 of the method notes.
+"""
+
+from __future__ import annotations
+
+from kinescale.bundle.manifest import Part
+from kinescale.training.config import (
+    DataConfig,
+    DrawConfig,
+    OptimiserConfig,
+    RunConfig,
+    ScheduleConfig,
+    StageConfig,
+)
+
+ROTATIONS = {"max_frames": 256, "factors": [64, 32, 16, 8, 4, 2, 1]}
+"""Up to 8.5 s at 30 fps."""
+
+SHORT_SCHEDULE = [
+    [64, [[0, 1, 2, 3, 4, 5, 6]]],
+    [16, [[0, 3], [1, 2, 4, 5, 6]]],
+    [8, [[0, 3], [1, 2], [4, 5, 6]]],
+    [4, [[0], [3], [1, 2], [4, 5], [6]]],
+    [2, [[0], [1], [2], [3], [4], [5], [6]]],
+    [1, [[0], [1], [2], [3], [4], [5], [6]]],
+]
+"""Six scales that refine time and body together: 785 positions for the longest clip, against 1,127 of list 5."""
+
+TRAINING_CLIPS = {"humanml3d": 24_550, "snapmogen": 16_360}
+"""Clips in the training splits, which turn published epochs into steps; SnapMoGen's is four fifths of its clips."""
+
+LEARNING_RATE = 6e-3 / 256 / 64
+"""Of the published generators, for each clip of a batch."""
+
+
+def debug() -> RunConfig:
+    """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
+    stage = StageConfig(
+        steps=4, batch_size=4, log_every=1, validate_every=4, validate_batches=1, checkpoint_every=2,
+        draw=DrawConfig(min_frames=16, shorten=0.5), ema_decay=0.9,
+    )  # fmt: skip
+    tokenizer = {"width": 8, "bits": 6, "blocks": 1, "max_frames": 64, "factors": [16, 12, 8, 6, 4, 2, 1]}
+    return RunConfig(
+        name="scalemogen.debug",
+        feature=Part(name="rotations"),
+        tokenizer=Part(name="scalemogen", config=tokenizer),
+        generator=Part(name="scalemogen", config={"width": 16, "heads": 2, "layers": 2, "mlp_ratio": 2}),
+        text=Part(name="hashed", config={"width": 16, "max_tokens": 16}),
+        tokenizer_training=stage,
+        generator_training=stage,
+        workers=1,
+    )
+
+
+def small() -> RunConfig:
+    """Rotations at 30 fps on humanml22, up to 8.5 s, MiniLM text; the eleven scales of list 5.
+
+    Sized for minutes on an accelerator; a CPU can train it a little.
+    """
+    tokenizer = {"width": 96, **ROTATIONS}
+    return RunConfig(
+        name="scalemogen.small",
+        feature=Part(name="rotations"),
+        tokenizer=Part(name="scalemogen", config=tokenizer),
+        generator=Part(name="scalemogen", config={"width": 256, "heads": 4, "layers": 6}),
+        text=Part(name="minilm", config={"max_tokens": 32}),
+        tokenizer_training=StageConfig(
+            steps=20_000,
+            batch_size=32,
+            draw=DrawConfig(min_frames=32, shorten=0.5, balance="frames"),
+            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.99), clip=0.5),
+            schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
+            ema_decay=0.999,
+        ),
+        generator_training=StageConfig(
+            steps=40_000,
+            batch_size=32,
+            draw=DrawConfig(min_frames=32, shorten=0.5, balance="class"),
+            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.97), weight_decay=0.005, clip=1.0),
+            schedule=ScheduleConfig(kind="cosine", warmup=1000, warmup_start=0.005, final=0.02),
+            ema_decay=0.999,
+        ),
+    )
+
+
+def cpu() -> RunConfig:
+    """As ``small``, but narrower and with fewer scales: an hour or two on two CPU cores."""
+    tokenizer = {"width": 48, **ROTATIONS, "schedule": SHORT_SCHEDULE, "dropout": 0.0}
+    generator = {"width": 192, "heads": 4, "layers": 5, "stochastic_depth": 0.0}
+    return RunConfig(
+        name="scalemogen.cpu",
+        feature=Part(name="rotations"),
+        tokenizer=Part(name="scalemogen", config=tokenizer),
+        generator=Part(name="scalemogen", config=generator),
+        text=Part(name="minilm", config={"max_tokens": 32}),
+        tokenizer_training=StageConfig(
+            steps=2500,
+            batch_size=12,
+            draw=DrawConfig(crop_frames=96, min_frames=32, shorten=0.2, balance="frames"),
+            optimiser=OptimiserConfig(lr=1e-3, betas=(0.9, 0.99), clip=0.5),
+            schedule=ScheduleConfig(kind="cosine", warmup=150, final=0.02),
+            ema_decay=0.99,
+        ),
+        generator_training=StageConfig(
+            steps=2500,
+            batch_size=12,
+            draw=DrawConfig(min_frames=32, shorten=0.3, balance="class"),
+            optimiser=OptimiserConfig(lr=8e-4, betas=(0.9, 0.97), weight_decay=0.005, clip=1.0),
+            schedule=ScheduleConfig(kind="cosine", warmup=200, warmup_start=0.005, final=0.02),
+            ema_decay=0.995,
+        ),
+    )
+
+
+def humanml3d() -> RunConfig:
+    """The published run on HumanML3D: 263 features at 20 fps, eleven scales, Flan-T5-XL text.
+
+    It needs the data set and T5's weights. (The released generator is named for step 248 of epoch 228, which is step
+    350,000; the published configuration says 100 epochs.)
+    """
+    tokenizer = {"max_frames": 196, "factors": [49, 24, 16, 7, 4, 2, 1], "schedule": 5, "faithful": True}
+    return _published("humanml3d", tokenizer, batches=(64, 16), generator_epochs=100, min_frames=40)
+
+
+def snapmogen() -> RunConfig:
+    """The published run on SnapMoGen: 296 features at 30 fps, seven scales of single parts, Flan-T5-XL text."""
+    tokenizer = {
+        "feature_width": 296, "body": "snapmogen24", "max_frames": 320, "factors": [80, 40, 20, 10, 5, 2, 1],
+        "schedule": 3, "faithful": True,
+    }  # fmt: skip
+    return _published("snapmogen", tokenizer, batches=(32, 8), generator_epochs=200, min_frames=128)
+
+
+def _published(
+    dataset: str, tokenizer: dict, batches: tuple[int, int], generator_epochs: int, min_frames: int
+) -> RunConfig:
+    first, second = (TRAINING_CLIPS[dataset] // size for size in batches)
+    # the published sets already hold every clip's mirror image
+    draw = DrawConfig(min_frames=min_frames, mirror=False)
+    return RunConfig(
+        name=f"scalemogen.{dataset}",
+        feature=Part(name=dataset),
+        tokenizer=Part(name="scalemogen", config=tokenizer),
+        generator=Part(name="scalemogen", config={"faithful": True}),
+        text=Part(name="t5", config={"model": "google/flan-t5-xl", "max_tokens": 512}),
+        data=DataConfig(dtype="float32"),
+        tokenizer_training=StageConfig(
+            steps=500 * first,
+            batch_size=batches[0],
+            draw=draw,
+            optimiser=OptimiserConfig(lr=2e-4, betas=(0.9, 0.99), clip=0.5),
+            schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(152_000, 252_000), factor=0.3),
+        ),
+        generator_training=StageConfig(
+            steps=generator_epochs * second,
+            batch_size=batches[1],
+            draw=draw,
+            # the published bound of the gradient falls from 6 to 1 in the first fifth of the run
+            optimiser=OptimiserConfig(lr=LEARNING_RATE * batches[1], betas=(0.9, 0.97), weight_decay=0.005, clip=1.0),
+            schedule=ScheduleConfig(kind="constant"),
+        ),
+    )

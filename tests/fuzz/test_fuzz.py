@@ -1,0 +1,47 @@
+"""Broken files of every reader, a few hundred here and many thousands by ``make slow`` and ``tests/fuzz/fuzz.py``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from targets import broken, targets
+
+import fuzz
+from kinescale.formats.base import suffixes
+
+TARGETS = targets()
+READ_ELSEWHERE = {".fbx", ".gltf"}
+"""Read by another program into a format that is fuzzed here, and the same document as .glb in another wrapping."""
+
+
+def test_every_reader_has_a_target() -> None:
+    assert {t.suffix for t in TARGETS.values()} - {".asf"} == set(suffixes("read")) - READ_ELSEWHERE
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_broken_files_end_soon_and_well(name: str, tmp_path: Path) -> None:
+    target = TARGETS[name]
+    seeds = target.seeds(tmp_path)
+    ends = [fuzz.try_one(target, broken(target, seeds, number), tmp_path, number) for number in range(150)]
+    wrong = [end for end in ends if end["why"] and "MiB" not in end["why"]]  # memory is not this process's alone here
+    assert not wrong
+    assert any(end["end"] == "refused" for end in ends)
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_an_input_is_known_by_its_number(name: str, tmp_path: Path) -> None:
+    seeds = TARGETS[name].seeds(tmp_path)
+    assert [broken(TARGETS[name], seeds, n) for n in range(8)] == [broken(TARGETS[name], seeds, n) for n in range(8)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_thousands_of_broken_files(name: str) -> None:
+    summary = fuzz.run(name, 5000, first=1_000_000)
+    assert not summary.failures
+    assert summary.inputs == 5000

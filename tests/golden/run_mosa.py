@@ -1,0 +1,179 @@
+"""Golden runners of MoSa, through the authors' key names."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+from golden_case import Case, Runner
+from torch import Tensor
+
+from kinescale.bundle.imports import mosa as imports
+from kinescale.generators.mosa import Generator
+from kinescale.quantizers import vq
+from kinescale.samplers import scale_wise
+from kinescale.samplers._choosing import guided
+from kinescale.tokenizers.mosa import Tokenizer
+from kinescale.tokens.layout import TokenLayout
+from kinescale.tokens.text_features import TextFeatures
+
+
+def grid_to_rows(grid: Tensor) -> Tensor:
+    """Our [B, T', 1, D] as the reference's [B, D, T']."""
+    return grid.squeeze(2).transpose(1, 2)
+
+
+def load_tokenizer(case: Case, file: str) -> Tokenizer:
+    built = imports.import_tokenizer(case.weights(file), bins=case.config["scales"])
+    numbers: dict[str, Any] = case.config["tokenizer"]
+    for ours, theirs in (
+        ("width", "width"),
+        ("blocks", "residual_blocks"),
+        ("code_dim", "code_dim"),
+        ("phi_depth", "phi_depth"),
+        ("slot_groups", "slot_groups"),
+    ):
+        assert getattr(built.config, ours) == numbers[theirs]
+    assert list(built.config.multipliers) == numbers["multipliers"]
+    assert list(built.vocabularies) == case.config["codes"]
+    return built
+
+
+def load_generator(case: Case) -> Generator:
+    numbers: dict[str, Any] = case.config["generator"]
+    built = imports.import_generator(case.weights("weights.safetensors"), heads=numbers["heads"])
+    for ours, theirs in (("width", "latent_dim"), ("layers", "layers"), ("hidden", "ff"), ("text_width", "text_width")):
+        assert getattr(built.config, ours) == numbers[theirs]
+    assert list(built.config.bins) == case.config["scales"]
+    return built
+
+
+def load_text(case: Case) -> TextFeatures:
+    words = case.tensor("words")
+    return TextFeatures(words, torch.ones(words.shape[:2], dtype=torch.bool))
+
+
+@torch.no_grad()
+def run_tokenizer(case: Case) -> None:
+    tokenizer = load_tokenizer(case, "weights.safetensors")
+    layout = tokenizer.layout()
+    motion, lengths = case.tensor("motion"), case.tensor("lengths")
+    assert tokenizer.slots is not None
+    case.check("filled", tokenizer.slots.fill(motion, lengths))
+    encoded = tokenizer.encode(motion, lengths)
+    case.check("encoder_output", grid_to_rows(encoded.latent))
+    case.check_series("ids", [row.squeeze(2) for row in encoded.tokens.scales])
+    quantised = tokenizer.pyramid(encoded.latent, layout, encoded.tokens.latents)
+    case.check_series("partial_sums", [grid_to_rows(quantised.sums[5]), grid_to_rows(quantised.total)])
+    # What each book learns from does not show outside training; with nothing drawn, training finds the same codes.
+    lesson = tokenizer.pyramid(encoded.latent, layout, encoded.tokens.latents, torch.Generator().manual_seed(0))
+    case.check_series("ids_at_full_length", [row.view(len(motion), -1) for row in lesson.taken])
+    case.check("decoded", tokenizer.decode(encoded.tokens))
+    check_codebook_update(case)
+
+
+def check_codebook_update(case: Case) -> None:
+    before = case.tensors("ema")
+    codes, width = before["code_sum_before"].shape
+    book = vq.Quantizer(vq.Config(codes=codes, width=width, faithful=True, lookup="cosine"))
+    book.code_sum.copy_(before["code_sum_before"])
+    book.code_count.copy_(before["code_count_before"])
+    vectors = before["vectors"].transpose(1, 2).flatten(0, 1)
+    book.observe(vectors, before["ids"], torch.Generator().manual_seed(0))
+    case.check("ema.codebook_after", book.codebook)
+    case.check("ema.code_sum_after", book.code_sum)
+    case.check("ema.code_count_after", book.code_count)
+    case.check("ema.perplexity", vq.perplexity(before["ids"], codes))
+
+
+class Recorder:
+    """A generator that remembers the logits of every pass."""
+
+    def __init__(self, generator: Generator):
+        self.generator = generator
+        self.passes: list[Tensor] = []
+
+    def unconditional(self, text: TextFeatures) -> TextFeatures:
+        return self.generator.unconditional(text)
+
+    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Tensor) -> Any:
+        return self.generator.begin(text, layout, latents)
+
+    def settle(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
+        return self.generator.settle(state, scale, inputs, tokens)
+
+    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
+        logits, state = self.generator.step(state, scale, inputs, tokens)
+        self.passes.append(logits)
+        return logits, state
+
+
+def greedy(case: Case, **given: Any) -> scale_wise.Config:
+    return scale_wise.Config(guidance=case["guidance"], drop=1.0, top_p=0.0, **given)
+
+
+def generators(count: int) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(k) for k in range(count)]
+
+
+@torch.no_grad()
+def run_sample(case: Case) -> None:
+    tokenizer = load_tokenizer(case, "weights_tokenizer.safetensors")
+    recorder = Recorder(load_generator(case))
+    layout = tokenizer.layout()
+    latents = layout.latents(case.tensor("lengths"))
+    assert case["accumulate_at_full_length"]
+    config = greedy(case, scales=case["last_scale"] + 1)
+    drawn = scale_wise.sample(
+        recorder, tokenizer, load_text(case), None, layout, latents, config=config, rngs=generators(len(latents))
+    )
+    case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
+    case.check("latent", grid_to_rows(drawn.latent))
+    case.check("motion", tokenizer.decode(drawn.tokens))
+    if case.outputs("guided_logits"):
+        count = len(recorder.passes)
+        blended = [guided(*both.chunk(2), config.strength(k, count)) for k, both in enumerate(recorder.passes)]
+        case.check_series("guided_logits", blended)
+
+
+@torch.no_grad()
+def run_edit(case: Case) -> None:
+    tokenizer = load_tokenizer(case, "weights_tokenizer.safetensors")
+    lengths = case.tensor("lengths")
+    source = tokenizer.encode(case.tensor("source"), lengths).tokens
+    case.check_series("source_ids", [row.squeeze(2) for row in source.scales])
+    keep = scale_wise.keep_outside(source, case.tensor("mask")[None], forced=case["forced_first_scales"])
+    case.check_series("masks", [~given[0, :, 0] for given in keep.given])
+    drawn = scale_wise.sample(
+        load_generator(case),
+        tokenizer,
+        load_text(case),
+        None,
+        source.layout,
+        source.latents,
+        config=greedy(case),
+        rngs=generators(len(lengths)),
+        keep=keep,
+    )
+    case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
+    case.check("latent", grid_to_rows(drawn.latent))
+    case.check("motion", tokenizer.decode_latent(drawn.latent, source.latents))
+
+
+def run_filter(case: Case) -> None:
+    logits = case.tensor("logits")
+    for name in case.outputs():
+        found = re.fullmatch(r"probabilities_k([\d.]+)_p([\d.]+)_t([\d.]+)", name)
+        assert found is not None, name
+        drop, top_p, temperature = map(float, found.groups())
+        config = scale_wise.Config(drop=drop, top_p=top_p, temperature=temperature)
+        case.check(name, config.probabilities(logits))
+
+
+RUNNERS: dict[tuple[str, str], Runner] = {
+    ("MoSa", "tokenizer (SQVAE)"): run_tokenizer,
+    ("MoSa", "scale-wise generation"): run_sample,
+    ("MoSa", "editing"): run_edit,
+    ("MoSa", "sampling filter"): run_filter,
+}

@@ -1,0 +1,204 @@
+"""Golden runners of ScaleMoGen, through the authors' key names."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+from golden_case import Case, Runner
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from kinescale.bundle.imports import scalemogen as imports
+from kinescale.generators._scalemogen_training import Choose, bit_loss, correct, position_weights
+from kinescale.generators.scalemogen import Generator
+from kinescale.samplers import bitwise
+from kinescale.tokenizers.scalemogen import Tokenizer
+from kinescale.tokens.layout import TokenLayout
+from kinescale.tokens.text_features import TextFeatures
+
+
+def load_tokenizer(case: Case, file: str) -> Tokenizer:
+    numbers: dict[str, Any] = case.config["tokenizer"]
+    built = imports.import_tokenizer(
+        case.weights(file),
+        max_frames=case.config["max_frames"],
+        factors=case.config["time_factors"],
+        schedule=case.config["scale_list"],
+    )
+    assert built.config.width == numbers["latent_dim"] and built.config.bits == numbers["bits"]
+    assert list(built.body.contacts) == case.config["contact_joints"]
+    layout = built.layout()
+    assert [[1, scale.bins, scale.groups] for scale in layout.scales] == case.config["schedule"]
+    theirs = [(s["factor"], s["bins"], tuple(tuple(group) for group in s["groups"])) for s in case.config["scales"]]
+    assert [(scale.factor, scale.bins, scale.members) for scale in layout.scales] == theirs
+    return built
+
+
+def load_generator(case: Case, tokenizer: Tokenizer) -> Generator:
+    numbers: dict[str, Any] = case.config["predictor"]
+    built = imports.import_generator(case.weights("weights.safetensors"), **imports.scales_of(tokenizer))
+    c = built.config
+    assert (c.width, c.heads, c.layers, c.hidden) == tuple(
+        numbers[k] for k in ("width", "heads", "depth", "ffn_hidden")
+    )
+    assert (c.text_width, c.text_tokens) == (numbers["text_width"], numbers["text_rows_of_cfg_uncond"])
+    assert c.pool_heads == numbers["text_pool_heads"]
+    return built
+
+
+def with_axis(rows: Tensor) -> Tensor:
+    """Our bits [B, bins, groups, K] as the reference's [B, 1, bins, groups, K], zeros at padding."""
+    return rows.clamp(min=0).unsqueeze(1)
+
+
+@torch.no_grad()
+def run_tokenizer(case: Case) -> None:
+    tokenizer = load_tokenizer(case, "weights.safetensors")
+    motion, lengths = case.tensor("motion"), case.tensor("lengths")
+    case.check("encoder_output", tokenizer.encoder(motion, lengths).permute(0, 3, 1, 2))
+    encoded = tokenizer.encode(motion, lengths)
+    layout = encoded.tokens.layout
+    case.check("f", encoded.latent)
+    case.check_series("bits", [with_axis(row) for row in encoded.tokens.scales])
+    case.check("F", encoded.quantised)
+    running = tokenizer.empty(layout, len(motion))
+    for scale, row in enumerate(encoded.tokens.scales):
+        running = running + tokenizer.contribution(row, scale, layout)
+    case.check("F", running)
+    case.check("latent", tokenizer.project_out(running))
+    # The decoder counts whole latents where the quantiser counts those filled in part, too.
+    case.check("decoded", tokenizer.decode_latent(running, layout.latents(lengths)))
+    check_training(case, tokenizer, motion, lengths)
+
+
+@torch.enable_grad()
+def check_training(case: Case, tokenizer: Tokenizer, motion: Tensor, lengths: Tensor) -> None:
+    layout = tokenizer.layout()
+    grid = tokenizer.project_in(tokenizer.encoder(motion, lengths))
+    nothing = (False,) * len(layout.scales)
+    quantised = tokenizer.pyramid(grid, layout, layout.touched(lengths), nothing)
+    losses = torch.stack(quantised.losses)
+    case.check("training_losses", losses)
+    decoded = tokenizer.decode_latent(quantised.total, layout.latents(lengths))
+    (decoded.square().mean() + 4.0 * losses.mean()).backward()
+    case.check("gradient.project_in.weight", tokenizer.project_in.weight.grad)
+    case.check("gradient.motion_enc.layers.0.0.weight", tokenizer.get_parameter("encoder.joints.0.0.weight").grad)
+
+
+def text_of(rows: Tensor, counts: list[int]) -> TextFeatures:
+    """Sentences that stand one after the other, side by side."""
+    tokens = pad_sequence(list(rows.split(counts)), batch_first=True)
+    mask = torch.arange(tokens.shape[1])[None] < torch.tensor(counts)[:, None]
+    return TextFeatures(tokens, mask)
+
+
+def recorded(case: Case, name: str, layout: TokenLayout) -> Choose:
+    """The bits that a case says were used; the right ones where it says nothing."""
+    if not case.has(f"{name}.used_bits"):
+        return lambda right, _: right
+    parts = case.tensor(f"{name}.used_bits").long().split([scale.size for scale in layout.scales], 1)
+    used = [part.unflatten(1, (scale.bins, scale.groups)) for part, scale in zip(parts, layout.scales, strict=True)]
+    return lambda _, scale: used[scale]
+
+
+@torch.no_grad()
+def run_teacher(case: Case) -> None:
+    tokenizer = load_tokenizer(case, "weights_tokenizer.safetensors")
+    generator = load_generator(case, tokenizer)
+    motion, lengths = case.tensor("motion"), case.tensor("lengths")
+    layout = tokenizer.layout()
+    latents = layout.touched(lengths)
+    latent = tokenizer.encode(motion, lengths).latent
+    text = text_of(case.tensor("text_features"), case["text_tokens"])
+    for name in ("clean", "flipped", "unconditional"):
+        made = correct(tokenizer, latent, layout, latents, recorded(case, name, layout), True)
+        source = generator.unconditional(text) if name == "unconditional" else text
+        logits = generator(generator.read(source), made.inputs, layout, latents)
+        weights = position_weights(layout, layout.valid_flat(latents), True)
+        results = {
+            "labels": made.labels,
+            "input_codes": torch.cat([part.flatten(1, 2) for part in made.inputs], 1),
+            "logits": logits.flatten(2),
+            "loss": bit_loss(logits, made.labels, weights),
+        }
+        for output in case.outputs(name):
+            case.check(output, results[output.removeprefix(f"{name}.")])
+
+
+def greedy(case: Case, **changes: Any) -> bitwise.Config:
+    return bitwise.Config(guidance=case["guidance"], temperature=case["tau"], **{"greedy": True, **changes})
+
+
+def draw(case: Case, tokenizer: Tokenizer, generator: Generator, text: Tensor, config: bitwise.Config):
+    latents = torch.tensor([-(-case["length"] // 4)])
+    return bitwise.sample(
+        generator,
+        tokenizer,
+        TextFeatures(text[None], torch.ones(1, len(text), dtype=torch.bool)),
+        None,
+        tokenizer.layout(),
+        latents,
+        config=config,
+        rngs=[torch.Generator().manual_seed(0)],
+    )
+
+
+@torch.no_grad()
+def run_sample(case: Case) -> None:
+    tokenizer = load_tokenizer(case, "weights_tokenizer.safetensors")
+    generator = load_generator(case, tokenizer)
+    drawn = draw(case, tokenizer, generator, case.tensor("text_features"), greedy(case))
+    case.check_series("bits", [with_axis(row) for row in drawn.tokens.scales])
+    if case.has("probabilities.0"):
+        case.check_series("probabilities", [chance.view(1, -1, 1) for chance in drawn.probabilities])
+    case.check("latent", tokenizer.project_out(drawn.latent))
+    case.check("motion", tokenizer.decode_latent(drawn.latent, torch.tensor([case["length"] // 4])))
+
+
+@torch.no_grad()
+def run_edit(case: Case) -> None:
+    tokenizer = load_tokenizer(case, "weights_tokenizer.safetensors")
+    generator = load_generator(case, tokenizer)
+    layout = tokenizer.layout()
+    source = draw(case, tokenizer, generator, case.tensor("source_text"), greedy(case))
+    case.check_series("source.bits", [with_axis(row) for row in source.tokens.scales])
+    case.check_series("source.probabilities", [chance.view(1, -1, 1) for chance in source.probabilities])
+    frames = None if case["frame_region"] is None else tuple(case["frame_region"])
+    inside = bitwise.region(layout, frames, case["parts"])
+    asked: list[int] = []
+
+    def numbers(scale: int, wanted: Tensor, bits: int) -> Tensor:
+        if bool(wanted.any()):
+            asked.append(scale)
+            return case.tensor(f"uniform.{scale}").view(*wanted.shape, bits)
+        return torch.zeros(*wanted.shape, bits)
+
+    text = case.tensor("target_text")
+    target = TextFeatures(text[None], torch.ones(1, len(text), dtype=torch.bool))
+    both = TextFeatures.stack([target, generator.unconditional(target)])
+    keep = bitwise.rewrite(source, inside, early=case["gamma"], threshold=case["threshold"])
+    config = greedy(case, greedy=False)
+    drawn = bitwise.draw_pyramid(generator, tokenizer, both, layout, source.tokens.latents, config, numbers, keep=keep)
+    assert asked == [int(name.removeprefix("uniform.")) for name in case.rows if name.startswith("uniform.")]
+    case.check_series("target.bits", [with_axis(row) for row in drawn.tokens.scales])
+    case.check("target.motion", tokenizer.decode_latent(drawn.latent, torch.tensor([case["length"] // 4])))
+
+
+def run_filter(case: Case) -> None:
+    logits = case.tensor("logits")
+    for name in case.outputs():
+        found = re.fullmatch(r"probabilities_k(\d+)_p([\d.]+)", name)
+        assert found is not None, name
+        ones = bitwise.bit_chances(logits, top_k=int(found[1]), top_p=float(found[2]))
+        case.check(name, torch.stack([1.0 - ones, ones], -1))
+
+
+RUNNERS: dict[tuple[str, str], Runner] = {
+    ("ScaleMoGen", "tokenizer"): run_tokenizer,
+    ("ScaleMoGen", "predictor, teacher-forced"): run_teacher,
+    ("ScaleMoGen", "sampling, greedy"): run_sample,
+    ("ScaleMoGen", "zero-shot editing"): run_edit,
+    ("ScaleMoGen", "sampling filter"): run_filter,
+}
