@@ -65,8 +65,8 @@ def test_convert_resamples_and_retargets(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("{in}", "{dir}/x.xyz"), "expected one of .bvh, .npz"),
-        (("{in}", "{dir}/x.amc"), "expected one of .bvh, .npz"),
+        (("{in}", "{dir}/x.xyz"), "no motion format to write; expected one of .amass.npz, .bvh,"),
+        (("{in}", "{dir}/x.amc"), "no motion format to write; expected one of .amass.npz, .bvh,"),
         (("{dir}/none.bvh", "{dir}/x.bvh"), "no such file"),
         (("{dir}", "{dir}/x.bvh"), "is a folder"),
         (("{dir}/text.txt", "{dir}/x.bvh"), "'.txt'"),

@@ -9,7 +9,7 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
@@ -17,6 +17,9 @@ from kinescale.core.conventions import MAX_FPS
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.files import refuse_overwrite
+
+if TYPE_CHECKING:
+    from kinescale.motion import Motion
 
 O = TypeVar("O")  # noqa: E741
 
@@ -29,6 +32,15 @@ MaybeFloat = Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavio
 MaybeInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
 MaybeText = Annotated[str | None, tyro.conf.arg(metavar="TEXT", help_behavior_hint="")]
 MaybePath = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
+MaybeRoles = Annotated[
+    Path | None,
+    tyro.conf.arg(
+        metavar="FILE.json",
+        help_behavior_hint="",
+        help='Which joint plays which role, as {"roles": {"left_hip": "LeftUpLeg"}}; NAME.roles.json beside the motion '
+        "when not given.",
+    ),
+]
 
 
 def parse(options: type[O], argv: list[str], command: str) -> O:
@@ -120,6 +132,29 @@ def _declared(file: Path, action: str) -> tuple[str, ...]:
         if any(getattr(target, "id", "") == "SUFFIXES" for target in node.targets):
             return tuple(ast.literal_eval(node.value))
     return ()
+
+
+def roles_file(motion: Path, given: Path | None) -> Path | None:
+    """The file that says which joint plays which role: the one given, else ``NAME.roles.json`` beside the motion."""
+    if given is not None:
+        if not given.is_file():
+            raise InputError(f"{given}: there is no such file; --roles names a JSON file of roles.")
+        return given
+    beside = motion.with_name(f"{motion.stem}.roles.json")
+    return beside if beside.is_file() else None
+
+
+def read_clip(path: Path, roles: Path | None = None, **options: Any) -> Motion:
+    """The motion in a file, its joints in the roles that ``roles`` (or the file beside the motion) says."""
+    from kinescale.formats import read_motion
+    from kinescale.skeletons import override, read_override
+
+    file = roles_file(path, roles)
+    said = read_override(file) if file is not None else None
+    motion = read_motion(path, **options)
+    if said is None:
+        return motion
+    return motion.replace(skeleton=override(motion.skeleton, said, poses=motion.rotations.detach().numpy()))
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -16,31 +16,59 @@ from kinescale.cli._options import (
     check_fps,
     check_input,
     check_output,
+    motion_suffixes,
     parse,
 )
+from kinescale.core.conventions import CENTIMETRE, INCH
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 
 if TYPE_CHECKING:
     from kinescale.motion import Motion
 
+UNITS_M = {"m": 1.0, "cm": CENTIMETRE, "mm": 0.001, "in": INCH}
+
+# flag of the command line -> option of a format
+_READ_FLAGS = {"source_fps": "fps", "source_unit": "unit_m", "asf": "asf", "body_model": "body_model"}
+_WRITE_FLAGS = {"unit": "unit_m", "kind": "kind"}
+
+# said by the formats themselves, so that a new one is listed
+_READS = f"Motion file to read: {', '.join(motion_suffixes('read'))} (an .amc with its .asf beside it)."
+_WRITES = f"File to write: {', '.join(motion_suffixes('write'))}."
+
+Settings = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=VALUE")]
+
 
 @dataclass(frozen=True)
 class Options:
-    """Read a motion and write it elsewhere; suffixes choose the formats. What is lost on the way is named."""
+    """Read a motion and write it elsewhere; suffixes choose the formats. What is lost on the way is named.
 
-    source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="IN")]]
-    """Motion file to read: .bvh, .amc (with its .asf beside it) or .npz."""
-    out: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="OUT")]]
-    """File to write: .bvh or .npz."""
+    A file that holds one skeleton or frame rate only, such as .npy, gets the motion put on that: a note says so. AMASS
+    files are any .npz to read, and .amass.npz to write.
+    """
+
+    source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="IN", help=_READS)]]
+    out: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="OUT", help=_WRITES)]]
     fps: MaybeFloat = None
     """Frames a second of the new file; as the source when not given."""
     skeleton: MaybeText = None
     """Put the motion on this skeleton, such as humanml22."""
+    kind: MaybeText = None
+    """Which of a format's kinds to write: joints or features (.npy), smplh or smplx (.amass.npz)."""
+    unit: MaybeText = None
+    """Unit of the new file: m, cm, mm, in or a number of metres; the format's own when not given."""
+    option: Settings = ()
+    """Any other option of the new file's format; may be given again."""
     source_fps: MaybeFloat = None
-    """Frames a second of an .amc file, which does not say: 120 when not given."""
+    """Frames a second of a source that does not say, or says it wrong (.amc, .npy, AMASS)."""
+    source_unit: MaybeText = None
+    """Unit of a source that does not say (.bvh, .npy): m, cm, mm, in or a number of metres."""
     asf: MaybePath = None
     """Skeleton of an .amc file, when it does not lie beside it."""
+    body_model: MaybePath = None
+    """Your SMPL-H or SMPL-X model (.npz), which gives an AMASS file its true bone lengths."""
+    source_option: Settings = ()
+    """Any other option of the source's format; may be given again."""
     force: Flag = False
     """Replace an existing file."""
 
@@ -48,6 +76,23 @@ class Options:
 def run(argv: list[str]) -> int:
     """Parse ``argv``, convert, say what was written and what did not fit."""
     options = parse(Options, argv, "convert")
+    _check(options)
+
+    from kinescale.formats import read_motion, write_motion
+
+    reading = _format_options(options, "read")
+    writing = _format_options(options, "write")
+    motion = read_motion(options.source, **reading)
+    made, notes = _fitted(motion, options, writing)
+    write_motion(made, options.out, force=options.force, **writing)
+    print(f"{options.out}: {len(made)} frames at {made.fps:g} fps, {len(made.skeleton)} joints")
+    for line in [*notes, *_losses(motion, made)]:
+        print(f"note: {line}")
+    return 0
+
+
+def _check(options: Options) -> None:
+    """What can be told before anything is read."""
     check_input(options.source)
     check_output(options.out, options.force)
     check_fps(options.fps)
@@ -57,31 +102,94 @@ def run(argv: list[str]) -> int:
     if options.out.exists() and options.out.samefile(options.source):
         raise InputError(f"{options.out} is the source itself; name another file to write.")
 
+
+def _format_options(options: Options, action: str) -> dict[str, Any]:
+    """The options given for the source's format or the new file's, by the names the format has for them."""
+    from kinescale.formats.base import options_of
+
+    path = options.source if action == "read" else options.out
+    flags = _READ_FLAGS if action == "read" else _WRITE_FLAGS
+    known = options_of(path, action)
+    flag_of = {name: f"--{flag.replace('_', '-')}" for flag, name in flags.items()}
+    general = "--source-option" if action == "read" else "--option"
+    listed = ", ".join(flag_of.get(name, f"{general} {name}=...") for name in known) or "none"
+    found: dict[str, Any] = {}
+    for flag, name in flags.items():
+        value = getattr(options, flag)
+        if value is None:
+            continue
+        if name not in known:
+            raise InputError(f"{flag_of[name]} means nothing for {path.name}; its format takes: {listed}.")
+        found[name] = (
+            _metres(value, flag_of[name]) if isinstance(value, str) and name == _WRITE_FLAGS["unit"] else value
+        )
+    for setting in options.source_option if action == "read" else options.option:
+        name, equals, text = setting.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or name not in known or name in found:
+            again = "is given twice" if name in found else "is not one"
+            raise InputError(f"{general} '{setting}' {again}; {path.name} takes: {listed}.")
+        found[name] = _value(text.strip(), known[name], f"{general} {name}")
+    return found
+
+
+def _metres(text: str, flag: str) -> float:
+    """Metres a unit, from the unit's name or a number."""
+    if text.lower() in UNITS_M:
+        return UNITS_M[text.lower()]
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{flag} is '{text}'; expected {', '.join(UNITS_M)} or a number of metres.") from None
+
+
+def _value(text: str, kind: str, flag: str) -> Any:
+    """A setting's text as what the format's signature says it is."""
+    words = {"true": True, "yes": True, "false": False, "no": False}
+    try:
+        if "bool" in kind:
+            return words[text.lower()]
+        return int(text) if "int" in kind else float(text) if "float" in kind else text
+    except (KeyError, ValueError):
+        raise InputError(f"{flag} is '{text}'; expected {kind}.") from None
+
+
+def _fitted(motion: Motion, options: Options, writing: dict[str, Any]) -> tuple[Motion, list[str]]:
+    """The motion as asked for and as the new file needs it, and a note for each change nobody asked for."""
     from kinescale import skeletons
-    from kinescale.formats import read_motion, write_motion
+    from kinescale.formats.base import needs_of
     from kinescale.motion.resample import resample
     from kinescale.motion.retarget import retarget
 
-    given = {"asf": options.asf, "fps": options.source_fps}
-    motion = read_motion(options.source, **{name: value for name, value in given.items() if value is not None})
-    made = motion
+    made, notes = motion, []
     if options.skeleton is not None:
         made = retarget(made, skeletons.get(options.skeleton))
+    needs = needs_of(made, options.out, **writing)
+    if needs.skeleton is not None:
+        if options.skeleton is not None:
+            raise InputError(
+                f"{options.out.name} cannot hold skeleton '{options.skeleton}'; leave --skeleton out and it becomes "
+                f"'{needs.skeleton.name}'."
+            )
+        notes.append(f"put from skeleton '{made.skeleton.name}' on '{needs.skeleton.name}', which the file needs")
+        made = retarget(made, needs.skeleton)
     if options.fps is not None:
         made = resample(made, options.fps)
-    write_motion(made, options.out, force=options.force)
-    print(f"{options.out}: {len(made)} frames at {made.fps:g} fps, {len(made.skeleton)} joints")
-    for line in _losses(motion, made, options.out):
-        print(f"note: {line}")
-    return 0
+    elif needs.fps is not None and needs.fps != made.fps:
+        notes.append(f"resampled from {made.fps:g} to {needs.fps:g} fps, which readers of the file take it to have")
+        made = resample(made, needs.fps)
+    return made, [*notes, *needs.notes]
 
 
-def _losses(source: Motion, made: Motion, out: Path) -> list[str]:
+def _losses(source: Motion, made: Motion) -> list[str]:
     """What the conversion could not carry over, a line each."""
     lines = []
     dropped = source.meta.get("translation_dropped_m")
     if dropped:
         lines.append(f"joints other than the root moved by up to {float(dropped):.3f} m in the source; left out")
+    about = source.meta.get("amass")
+    if isinstance(about, dict) and about.get("left_out"):
+        lines.append(f"{about['left_out']} of the source left out")
     missing = sorted(set(source.skeleton.roles) - set(made.skeleton.roles))
     if missing:
         lines.append(f"the new skeleton has no joint for {', '.join(missing)}; their motion is left out")

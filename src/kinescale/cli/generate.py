@@ -13,6 +13,7 @@ from kinescale.cli._options import (
     Flag,
     MaybeFloat,
     MaybeInt,
+    MaybePath,
     MaybeText,
     Out,
     check_fps,
@@ -21,6 +22,7 @@ from kinescale.cli._options import (
     parse,
     print_json,
 )
+from kinescale.cli._pictures import Watch, check_picture
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from kinescale.pipeline import Generated, TextToMotion
 
 MAX_SAMPLES = 1000
+MAX_WATCHED = 16
+"""Samples in one picture."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class Options:
     """Frames a second of the file; the bundle's own when not given."""
     raw: Flag = False
     """Leave the motion as decoded; else it is smoothed by a frame and the sliding of standing feet is taken out."""
+    watch: MaybePath = None
+    """A picture, best an .html page, that shows the motion as it stood after each scale, coarse to fine."""
     force: Flag = False
     """Replace existing files."""
     json: Flag = False
@@ -80,12 +86,14 @@ def run(argv: list[str]) -> int:
     from kinescale.pipeline import FINISH, RAW, TextToMotion
 
     pipe = TextToMotion.from_pretrained(options.bundle)
+    watch = Watch()
     made = pipe(
         options.prompt,
         options.seconds,
         options.samples,
         options.seed,
         scales=options.scales,
+        on_scale=None if options.watch is None else watch.on_scale,
         guidance=options.guidance,
         temperature=options.temperature,
         top_p=options.top_p,
@@ -93,6 +101,7 @@ def run(argv: list[str]) -> int:
         finish=RAW if options.raw else FINISH,
     )
     _write(made, paths, options)
+    _draw(made, watch, options)
     _report(pipe, made, paths, options, time.perf_counter() - start)
     return 0
 
@@ -110,6 +119,10 @@ def _check(options: Options) -> tuple[list[Path], tuple[int, ...] | None]:
     if not 1 <= options.samples <= MAX_SAMPLES:
         raise InputError(f"--samples is {options.samples}; expected 1 to {MAX_SAMPLES}.")
     paths = [check_output(path, options.force) for path in output_paths(options.out, options.samples)]
+    if options.watch is not None:
+        check_picture(options.watch, options.force)
+        if options.samples > MAX_WATCHED:
+            raise InputError(f"--samples is {options.samples}; with --watch expected at most {MAX_WATCHED}.")
     steps = parse_steps(options.steps)
     read_manifest(resolve(options.bundle))
     return paths, steps
@@ -139,6 +152,15 @@ def _write(made: Generated, paths: list[Path], options: Options) -> None:
         write_motion(ready, path, force=options.force)
 
 
+def _draw(made: Generated, watch: Watch, options: Options) -> None:
+    if options.watch is None:
+        return
+    from kinescale.render import render
+
+    titles = [f"{options.prompt} ({i})" if options.samples > 1 else options.prompt for i in range(options.samples)]
+    render(watch.stages(made.motions, options.scales), options.watch, titles=titles)
+
+
 def _report(pipe: TextToMotion, made: Generated, paths: list[Path], options: Options, elapsed_s: float) -> None:
     if options.json:
         print_json(_summary(pipe, made, paths, options, elapsed_s))
@@ -146,6 +168,8 @@ def _report(pipe: TextToMotion, made: Generated, paths: list[Path], options: Opt
     length = made.motions[0].duration_s
     for path in paths:
         print(f"{path}: {length:.2f} s of motion")
+    if options.watch is not None:
+        print(f"{options.watch}: coarse to fine")
     clock = made.timings
     print(f"took {elapsed_s:.1f} s, of which sampling {clock['sampling'] + clock['decoding']:.2f} s")
     print(f"licence of the training data: {pipe.bundle.licence or 'not recorded'}")
@@ -157,6 +181,7 @@ def _summary(
     first = made.motions[0]
     return {
         "files": [str(path) for path in paths],
+        "watch": None if options.watch is None else str(options.watch),
         "prompt": first.meta["prompt"],
         "seed": options.seed,
         "seconds": first.duration_s,

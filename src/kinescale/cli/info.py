@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from kinescale.cli._options import Flag, check_input, parse, print_json
+from kinescale.cli._options import Flag, MaybeRoles, check_input, parse, print_json, roles_file
+from kinescale.core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Options:
 
     what: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="FILE_OR_BUNDLE")]]
     """Motion file, bundle folder or training run folder."""
+    roles: MaybeRoles = None
     json: Flag = False
     """Print one JSON object instead of lines."""
 
@@ -27,26 +29,37 @@ def run(argv: list[str]) -> int:
 
     options = parse(Options, argv, "info")
     path = Path(options.what)
-    about = _bundle(options.what) if options.what == DEFAULT or path.is_dir() else _motion(path)
+    if options.what == DEFAULT or path.is_dir():
+        if options.roles is not None:
+            raise InputError(f"--roles is for motion files; {options.what} is a bundle.")
+        about, tree = _bundle(options.what), []
+    else:
+        about, tree = _motion(path, options.roles)
     if options.json:
         print_json(about)
         return 0
-    for name, value in about.items():
-        for line in _lines(name, value):
-            print(line)
+    # parents are shown as a tree
+    shown = [line for name, value in about.items() if name != "parents" for line in _lines(name, value)]
+    for line in [*shown, *(["tree:", *tree] if tree else [])]:
+        # a file's names must not steer the terminal
+        print("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line))
     return 0
 
 
-def _motion(path: Path) -> dict[str, Any]:
+def _motion(path: Path, roles: Path | None) -> tuple[dict[str, Any], list[str]]:
+    """The record of a motion file, and its joints as a tree."""
     check_input(path)
+    roles_file(path, roles)
 
+    from kinescale.cli._about_skeleton import about_skeleton
     from kinescale.formats import read_motion
 
     motion = read_motion(path)
     skeleton = motion.skeleton
     positions = motion.positions()
     heights = positions[..., 1].amax(1) - positions[..., 1].amin(1)
-    return {
+    report = about_skeleton(motion, path, roles)
+    about = {
         "kind": "motion",
         "file": str(path),
         "frames": len(motion),
@@ -54,12 +67,13 @@ def _motion(path: Path) -> dict[str, Any]:
         "seconds": round(motion.duration_s, 4),
         "skeleton": skeleton.name,
         "joints": len(skeleton),
-        "roles": dict(skeleton.roles),
+        **report.entries,
         "tallest_pose_m": round(float(heights.max()), 3),
         "root_path_m": round(float(motion.root[:, [0, 2]].diff(dim=0).norm(dim=-1).sum()), 3),
         "licence": motion.meta.get("licence", "not recorded"),
         "meta": {key: value for key, value in motion.meta.items() if key != "licence"},
     }
+    return about, report.tree
 
 
 def _bundle(name: str) -> dict[str, Any]:

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import tyro
 
-from kinescale.cli._options import Flag, MaybeInt, Out, check_input, check_output, parse, print_json
+from kinescale.cli._options import (
+    Flag,
+    MaybeInt,
+    MaybeRoles,
+    Out,
+    check_input,
+    check_output,
+    parse,
+    print_json,
+    read_clip,
+    roles_file,
+)
 from kinescale.core.errors import InputError
 
 
@@ -27,6 +38,7 @@ class Options:
     """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
     scales: MaybeInt = None
     """Only the coarsest so many scales."""
+    roles: MaybeRoles = None
     force: Flag = False
     """Replace an existing file."""
     json: Flag = False
@@ -42,13 +54,14 @@ def run(argv: list[str]) -> int:
     check_output(options.out, options.force)
     if options.scales is not None and options.scales < 1:
         raise InputError(f"--scales is {options.scales}; expected at least 1.")
+    roles_file(options.clip, options.roles)
     read_manifest(resolve(options.bundle))
 
     from kinescale.bundle import Bundle
-    from kinescale.formats import read_motion, write_motion
+    from kinescale.formats import write_motion
     from kinescale.pipeline import mean_joint_error, onto_feature, reconstruct
 
-    source = read_motion(options.clip)
+    source = read_clip(options.clip, options.roles)
     bundle = Bundle.from_pretrained(options.bundle)
     made = reconstruct(bundle, source, options.scales)
     reference = onto_feature(source, bundle.feature)

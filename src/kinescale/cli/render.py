@@ -1,30 +1,43 @@
-"""Draw motions: a sheet of poses (.png), an animation (.gif) or a page to turn them around in (.html)."""
+"""Draw motions: a sheet of poses (.png), an animation (.gif, .mp4) or a page to turn them around in (.html)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from kinescale.cli._options import Flag, check_input, parse
+from kinescale.cli._options import Flag, MaybeFloat, check_input, parse
+from kinescale.cli._pictures import check_picture, prefix_stages
 from kinescale.core.errors import InputError
-from kinescale.core.files import refuse_overwrite
+
+if TYPE_CHECKING:
+    from kinescale.motion import Motion
+    from kinescale.render import Stages
 
 
 @dataclass(frozen=True)
 class Options:
-    """Draw motion files into one picture; its suffix chooses the kind: .png, .gif or .html.
+    """Draw motion files into one picture; its suffix chooses the kind: .png, .gif, .mp4 or .html.
 
     A motion is titled by its prompt where the file carries one, else by the file's name.
     """
 
     files: tyro.conf.Positional[tuple[Path, ...]]
-    """One motion file or several (.bvh, .amc, .npz), then the picture to write."""
+    """One motion file or several, then the picture to write."""
     poses: int = 10
-    """Stick figures along the time axis of a .png."""
-    fps: float | None = None
-    """Frames a second of a .gif; 20 when not given."""
+    """Figures along the time axis of a .png."""
+    fps: MaybeFloat = None
+    """Frames a second of a .gif or .mp4; when not given, 20 and the motion's own."""
+    camera: Literal["follow", "still"] = "follow"
+    """Of a .gif or .mp4: go along with the body, or stand where the whole path is seen."""
+    height: int = 720
+    """Pixels of an .mp4's height."""
+    scales: Flag = False
+    """Show each motion coarse to fine: what the coarsest of a bundle's scales keeps of it, the coarsest two ..."""
+    bundle: str = "default"
+    """Trained system whose scales are shown: a bundle's or a training run's folder, or the one that comes along."""
     force: Flag = False
     """Replace an existing file."""
 
@@ -35,30 +48,33 @@ def run(argv: list[str]) -> int:
     if len(options.files) < 2:
         raise InputError("render needs a motion file or several, then the picture to write: walk.bvh walk.png.")
     *inputs, out = options.files
-    _check_output(out, options.force)
+    check_picture(out, options.force)
     for path in inputs:
         check_input(path)
+    if options.scales:
+        from kinescale.bundle import read_manifest, resolve
+
+        read_manifest(resolve(options.bundle))
 
     from kinescale.formats import read_motion
     from kinescale.render.base import MAX_MOTIONS, render
     from kinescale.render.base import Options as Choices
 
-    Choices(poses=options.poses, fps=options.fps)
+    choices = Choices(poses=options.poses, fps=options.fps, camera=options.camera, height=options.height)
     if len(inputs) > MAX_MOTIONS:
         raise InputError(f"{len(inputs)} motions in one picture; expected at most {MAX_MOTIONS}.")
     motions = [read_motion(path) for path in inputs]
     titles = [str(motion.meta.get("prompt") or path.stem) for motion, path in zip(motions, inputs, strict=True)]
-    render(motions, out, titles=titles, poses=options.poses, fps=options.fps)
+    render(_staged(motions, options), out, titles=titles, options=choices)
     count = f"{len(motions)} motions" if len(motions) > 1 else f"{motions[0].duration_s:.2f} s of motion"
     print(f"{out}: {count}, {out.stat().st_size / 1024:.0f} KiB")
     return 0
 
 
-def _check_output(out: Path, force: bool) -> None:
-    # Only the suffix look-up of the render room is imported: a typing slip should not wait for torch.
-    from kinescale.render import output_for
+def _staged(motions: list[Motion], options: Options) -> list[Motion | Stages]:
+    if not options.scales:
+        return [*motions]
+    from kinescale.bundle import Bundle
 
-    output_for(out)
-    if not out.parent.is_dir():
-        raise InputError(f"cannot write {out}: the folder {out.parent} does not exist; make it first.")
-    refuse_overwrite(out, force)
+    bundle = Bundle.from_pretrained(options.bundle)
+    return [prefix_stages(bundle, motion) for motion in motions]

@@ -50,7 +50,7 @@ def is_ours(file: Path) -> bool:
 
 def write_sidecar(path: Path, meta: Mapping[str, Any]) -> None:
     """Write the provenance of ``path`` beside it; values that are not plain JSON are written as text."""
-    write_json(sidecar(path), {"format": MARK, "meta": {str(key): _plain(value) for key, value in meta.items()}})
+    write_json(sidecar(path), {"format": MARK, "meta": {str(key): plain(value) for key, value in meta.items()}})
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:
@@ -64,13 +64,14 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     return meta
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """``value`` as plain JSON values; what JSON cannot hold becomes text."""
     if isinstance(value, (str, bool, int)) or value is None:
         return value
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else str(value)
     if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     return str(value)

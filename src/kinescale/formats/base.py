@@ -2,12 +2,17 @@
 
 A format is a module of this package with ``SUFFIXES`` and ``read(path, **options) -> Motion`` and/or
 ``write(motion, path, **options)``. Nothing is listed anywhere; modules are imported when a suffix asks for
-them.
+them. Three things a format may have besides:
+
+* ``needs(motion, **options) -> Needs``: the skeleton and frame rate without which it cannot be written.
+* a double suffix ``.NAME.SUFFIX`` (``.amass.npz``), the format's own name before a suffix that others have too.
+* ``sniff(path) -> str``: the name of the format that reads this file, where a suffix is shared.
 """
 
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,28 +22,40 @@ from kinescale.core.family import Family
 from kinescale.core.files import atomic_path, refuse_overwrite
 from kinescale.formats._sidecar import check_sidecar, is_ours, read_sidecar, sidecar, wants_sidecar, write_sidecar
 from kinescale.motion.motion import Motion
+from kinescale.skeletons.base import Skeleton
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Largest file any reader opens."""
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a file asks of the motion written to it; ``None`` where any will do.
+
+    ``notes``: what the file will not hold, a sentence each.
+    """
+
+    skeleton: Skeleton | None = None
+    fps: float | None = None
+    notes: tuple[str, ...] = ()
+
+
 def read_motion(path: str | Path, **options: Any) -> Motion:
     """Read a motion file of any known format.
 
-    ``options`` are the format's own (``unit_m`` for BVH, ``asf`` and ``fps`` for AMC). Raises ``InputError``
-    for a missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
+    ``options`` are the format's own (``unit_m`` for BVH, ``asf`` and ``fps`` for AMC; see ``options_of``). Raises
+    ``InputError`` for a missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
     """
     path = Path(path)
-    module = _variant(path, "read")
+    module = _reader(path)
     _check_options(module, "read", options)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file; name a motion file to read.")
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise InputError(f"{path}: {size} bytes, more than the {MAX_FILE_BYTES} allowed; cut the clip into parts.")
     motion = module.read(path, **options)
     beside = {} if getattr(module, "HOLDS_META", False) else read_sidecar(path)
-    return motion.with_meta(**beside) if beside else motion
+    # What the file itself says is newer than what lies beside it.
+    return motion.replace(meta={**beside, **motion.meta}) if beside else motion
 
 
 def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **options: Any) -> None:
@@ -68,6 +85,18 @@ def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **opt
         raise InputError(f"cannot write {path} ({problem.strerror or problem}); choose another place.") from None
 
 
+def needs_of(motion: Motion, path: str | Path, **options: Any) -> Needs:
+    """What the file asks of ``motion`` before it can be written with ``options``: see ``Needs``."""
+    module = _variant(Path(path), "write")
+    _check_options(module, "write", options)
+    return module.needs(motion, **options) if hasattr(module, "needs") else Needs()
+
+
+def options_of(path: str | Path, action: str) -> dict[str, str]:
+    """The options that reading or writing this file takes: name -> type, such as "float | None"."""
+    return _parameters(_reader(Path(path)) if action == "read" else _variant(Path(path), action), action)
+
+
 def suffixes(action: str = "read") -> tuple[str, ...]:
     """All suffixes that can be read (or written, with ``action="write"``), sorted."""
     return tuple(sorted(s for module in _modules() if hasattr(module, action) for s in module.SUFFIXES))
@@ -82,6 +111,14 @@ def _modules() -> list[ModuleType]:
     return [family.load(name) for name in family.names()]
 
 
+def _reader(path: Path) -> ModuleType:
+    """The module that reads this very file, which must exist."""
+    module = _variant(path, "read")
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; name a motion file to read.")
+    return _family().load(module.sniff(path)) if hasattr(module, "sniff") else module
+
+
 def _variant(path: Path, action: str) -> ModuleType:
     """The module that reads or writes files with the suffix of ``path``."""
     suffix = path.suffix.lower()
@@ -89,6 +126,9 @@ def _variant(path: Path, action: str) -> ModuleType:
     names = family.names()
     if not suffix:
         raise InputError(f"{path} has no suffix; expected one of {', '.join(suffixes(action))}.")
+    own = Path(path.stem).suffix.lower()
+    if own[1:] in names and own + suffix in (module := family.load(own[1:])).SUFFIXES and hasattr(module, action):
+        return module
     # A format is mostly named as its suffix: try that one first, and import the others only if need be.
     for name in sorted(names, key=lambda name: name != suffix[1:]):
         module = family.load(name)
@@ -102,9 +142,14 @@ def _variant(path: Path, action: str) -> ModuleType:
 
 
 def _check_options(module: ModuleType, action: str, options: dict[str, Any]) -> None:
-    parameters = list(inspect.signature(getattr(module, action)).parameters)
-    known = parameters[1:] if action == "read" else parameters[2:]
+    known = _parameters(module, action)
     for name in options:
         if name not in known:
             kind = module.__name__.rpartition(".")[2]
             raise InputError(f"{kind} files take no option '{name}' to {action}; known: {', '.join(known) or 'none'}.")
+
+
+def _parameters(module: ModuleType, action: str) -> dict[str, str]:
+    """Name -> annotation of a format's own options: all but the path and the motion."""
+    parameters = list(inspect.signature(getattr(module, action)).parameters.values())
+    return {p.name: str(p.annotation) for p in parameters[1 if action == "read" else 2 :]}

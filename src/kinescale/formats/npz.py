@@ -3,17 +3,14 @@
 Members: ``root`` [T, 3] and ``rotations`` [T, J, 4] (float32 or float64), ``fps``, ``joints`` (fixed-width
 Unicode), ``parents``, ``offsets``, ``end_joints`` and ``end_offsets``, ``t_pose`` where there is one, and
 ``header``: a JSON text with the format's name and version, the skeleton's name, ``roles`` and ``meta``. Equal
-motions give equal files.
+motions give equal files. Archives of AMASS have the same suffix; ``sniff`` tells them apart.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import math
-import tokenize
+import os
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,37 +20,33 @@ import torch
 
 from kinescale.core.conventions import MAX_FRAMES, MAX_JOINTS
 from kinescale.core.errors import FormatError, InputError, KinescaleError
-from kinescale.core.files import atomic_path, read_bytes_bounded
+from kinescale.core.files import atomic_path
+from kinescale.formats._npy import Archive, Expected, open_npz
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton
 
 SUFFIXES = (".npz",)
 HOLDS_META = True
 
-MAX_FILE_BYTES = 512 * 1024 * 1024
 FORMAT, VERSION = "kinescale-motion", 1
-FREE_BYTES, MAX_RATIO = 64 * 1024 * 1024, 8
-"""All members together may unpack to so many bytes, plus so many times the file: what is larger is a bomb."""
+TAIL_BYTES = 64 * 1024
+"""Where an archive's directory stands: its end. That of a motion takes a few hundred bytes."""
+_OTHERS = {"amass": (b"trans.npy", b"header.npy")}
+"""Other formats with the suffix: a member only they have, and one that they never have."""
 
 _MEMBERS = {
-    # member: dtypes, number of axes
-    "header": ("U", 0),
-    "fps": ("f8", 0),
-    "root": ("f4 f8", 2),
-    "rotations": ("f4 f8", 3),
-    "joints": ("U", 1),
-    "parents": ("i8", 1),
-    "offsets": ("f8", 2),
-    "end_joints": ("i8", 1),
-    "end_offsets": ("f8", 2),
-    "t_pose": ("f8", 2),
+    "header": Expected("U", (0,)),
+    "fps": Expected("f8", (0,)),
+    "root": Expected("f4 f8", (2,)),
+    "rotations": Expected("f4 f8", (3,)),
+    "joints": Expected("U", (1,)),
+    "parents": Expected("i8", (1,)),
+    "offsets": Expected("f8", (2,)),
+    "end_joints": Expected("i8", (1,)),
+    "end_offsets": Expected("f8", (2,)),
+    "t_pose": Expected("f8", (2,)),
 }
 _OPTIONAL = {"t_pose"}
-# What zipfile, zlib and NumPy raise on damaged archives.
-_BROKEN = (
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError, RecursionError, EOFError, OSError),
-    *(RuntimeError, NotImplementedError, ValueError, TypeError, KeyError, OverflowError, MemoryError),
-)
 
 
 def write(motion: Motion, path: str | Path) -> None:
@@ -106,21 +99,29 @@ def _plain(values: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray((values if values.dtype == torch.float64 else values.to(torch.float32)).numpy())
 
 
+def sniff(path: Path) -> str:
+    """Name of the format that reads this archive, by the members its directory names."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-min(file.seek(0, os.SEEK_END), TAIL_BYTES), os.SEEK_END)
+            tail = file.read(TAIL_BYTES)
+    except OSError:
+        tail = b""  # reading it will say why
+    for name, (theirs, never) in _OTHERS.items():
+        if theirs in tail and never not in tail:
+            return name
+    return __name__.rpartition(".")[2]
+
+
 def read(path: str | Path) -> Motion:
     """Read a native file; ``FormatError`` says what is not sound.
 
     All sizes are checked before anything is unpacked.
     """
     path = Path(path)
-    data = read_bytes_bounded(path, MAX_FILE_BYTES)
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = _check_members(path, archive, len(data))
-            arrays = {name: _read_member(path, archive, name, info) for name, info in members.items()}
+    with open_npz(path) as archive:
+        arrays = _read_members(path, archive)
         text = str(arrays["header"])
-    except _BROKEN as problem:
-        reason = " ".join(str(problem).split())[:120]
-        raise FormatError(f"is not a sound npz archive ({reason}).", path=path) from None
     header = _read_header(path, text)
     _check_shapes(path, arrays)
     try:
@@ -129,50 +130,15 @@ def read(path: str | Path) -> Motion:
         raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
 
 
-def _check_members(path: Path, archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The members by name, once their names, packing and declared sizes are in order."""
-    members: dict[str, zipfile.ZipInfo] = {}
-    for info in archive.infolist():
-        name = info.filename.removesuffix(".npy")
-        if name not in _MEMBERS or f"{name}.npy" != info.filename or name in members:
-            raise FormatError(
-                f"holds '{info.filename[:40]!r}', which a motion file does not (or not twice).", path=path
-            )
-        if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise FormatError(f"'{info.filename}' is encrypted or packed in a way that is not taken.", path=path)
-        members[name] = info
-    missing = [name for name in _MEMBERS if name not in members and name not in _OPTIONAL]
+def _read_members(path: Path, archive: Archive) -> dict[str, np.ndarray]:
+    for filename in archive.names():
+        if filename.removesuffix(".npy") not in _MEMBERS or not filename.endswith(".npy"):
+            raise FormatError(f"holds '{filename[:40]!r}', which a motion file does not.", path=path)
+    picked = archive.pick(_MEMBERS)
+    missing = [name for name in _MEMBERS if name not in picked and name not in _OPTIONAL]
     if missing:
         raise FormatError(f"lacks '{missing[0]}'; expected a motion written by Kinescale.", path=path)
-    total, limit = sum(info.file_size for info in members.values()), FREE_BYTES + MAX_RATIO * size
-    if total > limit:
-        raise FormatError(f"unpacks to {total} bytes; expected at most {limit} for a file of {size}.", path=path)
-    return members
-
-
-def _read_member(path: Path, archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> np.ndarray:
-    """One array, once its own header agrees with the member's size."""
-    kinds, axes = _MEMBERS[name]
-    with archive.open(info) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version == (1, 0):
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-        elif version == (2, 0):
-            shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-        else:
-            raise FormatError(f"'{name}' is in npy version {version}; expected 1.0 or 2.0.", path=path)
-        fits = dtype.kind == "U" if kinds == "U" else dtype in [np.dtype(f"<{kind}") for kind in kinds.split()]
-        if dtype.hasobject or not fits or fortran or len(shape) != axes or min(shape, default=1) < 0:
-            raise FormatError(f"'{name}' is {dtype} {shape}; expected {kinds} with {axes} axes.", path=path)
-        size = math.prod(shape) * dtype.itemsize
-        if stream.tell() + size != info.file_size:
-            raise FormatError(f"'{name}' declares {size} bytes; the archive holds another number.", path=path)
-        data = stream.read()
-    if len(data) != size:
-        raise FormatError(f"'{name}' declares {size} bytes; {len(data)} were there.", path=path)
-    if not size:
-        return np.empty(shape, dtype)
-    return np.frombuffer(bytearray(data), dtype=dtype).reshape(shape)
+    return {name: picked.read(name, expected) for name, expected in _MEMBERS.items() if name in picked}
 
 
 def _refuse_constant(constant: str) -> None:

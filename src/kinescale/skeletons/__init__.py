@@ -1,7 +1,8 @@
 """Skeletons as data: names, parents, rest offsets, T-pose and roles; one file a skeleton."""
 
 from kinescale.core.family import Family
-from kinescale.skeletons._recognise import recognise
+from kinescale.skeletons._override import Override, override, read_override
+from kinescale.skeletons._recognise import Reading, examine, recognise
 from kinescale.skeletons.base import EndSite, Skeleton
 
 FAMILY = Family(__name__, "skeleton")
@@ -12,4 +13,15 @@ def get(name: str) -> Skeleton:
     return FAMILY.get(name, "SKELETON")
 
 
-__all__ = ["FAMILY", "EndSite", "Skeleton", "get", "recognise"]
+__all__ = [
+    "FAMILY",
+    "EndSite",
+    "Override",
+    "Reading",
+    "Skeleton",
+    "examine",
+    "get",
+    "override",
+    "read_override",
+    "recognise",
+]

@@ -1,41 +1,215 @@
-"""Give a skeleton read from a file its roles and T-pose, when its joint names are those of a known skeleton."""
+"""Give a skeleton read from a file its roles and T-pose: from a known skeleton of its names, else by guessing.
+
+Names and geometry are combined: see ``_guess``. ``examine`` also says what was found and how, so that it can be shown.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 
 from kinescale.core.family import Family
+from kinescale.skeletons._body_axes import arm_angle_degrees, axis_name, body_axes, is_body, rest_kind, uprightness
+from kinescale.skeletons._guess import guess
+from kinescale.skeletons._t_pose import stands_like, t_pose
+from kinescale.skeletons._tree import Tree, posed_trees, tree
 from kinescale.skeletons.base import Skeleton
 
 LEAST_SHARE = 0.9
 """Share of a known skeleton's role joints that must be present by name."""
+MAX_POSES = 16
+"""Frames of a motion that are looked at where the rest pose says nothing."""
+
+Pose = Float[np.ndarray, "J 4"]
+Poses = Float[np.ndarray, "T J 4"]
 
 
-def recognise(skeleton: Skeleton) -> Skeleton:
-    """The same tree with roles and T-pose of the best matching known skeleton.
+@dataclass(frozen=True)
+class Reading:
+    """What was found out about a skeleton.
 
-    Roles already set are kept. A skeleton that matches none comes back unchanged.
+    Parameters
+    ----------
+    skeleton : with its roles and T-pose.
+    how : role -> "known skeleton NAME", "name", "geometry" or "file".
+    sides : what tells left from right: "names", "toes", "knees", "elbows", or "convention" where nothing does.
+    rest : "T-pose", "A-pose", "arms down" or "other"; "unknown" without a body's roles.
+    arm_angle_degrees : how far the arms hang below the level at rest; ``None`` where unknown.
+    up, forward : coordinate axis nearest to the body's at rest, as "+Y"; ``None`` where unknown.
+    height_m : from the lowest to the highest point along ``up``, in a pose where the body stands.
+    warnings : a sentence each.
     """
+
+    skeleton: Skeleton
+    how: Mapping[str, str]
+    sides: str
+    rest: str
+    arm_angle_degrees: float | None
+    up: str | None
+    forward: str | None
+    height_m: float | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """``posed``: the T-pose was worked out from a pose that is not the rest pose; ``None``: from none at all."""
+
+    skeleton: Skeleton
+    how: Mapping[str, str]
+    sides: str
+    posed: bool | None
+
+
+def recognise(
+    skeleton: Skeleton, *, rest: Pose | None = None, poses: Float[np.ndarray, "T J 4"] | None = None
+) -> Skeleton:
+    """The same tree with roles and T-pose, as far as they can be told.
+
+    Roles already set are kept. ``rest``: local rotations xyzw of the rest pose, where it is not the identities (the
+    nodes' own rotations in a glTF file). ``poses``: frames of a motion, of which some are looked at where the rest
+    pose is folded up and shows no body. A skeleton that is no person's comes back unchanged.
+    """
+    return skeleton if skeleton.roles else _find(skeleton, rest, poses, True).skeleton
+
+
+def examine(
+    skeleton: Skeleton,
+    *,
+    rest: Pose | None = None,
+    poses: Poses | None = None,
+    known: bool = True,
+) -> Reading:
+    """What ``recognise`` finds, and how. Roles already set are kept, and compared with what would be found.
+
+    ``known=False`` leaves out the look-up of known skeletons by their names.
+    """
+    bare = replace(skeleton, roles={}, t_pose=None)
+    found = _find(bare, rest, poses, known)
     if skeleton.roles:
-        return skeleton
+        same = {role: how for role, how in found.how.items() if found.skeleton.roles[role] == skeleton.roles.get(role)}
+        how = {role: same.get(role, "file") for role in skeleton.roles}
+        found = _Found(skeleton, how, found.sides if same else "names", found.posed)
+    return _describe(found, _trees(found.skeleton, rest, poses))
+
+
+def _find(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None, known: bool) -> _Found:
+    match = _known(skeleton) if known else None
+    if match is not None:
+        return _as_known(skeleton, match, rest, poses)
+    first = tree(skeleton, rest)
+    guessed = guess(first, lambda: posed_trees_of(skeleton, poses))
+    roles = {role: skeleton.joints[joint] for role, joint in guessed.roles.items()}
+    if not roles:
+        return _Found(skeleton, {}, "", None)
+    named = replace(skeleton, roles=roles)
+    made, posed_by = with_t_pose(named, _trees(named, rest, poses))
+    return _Found(made, guessed.how, guessed.sides or "convention", posed_by)
+
+
+def with_t_pose(skeleton: Skeleton, trees: Sequence[Tree]) -> tuple[Skeleton, bool | None]:
+    """The skeleton with the T-pose that the first standing pose gives (rest poses first), and whether that is not a
+    rest pose; ``None`` when none stands, and the T-pose is left as it is.
+    """
+    roles = skeleton.role_indices()
+    standing = [option for option in trees if is_body(option, roles) and body_axes(option, roles) is not None]
+    at_rest = [option for option in standing if option.symmetric]
+    if not standing:
+        return skeleton, None
+    chosen = at_rest[0] if at_rest else max(standing, key=lambda option: uprightness(option, roles))
+    axes = body_axes(chosen, roles)
+    assert axes is not None
+    return replace(skeleton, t_pose=t_pose(chosen, roles, axes)), not chosen.symmetric
+
+
+def _trees(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None) -> list[Tree]:
+    """The rest pose, then (where it does not stand) the frames looked at."""
+    first = tree(skeleton, rest)
+    return [first] if is_body(first, skeleton.role_indices()) else [first, *posed_trees_of(skeleton, poses)]
+
+
+def posed_trees_of(skeleton: Skeleton, poses: Poses | None) -> list[Tree]:
+    """The skeleton in some frames of a motion, evenly spread."""
+    if poses is None or not len(poses):
+        return []
+    chosen = np.unique(np.linspace(0, len(poses) - 1, MAX_POSES).round().astype(int))
+    return posed_trees(skeleton, np.asarray(poses)[chosen])
+
+
+def _known(skeleton: Skeleton) -> Skeleton | None:
+    """The known skeleton whose role joints are here by name, most of them; ``None`` when none fits."""
     family = Family("kinescale.skeletons", "skeleton")
+    here = set(skeleton.joints)
     best: tuple[int, Skeleton] | None = None
     for name in family.names():
-        known: Skeleton = family.get(name, "SKELETON")
-        present = [joint for joint in known.roles.values() if joint in skeleton.joints]
-        if len(present) >= LEAST_SHARE * len(known.roles) and (best is None or len(present) > best[0]):
-            best = (len(present), known)
-    if best is None:
-        return skeleton
-    known = best[1]
+        option: Skeleton = family.get(name, "SKELETON")
+        present = sum(joint in here for joint in option.roles.values())
+        if present >= LEAST_SHARE * len(option.roles) and (best is None or present > best[0]):
+            best = (present, option)
+    return None if best is None else best[1]
+
+
+def _as_known(skeleton: Skeleton, known: Skeleton, rest: Pose | None, poses: np.ndarray | None) -> _Found:
+    """Roles as the known skeleton has them, and its T-pose where that makes one of this skeleton too."""
     roles = {role: joint for role, joint in known.roles.items() if joint in skeleton.joints}
-    t_pose = None
+    how = dict.fromkeys(roles, f"known skeleton {known.name}")
+    pose = None
     if known.t_pose is not None:
         # Joints the known skeleton does not list (fingers, twist bones) keep their rest rotation.
-        t_pose = np.tile([0.0, 0.0, 0.0, 1.0], (len(skeleton), 1))
+        pose = np.tile([0.0, 0.0, 0.0, 1.0], (len(skeleton), 1))
         for row, joint in enumerate(skeleton.joints):
             if joint in known.joints:
-                t_pose[row] = known.t_pose[known.index(joint)]
-    return replace(skeleton, roles=roles, t_pose=t_pose)
+                pose[row] = known.t_pose[known.index(joint)]
+    named = replace(skeleton, roles=roles, t_pose=pose)
+    taken = tree(named, pose)
+    if rest is None and stands_like(taken, tree(known, known.t_pose)):
+        return _Found(named, how, "names", False)
+    trees = [tree(named, rest), taken, *posed_trees_of(named, poses)]
+    made, posed = with_t_pose(named, trees)
+    return _Found(made, how, "names", posed)
+
+
+def _describe(found: _Found, trees: Sequence[Tree]) -> Reading:
+    roles = found.skeleton.role_indices()
+    rest = trees[0]
+    standing = next((option for option in trees if is_body(option, roles)), None)
+    axes = body_axes(rest, roles) if standing is rest else None
+    kind, angle = "unknown", None
+    if roles:
+        kind = rest_kind(rest, roles, axes) if axes is not None else "other"
+        angle = arm_angle_degrees(rest, roles, axes) if axes is not None else None
+    height = None
+    if standing is not None:
+        tall = tree(found.skeleton, found.skeleton.t_pose)
+        height = float(np.ptp([*tall.positions[:, 1], *(tip[1] for _, tip in tall.tips)]))
+    return Reading(
+        found.skeleton,
+        found.how,
+        found.sides,
+        kind,
+        angle,
+        None if axes is None else axis_name(axes.up),
+        None if axes is None else axis_name(axes.forward),
+        height,
+        tuple(_warnings(found, trees, standing)),
+    )
+
+
+def _warnings(found: _Found, trees: Sequence[Tree], standing: Tree | None) -> list[str]:
+    roles = found.skeleton.role_indices()
+    if not roles:
+        return ["no joint has a role: the names say nothing, and the shape is not that of a person."]
+    said = []
+    axes = body_axes(trees[0], roles) if standing is trees[0] else None
+    if found.sides == "convention":
+        said.append("nothing tells left from right; sides are taken as if the body faced +Z (-Y where Z is up).")
+    elif axes is not None and axes.seen_by == "toes" and axes.ahead < 0:
+        said.append("the toes point backwards for these sides; left and right may be exchanged.")
+    if found.posed is None and found.skeleton.t_pose is None and standing is None:
+        said.append("no pose was found in which the body stands, so that its T-pose is not known.")
+    elif found.posed:
+        said.append("the rest pose is folded up; the T-pose was worked out from a frame of the motion.")
+    return said

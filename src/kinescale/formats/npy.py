@@ -1,0 +1,150 @@
+"""npy: the field's arrays, told by shape: HumanML3D's, KIT-ML's and SnapMoGen's joints and features.
+
+Joints are [T, 22, 3] (HumanML3D's ``new_joints``), [T, 21, 3] and [T, 24, 3]; features [T, 263] (``new_joint_vecs``),
+[T, 251] (both Guo et al. 2022) and [T, 296] (SnapMoGen). Such a file holds no frame rate, unit or licence: the layout's
+own are taken (20 fps and metres; KIT-ML 12.5 fps and millimetres; SnapMoGen 30 fps and centimetres). Joint positions
+hold no twist of the bones: rotations are made by inverse kinematics. Features leave out where a clip starts and faces,
+and hold one frame less than the motion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
+from kinescale.core.errors import FormatError, InputError, KinescaleError
+from kinescale.core.files import atomic_path
+from kinescale.features import Feature, humanml3d, snapmogen
+from kinescale.formats._npy import Expected, read_npy
+from kinescale.formats._scan import LARGEST, sound
+from kinescale.formats.base import Needs
+from kinescale.motion.from_positions import motion_from_positions
+from kinescale.motion.motion import Motion
+from kinescale.skeletons import Skeleton
+
+SUFFIXES = (".npy",)
+
+KINDS = ("joints", "features")
+LARGEST_UNIT_M = 1000.0
+MAX_JOINT_FRAMES = 20_000
+"""Inverse kinematics takes its time: a file of joints may hold about a quarter of an hour at 20 fps."""
+_ARRAY = Expected("f4 f8", (2, 3), lenient=True)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """One dataset's arrays. ``unit_m``: metres a unit."""
+
+    feature: Feature
+    unit_m: float
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return self.feature.skeleton
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Kind -> shape of a frame."""
+        return {"joints": (len(self.skeleton), 3), "features": (self.feature.width,)}
+
+    def fits(self, motion: Motion) -> bool:
+        """Whether the motion has the layout's joints, of any lengths."""
+        return (motion.skeleton.joints, motion.skeleton.parents) == (self.skeleton.joints, self.skeleton.parents)
+
+
+@lru_cache
+def _layouts(unit_m: float | None = None) -> tuple[_Layout, ...]:
+    """Every layout, the first being the one for motions on other skeletons; ``unit_m`` instead of their own units."""
+    field = [humanml3d.build(humanml3d.Config(variant=v, unit_m=unit_m)) for v in ("humanml3d", "kit")]
+    # Published features are turned back without the slip that bends their tracks.
+    config = snapmogen.Config(faithful=False)
+    snap = snapmogen.build(config if unit_m is None else config.but(unit_m=unit_m))
+    return tuple(_Layout(feature, feature.unit_m) for feature in (*field, snap))
+
+
+def read(path: str | Path, *, fps: float | None = None, unit_m: float | None = None) -> Motion:
+    """Read an array; ``FormatError`` says what is not sound.
+
+    ``fps`` and ``unit_m`` (metres a unit) stand in for the layout's own. Joints come back on a skeleton of their own
+    bone lengths, in the file's float type.
+    """
+    path = Path(path)
+    if fps is not None and not 0 < fps <= MAX_FPS:
+        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+    _check_unit(unit_m)
+    values = read_npy(path, _ARRAY)
+    layout, kind = _told_by_shape(path, values.shape, unit_m)
+    most = MAX_JOINT_FRAMES if kind == KINDS[0] else MAX_FRAMES
+    if not 1 <= len(values) <= most:
+        raise FormatError(f"has {len(values)} frames of {kind}; expected 1 to {most}.", path=path)
+    if not sound(values):
+        raise FormatError(f"holds a number that is not finite or above {LARGEST:g}.", path=path)
+    numbers = torch.from_numpy(values).double()
+    rate = fps or layout.feature.fps
+    try:
+        if kind == KINDS[0]:
+            motion = motion_from_positions(numbers * layout.unit_m, layout.skeleton, rate)
+        else:
+            motion = layout.feature.to_motion(numbers).replace(fps=rate)
+    except KinescaleError as problem:
+        raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
+    return motion if values.dtype == np.float64 else motion.to(torch.float32)
+
+
+def _told_by_shape(path: Path, shape: tuple[int, ...], unit_m: float | None) -> tuple[_Layout, str]:
+    known = {(layout, kind): frame for layout in _layouts(unit_m) for kind, frame in layout.shapes.items()}
+    for (layout, kind), frame in known.items():
+        if shape[1:] == frame:
+            return layout, kind
+    expected = ", ".join(f"[T, {', '.join(map(str, frame))}]" for frame in known.values())
+    raise FormatError(f"is an array of shape {list(shape)}; expected one of {expected}.", path=path)
+
+
+def _check_unit(unit_m: float | None) -> None:
+    if unit_m is not None and not 0 < unit_m <= LARGEST_UNIT_M:
+        raise InputError(f"a unit of {unit_m} m; expected more than 0, such as 0.01 for centimetres.")
+
+
+def _chosen(motion: Motion, kind: str, unit_m: float | None = None) -> _Layout:
+    """The layout with the motion's joints, else the first."""
+    if kind not in KINDS:
+        raise InputError(f"there is no .npy kind '{kind}'; expected {' or '.join(KINDS)}.")
+    layouts = _layouts(unit_m)
+    return next((layout for layout in layouts if layout.fits(motion)), layouts[0])
+
+
+def needs(motion: Motion, *, kind: str = KINDS[0], unit_m: float | None = None) -> Needs:
+    """The layout's frame rate, and its skeleton unless the motion has its joints."""
+    layout = _chosen(motion, kind, unit_m)
+    lost = {
+        "joints": f"joint positions hold no twist of the bones; read back at {layout.feature.fps:g} fps when not told",
+        "features": "features leave out where the clip starts and faces, and hold one frame less",
+    }
+    return Needs(None if layout.fits(motion) else layout.skeleton, layout.feature.fps, (lost[kind],))
+
+
+def write(motion: Motion, path: str | Path, *, kind: str = KINDS[0], unit_m: float | None = None) -> None:
+    """Write joint positions or features as float32, whole or not at all; an existing file is replaced.
+
+    ``kind`` is "joints" or "features". The motion's joints choose the layout, and ``unit_m`` stands in for its unit.
+    Raises ``InputError`` for a motion on no such skeleton, and for features of another frame rate: retarget or
+    resample it first.
+    """
+    _check_unit(unit_m)
+    layout = _chosen(motion, kind, unit_m)
+    if not layout.fits(motion):
+        names = ", ".join(layout.skeleton.name for layout in _layouts())
+        raise InputError(f"the motion is on skeleton '{motion.skeleton.name}'; retarget it first to one of {names}.")
+    values = motion.positions() / layout.unit_m if kind == KINDS[0] else layout.feature.from_motion(motion)
+    _save(values.detach().cpu().numpy().astype(np.float32), path)
+
+
+def _save(values: Float[np.ndarray, "T ..."], path: str | Path) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array(file, np.ascontiguousarray(values), allow_pickle=False)
