@@ -1,4 +1,4 @@
-"""Reading, writing and retargeting: a made BVH of 3,000 frames and 22 joints, NPZ both ways, 10,000 frames retargeted.
+"""Reading, writing and retargeting: a made clip of 3,000 frames and 22 joints as BVH, GLB, NPZ; 10,000 retargeted.
 
     python benchmarks/formats.py [--repeats 7]
 
@@ -24,7 +24,7 @@ from kinescale.motion import Motion, retarget
 
 FRAMES, RETARGETED = 3_000, 10_000
 SOURCE, TARGET = "humanml22", "bandai_namco"
-BARS_S = {"read_bvh": 0.1, "retarget": 1.0}
+BARS_S = {"read_bvh": 0.1, "write_glb": 0.1, "retarget": 1.0}
 
 
 def main() -> None:
@@ -35,16 +35,18 @@ def main() -> None:
     chosen = parser.parse_args()
     clip, long, target = made(FRAMES), made(RETARGETED), skeletons.get(TARGET)
     with tempfile.TemporaryDirectory() as folder:
-        bvh, npz = Path(folder) / "made.bvh", Path(folder) / "made.npz"
+        bvh, glb, npz = (Path(folder) / f"made.{kind}" for kind in ("bvh", "glb", "npz"))
         jobs: dict[str, Callable[[], object]] = {
             "write_bvh": lambda: write_motion(clip, bvh, force=True),
             "read_bvh": lambda: read_motion(bvh),
+            "write_glb": lambda: write_motion(clip, glb, force=True),
+            "read_glb": lambda: read_motion(glb),
             "write_npz": lambda: write_motion(clip, npz, force=True),
             "read_npz": lambda: read_motion(npz),
             "retarget": lambda: retarget(long, target),
         }
         every = {name: seconds_of(job, chosen.repeats) for name, job in jobs.items()}
-        sizes = {"bvh_bytes": bvh.stat().st_size, "npz_bytes": npz.stat().st_size}
+        sizes = {"bvh_bytes": bvh.stat().st_size, "glb_bytes": glb.stat().st_size, "npz_bytes": npz.stat().st_size}
     medians = {name: statistics.median(values) for name, values in every.items()}
     settings = {"frames": FRAMES, "retargeted_frames": RETARGETED, "source": SOURCE, "target": TARGET, **sizes}
     path = save("formats", {**settings, "median_s": medians, "bars_s": BARS_S, "every_s": every}, chosen.out)

@@ -138,7 +138,7 @@ def _to_motion(source: Source, tree: Hierarchy, table: Float[np.ndarray, "T C"],
     dropped = _settle(offsets, tracks)
     skeleton = Skeleton(source.path.stem, tuple(names), tuple(parents), offsets, ends=tuple(ends))
     return Motion(
-        recognise(skeleton),
+        recognise(skeleton, poses=rotations.numpy()),
         fps,
         torch.from_numpy(root.astype(np.float32)),
         rotations.to(torch.float32),

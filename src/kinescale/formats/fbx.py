@@ -3,7 +3,8 @@
 FBX is Autodesk's and has no open description, so it is left to a program that knows it. ``KINESCALE_BLENDER`` names the
 program; without it ``blender`` is looked for on the PATH. Blender runs headless with its factory settings, on a
 script of ours, with files of fixed names in a temporary folder: nothing of the user's text becomes code or options.
-What it made is read as any .glb is.
+What it made is read as any .glb is. The tests call a stand-in for Blender, which checks how it is called; what a given
+version of Blender makes of a file is not tested.
 """
 
 from __future__ import annotations
