@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kinescale import generators, recipes, tokenizers
+from kinescale import generators, recipes, samplers, text, tokenizers
+from kinescale.bundle.manifest import Part
 from kinescale.core.errors import UnknownNameError
+from kinescale.tokenizers import seen_as
 from kinescale.training.config import RunConfig
+from kinescale.training.parts import build_generator, build_tokenizer
 from kinescale.training.store import build_feature
 
 NAMES = recipes.names()
@@ -17,21 +20,34 @@ def test_all_recipes_are_listed() -> None:
     assert {"moscale.debug", "moscale.small", "moscale.humanml3d"} <= set(NAMES)
 
 
+TEXT_WIDTHS = {"minilm": 384, "clip": 512, "t5": 768, "google/flan-t5-xl": 2048}
+"""Features a token of the encoders whose width is only known with their weights."""
+
+
+def text_sizes(part: Part) -> tuple[int, int]:
+    """Width and longest sentence of a text encoder."""
+    config = text.FAMILY.get(part.name, "Config").parse(part.config).to_json()
+    width = config.get("width") or TEXT_WIDTHS.get(config.get("model", ""), TEXT_WIDTHS.get(part.name, 0))
+    return width, 1 if config.get("pooled") else config["max_tokens"]
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_is_whole_and_its_networks_can_be_built(name: str) -> None:
+def test_a_recipe_is_whole_and_its_networks_fit_each_other(name: str) -> None:
+    """By the path that training takes: the generator is built for the recipe's own tokenizer and text encoder."""
     config = recipes.get(name)
     assert config.name == name
     assert RunConfig.parse(config.to_json()) == config
     feature = build_feature(config.feature)
-    tokenizer = tokenizers.FAMILY.get(config.tokenizer.name, "Config").parse(
-        {"feature_width": feature.width, **config.tokenizer.config}
-    )
+    assert config.generator is not None and config.text is not None
     with torch.device("meta"):
-        built = tokenizers.FAMILY.get(config.tokenizer.name, "Tokenizer")(tokenizer)
-        assert config.generator is not None and config.text is not None
-        generator = generators.FAMILY.get(config.generator.name, "Config").parse(config.generator.config)
-        generators.FAMILY.get(config.generator.name, "Generator")(generator)
-    assert built.layout().max_frames >= config.tokenizer_training.draw.min_frames
+        tokenizer = build_tokenizer(config.tokenizer, feature.width, config.seed)
+        generator = build_generator(config.generator, tokenizer, *text_sizes(config.text), config.seed)
+    assert tokenizer.layout().max_frames >= config.tokenizer_training.draw.min_frames
+    sampler = config.sampling or Part(name=generators.FAMILY.get(config.generator.name, "SAMPLER"))
+    assert sampler.name == generators.FAMILY.get(config.generator.name, "SAMPLER")
+    assert samplers.FAMILY.get(sampler.name, "Config").parse(sampler.config) is not None
+    kind = seen_as(tokenizer, generator.token_kind).token_kind
+    assert kind == generator.token_kind
 
 
 def test_the_published_sizes() -> None:

@@ -10,8 +10,9 @@ from kinescale.bundle.bundle import Bundle
 from kinescale.cli import train as command
 from kinescale.core.errors import ConfigError
 from kinescale.pipeline.text_to_motion import TextToMotion
-from kinescale.training.config import RunConfig
+from kinescale.training.config import STAGES, RunConfig, override
 from kinescale.training.parts import build_generator, build_tokenizer
+from kinescale.training.run import train
 from kinescale.training.store import build_feature
 from toy_training import toy_prepared
 
@@ -68,6 +69,15 @@ def test_the_debug_run_makes_motions_that_a_seed_fixes(bundle: Bundle) -> None:
     make("a person walks", seconds=1.0, on_scale=lambda scale, motions: seen.append(scale))
     assert seen == list(range(11))
     assert make("a person walks", seconds=1.0, scales=4, guidance=2.0).motions[0].root.shape == (30, 3)
+
+
+def test_bf16_trains_both_stages(tmp_path: Path) -> None:
+    half = {
+        f"{stage}_training.{key}": value for stage in STAGES for key, value in (("precision", "bf16"), ("steps", 2))
+    }
+    config = override(recipes.get("scalemogen.debug"), {**half, "device": "cpu"})
+    outcomes = train(config, toy_prepared(tmp_path / "data", 8), tmp_path / "run", STAGES)
+    assert all(outcome.finished and outcome.last["loss"] > 0 for outcome in outcomes.values())
 
 
 def test_kinds_that_do_not_fit_are_refused(bundle: Bundle) -> None:

@@ -13,14 +13,15 @@ from kinescale.motion import Motion
 from kinescale.render import FAMILY, output_for, render
 from kinescale.render._suffix import suffixes
 
-ALL = (".gif", ".html", ".png")
+ALL = (".gif", ".html", ".mp4", ".png")
 
 
 def test_every_output_is_known_by_its_suffix_and_can_encode() -> None:
-    assert FAMILY.names() == ("gif", "html", "png")
+    assert FAMILY.names() == ("gif", "html", "mp4", "png")
     assert {name: [s for s, n in suffixes().items() if n == name] for name in FAMILY.names()} == {
         "gif": [".gif"],
         "html": [".html", ".htm"],
+        "mp4": [".mp4"],
         "png": [".png"],
     }
     for suffix, name in suffixes().items():
@@ -32,9 +33,9 @@ def test_every_output_is_known_by_its_suffix_and_can_encode() -> None:
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("x.bvh", r"\.gif, \.htm, \.html, \.png"),
+        ("x.bvh", r"\.gif, \.htm, \.html, \.mp4, \.png"),
         ("x", "no suffix"),
-        ("x.mp4", r"not offered yet.*\.gif or \.html"),
+        ("x.webm", r"webm is not offered; name an \.mp4"),
     ],
 )
 def test_other_suffixes_are_refused_with_what_exists(walk: Motion, tmp_path: Path, path: str, says: str) -> None:

@@ -21,7 +21,7 @@ def clip(walk: Motion, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".html", ".png"])
+@pytest.mark.parametrize("suffix", [".gif", ".html", ".mp4", ".png"])
 def test_it_draws_and_keeps_what_exists(
     clip: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -40,12 +40,15 @@ def test_it_draws_and_keeps_what_exists(
     [
         ([], "then the picture to write"),
         (["{clip}"], "then the picture to write"),
-        (["{clip}", "x.mp4"], "not offered yet"),
-        (["{clip}", "x.bvh"], r"\.gif, \.htm, \.html, \.png"),
+        (["{clip}", "x.webm"], "not offered"),
+        (["{clip}", "x.bvh"], r"\.gif, \.htm, \.html, \.mp4, \.png"),
         (["gone.npz", "x.png"], "no such file"),
         (["{clip}", "gone/x.png"], "does not exist"),
         (["{clip}", "x.png", "--poses", "0"], "0 poses"),
         (["{clip}", "x.gif", "--fps", "nan"], "frames a second"),
+        (["{clip}", "x.mp4", "--height", "9"], "9 pixels of height"),
+        (["{clip}", "x.mp4", "--camera", "drone"], "follow"),
+        (["{clip}", "x.html", "--scales", "--bundle", "no/such"], "no/such"),
         (["{clip}"] * 17 + ["x.png"], "17 motions"),
     ],
 )
@@ -62,7 +65,7 @@ def test_slips_end_in_one_sentence(
 def test_a_wrong_suffix_is_told_before_torch_is_loaded() -> None:
     code = (
         "import sys; from kinescale.cli.render import run; from kinescale.core.errors import InputError\n"
-        "try: run(['a.bvh', 'b.mp4'])\n"
+        "try: run(['a.bvh', 'b.webm'])\n"
         "except InputError: sys.exit(9 if 'torch' in sys.modules else 7)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 7

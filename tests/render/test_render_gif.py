@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from kinescale.motion import Motion
 from kinescale.render._scene import scene
 from kinescale.render.base import Options
-from kinescale.render.gif import MAX_IMAGES, encode, schedule, smooth
+from kinescale.render.gif import MAX_IMAGES, encode, schedule
 
 
 def durations(data: bytes) -> list[int]:
@@ -49,11 +48,3 @@ def test_the_schedule_spans_the_motion_in_a_bounded_number_of_images(last: float
     assert 1 <= len(times) <= MAX_IMAGES and times[0] == 0 and delay >= 2
     assert times[-1] <= last + 0.006
     assert last - times[-1] < delay / 100 + 0.01, "the end is not cut off"
-
-
-def test_smoothing_keeps_a_still_track_and_calms_a_shaken_one() -> None:
-    still = np.ones((20, 3)) * [1.0, 0.0, -2.0]
-    assert np.allclose(smooth(still, 4.0), still)
-    shaken = still + np.random.default_rng(0).normal(size=still.shape)
-    assert np.diff(smooth(shaken, 4.0), axis=0).std() < 0.2 * np.diff(shaken, axis=0).std()
-    assert smooth(still[:1], 12.0).shape == (1, 3)

@@ -6,13 +6,16 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from kinescale.motion import Motion
 from kinescale.render._camera import COLOURS
-from kinescale.render._scene import scene
+from kinescale.render._scene import runs, scene
 from kinescale.render.base import Options
-from kinescale.render.png import BLOCK, WIDTH, encode, pose_frames, runs
+from kinescale.render.png import BLOCK, ROW, WIDTH, encode, pose_frames, spread
 
 
 def opened(data: bytes) -> Image.Image:
@@ -26,6 +29,24 @@ def test_one_block_a_motion_and_no_metadata(walk: Motion, count: int) -> None:
     image = opened(encode([scene(walk)] * count, Options()))
     assert image.format == "PNG" and image.size == (WIDTH, BLOCK * count)
     assert set(image.info) <= {"dpi"}
+
+
+def test_more_than_two_motions_become_rows(walk: Motion) -> None:
+    image = opened(encode([scene(walk.slice(0, 9))] * 3, Options(poses=4)))
+    assert image.size == (WIDTH, 3 * ROW) and 2 * ROW < BLOCK
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    across=arrays(float, st.tuples(st.integers(1, 12), st.integers(2, 5)), elements=st.floats(-2, 2)),
+    room=st.floats(1, 20),
+)
+def test_figures_stand_in_order_inside_the_strip(across: np.ndarray, room: float) -> None:
+    places, span = spread(across, 0.3, 0.05, room)
+    assert span >= room - 1e-9 and (np.diff(places) > 0).all()
+    wide = across.max(axis=1).clip(0.3) - across.min(axis=1).clip(None, -0.3)
+    if np.isclose(span, room) and wide.sum() < 0.7 * room:
+        assert (places + across.min(axis=1) >= -1e-9).all() and (places + across.max(axis=1) <= span + 1e-9).all()
 
 
 def test_both_sides_are_drawn_in_their_colours(walk: Motion) -> None:

@@ -60,8 +60,7 @@ class Rounds:
         return self.generator.logits(state, scales, tokens)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("coarse_first", [False, True])
+@pytest.mark.parametrize(("kind", "coarse_first"), [(KINDS[0], False), (KINDS[1], True), (KINDS[4], False)])
 def test_every_position_is_drawn_and_the_latent_is_their_sum(kind: dict, coarse_first: bool) -> None:
     tokenizer, generator = parts(**kind)
     drawn = make(tokenizer, generator, [128, 44, 6], config=Config(steps=(2, 3), coarse_first=coarse_first))

@@ -381,11 +381,11 @@ def test_a_shape_of_no_person_gets_no_roles(made):
 
 @pytest.mark.parametrize("made", [chain(1024), star(1024), binary(1023), comb(1000), comb(300), chain(64)])
 def test_any_tree_is_done_with_quickly(made):
-    start = time.perf_counter()
+    start = time.process_time()
     examine(made)
     named = replace(made, joints=tuple(f"Left{'ArmHandLegFoot'[i % 4 : i % 4 + 4]}_{i}" for i in range(len(made))))
     examine(named, poses=np.tile([0.0, 0.0, 0.0, 1.0], (30, len(made), 1)))
-    assert time.perf_counter() - start < 3.0
+    assert time.process_time() - start < 3.0
 
 
 @settings(max_examples=20, deadline=None)

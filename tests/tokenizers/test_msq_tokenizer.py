@@ -57,12 +57,19 @@ def test_every_kind_goes_both_ways(kind: dict) -> None:
     assert torch.equal(features, before[0]) and torch.equal(lengths, before[1])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("extra", [{}, {"spread": "cubic", "blend": 0.4}, {"spread": "nearest", "share_scales": True}])
+PLAIN: dict = {}
+SPREADS = [{"spread": "cubic", "blend": 0.4}, {"spread": "nearest", "share_scales": True}]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("kind", "extra"),
+    [*((kind, PLAIN) for kind in KINDS), *zip(KINDS[:2], SPREADS, strict=True), (KINDS[3], SPREADS[0])],
+)
 def test_padding_and_batch_do_not_matter(kind: dict, extra: dict) -> None:
     tokenizer = small_tokenizer(**kind, **extra)
-    lengths = [128, 36, 6, 61]
-    features = clips(tokenizer, lengths, 128)
+    lengths = [96, 36, 6]
+    features = clips(tokenizer, lengths, 96)
     features[1, 36:] = 7.0  # past the end nothing is read
     together = tokenizer.encode(features, torch.tensor(lengths)).tokens
     decoded = tokenizer.decode(together)
@@ -141,11 +148,13 @@ def test_swapping_a_limbs_tokens_changes_that_limbs_stream_alone(residual: bool)
     assert not torch.equal(tokenizer.decode(mixed)[0], tokenizer.decode(tokens)[0])
 
 
-def test_a_trained_decoder_lets_other_parts_feel_little_of_a_swap() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("residual", [True, False])
+def test_a_trained_decoder_lets_other_parts_feel_little_of_a_swap(residual: bool) -> None:
     """After a short training of an almost linear task the swapped arm moves much more than what was not swapped."""
     tokenizer = small_tokenizer(
-        preset="limbs", dropout=0.0, decoder_width=48, widths=(8, 8, 16), code_dims=(8, 8, 12), blocks=1,
-        levels=(8, 8, 8, 8), cross_mix=0.3, drop_finer=0.0, max_frames=64,
+        preset="limbs", residual=residual, dropout=0.0, decoder_width=48, widths=(8, 8, 16),
+        code_dims=(8, 8, 12), blocks=1, levels=(8, 8, 8, 8), cross_mix=0.3, drop_finer=0.0, max_frames=64,
     ).train()  # fmt: skip
     optimiser = torch.optim.Adam(tokenizer.parameters(), 4e-3)
     basis = torch.randn(6, 272, generator=rng(50)) * 0.3
@@ -188,7 +197,7 @@ def test_training_follows_its_generator_alone_and_learns(kind: dict) -> None:
         features = clips(tokenizer, lengths.tolist(), 32)
         optimiser = torch.optim.Adam(tokenizer.parameters(), 1e-2)
         source, trail = rng(7), []
-        for _ in range(12):
+        for _ in range(8):
             torch.rand(run)  # the global state must not matter
             step = tokenizer.training_loss(features, lengths, source)
             optimiser.zero_grad()

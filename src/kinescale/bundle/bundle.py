@@ -44,7 +44,8 @@ from kinescale.core.records import Record, json_hash, write_json
 from kinescale.features import Feature, Normaliser
 from kinescale.generators import Generator
 from kinescale.text import TextEncoder
-from kinescale.tokenizers import Tokenizer
+from kinescale.tokenizers import Tokenizer, seen_as
+from kinescale.tokens import BitView, TokenMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,15 +83,21 @@ class Bundle:
         _same("feature width", widths)
         if self.generator is None:
             return
-        _same("token kind", {"tokenizer": self.tokenizer.token_kind, "generator": self.generator.token_kind})
-        asked = self.generator.config
+        try:
+            codec = self.codec
+        except ConfigError as problem:
+            raise BundleError(f"the parts of the bundle do not fit: {problem}") from None
+        asked, layout = self.generator.config, self.tokenizer.layout()
         made = {
-            "vocabulary": ("vocabulary", self.tokenizer.vocabulary),
-            "vocabularies": ("vocabularies", self.tokenizer.vocabularies),
+            "vocabulary": ("vocabulary", codec.vocabulary),
+            "vocabularies": ("vocabularies", codec.vocabularies),
             "code_dim": ("code width", self.tokenizer.latent_width),
+            "bins": ("bins of the scales", tuple(scale.bins for scale in layout.scales)),
+            "groups": ("groups of the scales", tuple(scale.groups for scale in layout.scales)),
         }
         for name, (words, value) in made.items():
-            if name in type(asked).model_fields:
+            # an empty list is one that the generator's config leaves to its other fields
+            if getattr(asked, name, ()) != ():
                 _same(words, {"tokenizer": value, "generator": getattr(asked, name)})
 
     # What it is
@@ -151,6 +158,15 @@ class Bundle:
         return self.tokenizer.layout().stride
 
     # What it runs
+
+    @cached_property
+    def codec(self) -> Tokenizer | BitView:
+        """The tokenizer as the generator sees it: codes as bits where it predicts bits."""
+        return self.tokenizer if self.generator is None else seen_as(self.tokenizer, self.generator.token_kind)
+
+    def plain(self, tokens: TokenMap) -> TokenMap:
+        """What the generator drew, as the tokenizer's own tokens."""
+        return self.codec.plain(tokens) if isinstance(self.codec, BitView) else tokens
 
     @cached_property
     def text_encoder(self) -> TextEncoder:

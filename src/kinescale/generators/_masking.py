@@ -16,9 +16,10 @@ from torch import Tensor
 from kinescale.tokens.token_map import MASKED, PADDING
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Masking:
-    """Rates of ``mask_tokens``; ``padding_too``: padding takes part in the draw, like in the reference (a short
+    """Rates of ``mask_tokens``; ``codes`` [L]: how many each position chooses from, where that is not always
+    ``vocabulary``; ``padding_too``: padding takes part in the draw, like in the reference (a short
     clip then has fewer positions masked than its share)."""
 
     vocabulary: int
@@ -26,6 +27,7 @@ class Masking:
     random_share: float = 0.1
     token_noise: float = 0.1
     padding_too: bool = False
+    codes: Tensor | None = None
 
 
 def mask_tokens(
@@ -56,5 +58,7 @@ def mask_tokens(
     noise = float(torch.rand((), generator=rng)) * rates.token_noise
     replaced = replaced | (valid & ~hidden & (uniform(batch, length) < noise))
     drawn = torch.randint(rates.vocabulary, (batch, length), generator=rng).to(device)
+    if rates.codes is not None:
+        drawn = torch.div(drawn * rates.codes.to(device), rates.vocabulary, rounding_mode="floor")
     shown = torch.where(replaced, drawn, labels).masked_fill(hidden, MASKED).masked_fill(~valid, PADDING)
     return shown, chosen

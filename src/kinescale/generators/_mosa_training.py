@@ -40,7 +40,7 @@ def teach(
     last = len(layout.scales) - 1
     for scale in range(last + 1):
         if scale:
-            inputs.append(codec.scale_input(shown, scale, layout))
+            inputs.append(codec.scale_input(shown, scale, layout, latents))
         tokens = codec.quantise_scale(left, scale, layout, latents)
         labels.append(tokens.flatten(1, 2))
         if scale == last:

@@ -1,11 +1,11 @@
 """What MoScale's generator is trained on: tokens encoded around deliberate mistakes, then partly hidden.
 
-MoScale (arXiv 2604.03799), hierarchical refinement. The hiding is in ``_masking``.
+MoScale (arXiv 2604.03799), hierarchical refinement. The hiding is in ``_masking``; here are also the log's numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,7 +44,7 @@ def refine(
     labels, inputs = [], []
     for scale in range(len(layout.scales)):
         if scale:
-            inputs.append(codec.scale_input(total, scale, layout))
+            inputs.append(codec.scale_input(total, scale, layout, latents))
         right = codec.quantise_scale(residual, scale, layout, latents)
         labels.append(right.flatten(1, 2))
         used = choose(right, scale).masked_fill(~layout.valid(latents, scale), PADDING)
@@ -52,3 +52,27 @@ def refine(
         residual = residual - added
         total = total + added
     return Refined(torch.cat(labels, 1), inputs, total)
+
+
+def corruptor(
+    most: float, codes: Sequence[int], layout: TokenLayout, latents: Tensor, rng: torch.Generator
+) -> Callable[[Tensor, int], Tensor]:
+    """Replace a share, drawn once a scale from 0 to ``most``, of the valid tokens by others of the scale's ``codes``."""
+
+    def corrupt(tokens: Tensor, scale: int) -> Tensor:
+        rate = torch.rand((), generator=rng) * most
+        hit = (torch.rand(tokens.shape, generator=rng) < rate).to(tokens.device) & layout.valid(latents, scale)
+        shift = torch.randint(1, codes[scale], tokens.shape, generator=rng).to(tokens.device)
+        return torch.where(hit, (tokens + shift) % codes[scale], tokens)
+
+    return corrupt
+
+
+def logs_of(loss: Tensor, logits: Tensor, labels: Tensor, layout: TokenLayout, chosen: Tensor) -> dict[str, float]:
+    """The loss, and the share of labels that are the best code, in all and per scale."""
+    right = (logits.detach().argmax(-1) == labels).float()
+    scales = layout.scale_of_position().to(chosen.device).expand_as(chosen)[chosen]
+    count = torch.bincount(scales, minlength=len(layout.scales)).clamp(min=1)
+    share = torch.bincount(scales, weights=right, minlength=len(layout.scales)) / count
+    logs = {"loss": float(loss.detach()), "accuracy": float(right.sum()) / max(1, len(right))}
+    return logs | {f"accuracy.{k}": value for k, value in enumerate(share.tolist())}

@@ -8,7 +8,6 @@ network, with its initialisation mended.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,7 +20,7 @@ from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.generators import base
 from kinescale.generators._masking import Masking, mask_tokens
-from kinescale.generators._moscale_training import refine
+from kinescale.generators._moscale_training import corruptor, logs_of, refine
 from kinescale.generators.base import StepLoss
 from kinescale.nn.adaln import AdaptiveBlock, Modulation, modulated
 from kinescale.nn.rotary import neighbour_turns
@@ -35,9 +34,14 @@ from kinescale.tokens.token_map import MASKED, PADDING
 
 SAMPLER = "next_scale"
 
+LACKING = -1e4
+"""Logit of codes that a scale's book does not have."""
+
 
 class Config(Record):
-    """Sizes and rates; ``vocabulary``, ``code_dim``, ``scales`` and ``capacity`` are the tokenizer's.
+    """Sizes and rates; ``vocabulary``, ``code_dim``, ``scales``, ``capacity``, ``bins``, ``groups`` and
+    ``vocabularies`` are the tokenizer's (the last three, of each scale, may be left out: whole bins of ``scales``
+    latents, one group, ``vocabulary`` codes).
 
     ``latent_dim``: width of condition, prefix and input streams; ``head_latent_dim``: width of the blocks;
     ``corruption``: highest share of a scale's tokens replaced in training; of the masked positions' tokens a share
@@ -52,6 +56,9 @@ class Config(Record):
     code_dim: int = Field(512, ge=1)
     scales: tuple[int, ...] = (8, 4, 2, 1)
     capacity: int = Field(49, ge=1)
+    bins: tuple[int, ...] = ()
+    groups: tuple[int, ...] = ()
+    vocabularies: tuple[int, ...] = ()
     latent_dim: int = Field(384, ge=1)
     head_latent_dim: int = Field(768, ge=1)
     heads: int = Field(8, ge=1)
@@ -72,13 +79,34 @@ class Config(Record):
 
     @property
     def row_lengths(self) -> tuple[int, ...]:
-        """Positions of each scale in the full layout."""
-        return tuple(self.capacity // s for s in self.scales)
+        """Bins of each scale in the full layout."""
+        return self.bins or tuple(self.capacity // s for s in self.scales)
+
+    @property
+    def streams(self) -> tuple[int, ...]:
+        """Groups of each scale."""
+        return self.groups or (1,) * len(self.scales)
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """Codes that each scale's tokens choose from."""
+        return self.vocabularies or (self.vocabulary,) * len(self.scales)
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
-        if not self.scales or min(self.scales) < 1 or max(self.scales) > self.capacity:
+        least = 0 if self.bins else 1
+        if not self.scales or min(self.scales) < least or max(self.scales) > self.capacity:
             raise ValueError(f"scales are {self.scales}; expected one or more factors from 1 to {self.capacity}")
+        if len({len(self.scales), len(self.row_lengths), len(self.streams), len(self.codes)}) > 1:
+            raise ValueError(
+                f"{len(self.scales)} scales, {len(self.bins)} bins, {len(self.groups)} groups and "
+                f"{len(self.vocabularies)} vocabularies; expected as many of each"
+            )
+        if min(*self.row_lengths, *self.streams) < 1 or min(self.codes) < 2 or max(self.codes) > self.vocabulary:
+            raise ValueError(
+                f"bins are {self.row_lengths}, groups {self.streams}, vocabularies {self.codes}; expected 1 or more "
+                f"bins and groups, and 2 to {self.vocabulary} codes"
+            )
         if self.head_latent_dim % self.heads or (self.head_latent_dim // self.heads) % 2:
             raise ValueError(f"head_latent_dim {self.head_latent_dim} over {self.heads} heads; expected an even width")
         if self.latent_dim % self.prefix_pool_heads:
@@ -94,7 +122,7 @@ class Config(Record):
 class Reading:
     """What the network takes from the text, once for all passes.
 
-    ``prefix`` [B, first row, W]: stream A of the coarsest scale; ``condition`` [B, W]: its maximum;
+    ``prefix`` [B, positions, W]: stream A of the coarsest scale; ``condition`` [B, W]: its maximum;
     ``steering`` and ``keys_values``: per block; ``head``: scale and shift of the last norm; ``mask`` [B, N].
     """
 
@@ -110,13 +138,14 @@ class Reading:
 class State:
     """A pyramid being drawn: the reading, and keys and values of the rows before ``start``.
 
-    ``pending``: embedded rows of the scale settled last; the next pass takes them along and appends them to the past.
+    ``marks`` [L, C]: what tells the positions' scales and groups; ``pending``: embedded rows of the scale settled last; the next pass takes them along and appends them to the past.
     """
 
     reading: Reading
     layout: TokenLayout
     latents: Tensor
     turns: Tensor
+    marks: Tensor
     past: tuple[Past, ...] | None = None
     start: int = 0
     pending: Tensor | None = None
@@ -136,14 +165,18 @@ class Generator(base.Generator):
         self.mask_vector = nn.Parameter(torch.empty(c.code_dim))
         self.padding_vector = nn.Parameter(torch.empty(c.code_dim))
         self.no_text = nn.Parameter(torch.empty(c.text_tokens, c.text_width))
-        self.start_rows = nn.Parameter(torch.empty(c.row_lengths[0], c.head_latent_dim))
+        starts = c.row_lengths[0] * c.streams[0]
+        self.start_rows = nn.Parameter(torch.empty(starts, c.head_latent_dim))
         self.scale_table = nn.Embedding(len(c.scales), c.head_latent_dim)
+        # A row for each group of each scale: groups of different scales are different parts of the body.
+        parted = max(c.streams) > 1
+        self.group_table = nn.Embedding(sum(c.streams), c.head_latent_dim) if parted else None
         self.feature_in = nn.Linear(c.code_dim, c.latent_dim)
         self.token_in = nn.Linear(c.code_dim, c.latent_dim)
         self.join = nn.Linear(2 * c.latent_dim, c.head_latent_dim)
         self.text_norm = nn.RMSNorm(c.text_width, eps=1e-6)
         self.prefix = TextPooling(
-            c.row_lengths[0], c.latent_dim, c.text_width, c.prefix_pool_heads, c.round_cross_attention
+            starts, c.latent_dim, c.text_width, c.prefix_pool_heads, c.round_cross_attention
         )
         self.text_in = nn.Sequential(
             nn.Linear(c.text_width, c.latent_dim), nn.GELU(approximate="tanh"), nn.Linear(c.latent_dim, c.latent_dim)
@@ -219,9 +252,11 @@ class Generator(base.Generator):
         rows, full = [scale.bins for scale in layout.scales], c.row_lengths
         fits = len(rows) == len(full) and all(0 < mine <= most for mine, most in zip(rows, full, strict=True))
         whole = layout.capacity == c.capacity or (not c.faithful and layout.capacity < c.capacity)
-        if not fits or not whole or any(scale.groups != 1 for scale in layout.scales):
+        groups = tuple(scale.groups for scale in layout.scales)
+        if not fits or not whole or groups != c.streams:
             raise InputError(
-                f"a layout of rows {rows} of {layout.capacity} latents; this generator takes {list(full)}."
+                f"a layout of rows {rows} by {list(groups)} of {layout.capacity} latents; this generator takes "
+                f"{list(full)} by {list(c.streams)}."
             )
 
     def read(self, text: TextFeatures) -> Reading:
@@ -241,30 +276,47 @@ class Generator(base.Generator):
         )
 
     def turns(self, layout: TokenLayout) -> Float[Tensor, "2 L pairs"]:
-        """Rotary angles: bin i of L bins stands at ``round(i * T' / L)`` of the layout's T' latents."""
-        places = [
-            min(round(i * layout.capacity / scale.bins), layout.capacity - 1)
-            for scale in layout.scales
-            for i in range(scale.bins)
-        ]
+        """Rotary angles, alike for all groups of a bin: its first latent.
+
+        Bin i of L stands at ``round(i * T' / L)`` of T' latents, and at ``i * factor`` in layouts that count bins filled
+        in part: there L is rounded up or down, and a clip's places must not depend on its batch.
+        """
+        places = []
+        partial = layout.rounding == "up" or layout.least > 0
+        for scale in layout.scales:
+            even = self.config.faithful or not scale.factor or not partial
+            for i in range(scale.bins):
+                place = round(i * layout.capacity / scale.bins) if even else i * scale.factor
+                places += [min(place, layout.capacity - 1)] * scale.groups
         positions = torch.tensor(places, device=self.no_text.device)
         return neighbour_turns(positions, self.config.head_latent_dim // self.config.heads)
 
+    def _marks(self, layout: TokenLayout) -> Float[Tensor, "L C"]:
+        """What tells each position's scale and, where there are several, its group."""
+        device = self.no_text.device
+        marks = self.scale_table(layout.scale_of_position().to(device))
+        if self.group_table is None:
+            return marks
+        first, places = 0, []
+        for scale in layout.scales:
+            places.append(torch.arange(first, first + scale.groups, device=device).repeat(scale.bins))
+            first += scale.groups
+        return marks + self.group_table(torch.cat(places))
+
     def feature_stream(
-        self, reading: Reading, inputs: list[Float[Tensor, "B _ 1 D"]], layout: TokenLayout
+        self, reading: Reading, inputs: list[Float[Tensor, "B _ _ D"]], layout: TokenLayout
     ) -> Float[Tensor, "B L W"]:
         """Stream A of all scales: the prefix, then the projected sums; ``inputs`` are those of the second scale on."""
-        rows = torch.cat([row.squeeze(2) for row in inputs], 1) if inputs else None
-        prefix = reading.prefix[:, : layout.scales[0].bins]
+        rows = torch.cat([row.flatten(1, 2) for row in inputs], 1) if inputs else None
+        prefix = reading.prefix[:, : layout.scales[0].size]
         return prefix if rows is None else torch.cat([prefix, self.feature_in(rows)], dim=1)
 
-    def _embed(self, stream: Tensor, tokens: Tensor, scales: Tensor) -> Tensor:
-        """Rows for the blocks from stream A, tokens [B, L] and the scale of each position [L]; scale 0 comes first."""
+    def _embed(self, stream: Tensor, tokens: Tensor, marks: Tensor, first: int) -> Tensor:
+        """Rows for the blocks from stream A, tokens [B, n] and marks [n]; the ``first`` ones are of the first scale."""
         known = functional.embedding(tokens.clamp(min=0), self.token_table)
         known = torch.where((tokens == MASKED).unsqueeze(-1), self.mask_vector, known)
         known = torch.where((tokens == PADDING).unsqueeze(-1), self.padding_vector, known)
-        rows = self.join(torch.cat([stream, self.token_in(known)], dim=-1)) + self.scale_table(scales)
-        first = int((scales == 0).sum())
+        rows = self.join(torch.cat([stream, self.token_in(known)], dim=-1)) + marks
         if first == 0:
             return rows
         return rows + functional.pad(self.start_rows[:first], (0, 0, 0, rows.shape[1] - first))
@@ -299,7 +351,7 @@ class Generator(base.Generator):
     def forward(
         self,
         reading: Reading,
-        inputs: list[Float[Tensor, "B _ 1 D"]],
+        inputs: list[Float[Tensor, "B _ _ D"]],
         tokens: Int[Tensor, "B L"],
         layout: TokenLayout,
         latents: Int[Tensor, "B"],
@@ -309,32 +361,46 @@ class Generator(base.Generator):
 
         ``tokens`` holds codes, ``MASKED`` or ``PADDING``; ``inputs`` the pooled sums of the second scale on.
         """
-        scales = layout.scale_of_position().to(tokens.device)
-        rows = self._embed(self.feature_stream(reading, inputs, layout), tokens, scales)
+        stream = self.feature_stream(reading, inputs, layout)
+        rows = self._embed(stream, tokens, self._marks(layout), layout.scales[0].size)
         allowed = self._allowed(layout, latents, 0, layout.positions)
         rows, _ = self._run(rows, reading, self.turns(layout), allowed, None)
         rows = modulated(rows, *reading.head)
-        return self.head(rows if chosen is None else rows[chosen])
+        logits = self.head(rows if chosen is None else rows[chosen])
+        scales = layout.scale_of_position().to(tokens.device).expand_as(tokens)
+        return self._own(logits, scales if chosen is None else scales[chosen])
+
+    def _own(self, logits: Tensor, scales: Tensor) -> Tensor:
+        """Logits with those of codes that a position's scale lacks far below all others."""
+        c = self.config
+        if min(c.codes) == c.vocabulary:
+            return logits
+        most = torch.tensor(c.codes, device=logits.device)[scales]
+        lacking = torch.arange(c.vocabulary, device=logits.device) >= most.unsqueeze(-1)
+        # finite, since guidance takes differences of logits
+        return logits.masked_fill(lacking, LACKING)
 
     def begin(self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
-        return State(self.read(text), layout, latents.to(self.no_text.device), self.turns(layout))
+        latents = latents.to(self.no_text.device)
+        return State(self.read(text), layout, latents, self.turns(layout), self._marks(layout))
 
     def _scale_rows(self, state: State, scale: int, inputs: Tensor, tokens: Tensor) -> Tensor:
         if scale == 0:
-            stream = state.reading.prefix[:, : state.layout.scales[0].bins]
+            stream = state.reading.prefix[:, : state.layout.scales[0].size]
         else:
-            stream = self.feature_in(inputs.squeeze(2))
-        return self._embed(stream, tokens.squeeze(2), torch.full_like(tokens[0, :, 0], scale))
+            stream = self.feature_in(inputs.flatten(1, 2))
+        start, stop = state.layout.starts[scale : scale + 2]
+        return self._embed(stream, tokens.flatten(1, 2), state.marks[start:stop], 0 if scale else stop)
 
     def step(
         self,
         state: State,
         scale: int,
-        inputs: Float[Tensor, "B bins 1 D"],
-        tokens: Int[Tensor, "B bins 1"],
-    ) -> tuple[Float[Tensor, "B bins V"], State]:
+        inputs: Float[Tensor, "B bins groups D"],
+        tokens: Int[Tensor, "B bins groups"],
+    ) -> tuple[Float[Tensor, "B positions V"], State]:
         """Logits of one scale's positions given its tokens so far, and the state for the next pass.
 
         The numbers are those of ``forward``: earlier scales enter by their kept keys and values.
@@ -352,10 +418,11 @@ class Generator(base.Generator):
             start = state.start + taken
             past = tuple((key[:, :, :start], value[:, :, :start]) for key, value in grown)
             state = replace(state, past=past, start=start, pending=None)
-        return self.head(modulated(rows[:, taken:], *state.reading.head)), state
+        logits = self.head(modulated(rows[:, taken:], *state.reading.head))
+        return self._own(logits, torch.tensor(scale, device=logits.device)), state
 
     def settle(
-        self, state: State, scale: int, inputs: Float[Tensor, "B bins 1 D"], tokens: Int[Tensor, "B bins 1"]
+        self, state: State, scale: int, inputs: Float[Tensor, "B bins groups D"], tokens: Int[Tensor, "B bins groups"]
     ) -> State:
         """The state once a scale's tokens are final."""
         return replace(state, pending=self._scale_rows(state, scale, inputs, tokens))
@@ -381,9 +448,11 @@ class Generator(base.Generator):
         if len(text) != len(latent) or len(latents) != len(latent):
             raise InputError(f"{len(latent)} clips, {len(latents)} lengths, {len(text)} sentences; give one a clip.")
         with torch.no_grad():
-            corrupted = _corruptor(c.corruption if corrupt else 0.0, c.vocabulary, layout, latents, rng)
+            corrupted = corruptor(c.corruption if corrupt else 0.0, c.codes, layout, latents, rng)
             refined = refine(codec, latent.detach(), layout, latents, corrupted)
-            rates = Masking(c.vocabulary, c.masked_share, c.random_share, c.token_noise, padding_too=c.faithful)
+            codes = torch.tensor(c.codes)[layout.scale_of_position()] if min(c.codes) < c.vocabulary else None
+            shares = (c.masked_share, c.random_share, c.token_noise)
+            rates = Masking(c.vocabulary, *shares, padding_too=c.faithful, codes=codes)
             valid = layout.valid_flat(latents)
             tokens, chosen = mask_tokens(refined.labels, valid, rates, rng)
         silent = torch.rand(len(text), generator=rng) < c.text_dropout
@@ -392,33 +461,10 @@ class Generator(base.Generator):
             logits = self.forward(reading, refined.inputs, tokens, layout, latents, chosen).float()
         labels = refined.labels[chosen]
         loss = functional.cross_entropy(logits, labels, reduction="sum") / max(1, len(labels))
-        return StepLoss(loss, _logs(loss, logits, labels, layout, chosen))
+        return StepLoss(loss, logs_of(loss, logits, labels, layout, chosen))
 
     def _without_text(self, text: TextFeatures, silent: Tensor) -> TextFeatures:
         text = self._fit(text)
         stand_in = self.unconditional(text).tokens
         where = silent.to(text.tokens.device)[:, None, None]
         return TextFeatures(torch.where(where, stand_in, text.tokens), text.mask)
-
-
-def _corruptor(
-    most: float, vocabulary: int, layout: TokenLayout, latents: Tensor, rng: torch.Generator
-) -> Callable[[Tensor, int], Tensor]:
-    """Replace a share, drawn once a scale from 0 to ``most``, of the valid tokens by other codes."""
-
-    def corrupt(tokens: Tensor, scale: int) -> Tensor:
-        rate = torch.rand((), generator=rng) * most
-        hit = (torch.rand(tokens.shape, generator=rng) < rate).to(tokens.device) & layout.valid(latents, scale)
-        shift = torch.randint(1, vocabulary, tokens.shape, generator=rng).to(tokens.device)
-        return torch.where(hit, (tokens + shift) % vocabulary, tokens)
-
-    return corrupt
-
-
-def _logs(loss: Tensor, logits: Tensor, labels: Tensor, layout: TokenLayout, chosen: Tensor) -> dict[str, float]:
-    right = (logits.detach().argmax(-1) == labels).float()
-    scales = layout.scale_of_position().to(chosen.device).expand_as(chosen)[chosen]
-    count = torch.bincount(scales, minlength=len(layout.scales)).clamp(min=1)
-    share = torch.bincount(scales, weights=right, minlength=len(layout.scales)) / count
-    logs = {"loss": float(loss.detach()), "accuracy": float(right.sum()) / max(1, len(right))}
-    return logs | {f"accuracy.{k}": value for k, value in enumerate(share.tolist())}

@@ -340,7 +340,7 @@ class Generator(base.Generator):
         c = self.config
         layout = codec.layout(latent.shape[1] * codec.layout().stride)
         self._check_layout(layout)
-        latents = layout.touched(layout.check(lengths))
+        latents = layout.latents(layout.check(lengths)).to(latent.device)
         if len(text) != len(latent) or len(latents) != len(latent):
             raise InputError(f"{len(latent)} clips, {len(latents)} lengths, {len(text)} sentences; give one a clip.")
         silent = torch.rand(len(text), generator=rng) < c.text_dropout

@@ -37,7 +37,12 @@ def foot_contacts(
 
 def floor_height(feet: Float[Tensor, "T K 3"]) -> float:
     """Height of the floor under a clip: the mean of the lowest tenth of the foot joints' heights."""
-    heights = feet[..., 1].flatten().sort().values
+    return lowest_tenth(feet[..., 1])
+
+
+def lowest_tenth(heights: Float[Tensor, "*b"]) -> float:
+    """The mean of the lowest tenth of some heights."""
+    heights = heights.flatten().sort().values
     return float(heights[: max(1, heights.numel() // 10)].mean())
 
 
@@ -45,3 +50,50 @@ def foot_slide(feet: Float[Tensor, "T K 3"], contacts: Bool[Tensor, "T K"], fps:
     """Mean horizontal speed of standing feet, metres a second; 0 when none stands."""
     speed = velocities(feet, fps)[..., [0, 2]].norm(dim=-1)
     return float(speed[contacts].mean()) if bool(contacts.any()) else 0.0
+
+
+STANDING_SPEED = 0.15
+"""Metres a second below which a foot joint of an adult (a leg of ``ADULT_LEG_M``) stands, not merely touches."""
+
+STANDING_HEIGHT = 0.06
+"""Metres over the floor under which its sole then is."""
+
+ADULT_LEG_M = 0.85
+
+SHORTEST_STANCE_S = 0.1
+"""Stances and gaps in one that are shorter are noise."""
+
+
+def standing(
+    feet: Float[Tensor, "T K 3"], rest: Float[Tensor, " K"], fps: float, *, leg_m: float = ADULT_LEG_M
+) -> Bool[Tensor, "T K"]:
+    """Which of K foot joints stand still on the ground: low and slow for at least ``SHORTEST_STANCE_S``.
+
+    ``rest``: each joint's height over the sole when it stands flat, metres. The floor is the lowest tenth of those
+    soles. Limits grow with the leg. Unlike ``foot_contacts``, which says what touches, this leaves out a foot that
+    drags.
+    """
+    scale = leg_m / ADULT_LEG_M
+    soles = feet[..., 1] - rest
+    low = soles - lowest_tenth(soles) < STANDING_HEIGHT * scale
+    if feet.shape[0] < 2:
+        return low
+    # Over a thirtieth of a second each way: at 120 frames a second marker noise alone looks like speed.
+    reach = min(max(1, round(fps / 30)), feet.shape[0] - 1)
+    at = torch.arange(feet.shape[0], device=feet.device)
+    before, after = (at - reach).clamp(min=0), (at + reach).clamp(max=feet.shape[0] - 1)
+    gone = (feet[after] - feet[before]).norm(dim=-1) * fps / (after - before)[:, None].to(feet)
+    still = (low & (gone < STANDING_SPEED * scale)).T.to(feet.dtype)[:, None]
+    wide = 2 * (max(1, round(SHORTEST_STANCE_S * fps)) // 2) + 1
+    return _opened(_opened(still, wide, -1.0), wide, 1.0)[:, 0].T > 0.5
+
+
+def _opened(flags: Float[Tensor, "K 1 T"], wide: int, sign: float) -> Float[Tensor, "K 1 T"]:
+    """Runs of ones shorter than ``wide`` gone; with ``sign`` -1, runs of zeros instead."""
+    values = flags if sign > 0 else 1 - flags
+    # At the clip's ends a run goes on beyond what is seen.
+    padded = torch.nn.functional.pad(values, (wide, wide), mode="replicate")
+    eroded = -torch.nn.functional.max_pool1d(-padded, wide, stride=1)
+    grown = torch.nn.functional.max_pool1d(eroded, wide, stride=1)
+    kept = grown[..., 1 : 1 + flags.shape[-1]]
+    return kept if sign > 0 else 1 - kept

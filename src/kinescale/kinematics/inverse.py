@@ -69,14 +69,14 @@ def positions_to_rotations(
         bones = positions[:, children] - reached[joint][:, None]
         if not children:
             world[joint] = above
-        elif _spread(rest) >= LEAST_SPREAD:
+        elif spread(rest) >= LEAST_SPREAD:
             share = None if weights is None else weights[children]
-            world[joint] = _fit(bones, rest, above, share)
+            world[joint] = fit_directions(bones, rest, above, share)
         else:
             # Siblings on one line agree on one direction: that of their weighted sum along it.
-            along = _along(rest)
+            along = main_line(rest)
             aim = (bones * (rest @ along)[:, None]).sum(1)
-            world[joint] = _shortest(aim, along, above)
+            world[joint] = shortest_turn(aim, along, above)
     return quat_continuous(global_to_local(torch.stack(world, dim=1), parents))
 
 
@@ -96,7 +96,7 @@ def measure_offsets(
     offsets = torch.cat([torch.zeros_like(offsets[:1]), offsets[1:]])
     measured = list(offsets.unbind(0))
     for children in _children(offsets, parents):
-        if len(children) < 2 or _spread(offsets[children]) < LEAST_SPREAD:
+        if len(children) < 2 or spread(offsets[children]) < LEAST_SPREAD:
             continue
         shape = _mean_shape(bones[:, children], offsets[children])
         for slot, child in enumerate(children):
@@ -108,55 +108,60 @@ def _mean_shape(bones: Float[Tensor, "T C 3"], rest: Float[Tensor, "C 3"]) -> Fl
     """Mean of the children's offsets over time, each frame turned onto it; it lies as ``rest`` does."""
     shape = rest
     for _ in range(PROCRUSTES_ROUNDS):
-        turned = _nearest_rotation(bones.transpose(1, 2) @ shape)
+        turned = nearest_rotation(bones.transpose(1, 2) @ shape)
         shape = torch.einsum("tij,tci->cj", turned, bones) / bones.shape[0]
-    return shape @ _nearest_rotation(rest.T @ shape).T
+    return shape @ nearest_rotation(rest.T @ shape).T
 
 
-def _fit(bones: Tensor, rest: Tensor, above: Tensor, weights: Tensor | None) -> Float[Tensor, "T 4"]:
+def fit_directions(bones: Tensor, rest: Tensor, above: Tensor, weights: Tensor | None) -> Float[Tensor, "T 4"]:
     """World orientation that turns ``rest`` [C, 3] onto ``bones`` [T, C, 3] by least squares."""
     weighted = rest if weights is None else rest * weights[:, None]
     pull = PULL * weighted.norm() * rest.norm() * quat_to_matrix(above)
-    return matrix_to_quat(_nearest_rotation(bones.transpose(1, 2) @ weighted + pull))
+    return matrix_to_quat(nearest_rotation(bones.transpose(1, 2) @ weighted + pull))
 
 
-def _nearest_rotation(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
+def nearest_rotation(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
     turned = roma.special_procrustes(matrix)
     assert isinstance(turned, Tensor)  # a pair only where singular values are asked for
     return turned
 
 
-def _shortest(aim: Float[Tensor, "T 3"], rest: Float[Tensor, " 3"], above: Float[Tensor, "T 4"]) -> Tensor:
-    """World orientation that turns ``rest`` onto ``aim`` the shortest way from the parent's orientation."""
+def shortest_turn(
+    aim: Float[Tensor, "T 3"], rest: Float[Tensor, " 3"], above: Float[Tensor, "T 4"], near: float = NEAR_OPPOSITE
+) -> Float[Tensor, "T 4"]:
+    """World orientation that turns ``rest`` onto ``aim`` the shortest way from the parent's orientation.
+
+    ``near``: cosine below which the twist is carried over from the frame before.
+    """
     local_aim = torch.nn.functional.normalize(quat_apply(quat_conjugate(above), aim), dim=-1)
     # A bone of no length keeps its rest direction rather than an arbitrary one.
     local_aim = torch.where(aim.norm(dim=-1, keepdim=True) > LEAST_OFFSET_M, local_aim, rest)
     local = quat_between(rest, local_aim)
-    twist = _carried_twist(local.detach(), local_aim.detach(), rest)
+    twist = _carried_twist(local.detach(), local_aim.detach(), rest, near)
     if twist is not None:
         half = twist[:, None] / 2
         local = quat_multiply(torch.cat([local_aim * torch.sin(half), torch.cos(half)], dim=-1), local)
     return quat_multiply(above, local)
 
 
-def _carried_twist(local: Tensor, aim: Tensor, rest: Tensor) -> Float[Tensor, " T"] | None:
+def _carried_twist(local: Tensor, aim: Tensor, rest: Tensor, near: float) -> Float[Tensor, " T"] | None:
     """Turn about the bone to add to the shortest rotation, or ``None`` if no frame comes near the opposite.
 
     Frame by frame the rotation before is carried along by the shortest way; what that leaves as a twist
     against the shortest rotation goes back to zero at a steady rate once the bone has left the opposite side.
     """
     cosine = aim @ rest
-    if bool((cosine > NEAR_OPPOSITE).all()):
+    if bool((cosine > near).all()):
         return None
     # Stepping each frame from the one before: relative twist of two neighbouring shortest rotations.
     step = quat_multiply(quat_between(aim[:-1], aim[1:]), local[:-1])
     left = quat_multiply(step, quat_conjugate(local[1:]))
     angles = 2 * torch.atan2((left[:, :3] * aim[1:]).sum(-1), left[:, 3])
     carried, twist = 0.0, [0.0]
-    for angle, near in zip(angles.tolist(), (cosine[1:] < NEAR_OPPOSITE).tolist(), strict=True):
-        if near or carried != 0.0:
+    for angle, opposite in zip(angles.tolist(), (cosine[1:] < near).tolist(), strict=True):
+        if opposite or carried != 0.0:
             carried = _wrapped(carried + angle)
-            back = 0.0 if near else min(abs(carried), TWIST_RETURN_RAD)
+            back = 0.0 if opposite else min(abs(carried), TWIST_RETURN_RAD)
             carried -= back if carried > 0 else -back
         twist.append(carried)
     return local.new_tensor(twist)
@@ -173,14 +178,14 @@ def _children(offsets: Tensor, parents: Sequence[int]) -> list[list[int]]:
     return [[c for c, p in enumerate(parents) if p == joint and long[c]] for joint in range(len(parents))]
 
 
-def _spread(rest: Float[Tensor, "C 3"]) -> float:
+def spread(rest: Float[Tensor, "C 3"]) -> float:
     if rest.shape[0] < 2:
         return 0.0
     values = torch.linalg.svdvals(rest.detach())
     return float(values[1] / values[0])
 
 
-def _along(rest: Float[Tensor, "C 3"]) -> Float[Tensor, " 3"]:
+def main_line(rest: Float[Tensor, "C 3"]) -> Float[Tensor, " 3"]:
     """Unit direction of the line that the children lie on, that of the longest one."""
     longest = rest[int(rest.detach().norm(dim=-1).argmax())]
     return torch.nn.functional.normalize(longest, dim=-1)

@@ -8,12 +8,15 @@ foot bone that slopes more) are aligned, so that limbs point the same way on bot
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.kinematics.rotations import quat_between, quat_conjugate, quat_multiply, quat_slerp
+from kinescale.kinematics.rotations import quat_apply, quat_between, quat_conjugate, quat_multiply
+from kinescale.kinematics.rotations import quat_slerp as slerp
 
 BONES = {
     "neck": "head",
@@ -24,57 +27,175 @@ BONES = {
 }  # fmt: skip
 """The roles whose joint moves one bone, and the role at that bone's far end; only these are aligned."""
 
+FEET = ("left_ankle", "right_ankle")
+TRUNK = ("spine1", "spine2", "spine3", "neck", "head")
+"""Joints without a counterpart share out the turn between these; elsewhere they follow their parent."""
+
+BENDING = ("spine1", "spine2", "spine3")
+"""The part of the trunk that carries no limb but at its upper end."""
+
 LEG = ("hip", "knee", "ankle")
+ARM = ("collar", "shoulder", "elbow", "wrist")
+SIDES = ("left", "right")
+
+RESTING_COLLAR = (0.98, 0.06, -0.18)
+"""Direction of a left collar bone, from chest to shoulder, where nothing is known of it: the mean of captured takes."""
+FORK_SHARE = 0.2
+"""A collar that begins nearer to the midline than this share of its distance from the chest is a fork of the trunk, as
+in ASF files, and does not move."""
+
+CHORD_ROUNDS = 3
+LEAST_BONE_M = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """What retargeting knows of a skeleton: its tree, roles (role -> joint) and T-pose (root at the origin)."""
+
+    parents: tuple[int, ...]
+    roles: Mapping[str, int]
+    t_world: Float[Tensor, "J 4"]
+    t_positions: Float[Tensor, "J 3"]
+
+    def length(self, roles: Sequence[str]) -> Tensor:
+        """Sum of the straight distances from role to role."""
+        at = self.t_positions[[self.roles[role] for role in roles]]
+        return (at[1:] - at[:-1]).norm(dim=-1).sum()
+
+    def path(self, lower: str, upper: str) -> list[int]:
+        """Joints from that of role ``lower`` up the tree's branch to that of ``upper``; empty if it is elsewhere."""
+        first, last = self.roles[lower], self.roles[upper]
+        chain = [last, *ancestors(last, self.parents)]
+        return chain[: chain.index(first) + 1][::-1] if first in chain else []
 
 
 def retarget_rotations(
-    source_world: Float[Tensor, "T Js 4"],
-    source_t_world: Float[Tensor, "Js 4"],
-    source_t_positions: Float[Tensor, "Js 3"],
-    target_t_world: Float[Tensor, "Jt 4"],
-    target_t_positions: Float[Tensor, "Jt 3"],
-    target_parents: Sequence[int],
-    source_roles: Mapping[str, int],
-    target_roles: Mapping[str, int],
+    source_world: Float[Tensor, "T Js 4"], source: Body, target: Body, *, flat_soles: bool = False
 ) -> Float[Tensor, "T Jt 4"]:
     """World orientations of the target's joints, [T, Jt, 4].
 
-    ``*_t_world`` and ``*_t_positions`` are each skeleton's T-pose. A target joint whose role the source lacks takes
-    the mean turn of its nearest ancestor and descendant that have one; a joint without either follows its parent.
+    A trunk joint of the target whose role the source lacks takes an even share of the turn between its neighbours,
+    any other follows its parent. ``flat_soles`` leaves the foot bone unaligned: a sole that is flat on the source is
+    flat on the target, however the foot bones slope.
     """
     turn: dict[int, Tensor] = {}
-    for role, joint in target_roles.items():
-        if role not in source_roles:
+    for role, joint in target.roles.items():
+        if role not in source.roles:
             continue
-        source = source_roles[role]
-        delta = quat_multiply(source_world[:, source], quat_conjugate(source_t_world[source]))
-        end = BONES.get(role)
-        if end is not None and end in source_roles and end in target_roles:
-            bone_s = source_t_positions[source_roles[end]] - source_t_positions[source]
-            bone_t = target_t_positions[target_roles[end]] - target_t_positions[joint]
+        at = source.roles[role]
+        delta = quat_multiply(source_world[:, at], quat_conjugate(source.t_world[at]))
+        end = None if flat_soles and role in FEET else BONES.get(role)
+        if end is not None and end in source.roles and end in target.roles:
+            bone_s = source.t_positions[source.roles[end]] - source.t_positions[at]
+            bone_t = target.t_positions[target.roles[end]] - target.t_positions[joint]
             delta = quat_multiply(delta, quat_between(bone_t, bone_s))
         turn[joint] = delta
-    for joint, parent in enumerate(target_parents):
+    _bend_for_lost_joints(turn, source_world, source, target)
+    _reach_for_lost_collars(turn, source_world, source, target)
+    for joint, parent in enumerate(target.parents):
         if joint not in turn:
-            turn[joint] = _between(joint, parent, target_parents, turn, source_world)
-    return torch.stack([quat_multiply(turn[j], target_t_world[j]) for j in range(len(target_parents))], dim=1)
+            turn[joint] = _unpaired(joint, parent, target, turn)
+    return torch.stack([quat_multiply(turn[j], target.t_world[j]) for j in range(len(target.parents))], dim=1)
 
 
-def _between(joint: int, parent: int, parents: Sequence[int], turn: Mapping[int, Tensor], like: Tensor) -> Tensor:
-    """Turn of a joint that has no counterpart: half-way between the joints above and below that have one."""
+def _unpaired(joint: int, parent: int, body: Body, turn: Mapping[int, Tensor]) -> Tensor:
+    """Turn of a joint that has no counterpart."""
     if parent < 0:
-        identity = like.new_tensor([0.0, 0.0, 0.0, 1.0])
-        return identity.expand(like.shape[0], 4)
+        return _unpaired_root(joint, body, turn[body.roles["hips"]])
     above = turn[parent]
-    below = [j for j in turn if j > joint and joint in _ancestors(j, parents)]
-    # Only the trunk is split: a finger or twist bone has nothing below it that turns on its own account.
+    for side in SIDES:
+        if body.roles.get(f"{side}_collar") == joint:
+            return _resting_collar(side, body, above)
+    # Only the trunk is shared out: a twist bone or a second hip bone has nothing to turn on its own account.
+    below = [j for j in (body.roles.get(role) for role in TRUNK) if j is not None and j in turn]
+    below = [j for j in below if joint in ancestors(j, body.parents)]
     if not below:
         return above
-    nearest = min(below, key=lambda j: len(_ancestors(j, parents)))
-    return quat_slerp(above, turn[nearest], above.new_full(above.shape[:1], 0.5))
+    nearest = min(below, key=lambda j: len(ancestors(j, body.parents)))
+    steps = ancestors(nearest, body.parents).index(joint) + 2
+    return slerp(above, turn[nearest], above.new_full(above.shape[:1], 1 / steps))
 
 
-def _ancestors(joint: int, parents: Sequence[int]) -> list[int]:
+def _resting_collar(side: str, body: Body, chest: Tensor) -> Tensor:
+    """A collar's turn when nothing is known of it but its parent's."""
+    joint, shoulder = body.roles[f"{side}_collar"], body.roles.get(f"{side}_shoulder")
+    if shoulder is None:
+        return chest
+    off = body.t_positions[joint] - body.t_positions[body.parents[joint]]
+    if float(off[0].abs()) <= FORK_SHARE * float(off.norm()):
+        return chest
+    bone = body.t_positions[shoulder] - body.t_positions[joint]
+    right = chest.new_tensor([1.0 if side == "left" else -1.0, 1.0, 1.0])
+    return quat_multiply(chest, quat_between(bone, right * chest.new_tensor(RESTING_COLLAR)))
+
+
+def _reach_for_lost_collars(turn: dict[int, Tensor], source_world: Tensor, source: Body, target: Body) -> None:
+    """Where the target lacks a collar of the source, swing the arm (in place in ``turn``): the hand makes up for it.
+
+    The shoulder cannot be where the source's collar brings it; the hand then goes as far as the shoulder should have.
+    """
+    for side in SIDES:
+        collar, shoulder, elbow, wrist = (f"{side}_{part}" for part in ARM)
+        lost = collar in source.roles and collar not in target.roles
+        arm = (shoulder, elbow, wrist)
+        if not lost or not all(role in body.roles for role in arm for body in (source, target)):
+            continue
+        at = source.roles[collar]
+        parent = source.parents[at]
+        if parent < 0:
+            continue
+        moved, chest = (quat_multiply(source_world[:, j], quat_conjugate(source.t_world[j])) for j in (at, parent))
+        bone = source.t_positions[source.roles[shoulder]] - source.t_positions[at]
+        away = quat_apply(moved, bone) - quat_apply(_resting_collar(side, source, chest), bone)
+        joints = [target.roles[role] for role in arm]
+        bones = [target.t_positions[b] - target.t_positions[a] for a, b in pairwise(joints)]
+        scale = float(sum(b.norm() for b in bones)) / float(source.length(arm))
+        hand = _summed([turn[joint] for joint in joints[:2]], bones)
+        swing = quat_between(hand, hand + scale * away)
+        for joint in joints[:2]:
+            turn[joint] = quat_multiply(swing, turn[joint])
+
+
+def _unpaired_root(joint: int, body: Body, hips: Tensor) -> Tensor:
+    """The hips' turn; where hips and spine both hang from the root, with the spine upright over the hips."""
+    spine = body.roles.get("spine1")
+    if spine is None or body.parents[spine] != joint or body.parents[body.roles["hips"]] != joint:
+        return hips
+    bone = body.t_positions[spine] - body.t_positions[joint]
+    if float(bone.norm()) < LEAST_BONE_M:
+        return hips
+    return quat_multiply(hips, quat_between(bone, bone.new_tensor([0.0, 1.0, 0.0])))
+
+
+def _bend_for_lost_joints(turn: dict[int, Tensor], source_world: Tensor, source: Body, target: Body) -> None:
+    """Where the target lacks spine joints of the source, turn the one below them so that it carries their bend too.
+
+    It is turned (in place in ``turn``, which is the caller's own) until the source's spine, its lost joints shared out
+    evenly again, would point as it does.
+    """
+    shared = [role for role in BENDING if role in source.roles and role in target.roles]
+    for lower, upper in pairwise(shared):
+        path = source.path(lower, upper)
+        lost = {source.roles[role] for role in BENDING if role in source.roles and role not in shared}
+        if not lost & set(path) or not target.path(lower, upper):
+            continue
+        bones = [source.t_positions[b] - source.t_positions[a] for a, b in pairwise(path)]
+        deltas = [quat_multiply(source_world[:, j], quat_conjugate(source.t_world[j])) for j in path]
+        aim = _summed(deltas, bones)
+        low, up = turn[target.roles[lower]], turn[target.roles[upper]]
+        for _ in range(CHORD_ROUNDS):
+            shares = [slerp(low, up, low.new_full(low.shape[:1], i / len(bones))) for i in range(len(bones))]
+            low = quat_multiply(quat_between(_summed(shares, bones), aim), low)
+        turn[target.roles[lower]] = low
+
+
+def _summed(turns: Sequence[Tensor], bones: Sequence[Tensor]) -> Float[Tensor, "T 3"]:
+    """Where a chain of bones ends when each is turned by its own."""
+    return torch.stack([quat_apply(turn, bone) for turn, bone in zip(turns, bones, strict=False)]).sum(0)
+
+
+def ancestors(joint: int, parents: Sequence[int]) -> list[int]:
+    """The joints above one, nearest first."""
     found = []
     while parents[joint] >= 0:
         joint = parents[joint]

@@ -1,18 +1,25 @@
-"""Motion on another skeleton: by roles, with the other body's proportions."""
+"""Motion on another skeleton: by roles, with the other body's proportions, and feet that stand where they stood."""
 
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import SkeletonError
+from kinescale.kinematics.contacts import ADULT_LEG_M, lowest_tenth, standing
 from kinescale.kinematics.forward import forward_kinematics, global_to_local
-from kinescale.kinematics.retarget import hips_centre, leg_length, retarget_rotations
-from kinescale.kinematics.rotations import quat_continuous
+from kinescale.kinematics.planting import SIDES, Feet, plant_feet
+from kinescale.kinematics.retarget import Body, ancestors, hips_centre, leg_length, retarget_rotations
+from kinescale.kinematics.rotations import quat_apply, quat_continuous
 from kinescale.motion.motion import Motion
 from kinescale.skeletons.base import Skeleton
 
 NEEDED = ("hips", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle")
+
+LEAST_LEG_M = 1e-6
+ANKLE_HEIGHT_SHARE = 0.09
+"""Height of an ankle over the sole, in legs, for a skeleton that has nothing below its ankles."""
 
 
 def t_pose(skeleton: Skeleton, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
@@ -27,35 +34,88 @@ def t_pose(skeleton: Skeleton, dtype: torch.dtype = torch.float64) -> tuple[Tens
     return world, positions
 
 
-def retarget(motion: Motion, skeleton: Skeleton) -> Motion:
+def retarget(motion: Motion, skeleton: Skeleton, *, feet: bool = True) -> Motion:
     """The motion on ``skeleton``.
 
     Orientations go over by role. The point between the hip joints follows the source's, scaled by the ratio of leg
-    lengths, so that strides fit the legs and feet that stand keep standing. On the same skeleton it is the identity.
+    lengths, so that strides fit the legs. With ``feet``, soles that are flat stay flat at the same height over the
+    floor, and feet that stand do not slide: legs are bent, and hips rise or sink, by what that takes. Without it
+    orientations alone are carried over. On the same skeleton both are the identity.
 
     Raises ``SkeletonError`` when either skeleton lacks hips or legs.
     """
     if skeleton == motion.skeleton:
         return motion
-    source_roles, target_roles = motion.skeleton.role_indices(), skeleton.role_indices()
-    for owner, roles in ((motion.skeleton, source_roles), (skeleton, target_roles)):
-        missing = [role for role in NEEDED if role not in roles]
-        if missing:
-            raise SkeletonError(
-                f"skeleton '{owner.name}' has no joint for the role{'s' if len(missing) > 1 else ''} "
-                f"{', '.join(missing)}; retargeting needs hips and both legs."
-            )
+    for owner in (motion.skeleton, skeleton):
+        _check(owner)
     dtype = motion.root.dtype
-    source_t_world, source_t_positions = t_pose(motion.skeleton, dtype)
-    target_t_world, target_t_positions = t_pose(skeleton, dtype)
+    source, target = _body(motion.skeleton, dtype), _body(skeleton, dtype)
     positions, source_world = motion.positions(), motion.global_rotations()
-    world = retarget_rotations(
-        source_world, source_t_world, source_t_positions, target_t_world, target_t_positions,
-        skeleton.parents, source_roles, target_roles,
-    )  # fmt: skip
-    scale = leg_length(target_t_positions, target_roles) / leg_length(source_t_positions, source_roles)
+    world = retarget_rotations(source_world, source, target, flat_soles=feet)
+    legs = [leg_length(body.t_positions, body.roles) for body in (source, target)]
+    for owner, leg in zip((motion.skeleton, skeleton), legs, strict=True):
+        if leg < LEAST_LEG_M:
+            raise SkeletonError(f"skeleton '{owner.name}' has legs of no length; retargeting scales by the legs.")
+    scale = legs[1] / legs[0]
     offsets = torch.as_tensor(skeleton.offsets.copy(), dtype=dtype)
     local = quat_continuous(global_to_local(world, skeleton.parents))
     at_origin, _ = forward_kinematics(torch.zeros_like(motion.root), local, offsets, skeleton.parents)
-    root = scale * hips_centre(positions, source_roles) - hips_centre(at_origin, target_roles)
+    root = scale * hips_centre(positions, source.roles) - hips_centre(at_origin, target.roles)
+    if feet:
+        soles = [_soles(*pair) for pair in ((motion.skeleton, source), (skeleton, target))]
+        root[:, 1] += float((soles[1] - scale * soles[0])[:, 0].mean())
+        plan, floor = _standing_feet(positions, source, target, soles, motion.fps, scale)
+        shift, world = plant_feet(at_origin + (root - floor)[:, None], world, target, plan, motion.fps)
+        root = root + shift
+        local = quat_continuous(global_to_local(world, skeleton.parents))
     return motion.replace(skeleton=skeleton, root=root, rotations=local)
+
+
+def _check(skeleton: Skeleton) -> None:
+    missing = [role for role in NEEDED if role not in skeleton.roles]
+    if missing:
+        raise SkeletonError(
+            f"skeleton '{skeleton.name}' has no joint for the role{'s' if len(missing) > 1 else ''} "
+            f"{', '.join(missing)}; retargeting needs hips and both legs."
+        )
+
+
+def _body(skeleton: Skeleton, dtype: torch.dtype) -> Body:
+    world, positions = t_pose(skeleton, dtype)
+    return Body(skeleton.parents, skeleton.role_indices(), world, positions)
+
+
+def _soles(skeleton: Skeleton, body: Body) -> Float[Tensor, "2 2"]:
+    """Heights over the sole in the T-pose, metres: per side ankle and toes (the sole's own where there are none)."""
+    found = []
+    for side in SIDES:
+        ankle = body.roles[f"{side}_ankle"]
+        foot = [j for j in range(len(body.parents)) if ankle in ancestors(j, body.parents)]
+        points = [body.t_positions[j, 1] for j in foot]
+        for end in skeleton.ends:
+            if end.joint == ankle or end.joint in foot:
+                tip = quat_apply(body.t_world[end.joint], body.t_positions.new_tensor(end.offset))
+                points.append(body.t_positions[end.joint, 1] + tip[1])
+        top = body.t_positions[ankle, 1]
+        leg = leg_length(body.t_positions, body.roles)
+        sole = torch.stack(points).min().clamp(max=float(top)) if points else top - ANKLE_HEIGHT_SHARE * leg
+        toes = body.t_positions[body.roles[f"{side}_toes"], 1] if f"{side}_toes" in body.roles else sole
+        found.append(torch.stack([top - sole, toes - sole]))
+    return torch.stack(found)
+
+
+def _standing_feet(
+    positions: Float[Tensor, "T J 3"], source: Body, target: Body, soles: list[Tensor], fps: float, scale: float
+) -> tuple[Feet, Float[Tensor, " 3"]]:
+    """What the source's feet do, in the target's measure, and where the target's floor lies."""
+    both = all(f"{side}_toes" in body.roles for side in SIDES for body in (source, target))
+    parts = ("ankle", "toes") if both else ("ankle",)
+    points = positions[:, [source.roles[f"{side}_{part}"] for side in SIDES for part in parts]]
+    rest = soles[0][:, : len(parts)]
+    leg = leg_length(source.t_positions, source.roles)
+    stands = standing(points, rest.flatten(), fps, leg_m=leg).view(-1, 2, len(parts))
+    heights = (points[..., 1] - rest.flatten()).view(-1, 2, len(parts)).amin(-1)
+    floor = scale * lowest_tenth(heights)
+    up = positions.new_tensor([0.0, 1.0, 0.0])
+    plan = Feet(scale * heights - floor, stands, soles[1][:, : len(parts)], scale * leg / ADULT_LEG_M)
+    return plan, floor * up

@@ -176,7 +176,7 @@ def _row(clip: RawClip, settings: Settings) -> PreparedRow:
     """Read one clip and bring it to the common skeleton, rate, place and words."""
     module = datasets.FAMILY.load(clip.corpus)
     motion = module.load(clip)
-    motion = canonicalise(resample(retarget(motion, skeletons.get(settings.skeleton)), settings.fps))
+    motion = canonicalise(resample(retarget(motion, skeletons.get(settings.skeleton), feet=False), settings.fps))
     if len(motion) < LEAST_FRAMES:
         raise DataError(
             f"{clip.files[0].name}: {len(motion)} frames after resampling; at least {LEAST_FRAMES} are needed."

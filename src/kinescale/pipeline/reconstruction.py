@@ -22,8 +22,8 @@ from kinescale.motion.retarget import retarget
 
 
 def onto_feature(motion: Motion, feature: Feature) -> Motion:
-    """The motion on the feature's skeleton and at its frame rate, where it stands."""
-    return resample(retarget(motion, feature.skeleton), feature.fps)
+    """The motion on the feature's skeleton and at its frame rate, as training data are prepared (feet uncorrected)."""
+    return resample(retarget(motion, feature.skeleton, feet=False), feature.fps)
 
 
 def reconstruct(bundle: Bundle, motion: Motion, scales: int | None = None) -> Motion:

@@ -219,7 +219,8 @@ class TextToMotion:
 
         watch = None if on_scale is None else show
         options = {"config": config, "rngs": rngs, "on_scale": watch}
-        return sample(bundle.generator, bundle.tokenizer, text, None, layout, latents, **options).tokens
+        drawn = sample(bundle.generator, bundle.codec, text, None, layout, latents, **options)
+        return bundle.plain(drawn.tokens)
 
     def _motions(
         self, decoded: Float[Tensor, "B T F"], batch: list[_Clip], frames: int, finish: Finish

@@ -1,4 +1,4 @@
-"""Pictures of motions: a sheet of poses, an animation, a page to turn it around in; the suffix chooses."""
+"""Pictures of motions: a sheet of poses, an animation, a video, a page to turn it around in; the suffix chooses."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from kinescale.core.family import Family
 from kinescale.render._suffix import output_for
 
 if TYPE_CHECKING:
+    from kinescale.render._scene import Stages as Stages
     from kinescale.render.base import Options as Options
     from kinescale.render.base import render as render
 
 FAMILY = Family(__name__, "picture")
 
-__all__ = ["FAMILY", "Options", "output_for", "render"]
+__all__ = ["FAMILY", "Options", "Stages", "output_for", "render"]
 
 
 def __getattr__(name: str) -> Any:
     # ``output_for`` is a cheap check that commands make before anything heavy is imported.
-    if name in ("Options", "render"):
+    if name in ("Options", "Stages", "render"):
         return getattr(importlib.import_module("kinescale.render.base"), name)
     raise AttributeError(f"module 'kinescale.render' has no attribute '{name}'")

@@ -6,8 +6,8 @@ Where the skeleton has no roles to tell the facing by, the world's axes are kept
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +16,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.kinematics.contacts import floor_height, foot_slide, velocities
-from kinescale.kinematics.rotations import quat_about_y, quat_apply
+from kinescale.kinematics.contacts import SPEED_LIMIT, floor_height, foot_slide, velocities
+from kinescale.kinematics.forward import forward_kinematics
+from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate
 from kinescale.motion import Motion, facing_yaw
-from kinescale.render._sides import SIDES, joint_sides
+from kinescale.render._body import Bone, body_of, body_scale, bones, head
+from kinescale.render._sides import SIDES
 from kinescale.skeletons.base import Skeleton
 
 MAX_REACH = 10_000.0
@@ -33,13 +35,12 @@ DOWN_LIMITS = {"ankle": 0.05, "toes": 0.03}
 
 TITLE_LENGTH = 300
 
+FACE_ROLES = 10
+"""Roles a skeleton must have for its T-pose, and with it where the face points, to be believed."""
 
-class Bone(NamedTuple):
-    """A line between two points, with the side of its lower end."""
 
-    start: int
-    end: int
-    side: str
+STANCE_S = 0.1
+"""Seconds a foot must stand to leave a footprint."""
 
 
 class FootTrack(NamedTuple):
@@ -49,6 +50,43 @@ class FootTrack(NamedTuple):
     speed: np.ndarray
     down: np.ndarray
     slide: float
+
+
+class Footprint(NamedTuple):
+    """Where a foot stood: its middle on the floor (m), where it pointed (yaw), from which frame to which."""
+
+    side: str
+    x: float
+    z: float
+    yaw: float
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Stages:
+    """A motion on its way from coarse to fine: what it was after each step, the finished motion last.
+
+    All have the skeleton, the frame rate and the number of frames of the last; ``InputError`` otherwise.
+    """
+
+    motions: Sequence[Motion]
+    labels: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if not self.motions or len(self.motions) != len(self.labels):
+            raise InputError(f"{len(self.motions)} stages with {len(self.labels)} labels; expected one each, or more.")
+        last = self.motions[-1]
+        for motion in self.motions:
+            if (motion.skeleton, motion.fps, len(motion)) != (last.skeleton, last.fps, len(last)):
+                raise InputError(
+                    f"the stages of one motion differ: {motion} and {last}; expected one skeleton and time."
+                )
+
+    @property
+    def motion(self) -> Motion:
+        """The finished motion."""
+        return self.motions[-1]
 
 
 @dataclass(frozen=True)
@@ -66,6 +104,9 @@ class Scene:
     feet : side -> point of each foot joint, "ankle" and "toes".
     wrists : side -> point.
     head : the head's joint and tip (equal where it has no tip), or ``None``.
+    face : [T, 3] unit vectors, where the head looks; ``None`` when unknown.
+    size : the body's size against an adult's.
+    stages : label and scene of each step from coarse to fine, this scene's own motion last; () where there are none.
     """
 
     title: str
@@ -78,6 +119,9 @@ class Scene:
     feet: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     wrists: Mapping[str, int] = field(default_factory=dict)
     head: tuple[int, int] | None = None
+    face: Float[np.ndarray, "T 3"] | None = None
+    size: float = 1.0
+    stages: tuple[tuple[str, Scene], ...] = ()
 
     def __len__(self) -> int:
         return self.points.shape[0]
@@ -119,6 +163,34 @@ class Scene:
         slide = foot_slide(tip[:, None], down[:, None], self.fps)
         return FootTrack(tip[:, 1].numpy(), speed.numpy(), down.numpy(), slide)
 
+    def footprints(self) -> list[Footprint]:
+        """Where each foot stood still for ``STANCE_S`` or longer, by time."""
+        found = []
+        for side in self.feet:
+            track = self.foot(side)
+            if track is not None:
+                points = self.points[:, list(self.feet[side].values())]
+                still = track.down & (track.speed < SPEED_LIMIT)
+                stands = [(a, b) for a, b in runs(still) if b - a >= STANCE_S * self.fps]
+                found += [self._footprint(side, points[a:b], a, b) for a, b in stands]
+        return sorted(found, key=lambda mark: (mark.first, mark.side))
+
+    def _footprint(self, side: str, foot: Float[np.ndarray, "T K 3"], first: int, stop: int) -> Footprint:
+        mean = foot.mean(axis=0)
+        x, z = (float(v) for v in mean.mean(axis=0)[[0, 2]])
+        along = mean[-1] - mean[0]
+        yaw = float(np.arctan2(along[0], along[2]))
+        if len(mean) == 1 and self.facing is not None:
+            # One joint does not tell where the foot points: as the body faces.
+            yaw = float(self.facing[(first + stop) // 2])
+        return Footprint(side, x, z, yaw, first, stop - 1)
+
+
+def runs(flags: Sequence[bool] | Bool[np.ndarray, " T"]) -> list[tuple[int, int]]:
+    """Stretches of true values as (first, one past the last)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], np.asarray(flags, dtype=bool), [False]]).astype(int)))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
 
 def foot_down(foot: Float[Tensor, "T K 3"], parts: tuple[str, ...]) -> Bool[Tensor, " T"]:
     """Whether a foot is down, by height alone: all its joints are near their own lowest level."""
@@ -126,38 +198,96 @@ def foot_down(foot: Float[Tensor, "T K 3"], parts: tuple[str, ...]) -> Bool[Tens
     return torch.stack(down).all(dim=0)
 
 
-def scene(motion: Motion, title: str | None = None) -> Scene:
-    """The scene of a motion; ``InputError`` when it strays farther than ``MAX_REACH`` from its start."""
+@dataclass(frozen=True)
+class _Place:
+    """What is taken away from a motion to put its start above the origin, facing +Z, on the floor."""
+
+    root: Float[Tensor, " 3"]
+    start: Float[Tensor, " 3"]
+    yaw: Float[Tensor, ""]
+    floor: float
+
+
+def scene(what: Motion | Stages, title: str | None = None) -> Scene:
+    """The scene of a motion; ``InputError`` when it strays farther than ``MAX_REACH`` from its start.
+
+    Earlier stages are placed as the finished motion is, so that what differs between them shows.
+    """
+    motion = what if isinstance(what, Motion) else what.motion
+    place = _place(motion)
+    made = _drawn(motion, place, title)
+    if isinstance(what, Motion):
+        return made
+    earlier = [_drawn(motion, place, title) for motion in what.motions[:-1]]
+    labels = [clean(label) for label in what.labels]
+    return replace(made, stages=tuple(zip(labels, [*earlier, made], strict=True)))
+
+
+def _place(motion: Motion) -> _Place:
     skeleton = motion.skeleton
     motion = motion.to(torch.float64)
-    points = _points(motion.replace(root=motion.root - motion.root[0] * motion.root.new_tensor([1.0, 0.0, 1.0])))
+    root = motion.root[0] * motion.root.new_tensor([1.0, 0.0, 1.0])
+    points = _points(motion.replace(root=motion.root - root))
+    _check_reach(points)
+    facing = _facing(points[:1], skeleton)
+    toes = [list(joints.values())[-1] for joints in _feet(skeleton).values()]
+    floor = floor_height(points[:, toes] if toes else points)
+    return _Place(
+        root=root,
+        start=points[0, body_of(skeleton)] * points.new_tensor([1.0, 0.0, 1.0]),
+        yaw=points.new_zeros(()) if facing is None else facing[0],
+        floor=0.0 if abs(floor) <= FLOOR_TOLERANCE else floor,
+    )
+
+
+def _drawn(motion: Motion, place: _Place, title: str | None) -> Scene:
+    skeleton = motion.skeleton
+    motion = motion.to(torch.float64)
+    points = _points(motion.replace(root=motion.root - place.root))
+    _check_reach(points)
+    facing = _facing(points, skeleton)
+    turn = quat_about_y(-place.yaw)
+    points = quat_apply(turn, points - place.start) - points.new_tensor([0.0, place.floor, 0.0])
+    face = _face(motion)
+    prompt = motion.meta.get("prompt")
+    return Scene(
+        title=clean(title if title is not None else str(prompt or skeleton.name)),
+        notes=_notes(motion, place.floor),
+        fps=motion.fps,
+        points=points.numpy(),
+        bones=bones(skeleton),
+        body=body_of(skeleton),
+        facing=None if facing is None else np.unwrap((facing - place.yaw).numpy()),
+        feet=_feet(skeleton),
+        wrists={s: skeleton.role(f"{s}_wrist") for s in SIDES if f"{s}_wrist" in skeleton.roles},
+        head=head(skeleton),
+        face=None if face is None else quat_apply(turn, face).numpy(),
+        size=body_scale(skeleton),
+    )
+
+
+def _check_reach(points: Float[Tensor, "T P 3"]) -> None:
     if not bool(points.abs().max() < MAX_REACH):
         raise InputError(
             f"the motion reaches {float(points.abs().max()):.3g} m from its start; "
             f"expected less than {MAX_REACH:g} m; are its lengths in metres?"
         )
-    body = skeleton.role("hips") if "hips" in skeleton.roles else 0
-    facing = _facing(points, skeleton)
-    start = torch.zeros((), dtype=torch.float64) if facing is None else facing[0]
-    points = quat_apply(quat_about_y(-start), points - points[0, body] * points.new_tensor([1.0, 0.0, 1.0]))
-    feet = _feet(skeleton)
-    toes = [list(joints.values())[-1] for joints in feet.values()]
-    floor = floor_height(points[:, toes] if toes else points)
-    floor = 0.0 if abs(floor) <= FLOOR_TOLERANCE else floor
-    points = points - points.new_tensor([0.0, floor, 0.0])
-    prompt = motion.meta.get("prompt")
-    return Scene(
-        title=clean(title if title is not None else str(prompt or skeleton.name)),
-        notes=_notes(motion, floor),
-        fps=motion.fps,
-        points=points.numpy(),
-        bones=_bones(skeleton),
-        body=body,
-        facing=None if facing is None else np.unwrap((facing - start).numpy()),
-        feet=feet,
-        wrists={s: skeleton.role(f"{s}_wrist") for s in SIDES if f"{s}_wrist" in skeleton.roles},
-        head=_head(skeleton),
-    )
+
+
+def _face(motion: Motion) -> Float[Tensor, "T 3"] | None:
+    """Where the head looks: what is +Z in the T-pose, carried along by the head's rotation."""
+    skeleton = motion.skeleton
+    if "head" not in skeleton.roles or len(skeleton.roles) < FACE_ROLES:
+        return None
+    ahead = motion.root.new_tensor([0.0, 0.0, 1.0])
+    if skeleton.t_pose is not None:
+        pose = torch.as_tensor(skeleton.t_pose.copy(), dtype=motion.root.dtype)
+        offsets = torch.as_tensor(skeleton.offsets.copy(), dtype=motion.root.dtype)
+        at_rest = forward_kinematics(ahead[None] * 0, pose[None], offsets, skeleton.parents)[1][
+            0, skeleton.role("head")
+        ]
+        ahead = quat_apply(quat_conjugate(at_rest), ahead)
+    return quat_apply(motion.global_rotations()[:, skeleton.role("head")], ahead)
 
 
 def clean(text: str) -> str:
@@ -188,27 +318,6 @@ def _feet(skeleton: Skeleton) -> dict[str, dict[str, int]]:
         for side in SIDES
     }
     return {side: joints for side, joints in found.items() if joints}
-
-
-def _bones(skeleton: Skeleton) -> tuple[Bone, ...]:
-    sides = joint_sides(skeleton)
-    # Some files hang the hips on a node that stays on the floor: that link is no bone.
-    above = {0}
-    joint = skeleton.role("hips") if "hips" in skeleton.roles else 0
-    while joint > 0:
-        above.add(joint)
-        joint = skeleton.parents[joint]
-    bones = [Bone(p, j, sides[j]) for j, p in enumerate(skeleton.parents) if j not in above]
-    tips = [Bone(end.joint, len(skeleton) + i, sides[end.joint]) for i, end in enumerate(skeleton.ends)]
-    return tuple(bones + tips)
-
-
-def _head(skeleton: Skeleton) -> tuple[int, int] | None:
-    if "head" not in skeleton.roles:
-        return None
-    head = skeleton.role("head")
-    tips = [len(skeleton) + i for i, end in enumerate(skeleton.ends) if end.joint == head]
-    return head, tips[0] if tips else head
 
 
 def _notes(motion: Motion, floor: float) -> str:

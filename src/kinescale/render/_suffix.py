@@ -8,7 +8,7 @@ from pathlib import Path
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 
-VIDEO = {".mp4", ".webm", ".mov", ".avi", ".mkv"}
+VIDEO = {".webm", ".mov", ".avi", ".mkv"}
 
 
 def suffixes() -> dict[str, str]:
@@ -25,7 +25,7 @@ def output_for(path: str | Path) -> str:
     if suffix in known:
         return known[suffix]
     if suffix in VIDEO:
-        raise InputError(f"{path}: {suffix[1:]} is not offered yet; name a .gif or .html file instead.")
+        raise InputError(f"{path}: {suffix[1:]} is not offered; name an .mp4 file instead.")
     got = f"'{suffix}'" if suffix else "no suffix"
     raise InputError(f"{path}: {got} is no picture to render; expected one of {', '.join(sorted(known))}.")
 

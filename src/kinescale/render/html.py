@@ -1,7 +1,8 @@
-"""One self-contained page that plays motions in 3-D: turn it around, scrub, slow down; needs no network.
+"""One self-contained page that plays motions in 3-D: turn it around, scrub, slow down, see coarse become fine.
 
-The page is ``player.html`` with the motions put in as JSON whose positions are base64 of little-endian int16.
-Titles are never markup: they travel inside JSON with ``<``, ``>`` and ``&`` escaped and are shown as text.
+The page is ``player.html`` (built from ``web/player``) with the motions put in as JSON: the body's path in float32,
+points around it in int16 steps far below a millimetre, base64. Titles are never markup: they travel inside JSON with
+``<``, ``>`` and ``&`` escaped and are shown as text. The page's policy lets it fetch nothing and run no other script.
 """
 
 from __future__ import annotations
@@ -16,20 +17,28 @@ from typing import Any
 import numpy as np
 
 from kinescale.render._scene import Scene
+from kinescale.render._sides import LEFT, RIGHT
 from kinescale.render.base import Options
 
 SUFFIXES = (".html", ".htm")
+SHOWS_STAGES = True
 
 STEPS = 32767
 MAX_VALUES = 6_000_000
 """Coordinates in one page, about 16 MB; longer motions lose frames, and the notes say so."""
+
+MAX_FOOTPRINTS = 1000
+"""Of one motion; later ones are left out."""
+
+SIDE_NUMBERS = {LEFT: 0, RIGHT: 1}
+MIDDLE_NUMBER = 2
 
 TITLE, DATA = "{{title}}", "{{data}}"
 
 
 def encode(scenes: Sequence[Scene], options: Options) -> bytes:
     """The page, UTF-8."""
-    values = sum(each.points.size for each in scenes)
+    values = sum(track.points.size for each in scenes for track in _tracks(each))
     stride = max(1, -(-values // MAX_VALUES))
     page = files("kinescale.render").joinpath("player.html").read_text(encoding="utf-8")
     head, rest = page.split(TITLE)
@@ -39,29 +48,51 @@ def encode(scenes: Sequence[Scene], options: Options) -> bytes:
 
 
 def pack(each: Scene, stride: int = 1) -> dict[str, Any]:
-    """One motion as the page reads it: position = centre + unit * int16; facing in 1/32767 of a half turn."""
+    """One motion as the page reads it: what its tracks share, then the tracks, coarse to fine."""
+    labels = [label for label, _ in each.stages] or [""]
+    tracks = [_pack_track(track, label, stride) for label, track in zip(labels, _tracks(each), strict=True)]
+    return {
+        "title": each.title,
+        "notes": each.notes if stride == 1 else f"{each.notes}  ·  shown with one frame in {stride}",
+        "fps": each.fps / stride,
+        "frames": -(-len(each) // stride),
+        "points": each.points.shape[1],
+        "size": round(each.size, 4),
+        "bones": [
+            [bone.start, bone.end, SIDE_NUMBERS.get(bone.side, MIDDLE_NUMBER), *bone.thickness] for bone in each.bones
+        ],
+        "head": None if each.head is None else list(each.head),
+        "tracks": tracks,
+    }
+
+
+def _tracks(each: Scene) -> list[Scene]:
+    return [track for _, track in each.stages] or [each]
+
+
+def _pack_track(each: Scene, label: str, stride: int) -> dict[str, Any]:
+    """Position = (path x, 0, path z) + unit * int16; directions in 1/32767, facing in 1/32767 of a half turn."""
     points = each.points[::stride]
-    low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
-    centre = (low + high) / 2
-    unit = max(float((high - low).max()) / 2 / STEPS, 1e-9)
+    path = points[:, each.body, [0, 2]].astype("<f4")
+    around = points.copy()
+    around[..., [0, 2]] -= path[:, None].astype(np.float64)
+    unit = max(float(np.abs(around).max()) / STEPS, 1e-9)
     facing = None
     if each.facing is not None:
         turn = (each.facing[::stride] + np.pi) % (2 * np.pi) - np.pi
         facing = _base64(turn / np.pi * STEPS)
-    notes = each.notes if stride == 1 else f"{each.notes}  ·  shown with one frame in {stride}"
+    marks = [
+        [SIDE_NUMBERS[m.side], *(round(v, 3) for v in (m.x, m.z, m.yaw)), m.first // stride]
+        for m in each.footprints()[:MAX_FOOTPRINTS]
+    ]
     return {
-        "title": each.title,
-        "notes": notes,
-        "fps": each.fps / stride,
-        "frames": len(points),
-        "points": points.shape[1],
-        "body": each.body,
-        "bones": [[bone.start, bone.end, bone.side] for bone in each.bones],
-        "head": None if each.head is None else list(each.head),
-        "centre": [round(float(c), 6) for c in centre],
+        "label": label,
+        "path": base64.b64encode(path.tobytes()).decode("ascii"),
         "unit": unit,
-        "positions": _base64((points - np.round(centre, 6)) / unit),
+        "positions": _base64(around / unit),
         "facing": facing,
+        "face": None if each.face is None else _base64(each.face[::stride] * STEPS),
+        "footprints": marks,
     }
 
 

@@ -1,7 +1,7 @@
-"""A sheet to judge a motion by: poses over time, the path from above, feet and wrists.
+"""A sheet to judge a motion by: poses over time, the path from above, feet and wrists; many motions as short rows.
 
-One block of rows a motion. Everything is drawn by matplotlib's object interface, which keeps no global state,
-and without date or version in the file, so that equal motions give equal bytes.
+Everything is drawn by matplotlib's object interface, which keeps no global state, and without date or version in the
+file, so that equal motions give equal bytes.
 """
 
 from __future__ import annotations
@@ -10,30 +10,22 @@ import io
 import textwrap
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Circle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.patches import Patch
 
-from kinescale.render._camera import (
-    COLOURS,
-    FAINT,
-    GRID,
-    HEAD_RADIUS,
-    INK,
-    SHADOW,
-    from_above,
-    heading,
-    project,
-)
+from kinescale.render._camera import COLOURS, FAINT, GRID, INK, SHADOW, heading, project
 from kinescale.render._scene import Scene
+from kinescale.render._shapes import Shape, body_shapes, shadow_outlines
+from kinescale.render._sheet_panels import arrow, draw_path, draw_tracks
 from kinescale.render._sides import SIDES
 from kinescale.render.base import Options
 
@@ -47,21 +39,53 @@ STRIP = 320
 PANELS = 410
 FOOT_ROOM = 72
 BLOCK = HEAD_ROOM + STRIP + PANELS + FOOT_ROOM
+ROW_HEAD, ROW_STRIP, ROW_FOOT = 70, 290, 14
+ROW = ROW_HEAD + ROW_STRIP + ROW_FOOT
 """Pixels."""
+
+ROW_TITLE = 85
+"""Letters of a row's title: the legend stands beside the first."""
+
+MOST_BLOCKS = 2
+"""Motions drawn in full; more than that become rows of poses and path."""
+
+TILE = 0.5
+"""Metres of the square under each figure, along the start's axes."""
+
+TILE_COLOUR = "#f3f5f8"
+GAP = 0.06
+"""Metres between figures."""
+
+OVERLAP = 0.78
+"""Figures may come as close as this share of their widths: small figures help nobody."""
 
 Pixels = int | float
 
-MAX_SAMPLES = 2000
-"""Points of a curve: more than the panel has pixels."""
+
+@dataclass(frozen=True)
+class _Page:
+    """A part of the figure, measured in pixels from its own top."""
+
+    figure: Figure
+    top: int
+    height: int
+
+    def place(self, left: Pixels, below: Pixels, width: Pixels, tall: Pixels) -> Axes:
+        box = (left / WIDTH, (self.top - below - tall) / self.height, width / WIDTH, tall / self.height)
+        return self.figure.add_axes(box)
+
+    def write(self, text: str, x: Pixels, below: Pixels, **style: Any) -> None:
+        self.figure.text(x / WIDTH, (self.top - below) / self.height, text, parse_math=False, **style)
 
 
 def encode(scenes: Sequence[Scene], options: Options) -> bytes:
     """The PNG file of a sheet."""
-    height = BLOCK * len(scenes)
+    draw, step = (_block, BLOCK) if len(scenes) <= MOST_BLOCKS else (_row, ROW)
+    height = step * len(scenes)
     figure = Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     for row, each in enumerate(scenes):
-        _block(figure, each, options.poses, height - row * BLOCK, height)
+        draw(_Page(figure, height - row * step, height), each, pose_frames(len(each), options.poses))
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # Prompts come in every script; a character the font lacks is drawn as a box.
@@ -70,27 +94,41 @@ def encode(scenes: Sequence[Scene], options: Options) -> bytes:
     return buffer.getvalue()
 
 
-def _block(figure: Figure, each: Scene, poses: int, top: int, height: int) -> None:
-    def place(left: Pixels, below: Pixels, width: Pixels, tall: Pixels) -> Axes:
-        return figure.add_axes((left / WIDTH, (top - below - tall) / height, width / WIDTH, tall / height))
-
-    def write(text: str, x: Pixels, below: Pixels, **style: Any) -> None:
-        figure.text(x / WIDTH, (top - below) / height, text, parse_math=False, **style)
-
+def _block(page: _Page, each: Scene, frames: list[int]) -> None:
     lines = textwrap.wrap(each.title, 110, max_lines=2, placeholder=" …") or [""]
     small = 17 if len(lines) == 1 else 14
-    write("\n".join(lines), MARGIN, 22, fontsize=small, color=INK, va="top", linespacing=1.25)
-    write(each.notes, MARGIN, 76, fontsize=9, color=FAINT, va="center")
-    frames = pose_frames(len(each), poses)
-    _strip(place(MARGIN, HEAD_ROOM, WIDTH - 2 * MARGIN, STRIP), each, frames)
+    page.write("\n".join(lines), MARGIN, 22, fontsize=small, color=INK, va="top", linespacing=1.25)
+    page.write(_notes(each), MARGIN, 76, fontsize=9, color=FAINT, va="center", linespacing=1.1)
+    width = WIDTH - 2 * MARGIN
+    strip = page.place(MARGIN, HEAD_ROOM, width, STRIP)
+    _strip(strip, each, frames, width / STRIP)
+    _legend(page, 62)
     below = HEAD_ROOM + STRIP + 42
     side = PANELS - 20
-    _path(place(MARGIN + 40, below, side, side), each, frames)
+    draw_path(page.place(MARGIN + 40, below, side, side), each, frames)
     left = MARGIN + side + 150
-    width, gap = WIDTH - MARGIN - left, 16
+    gap = 16
     tall = (side - 2 * gap) / 3
-    panels = [place(left, below + k * (tall + gap), width, tall) for k in range(3)]
-    _tracks(panels, each)
+    panels = [page.place(left, below + k * (tall + gap), WIDTH - MARGIN - left, tall) for k in range(3)]
+    draw_tracks(panels, each)
+
+
+def _row(page: _Page, each: Scene, frames: list[int]) -> None:
+    line = textwrap.shorten(each.title, ROW_TITLE, placeholder=" …")
+    page.write(line, MARGIN, 24, fontsize=14, color=INK, va="center")
+    page.write(_notes(each), MARGIN, 51, fontsize=8.5, color=FAINT, va="center", linespacing=1.1)
+    side = ROW_STRIP - 44
+    width = WIDTH - 2 * MARGIN - side - 70
+    strip = page.place(MARGIN, ROW_HEAD, width, ROW_STRIP)
+    _strip(strip, each, frames, width / ROW_STRIP)
+    draw_path(page.place(WIDTH - MARGIN - side, ROW_HEAD, side, side), each, frames, small=True)
+    if page.top == page.height:
+        _legend(page, 10)
+
+
+def _notes(each: Scene) -> str:
+    # The legend stands to the right.
+    return "\n".join(textwrap.wrap(each.notes, 125, max_lines=2, placeholder=" …"))
 
 
 def pose_frames(frames: int, poses: int) -> list[int]:
@@ -98,208 +136,77 @@ def pose_frames(frames: int, poses: int) -> list[int]:
     return sorted({round(float(f)) for f in np.linspace(0, frames - 1, min(poses, frames))})
 
 
-def _strip(axes: Axes, each: Scene, frames: list[int]) -> None:
+def _strip(axes: Axes, each: Scene, frames: list[int], shape: float) -> None:
     points = each.points[frames] - each.path()[frames][:, None]
     flat = project(points)
-    low = min(-0.3, float(flat[..., 1].min()) - 0.1)
-    high = max(1.5, float(flat[..., 1].max()) + 0.12)
-    half = max(0.3, float(np.abs(flat[..., 0]).max()))
-    # Neighbours may overlap by their reach: wide poses are rare, and small figures help nobody.
-    room = (high - low) * (WIDTH - 2 * MARGIN) / STRIP
-    slot = max(min(2.1 * half, 1.5), room / max(len(frames), 6))
-    span = max(room, slot * len(frames))
-    high = max(high, low + span * STRIP / (WIDTH - 2 * MARGIN))
-    start = (span - slot * (len(frames) - 1)) / 2
+    tile = _tile(each.size)
+    low = min(float(tile[:, 1].min()), float(flat[..., 1].min())) - 0.14 * each.size
+    high = max(1.5 * each.size, float(flat[..., 1].max()) + 0.14 * each.size)
+    room = (high - low) * shape
+    places, span = spread(flat[..., 0], float(tile[:, 0].max()), GAP * each.size, room)
+    high = max(high, low + span / shape)
     axes.set(xlim=(0, span), ylim=(low, high))
     axes.axis("off")
-    axes.axhline(0, color=GRID, linewidth=1, zorder=0)
     for k, frame in enumerate(frames):
-        x = start + k * slot
-        _figure(axes, each, points[k], x)
+        spot = np.array([places[k], 0.0])
+        ground = project(points[k] * np.array([1.0, 0.0, 1.0]))[:, :2] + spot
+        _polygons(axes, [tile + spot], TILE_COLOUR, zorder=0, edgecolors=GRID, linewidths=0.9)
+        _polygons(axes, list(shadow_outlines(each, ground, 1.0)), SHADOW, zorder=1, linewidths=0)
+        face = None if each.face is None else project(each.face[frame])
+        _figure(axes, body_shapes(each, flat[k] + np.array([places[k], 0.0, 0.0]), face, 1.0))
         if each.facing is not None:
-            _arrow(axes, (x, 0.0), project(heading(each.facing[frame]) * 0.36)[:2], zorder=2)
+            ahead = project(heading(each.facing[frame]) * 0.4 * each.size)[:2]
+            arrow(axes, (places[k], 0.0), ahead, zorder=2)
         label = f"{frame / each.fps:.2f} s" if each.last_s < 3 else f"{frame / each.fps:.1f} s"
-        axes.text(x, low, label, ha="center", va="bottom", fontsize=10, color=INK)
-    _legend(axes)
+        axes.text(places[k], low, label, ha="center", va="bottom", fontsize=10, color=INK)
 
 
-def _figure(axes: Axes, each: Scene, points: Float[np.ndarray, "P 3"], x: float) -> None:
-    flat = project(points) + np.array([x, 0.0, 0.0])
-    ground = project(points * np.array([1.0, 0.0, 1.0])) + np.array([x, 0.0, 0.0])
-    pairs = [(b.start, b.end) for b in each.bones]
-    if not pairs:
-        axes.plot(flat[:, 0], flat[:, 1], "o", color=COLOURS["middle"], markersize=5)
-        return
-    shadow = [ground[list(pair), :2] for pair in pairs]
-    axes.add_collection(LineCollection(shadow, colors=SHADOW, linewidths=5, capstyle="round", zorder=1))
-    for index in sorted(range(len(pairs)), key=lambda i: float(flat[list(pairs[i]), 2].mean())):
-        bone = each.bones[index]
-        line = flat[list(pairs[index])]
-        near = 3 + 0.001 * index
-        style = {"color": COLOURS[bone.side], "linewidth": 3.4, "solid_capstyle": "round", "zorder": near}
-        axes.plot(line[:, 0], line[:, 1], **style)
-    if each.head is not None:
-        centre = flat[list(each.head)].mean(axis=0)
-        axes.add_patch(
-            Circle(
-                (centre[0], centre[1]),
-                HEAD_RADIUS,
-                facecolor="white",
-                edgecolor=COLOURS["middle"],
-                linewidth=2.4,
-                zorder=4,
-            )
-        )
+def spread(
+    across: Float[np.ndarray, "N P"], least: float, gap: float, room: float
+) -> tuple[Float[np.ndarray, " N"], float]:
+    """Where figures stand side by side, each as wide as it is (``least`` to each side), and how wide all are.
+
+    ``across``: their points' places, 0 being where the figure stands. They fill ``room``, or overlap a little, or
+    need more.
+    """
+    left = np.maximum(-across.min(axis=1), least) + gap
+    right = np.maximum(across.max(axis=1), least) + gap
+    total = float((left + right).sum())
+    share = 1.0 if total <= room else max(OVERLAP, room / total)
+    span = max(room, total * share)
+    spare = (span - total * share) / len(left)
+    ends = np.cumsum((left + right) * share + spare)
+    # A figure's own place keeps its two sides' proportion in its slot.
+    return ends - right * share - spare / 2, span
 
 
-def _arrow(axes: Axes, start: tuple[float, float], step: Float[np.ndarray, 2], zorder: int) -> None:
-    style = {
-        "arrowstyle": "-|>,head_width=0.22,head_length=0.4",
-        "color": INK,
-        "linewidth": 1.3,
-        "shrinkA": 0,
-        "shrinkB": 0,
-    }
-    end = (start[0] + float(step[0]), start[1] + float(step[1]))
-    axes.annotate("", xy=end, xytext=start, arrowprops=style, zorder=zorder, annotation_clip=False)
+def _tile(size: float) -> Float[np.ndarray, "4 2"]:
+    half = TILE / 2 * size
+    corners = np.array([[-half, 0, -half], [half, 0, -half], [half, 0, half], [-half, 0, half]])
+    return project(corners)[:, :2]
 
 
-def _legend(axes: Axes) -> None:
-    entries = [Line2D([], [], color=COLOURS[s], linewidth=3.4, label=f"{s} limbs") for s in SIDES]
+def _figure(axes: Axes, shapes: list[Shape]) -> None:
+    fills, rims = [shape.fill for shape in shapes], [shape.rim for shape in shapes]
+    outlines = [shape.outline for shape in shapes]
+    axes.add_collection(PolyCollection(outlines, facecolors=fills, edgecolors=rims, linewidths=0.7, zorder=3))
+
+
+def _polygons(axes: Axes, outlines: list[Float[np.ndarray, "K 2"]], colour: str, **style: Any) -> None:
+    if outlines:
+        axes.add_collection(PolyCollection(outlines, facecolors=colour, **style))
+
+
+def _legend(page: _Page, below: Pixels) -> None:
+    entries: list[Any] = [Line2D([], [], color=COLOURS[s], linewidth=5, label=f"{s} limbs") for s in SIDES]
     entries.append(Line2D([], [], color=INK, marker=">", linewidth=1.3, markersize=5, label="facing"))
-    axes.legend(
+    entries.append(Patch(facecolor=TILE_COLOUR, edgecolor=GRID, label=f"{TILE:g} m square"))
+    page.figure.legend(
         handles=entries,
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.01),
-        ncols=3,
+        loc="upper right",
+        bbox_to_anchor=(1.0 - MARGIN / WIDTH, (page.top - below) / page.height),
+        ncols=4,
         frameon=False,
         fontsize=10,
         borderaxespad=0,
     )
-
-
-def _path(axes: Axes, each: Scene, frames: list[int]) -> None:
-    path = each.path()
-    page = from_above(path)[_few(len(each))]
-    ticks = from_above(path[frames])
-    every = np.concatenate([page, ticks])
-    middle = (every.min(axis=0) + every.max(axis=0)) / 2
-    half = max(0.75, 0.62 * float((every.max(axis=0) - every.min(axis=0)).max()))
-    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
-    axes.set_aspect("equal")
-    _plain(axes)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{-value + 0.0:g}"))
-    axes.set_xlabel("to the left of the start (m)", fontsize=9.5, color=INK)
-    axes.set_ylabel("ahead of the start (m)", fontsize=9.5, color=INK)
-    axes.set_title("ground path, from above", fontsize=10.5, color=INK, loc="left")
-    axes.plot(page[:, 0], page[:, 1], color=COLOURS["middle"], linewidth=1.8, zorder=2)
-    if each.facing is not None:
-        for tick, frame in zip(ticks, frames, strict=True):
-            _arrow(axes, (tick[0], tick[1]), from_above(heading(each.facing[frame])) * half * 0.15, zorder=3)
-    axes.plot(ticks[:, 0], ticks[:, 1], "o", color="white", markeredgecolor=INK, markersize=5.5, zorder=4)
-    axes.plot(
-        ticks[0, 0],
-        ticks[0, 1],
-        "o",
-        color="#2e9e5b",
-        markeredgecolor=INK,
-        markersize=10,
-        zorder=5,
-        label="start",
-    )
-    axes.legend(loc="upper right", frameon=False, fontsize=9.5)
-    named: list[Float[np.ndarray, 2]] = []
-    for tick, frame in zip(ticks, frames, strict=True):
-        if all(float(np.abs(tick - other).max()) > 0.14 * half for other in named):
-            named.append(tick)
-            axes.annotate(
-                f"{frame / each.fps:.1f} s",
-                tick,
-                (10, -13),
-                textcoords="offset points",
-                fontsize=8.5,
-                color=FAINT,
-            )
-
-
-def _tracks(panels: list[Axes], each: Scene) -> None:
-    height, speed, hands = panels
-    times = each.times()
-    few = _few(len(each))
-    slides = []
-    for row, side in enumerate(SIDES):
-        colour = COLOURS[side]
-        track = each.foot(side)
-        if track is not None:
-            height.plot(times[few], track.height[few], color=colour, linewidth=1.5)
-            speed.plot(times[few], track.speed[few], color=colour, linewidth=1.3)
-            speed.fill_between(times, track.speed, 0, where=track.down.tolist(), color=colour, alpha=0.35, linewidth=0)
-            spans = [(a / each.fps, (b - a) / each.fps) for a, b in runs(track.down)]
-            for axes in (height, speed):
-                axes.broken_barh(
-                    spans,
-                    (0.93 - 0.07 * row, 0.06),
-                    transform=axes.get_xaxis_transform(),
-                    color=colour,
-                    alpha=0.55,
-                    linewidth=0,
-                )
-            slides.append(f"{side} {100 * track.slide:.0f}")
-        if side in each.wrists:
-            wrist = each.points[:, each.wrists[side], 1]
-            hands.plot(times[few], wrist[few], color=colour, linewidth=1.5)
-    _finish_tracks(panels, each, slides)
-
-
-def _finish_tracks(panels: list[Axes], each: Scene, slides: list[str]) -> None:
-    names = ("foot height (m)", "foot speed (m/s)", "wrist height (m)")
-    present = (bool(slides), bool(slides), bool(each.wrists))
-    least = (0.2, 1.0, 1.0)
-    for axes, name, there, reach in zip(panels, names, present, least, strict=True):
-        _plain(axes)
-        axes.set_ylabel(name, fontsize=9.5, color=INK)
-        axes.set_xlim(0, max(each.last_s, 1 / each.fps))
-        low, high = axes.get_ylim()
-        low = min(0.0, low) if there else 0.0
-        high = max(reach, high) if there else reach
-        # Head room for the bars that say when each foot is down.
-        axes.set_ylim(low, high if axes is panels[2] else low + (high - low) * 1.2)
-        axes.grid(color=GRID, linewidth=0.8)
-        if axes is not panels[2]:
-            axes.tick_params(labelbottom=False)
-        if not there:
-            axes.text(
-                0.5,
-                0.5,
-                "the skeleton has no roles for these joints",
-                transform=axes.transAxes,
-                ha="center",
-                va="center",
-                fontsize=10,
-                color=FAINT,
-            )
-    panels[2].set_xlabel("time (s)", fontsize=9.5, color=INK)
-    if slides:
-        text = f"bars: foot down.  shaded speed: sliding while down, mean {', '.join(slides)} cm/s"
-        panels[0].set_title(text, fontsize=10.5, color=INK, loc="left")
-
-
-def runs(flags: Any) -> list[tuple[int, int]]:
-    """Stretches of true values as (first, one past the last)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], np.asarray(flags, dtype=bool), [False]]).astype(int)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _few(frames: int) -> Any:
-    return np.unique(np.linspace(0, frames - 1, min(frames, MAX_SAMPLES)).round().astype(int))
-
-
-def _plain(axes: Axes) -> None:
-    for name, spine in axes.spines.items():
-        spine.set_visible(name in ("left", "bottom"))
-        spine.set_color(FAINT)
-    axes.tick_params(colors=INK, labelsize=9, length=3, color=FAINT)
-    axes.set_axisbelow(True)

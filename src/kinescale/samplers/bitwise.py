@@ -279,8 +279,7 @@ def rewrite(
     scales = len(source.tokens.layout.scales)
     if len(source.chosen) != scales or len(inside) != scales:
         raise InputError(f"a source of {len(source.chosen)} scales, a region of {len(inside)}; expected {scales}.")
-    shapes = [row.shape[:3] for row in source.chosen]
-    free = tuple(mask.expand(shape) for mask, shape in zip(inside, shapes, strict=True))
+    free = tuple(mask.to(row.device).expand(row.shape[:3]) for mask, row in zip(inside, source.chosen, strict=True))
     given = tuple(~mask if scale < early else torch.zeros_like(mask) for scale, mask in enumerate(free))
     return Rewrite(source.chosen, given, source.probabilities, free, threshold)
 

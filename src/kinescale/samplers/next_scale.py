@@ -92,7 +92,7 @@ def sample(
     state = generator.begin(both, layout, latents.repeat(2))
     drawn = []
     for scale in range(len(layout.scales)):
-        inputs = codec.scale_input(running, scale, layout)
+        inputs = codec.scale_input(running, scale, layout, latents)
         twice = torch.cat([inputs, inputs])
         row = _Row.start(layout, latents, scale, keep)
         for step in range(config.passes(scale)):

@@ -89,7 +89,7 @@ def sample(
     state = generator.begin(told, layout, latents.repeat(copies))
     drawn = []
     for scale in range(count):
-        inputs = codec.scale_input(running, scale, layout)
+        inputs = codec.scale_input(running, scale, layout, latents)
         inputs = torch.cat([inputs] * copies)
         valid = layout.valid(latents, scale)
         blank = torch.full(valid.shape, MASKED, device=latents.device).masked_fill(~valid, PADDING)

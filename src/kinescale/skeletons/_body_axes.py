@@ -14,7 +14,7 @@ from kinescale.skeletons._tree import Tree
 SIDES = ("left", "right")
 _LEG, _ARM = ("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist")
 
-SNAP_UP_DEGREES, SNAP_LEFT_DEGREES = 30.0, 2.0
+SNAP_UP_DEGREES, SNAP_LEFT_DEGREES = 30.0, 1.0
 """A trunk, and a line across, this near to a coordinate axis are taken to lie along it: no back is quite straight."""
 FOOT_AHEAD, JOINT_AHEAD = 0.3, 0.008
 """Least share of a foot's, or of a limb's, length by which it must point ahead to tell front from back."""

@@ -87,7 +87,8 @@ def stands_like(tree: Tree, other: Tree) -> bool:
 
 def t_pose(tree: Tree, roles: Mapping[str, int], axes: Axes) -> Float[np.ndarray, "J 4"] | None:
     """Local rotations xyzw of the T-pose, or ``None`` when the rest pose is one already."""
-    if stands_in_t_pose(tree, roles, LIMB_DEGREES, FOOT_DEGREES):
+    turn_degrees = math.degrees(math.acos(min(1.0, (float(np.trace(axes.matrix)) - 1) / 2)))
+    if turn_degrees < FOOT_DEGREES and stands_in_t_pose(tree, roles, LIMB_DEGREES, FOOT_DEGREES):
         return tree.pose
     skeleton = tree.skeleton
     base = list(_orientations(tree))

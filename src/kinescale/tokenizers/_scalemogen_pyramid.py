@@ -1,8 +1,9 @@
-"""The skeletal-temporal pyramid of sign bits: each scale pools time and body parts of what the coarser ones left.
+"""The skeletal-temporal pyramid: each scale pools time and body parts of what the coarser ones left.
 
 ScaleMoGen (arXiv 2605.11704), section 2.2 of its method notes. In the faithful setting bins are spread over the whole
 capacity as in the reference; otherwise bin i covers the ``factor`` latents from ``i * factor`` on, means run over the
-latents that a clip fills, and its last code is held, so that nothing depends on what follows a clip.
+latents that a clip fills, and its last code is held, so that nothing depends on what follows a clip. What a token is, is the book's
+business: K bits as published, or an index.
 """
 
 from __future__ import annotations
@@ -16,28 +17,43 @@ from torch.nn import functional
 
 from kinescale.nn.skeleton_graph import hold_steps, zero_steps
 from kinescale.nn.steps import valid_steps
-from kinescale.quantizers.bsq import Quantizer
+from kinescale.quantizers import fsq
+from kinescale.quantizers.base import Quantizer
+from kinescale.tokenizers._scalemogen_books import Book, book_of
 from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import PADDING
 
 
 @dataclass(frozen=True, eq=False)
 class Quantised:
-    """``tokens``: one [B, bins, groups, K] a scale; ``total``: F; ``losses``: the quantiser's, of the scales kept."""
+    """``tokens``: one [B, bins, groups] or [B, bins, groups, K] a scale; ``total``: F; ``losses``: the quantiser's, of
+    the scales kept; ``asked``: the valid vectors of each scale [N, D]."""
 
     tokens: tuple[Tensor, ...]
     total: Tensor
     losses: tuple[Tensor, ...]
+    asked: tuple[Tensor, ...]
 
 
 class SkeletalPyramid(nn.Module):
-    """The loop r -> down -> sign -> up -> r - up, for grids [B, T', P, K]; nothing in it is learned."""
+    """The loop r -> down -> quantise -> up -> r - up, for grids [B, T', P, K]; only the book's numbers are learned."""
 
-    def __init__(self, quantizer: Quantizer, parts: int, faithful: bool):
+    begun: Tensor
+
+    def __init__(self, quantizer: Quantizer, parts: int, faithful: bool, scales: int = 1):
         super().__init__()
         self.quantizer = quantizer
         self.parts = parts
         self.faithful = faithful
+        self.log_gains = None
+        if isinstance(quantizer, fsq.Quantizer):
+            self.log_gains = nn.Parameter(torch.zeros(scales))
+            self.register_buffer("begun", torch.tensor(False))
+
+    @property
+    def book(self) -> Book:
+        """The quantiser as the pyramid uses it."""
+        return book_of(self.quantizer, self.log_gains, None if self.log_gains is None else self.begun)
 
     def down(
         self, grid: Float[Tensor, "B T P K"], spec: Scale, latents: Int[Tensor, "B"]
@@ -80,11 +96,11 @@ class SkeletalPyramid(nn.Module):
         return [next(g for g, inside in enumerate(spec.members) if part in inside) for part in range(self.parts)]
 
     def contribution(
-        self, tokens: Int[Tensor, "B bins groups K"], scale: int, layout: TokenLayout
+        self, tokens: Int[Tensor, "B bins groups ..."], scale: int, layout: TokenLayout
     ) -> Float[Tensor, "B T P K"]:
-        """What one scale's bits add to F."""
-        bins = (tokens[:, :, 0, 0] != PADDING).sum(1)
-        return self.up(self.quantizer.dequantise(tokens), layout.scales[scale], layout.capacity, bins)
+        """What one scale's tokens add to F."""
+        bins = (tokens.flatten(2)[:, :, 0] != PADDING).sum(1)
+        return self.up(self.book.dequantise(tokens, scale), layout.scales[scale], layout.capacity, bins)
 
     def scale_input(
         self,
@@ -107,33 +123,55 @@ class SkeletalPyramid(nn.Module):
 
     def quantise_scale(
         self, residual: Float[Tensor, "B T P K"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
-    ) -> Int[Tensor, "B bins groups K"]:
-        """Bits of one scale; ``PADDING`` where nothing is filled."""
+    ) -> Int[Tensor, "B bins groups ..."]:
+        """Tokens of one scale; ``PADDING`` where nothing is filled."""
         inside = zero_steps(residual, valid_steps(latents, layout.capacity))
-        bits = self.quantizer.quantise(self.down(inside, layout.scales[scale], latents))
-        return bits.masked_fill(~layout.valid(latents, scale)[..., None], PADDING)
+        tokens = self.book.quantise(self.down(inside, layout.scales[scale], latents), scale)
+        return _padded(tokens, layout.valid(latents, scale))
+
+    @torch.no_grad()
+    def begin(
+        self, grid: Float[Tensor, "B T P K"], layout: TokenLayout, latents: Int[Tensor, "B"], rng: torch.Generator
+    ) -> None:
+        """Let the book set up its statistics from a first training batch; nothing later."""
+        if self.book.ready:
+            return
+        inside = zero_steps(grid, valid_steps(latents, layout.capacity))
+        rows = (self.down(inside, spec, latents) for spec in layout.scales)
+        self.book.begin([row[layout.valid(latents, scale)] for scale, row in enumerate(rows)], rng)
+
+    def observe(self, quantised: Quantised, rng: torch.Generator) -> None:
+        """Let the book learn from a training batch."""
+        taken = [row[row != PADDING] if row.ndim == 3 else row.flatten(0, 2) for row in quantised.tokens]
+        self.book.observe(quantised.asked, taken, rng)
 
     def forward(
         self, grid: Float[Tensor, "B T P K"], layout: TokenLayout, latents: Int[Tensor, "B"], dropped: tuple[bool, ...]
     ) -> Quantised:
         """All scales, differentiable; those ``dropped`` add nothing to F and have no loss."""
-        inside = valid_steps(latents, layout.capacity)
+        book, inside = self.book, valid_steps(latents, layout.capacity)
         residual, running = grid, torch.zeros_like(grid)
-        tokens, losses = [], []
+        tokens, losses, vectors = [], [], []
         for scale, spec in enumerate(layout.scales):
             residual = zero_steps(residual, inside)
             asked = self.down(residual, spec, latents)
             valid = layout.valid(latents, scale)
-            tokens.append(self.quantizer.quantise(asked).masked_fill(~valid[..., None], PADDING))
+            tokens.append(_padded(book.quantise(asked, scale), valid))
+            vectors.append(asked[valid].detach())
             if dropped[scale]:
                 continue
-            sphere, codes = self.quantizer.through(asked)
-            losses.append(self.quantizer.loss(sphere, valid))
+            codes, loss = book.through(asked, valid, scale)
+            losses.append(loss)
             codes = codes * valid[..., None].to(codes.dtype)
             added = self.up(codes, spec, layout.capacity, layout.valid_bins(latents, scale))
             residual = residual - added
             running = running + added
-        return Quantised(tuple(tokens), running, tuple(losses))
+        return Quantised(tuple(tokens), running, tuple(losses), tuple(vectors))
+
+
+def _padded(tokens: Tensor, valid: Tensor) -> Tensor:
+    """``PADDING`` where a position is not filled, in all bits of a token."""
+    return tokens.masked_fill(~(valid if tokens.ndim == 3 else valid[..., None]), PADDING)
 
 
 def _merge(rows: Tensor, spec: Scale) -> Tensor:

@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from kinescale.core.errors import ConfigError
 from kinescale.core.records import Record
+from kinescale.tokens.bit_view import BitView
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
@@ -72,3 +74,18 @@ class Tokenizer(nn.Module, ABC):
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
         """The training objective on one batch; may update codebook statistics held in buffers."""
+
+
+def seen_as(tokenizer: Tokenizer, kind: str) -> Tokenizer | BitView:
+    """The tokenizer as a generator of tokens of ``kind`` sees it: itself, or its codes as bits.
+
+    Raises ``ConfigError`` for bits that should be codes.
+    """
+    if kind == tokenizer.token_kind:
+        return tokenizer
+    if kind == "bits" and tokenizer.token_kind == "codes":
+        return BitView(tokenizer, tokenizer.vocabularies)
+    raise ConfigError(
+        f"the generator predicts {kind}, but the tokenizer makes tokens of {tokenizer.vocabulary} bits, which no book "
+        "numbers; take a tokenizer of codes, or a tokenizer and a generator of one token kind."
+    )

@@ -273,9 +273,13 @@ class Tokenizer(base.Tokenizer):
         return self.pyramid.contribution(tokens, scale, layout)
 
     def scale_input(
-        self, running: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout
+        self,
+        running: Float[Tensor, "B T P D"],
+        scale: int,
+        layout: TokenLayout,
+        latents: Int[Tensor, "B"] | None = None,
     ) -> Float[Tensor, "B bins groups D"]:
-        """F pooled to the bins of ``scale``."""
+        """F pooled to the bins of ``scale``, the same whatever ``latents``."""
         return residual.down(running, layout.scales[scale].bins)
 
     def quantise_scale(

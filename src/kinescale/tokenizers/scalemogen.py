@@ -7,6 +7,7 @@ projected to 24 channels of which the signs are kept, coarse to fine. The defaul
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -19,7 +20,7 @@ from kinescale.core.records import Record
 from kinescale.nn.seeded import seeded
 from kinescale.nn.skeleton_graph import zero_steps
 from kinescale.nn.steps import valid_steps
-from kinescale.quantizers import bsq
+from kinescale.quantizers import bsq, vq
 from kinescale.tokenizers import base
 from kinescale.tokenizers._scalemogen_bodies import (
     BODIES,
@@ -30,6 +31,7 @@ from kinescale.tokenizers._scalemogen_bodies import (
     check_parts,
     columns_of,
 )
+from kinescale.tokenizers._scalemogen_books import build_quantizer
 from kinescale.tokenizers._scalemogen_network import LEVELS, Decoder, Encoder
 from kinescale.tokenizers._scalemogen_pyramid import SkeletalPyramid
 from kinescale.tokenizers._scalemogen_schedules import Schedule, schedule
@@ -50,6 +52,9 @@ class Config(Record):
     ends with single parts at factor 1; ``blocks``: residual convolutions a level; ``scale_dropout``: how often each
     scale but the last is left out in training; ``root_weight`` and ``velocity_weight``: extra weight in the loss.
 
+    ``quantizer``: "bsq", the published signs of ``bits`` channels; or codes, which the paper does not have, of vectors
+    ``code_dim`` wide: "vq", a book of ``codes`` that all scales share, or "fsq" with ``levels``.
+
     ``faithful``: as the reference - nothing is masked in the networks, bins are spread over the whole capacity, the
     layout is always the full one, and the graph of snapmogen24 lacks an edge. Otherwise a clip's tokens and decoded
     frames do not depend on what follows it, and ``layout(frames)`` is as small as the clip.
@@ -60,6 +65,11 @@ class Config(Record):
     columns: Columns | None = None
     width: int = Field(384, ge=1)
     bits: int = Field(24, ge=1, le=64)
+    quantizer: Literal["bsq", "vq", "fsq"] = "bsq"
+    codes: int = Field(512, ge=2)
+    levels: tuple[int, ...] = (8, 5, 5, 5)
+    code_dim: int = Field(64, ge=1)
+    ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
     blocks: int = Field(2, ge=1)
     max_frames: int = Field(196, ge=4)
     factors: tuple[int, ...] = (49, 24, 16, 7, 4, 2, 1)
@@ -113,24 +123,26 @@ class Config(Record):
 
 
 class Tokenizer(base.Tokenizer):
-    """The published network, its codec, and its training objective."""
+    """The published network, its codec, and its training objective; tokens are bits unless the quantiser is of codes."""
 
-    token_kind = "bits"
     config: Config
 
     def __init__(self, config: Config):
         super().__init__()
         self.config = c = config
-        self.vocabulary = self.latent_width = c.bits
+        self.token_kind = "bits" if c.quantizer == "bsq" else "codes"
+        self.latent_width = c.bits if c.quantizer == "bsq" else c.code_dim
         self.latent_parts = len(LATENT_PARTS)
         self.feature_width = c.feature_width
         self.body: Body = BODIES[c.body]
         sizes = (self.body, c.features, c.width, c.blocks, c.dropout, c.faithful)
         self.encoder = Encoder(*sizes)
         self.decoder = Decoder(*sizes)
-        self.project_in = nn.Linear(c.width, c.bits)
-        self.project_out = nn.Linear(c.bits, c.width)
-        self.pyramid = SkeletalPyramid(bsq.Quantizer(bsq.Config.parse({"bits": c.bits})), self.latent_parts, c.faithful)
+        self.project_in = nn.Linear(c.width, self.latent_width)
+        self.project_out = nn.Linear(self.latent_width, c.width)
+        quantizer = build_quantizer(c.quantizer, c.bits, c.codes, c.levels, c.code_dim, c.ema_decay)
+        self.vocabulary = quantizer.vocabulary
+        self.pyramid = SkeletalPyramid(quantizer, self.latent_parts, c.faithful, len(c.scales))
 
     def layout(self, frames: int | None = None) -> TokenLayout:
         """The pyramid for clips of at most ``frames`` frames: always the full one if ``faithful``."""
@@ -144,7 +156,7 @@ class Tokenizer(base.Tokenizer):
             Scale(capacity // factor if c.faithful else -(-capacity // factor), len(groups), factor, groups)
             for factor, groups in c.scales
         )
-        return TokenLayout(scales, capacity, c.stride, "up")
+        return TokenLayout(scales, capacity, c.stride, "up", partly=True)
 
     def encode(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]) -> Encoded:
         """Features to tokens, in the layout of ``T`` frames. Raises ``InputError`` for a batch that does not fit."""
@@ -162,7 +174,7 @@ class Tokenizer(base.Tokenizer):
         return self.decode_latent(running, tokens.latents)
 
     def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
-        """A summed grid of bits' codes to features; the projected grid is zeroed past each clip's ``latents``.
+        """A summed grid to features; the projected grid is zeroed past each clip's ``latents``.
 
         (The reference zeroes a last latent that is filled in part, too; its lengths are multiples of four.)
         """
@@ -174,7 +186,7 @@ class Tokenizer(base.Tokenizer):
     ) -> StepLoss:
         """Smooth-L1 over filled frames, extra on root and velocities, and the quantiser's; method notes, section 2.3.
 
-        In ``train()`` mode scales but the last are left out at random.
+        In ``train()`` mode scales but the last are left out at random, and a codebook learns.
         """
         c = self.config
         layout, latents = self._check(features, lengths)
@@ -183,6 +195,8 @@ class Tokenizer(base.Tokenizer):
         with seeded(rng, features.device, self.training):
             grid = self._grid(features, lengths, layout)
             with torch.autocast(grid.device.type, enabled=False):
+                if self.training:
+                    self.pyramid.begin(grid.float(), layout, latents, rng)
                 quantised = self.pyramid(grid.float(), layout, latents, dropped)
             decoded = self.decode_latent(quantised.total, latents)
         inside = valid_steps(lengths, features.shape[1])
@@ -194,7 +208,15 @@ class Tokenizer(base.Tokenizer):
         root, velocity = self._extra(error)
         loss = everything + root + velocity + c.commitment_weight * commitment
         fine = quantised.tokens[-1][layout.valid(latents, len(layout.scales) - 1)]
-        logs = {"loss": loss, "reconstruction": everything, "commitment": commitment, "balance": bsq.balance(fine)}
+        logs = {"loss": loss, "reconstruction": everything, "commitment": commitment}
+        if self.token_kind == "bits":
+            logs["balance"] = bsq.balance(fine)
+        else:
+            codes = torch.cat([row[row >= 0] for row in quantised.tokens])
+            logs["perplexity"] = vq.perplexity(codes, self.vocabulary)
+            logs["usage"] = vq.usage(codes, self.vocabulary)
+        if self.training:
+            self.pyramid.observe(quantised, rng)
         return StepLoss(loss, {name: float(value.detach()) for name, value in logs.items()})
 
     def _extra(self, error: Float[Tensor, "F"]) -> tuple[Tensor, Tensor]:
@@ -210,9 +232,9 @@ class Tokenizer(base.Tokenizer):
         return torch.zeros(batch, layout.capacity, self.latent_parts, self.latent_width, device=device)
 
     def contribution(
-        self, tokens: Int[Tensor, "B bins groups K"], scale: int, layout: TokenLayout
+        self, tokens: Int[Tensor, "B bins groups ..."], scale: int, layout: TokenLayout
     ) -> Float[Tensor, "B T P D"]:
-        """What one scale's bits add to F."""
+        """What one scale's tokens add to F."""
         return self.pyramid.contribution(tokens, scale, layout)
 
     def scale_input(
@@ -227,8 +249,8 @@ class Tokenizer(base.Tokenizer):
 
     def quantise_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
-    ) -> Int[Tensor, "B bins groups K"]:
-        """Bits of what is left at one scale."""
+    ) -> Int[Tensor, "B bins groups ..."]:
+        """Tokens of what is left at one scale."""
         return self.pyramid.quantise_scale(residual, scale, layout, latents)
 
     def _check(self, features: Tensor, lengths: Tensor) -> tuple[TokenLayout, Tensor]:

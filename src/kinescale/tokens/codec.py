@@ -41,7 +41,7 @@ class Codec(Protocol):
     ) -> Float[Tensor, "B bins groups D"]:
         """F so far, brought to the resolution of ``scale``: what the generator reads before predicting it.
 
-        ``latents``: steps each clip fills, for codecs of bits, whose last bins may be filled in part (None: all).
+        ``latents``: steps each clip fills, for codecs whose last bins may be filled in part (None: all).
         """
         ...
 

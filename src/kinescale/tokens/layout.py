@@ -47,6 +47,7 @@ class TokenLayout:
     rounding : which bins a clip fills: "down" only whole ones (MoScale), "up" also those it fills in part (ScaleMoGen),
         "all" every bin whatever the length, since what stands after a clip's end is coded too (MoSa).
     least : bins of each scale that any clip fills, however short (MSQ: 1; what they pool is then part of a bin).
+    partly : whether a latent step that a clip reaches into, but does not fill, is one of its latents (ScaleMoGen).
     """
 
     scales: tuple[Scale, ...]
@@ -54,6 +55,7 @@ class TokenLayout:
     stride: int
     rounding: Literal["down", "up", "all"] = "down"
     least: int = 0
+    partly: bool = False
 
     @property
     def positions(self) -> int:
@@ -84,7 +86,9 @@ class TokenLayout:
         return frames
 
     def latents(self, frames: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
-        """Whole latent steps in clips of ``frames`` frames."""
+        """Latent steps of clips of ``frames`` frames: whole ones, or all those they touch if ``partly``."""
+        if self.partly:
+            return self.touched(frames)
         return torch.div(frames, self.stride, rounding_mode="floor")
 
     def touched(self, frames: Int[Tensor, "B"]) -> Int[Tensor, "B"]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from kinescale.generators import Generator
 from kinescale.generators.base import StepLoss
-from kinescale.tokenizers import Tokenizer
+from kinescale.tokenizers import Tokenizer, seen_as
 from kinescale.tokens import TextFeatures
 from kinescale.training.data import Batch, Batches
 from kinescale.training.text_cache import TextCache
@@ -41,6 +41,7 @@ class GeneratorStep:
     ):
         self.module: nn.Module = generator
         self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
+        self._codec = seen_as(self._tokenizer, generator.token_kind)
         self._batches, self._texts, self._device = batches, texts, device
 
     def batch(self, step: int) -> Told:
@@ -59,7 +60,7 @@ class GeneratorStep:
         with torch.no_grad(), torch.autocast(self._device.type, enabled=False):
             latent = self._tokenizer.encode(motion.features, motion.lengths).latent
         text = batch.text.to(self._device)
-        return module.training_loss(self._tokenizer, latent, motion.lengths, text, rng)  # type: ignore[operator]
+        return module.training_loss(self._codec, latent, motion.lengths, text, rng)  # type: ignore[operator]
 
     def _tell(self, batch: Batch) -> Told:
         return Told(batch, self._texts.look_up(batch.captions))

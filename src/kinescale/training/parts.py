@@ -12,7 +12,7 @@ from kinescale.core.errors import ConfigError, InputError
 from kinescale.core.family import Family
 from kinescale.core.randomness import derive_seed
 from kinescale.generators import Generator
-from kinescale.tokenizers import Tokenizer
+from kinescale.tokenizers import Tokenizer, seen_as
 
 
 def pick_device(name: str) -> torch.device:
@@ -47,17 +47,15 @@ def build_tokenizer(part: Part, feature_width: int, seed: int) -> Tokenizer:
 
 
 def build_generator(part: Part, tokenizer: Tokenizer, text_width: int, text_tokens: int, seed: int) -> Generator:
-    """A new generator that fits the tokenizer and the text encoder, with weights drawn from ``seed``."""
+    """A new generator that fits the tokenizer and the text encoder, with weights drawn from ``seed``.
+
+    A generator of bits sees a tokenizer's codes as bits. ``ConfigError`` says why a pair does not fit.
+    """
     layout = tokenizer.layout()
-    kind = generators.FAMILY.get(part.name, "Generator").token_kind
-    if kind != tokenizer.token_kind:
-        raise ConfigError(
-            f"generator '{part.name}' predicts {kind}, but the tokenizer makes {tokenizer.token_kind}; "
-            "take a tokenizer and a generator of one token kind."
-        )
+    seen = seen_as(tokenizer, generators.FAMILY.get(part.name, "Generator").token_kind)
     fixed = {
-        "vocabulary": tokenizer.vocabulary,
-        "vocabularies": list(tokenizer.vocabularies),
+        "vocabulary": seen.vocabulary,
+        "vocabularies": list(seen.vocabularies),
         "code_dim": tokenizer.latent_width,
         "scales": [scale.factor for scale in layout.scales],
         "bins": [scale.bins for scale in layout.scales],
