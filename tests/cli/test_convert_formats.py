@@ -123,3 +123,10 @@ def test_help_names_every_format_and_flag():
     shown = as_user("convert", "--help", COLUMNS="200").stdout
     for word in (".amass.npz", ".npy", ".bvh", "--kind", "--unit", "--source-unit", "--body-model", "--option"):
         assert word in shown
+
+
+def test_what_a_glb_could_not_carry_over_is_said(capsys, tmp_path):
+    motion = random_motion("humanml22", frames=4).with_meta(scale_dropped=True, joints_left_out=3)
+    write_motion(motion, tmp_path / "a.npz")
+    said = accepted(capsys, "convert", str(tmp_path / "a.npz"), str(tmp_path / "b.bvh"))
+    assert "a scale that moves" in said and "3 joints that stand apart" in said

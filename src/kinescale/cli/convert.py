@@ -187,6 +187,10 @@ def _losses(source: Motion, made: Motion) -> list[str]:
     dropped = source.meta.get("translation_dropped_m")
     if dropped:
         lines.append(f"joints other than the root moved by up to {float(dropped):.3f} m in the source; left out")
+    if source.meta.get("scale_dropped") is True:
+        lines.append("a scale that moves in the source was left out")
+    if isinstance(source.meta.get("joints_left_out"), int) and source.meta["joints_left_out"]:
+        lines.append(f"{source.meta['joints_left_out']} joints that stand apart from the body in the source left out")
     about = source.meta.get("amass")
     if isinstance(about, dict) and about.get("left_out"):
         lines.append(f"{about['left_out']} of the source left out")

@@ -103,11 +103,13 @@ def _row_problem(
         found.append((last + 1, f"the file ends after {lines.size} frames; expected {frames}, as 'Frames:' says."))
     # Only the lines before the trouble found so far are worth a closer look.
     stop = source.line_start(min(found)[0], start) if found else len(source.data)
-    position = first_bad_word(source.data, start, stop)
-    if position is not None:
-        word = source.data[position : position + 64].split()[0]
-        found.append((source.line(position), f"got '{shown(word)}'; expected a number."))
-    values = bulk_numbers(source.data[start:stop]) if position is None else None
+    values = bulk_numbers(source.data[start:stop])
+    if values is None or not sound(values) or values.size != counts[lines < source.line(stop)].sum():
+        position = first_bad_word(source.data, start, stop)
+        if position is not None:
+            word = source.data[position : position + 64].split()[0]
+            found.append((source.line(position), f"got '{shown(word)}'; expected a number."))
+            values = None
     if values is not None and not sound(values):
         first = np.flatnonzero(~(np.abs(values) <= LARGEST))[0]
         row = int(np.searchsorted(np.cumsum(counts), first, side="right"))
