@@ -235,7 +235,11 @@ def page(found: dict[str, Any], chosen: argparse.Namespace) -> None:
         if "tokenizer" in row:
             one, last = row["tokenizer"], row["tokenizer"]["scales"][-1]
             after = " ".join(f"{scale['feature_rmse']:.2f}" for scale in one["scales"])
-            figures = [f"{last['mpjpe_mm']:.0f}", f"{last['mpjpe_root_mm']:.0f}", f"{last['feature_rmse']:.3f} ({after})"]
+            figures = [
+                f"{last['mpjpe_mm']:.0f}",
+                f"{last['mpjpe_root_mm']:.0f}",
+                f"{last['feature_rmse']:.3f} ({after})",
+            ]
             figures += [f"{one['used']:.0%}", f"{one['perplexity']:.1f}"]
             figures += [f"{one['encode_ms']:.0f}", f"{one['decode_ms']:.0f}"]
             rows.append([system, str(one["steps"]), f"{one['parameters']:,}", str(one["positions"]), *figures])

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("kinescale", "beartype.beartype")
+
+# A busy machine is no failure: laws have no clock, and speed has its own tests.
+hypothesis.settings.register_profile("kinescale", deadline=None)
+hypothesis.settings.load_profile("kinescale")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kinescale import recipes, samplers
 from kinescale.bundle.bundle import variant_of
@@ -14,11 +15,14 @@ from kinescale.bundle.manifest import Part
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.generators import FAMILY, Generator
 from kinescale.tokenizers import Tokenizer, seen_as
-from kinescale.tokens import BitView, TextFeatures, TokenMap
+from kinescale.tokens import BitView, Codec, TextFeatures, TokenMap
 from kinescale.training.parts import build_generator, build_tokenizer
 
 WIDTH, TEXT_WIDTH, TEXT_TOKENS = 272, 16, 16
-LENGTHS = (64, 37, 22)
+LENGTHS = (32, 21, 14)
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "recombination.md"
+BEGIN, END = "<!-- pairs: begin (python docs/pairs.py) -->\n", "<!-- pairs: end -->"
 
 SYSTEMS = ("moscale", "mosa", "scalemogen", "msq", "momask")
 
@@ -67,15 +71,15 @@ class Pair:
 
     refused: str = ""
     generator: Generator | None = None
-    loss: float = 0.0
-    gradients: int = 0
+    losses: tuple[float, ...] = ()
+    unmoved: tuple[str, ...] = ()
     tokens: TokenMap | None = None
     features: Tensor | None = None
     seen: str = ""
 
 
 def try_pair(tokenizer: Tokenizer, part: Part) -> Pair:
-    """One training step, a draw of the three clips and their features."""
+    """Two training steps, a draw of the three clips and their features."""
     try:
         generator = build_generator(part, tokenizer, TEXT_WIDTH, TEXT_TOKENS, 0)
     except (ConfigError, InputError) as problem:
@@ -83,18 +87,45 @@ def try_pair(tokenizer: Tokenizer, part: Part) -> Pair:
     codec = seen_as(tokenizer, generator.token_kind)
     lengths = torch.tensor(LENGTHS)
     latent = tokenizer.encode(clips(), lengths).latent
-    rng = torch.Generator().manual_seed(2)
-    step = generator.train().training_loss(codec, latent, lengths, text(len(lengths)), rng)
-    step.loss.backward()
-    gradients = sum(p.grad is not None and bool(p.grad.any()) for p in generator.parameters())
+    losses, unmoved = _learn(generator.train(), codec, latent)
+    _spread(generator)
     tokens = draw(generator.eval(), codec, lengths, text(len(lengths)), (0, 1, 2))
-    plain = codec.plain(tokens) if isinstance(codec, BitView) else tokens
+    plain = plain_of(codec, tokens)
     kind = "codes as bits" if isinstance(codec, BitView) else tokenizer.token_kind
-    return Pair("", generator, float(step.loss.detach()), gradients, plain, tokenizer.decode(plain), kind)
+    return Pair("", generator, losses, unmoved, plain, tokenizer.decode(plain), kind)
+
+
+def plain_of(codec: Codec, tokens: TokenMap) -> TokenMap:
+    """The tokenizer's own tokens."""
+    return codec.plain(tokens) if isinstance(codec, BitView) else tokens
+
+
+def _spread(generator: Generator) -> None:
+    """Give all weights such a size that a draw shows whatever is read."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        for parameter in generator.parameters():
+            nn.init.normal_(parameter, std=0.2)
+
+
+def _learn(generator: Generator, codec: Codec, latent: Tensor) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """The losses of two steps, and the parameters that neither moved."""
+    before = {name: parameter.detach().clone() for name, parameter in generator.named_parameters()}
+    optimiser = torch.optim.Adam(generator.parameters(), lr=1e-3)
+    losses = []
+    for step in range(2):
+        rng = torch.Generator().manual_seed(2 + step)
+        found = generator.training_loss(codec, latent, torch.tensor(LENGTHS), text(len(LENGTHS)), rng)
+        optimiser.zero_grad()
+        found.loss.backward()
+        optimiser.step()
+        losses.append(float(found.loss.detach()))
+    unmoved = [name for name, value in generator.named_parameters() if torch.equal(value.detach(), before[name])]
+    return tuple(losses), tuple(unmoved)
 
 
 def draw(
-    generator: Generator, codec: Any, lengths: Tensor, sentences: TextFeatures, seeds: tuple[int, ...]
+    generator: Generator, codec: Codec, lengths: Tensor, sentences: TextFeatures, seeds: tuple[int, ...]
 ) -> TokenMap:
     """Tokens by the sampler that the generator names, a seed a clip."""
     module = samplers.FAMILY.load(FAMILY.get(variant_of(generator), "SAMPLER"))
@@ -105,3 +136,33 @@ def draw(
     rngs = [torch.Generator().manual_seed(seed) for seed in seeds]
     with torch.no_grad():
         return module.sample(generator, codec, sentences, None, layout, latents, config=config, rngs=rngs).tokens
+
+
+def table(pairs: Mapping[tuple[str, str], Pair]) -> str:
+    """Markdown: a row a tokenizer, a column a generator; refusals are numbered and stand below."""
+    tokenizers, generators = (list(dict.fromkeys(key[k] for key in pairs)) for k in (0, 1))
+    reasons: dict[str, int] = {}
+    lines = [
+        "| tokenizer \\ generator | " + " | ".join(generators) + " |",
+        "| --- |" + " --- |" * len(generators),
+    ]
+    for name in tokenizers:
+        cells = []
+        for other in generators:
+            pair = pairs[name, other]
+            number = reasons.setdefault(pair.refused, len(reasons) + 1) if pair.refused else 0
+            cells.append(f"no ({number})" if number else pair.seen)
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    said = [f"{number}. {reason[:1].upper()}{reason[1:]}" for reason, number in reasons.items()]
+    return "\n".join([*lines, "", "Why not:", "", *said]) + "\n"
+
+
+def told(page: str) -> str:
+    """The table that stands in the page."""
+    return page.partition(BEGIN)[2].partition(END)[0]
+
+
+def retold(page: str, fresh: str) -> str:
+    """The page with another table."""
+    before, _, rest = page.partition(BEGIN)
+    return before + BEGIN + fresh + END + rest.partition(END)[2]

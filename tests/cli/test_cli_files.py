@@ -66,6 +66,7 @@ def test_convert_resamples_and_retargets(capsys, tmp_path):
     ("arguments", "expected"),
     [
         (("{in}", "{dir}/x.xyz"), "no motion format to write; expected one of .amass.npz, .bvh,"),
+        (("{in}", "{dir}/x.html"), "; kinescale render draws motion files into it."),
         (("{in}", "{dir}/x.amc"), "no motion format to write; expected one of .amass.npz, .bvh,"),
         (("{dir}/none.bvh", "{dir}/x.bvh"), "no such file"),
         (("{dir}", "{dir}/x.bvh"), "is a folder"),

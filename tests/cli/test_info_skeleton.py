@@ -150,6 +150,30 @@ def test_reconstruct_takes_roles(capsys, tmp_path):
     assert "no such file" in refused(capsys, *out, "--roles", "nowhere.json")
 
 
+@pytest.mark.parametrize("command", ["convert", "clean", "render"])
+def test_commands_that_read_motions_take_roles(capsys, tmp_path, command):
+    body = skeletons.get("humanml22")
+    source, beside = tmp_path / "a.bvh", tmp_path / "a.roles.json"
+    out = tmp_path / ("b.png" if command == "render" else "b.bvh")
+    roles = tmp_path / "roles.json"
+    write_motion(still(renamed(body), 10), source)
+    more = {"convert": ["--skeleton", "humanml22"], "clean": ["--steps", "foot_lock"], "render": ["--poses", "2"]}
+    asked = [command, str(source), str(out), *more[command]]
+    roles.write_text('{"roles": {"head": "joint99"}}')
+    beside.write_text('{"roles": {"head": "joint98"}}')
+    assert "no joint 'joint99'" in refused(capsys, *asked, "--roles", str(roles))
+    assert "no joint 'joint98'" in refused(capsys, *asked)
+    assert "no such file" in refused(capsys, *asked, "--roles", "nowhere.json")
+    assert not out.exists()
+    roles.write_text('{"guess": false, "roles": {"hips": "joint0"}}')
+    if command != "render":  # any skeleton can be drawn
+        assert "left_" in refused(capsys, *asked, "--roles", str(roles))
+    joints = {role: f"joint{body.index(joint)}" for role, joint in body.roles.items()}
+    roles.write_text(json.dumps({"guess": False, "roles": joints}))
+    accepted(capsys, *asked, "--roles", str(roles))
+    assert out.exists()
+
+
 def test_roles_are_for_motions(capsys, tmp_path):
     folder = tiny_bundle().save_pretrained(Path(tmp_path) / "tiny")
     assert "is a bundle" in refused(capsys, "info", str(folder), "--roles", "x.json")

@@ -53,7 +53,8 @@ def test_scale_by_scale_gives_the_logits_of_one_pass(rounding: str) -> None:
     tokens, text = tokens_of(layout, latents), small_text(2)
     flat = torch.cat([row.flatten(1) for row in tokens], 1)
     with torch.no_grad():
-        whole = generator(generator.read(text), inputs[1:], flat, layout, latents).split([s.size for s in layout.scales], 1)
+        logits = generator(generator.read(text), inputs[1:], flat, layout, latents)
+        whole = logits.split([spec.size for spec in layout.scales], 1)
         state = generator.begin(text, layout, latents)
         for scale, row in enumerate(tokens):
             # a first pass over hidden tokens leaves nothing behind

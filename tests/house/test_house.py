@@ -28,6 +28,8 @@ FAMILIES = {
     "kinescale.generators": "Generator",
     "kinescale.samplers": "sample",
     "kinescale.render": "SUFFIXES",
+    "kinescale.metrics": "UNIT",
+    "kinescale.evaluators": "Evaluator",
     "kinescale.cli": "run",
 }
 

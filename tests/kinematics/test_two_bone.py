@@ -66,6 +66,21 @@ def test_a_knee_stays_on_its_side_and_a_straight_leg_bends_forward() -> None:
         assert abs(float(knee[0, 0])) < 1e-9
 
 
+def test_an_overstretched_knee_folds_forward_and_steadily() -> None:
+    """A leg bent 3 degrees backwards: brought nearer, its knee comes forward, and without a jump on the way."""
+    one = torch.tensor([[0.0, 0.0, 0.0, 1.0]], dtype=torch.float64)
+    count = 400
+    start = torch.tensor([[0.0, 0.9, 0.0]], dtype=torch.float64).expand(count, 3)
+    middle = start + torch.tensor([[0.003, -0.4, -0.01]], dtype=torch.float64)
+    end = start + torch.tensor([[0.0, -0.8, 0.0]], dtype=torch.float64)
+    target = end + torch.linspace(0, 0.05, count, dtype=torch.float64)[:, None] * torch.tensor([0.0, 1.0, 0.0])
+    found = two_bone(start, middle, end, target, one.expand(count, 4), one.expand(count, 4))
+    knee = start + quat_apply(found.upper, middle - start)
+    torch.testing.assert_close(knee[0], middle[0])
+    assert float(knee[-1, 2]) > 0.1
+    assert float((knee[1:] - knee[:-1]).norm(dim=-1)[1:].max()) < 0.01
+
+
 def test_a_target_at_the_hip_itself_gives_finite_rotations() -> None:
     start, middle, end, upper, lower = leg(3)
     found = two_bone(start, middle, end, start.clone(), upper, lower)

@@ -13,11 +13,12 @@ from kinescale.training.config import RunConfig
 from kinescale.training.parts import build_generator, build_tokenizer
 from kinescale.training.store import build_feature
 
-NAMES = recipes.names()
+NAMES = [name for name in recipes.names() if isinstance(recipes.get(name), RunConfig)]
+"""Those of systems; an evaluator's run has a record of its own."""
 
 
 def test_all_recipes_are_listed() -> None:
-    assert {"moscale.debug", "moscale.small", "moscale.humanml3d"} <= set(NAMES)
+    assert {"moscale.debug", "moscale.small", "moscale.humanml3d"} <= set(NAMES) < set(recipes.names())
 
 
 TEXT_WIDTHS = {"minilm": 384, "clip": 512, "t5": 768, "google/flan-t5-xl": 2048}

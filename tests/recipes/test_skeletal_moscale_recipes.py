@@ -1,4 +1,4 @@
-"""The pair that no paper has: skeletal-temporal codes under in-scale refinement, from clips to motions; and bit views."""
+"""The pair that no paper has, skeletal-temporal codes under in-scale refinement, from clips to motions; bit views."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_two_steps_of_each_stage_then_a_bundle_that_makes_the_same_motions(
     assert len(made.motions) == 3 and seen == list(range(count)) * 3
     assert all(len(motion) == 45 and bool(motion.root.isfinite().all()) for motion in made.motions)
     for row, size in zip(made.tokens[0].scales, back.tokenizer.vocabularies, strict=True):
-        assert row.ndim == 3 and 0 <= int(row.min()) and int(row.max()) < size
+        assert row.ndim == 3 and int(row.min()) >= 0 and int(row.max()) < size
     again = TextToMotion(bundle)("a person walks", seconds=1.5, samples=[2], seed=4)
     assert torch.equal(again.motions[0].rotations, made.motions[2].rotations)
 

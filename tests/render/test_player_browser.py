@@ -31,6 +31,8 @@ FLAGS = [
 HOSTILE = (
     "</script><img src=x onerror=window.hit=1><script>window.hit=2</script>{{data}} <b onclick='window.hit=3'>bold"
 )
+PATIENCE_MS = 120_000
+"""Drawing in software on a busy machine is slow, not broken."""
 DRAWN = "document.documentElement.dataset.drawn === 'yes'"
 SETTLE = """() => new Promise(done => {
   requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -42,7 +44,7 @@ def browser() -> Iterator[Any]:
     if not CHROMIUM or not Path(CHROMIUM).exists():
         pytest.skip("no Chromium here; install Debian's or name one with KINESCALE_CHROMIUM")
     with sync_api.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        started = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS, timeout=PATIENCE_MS)
         yield started
         started.close()
 
@@ -60,10 +62,12 @@ class Player:
         page.on("dialog", lambda dialog: self.said.append(dialog.message))
 
     def open(self, path: Path, wait: str = DRAWN) -> Player:
+        self.page.set_default_timeout(PATIENCE_MS)
         self.page.goto(path.as_uri())
-        self.page.wait_for_function(wait, timeout=30_000)
+        self.page.wait_for_function(wait)
         if wait == DRAWN:
-            self.page.keyboard.press(" ")
+            # It plays by itself: how far it has come by now depends on the machine.
+            self.press(" ", "Home")
         return self
 
     def pixels(self) -> np.ndarray:
@@ -118,6 +122,7 @@ def coloured(pixels: np.ndarray, channel: int, other: int) -> int:
 
 
 def test_it_draws_a_body_from_a_file_with_the_network_cut(player: Player) -> None:
+    player.page.locator("#scrub").fill("8")
     seen = player.pixels()
     assert coloured(seen, 0, 2) > 150, "the left limbs are orange"
     assert coloured(seen, 2, 0) > 150, "the right limbs are blue"
@@ -212,6 +217,7 @@ def test_several_motions_stand_side_by_side_or_in_one_view(opened: Callable[...,
     player.page.locator("#overlay").check()
     assert player.page.locator("figure").count() == 1 and player.page.locator("figcaption b").count() == 2
     assert changed(apart, player.pixels()) > 300
+    assert player.page.locator("#bar.laid").count() == 1, "hues stand for motions, so the key of the sides is gone"
 
 
 def test_a_phone_in_the_dark(opened: Callable[..., Player]) -> None:

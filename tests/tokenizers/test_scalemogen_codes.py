@@ -1,4 +1,4 @@
-"""ScaleMoGen's tokenizer with a codebook or rounded numbers in place of sign bits: laws of the pyramid, and learning."""
+"""ScaleMoGen's tokenizer with a codebook or rounded numbers in place of sign bits: laws of its pyramid; learning."""
 
 from __future__ import annotations
 

@@ -105,3 +105,14 @@ def test_a_corpus_of_weight_nought_is_never_drawn() -> None:
 def test_nothing_to_draw_is_an_error() -> None:
     with pytest.raises(DataError, match="none of the 90 clips"):
         draws(min_frames=1000)
+
+
+def test_the_coin_takes_one_step_from_a_third() -> None:
+    """Guo et al. 2022: single, single, double. A clip of one step keeps it."""
+    plain, coin = draws(), draws(coin=1 / 3)
+    longest = {c.clip: min(c.frames, 128) // 4 * 4 for c in CLIPS}
+    assert all(w.length == longest[w.clip] for step in range(32) for w in plain.windows(step, 8))
+    short = [longest[w.clip] - w.length for step in range(160) for w in coin.windows(step, 16)]
+    assert set(short) == {0, 4} and 0.3 < np.mean(np.array(short) > 0) < 0.37
+    tiny = Draws([Candidate(0, 5)], DrawConfig.parse({"min_frames": 4, "coin": 1.0}), stride=4, max_frames=128, seed=1)
+    assert {w.length for w in tiny.windows(0, 9)} == {4}

@@ -86,11 +86,11 @@ def read_manifest(folder: str | Path) -> Manifest:
     for field in ("feature", "tokenizer", "generator", "text", "sampling"):
         part: Part | None = getattr(manifest, field)
         if part is not None:
-            _check_bounds(part.config, f"{path}: {field}")
+            check_bounds(part.config, f"{path}: {field}")
     return manifest
 
 
-def _check_bounds(value: Any, where: str, depth: int = 0) -> None:
+def check_bounds(value: Any, where: str, depth: int = 0) -> None:
     """Refuse numbers, lists and nesting that no real system has: a bundle may come from anyone."""
     if depth > 8:
         raise BundleError(f"{where}: the config is nested more than 8 deep.")
@@ -98,6 +98,6 @@ def _check_bounds(value: Any, where: str, depth: int = 0) -> None:
         if len(value) > MAX_ITEMS:
             raise BundleError(f"{where}: the config holds {len(value)} items; at most {MAX_ITEMS} are taken.")
         for item in value.values() if isinstance(value, dict) else value:
-            _check_bounds(item, where, depth + 1)
+            check_bounds(item, where, depth + 1)
     elif isinstance(value, int | float) and abs(value) > MAX_NUMBER:
         raise BundleError(f"{where}: the config holds {value}; at most {MAX_NUMBER} is taken.")

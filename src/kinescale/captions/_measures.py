@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
 
+from kinescale.captions.measured._signals import along_heading, heading, limb_length
 from kinescale.core.conventions import GROUND_AXES, UP_AXIS
 from kinescale.motion.motion import Motion
 
@@ -99,8 +99,8 @@ def measure(motion: Motion) -> Measures:
     ankles = [role("left_ankle"), role("right_ankle")]
     floor = min(float(ankle[:, UP_AXIS].min()) for ankle in ankles)
     hips = role("hips")
-    leg = _length(role("left_hip"), role("left_knee"), role("left_ankle"))
-    yaw = _yaw(role)
+    leg = limb_length(role("left_hip"), role("left_knee"), role("left_ankle"))
+    yaw = heading(role("left_hip") - role("right_hip") + role("left_shoulder") - role("right_shoulder"))
     forward, leftward = _velocity(hips, yaw, motion.fps)
     edge = max(1, min(round(EDGE_S * motion.fps), len(yaw) // 5))
     heights = hips[:, UP_AXIS] - floor
@@ -123,7 +123,7 @@ def measure(motion: Motion) -> Measures:
 
 def _side(role: _Role, side: str, leg: float, floor: float) -> Side:
     shoulder, wrist = role(f"{side}_shoulder"), role(f"{side}_wrist")
-    arm = _length(shoulder, role(f"{side}_elbow"), wrist)
+    arm = limb_length(shoulder, role(f"{side}_elbow"), wrist)
     reach = (wrist - shoulder) / arm
     steps = np.linalg.norm(np.diff(reach, axis=0), axis=-1)
     up = reach[:, UP_AXIS] > RAISED
@@ -167,31 +167,18 @@ def _swings(reach: Float[np.ndarray, "N 3"]) -> int:
     return count
 
 
-def _yaw(role: _Role) -> Float[np.ndarray, " T"]:
-    """Heading from the lines through hips and shoulders: 0 faces +Z, positive turns left; unwrapped."""
-    across = role("left_hip") - role("right_hip") + role("left_shoulder") - role("right_shoulder")
-    return np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
-
-
 def _velocity(hips: Float[np.ndarray, "T 3"], yaw: Float[np.ndarray, " T"], fps: float) -> tuple[float, float]:
     """Mean forward and leftward velocity of the hips in the frame that turns with the body."""
     if len(hips) < 2:
         return 0.0, 0.0
     step = np.diff(hips, axis=0) * fps
     middle = (yaw[1:] + yaw[:-1]) / 2
-    forward = step[:, 0] * np.sin(middle) + step[:, 2] * np.cos(middle)
-    leftward = step[:, 0] * np.cos(middle) - step[:, 2] * np.sin(middle)
+    forward, leftward = along_heading(step, middle)
     return float(forward.mean()), float(leftward.mean())
 
 
 def _cadence(apart: Float[np.ndarray, "T 3"], yaw: Float[np.ndarray, " T"], fps: float) -> float:
     """How often a second one ankle passes the other along the facing direction."""
-    ahead = apart[:, 0] * np.sin(yaw) + apart[:, 2] * np.cos(yaw)
+    ahead, _ = along_heading(apart, yaw)
     side = np.signbit(ahead - ahead.mean())
     return float((side[1:] != side[:-1]).sum() * fps / len(ahead))
-
-
-def _length(*chain: Float[np.ndarray, "T 3"]) -> float:
-    """Length of a limb in metres."""
-    parts = [np.linalg.norm(b - a, axis=-1).mean() for a, b in pairwise(chain)]
-    return max(float(sum(parts)), 1e-9)

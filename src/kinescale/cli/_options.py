@@ -86,7 +86,12 @@ def check_output(path: Path, force: bool) -> Path:
     known = motion_suffixes("write")
     if path.suffix.lower() not in known:
         got = f"'{path.suffix}'" if path.suffix else "no suffix"
-        raise InputError(f"{path}: {got} is no motion format to write; expected one of {', '.join(known)}.")
+        # Only the suffix look-up of the render room is imported.
+        from kinescale.render import suffixes
+
+        drawn = "; kinescale render draws motion files into it" if path.suffix.lower() in suffixes() else ""
+        expected = f"expected one of {', '.join(known)}{drawn}."
+        raise InputError(f"{path}: {got} is no motion format to write; {expected}")
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; make it first.")
     return refuse_overwrite(path, force)

@@ -12,12 +12,15 @@ from kinescale.cli._options import (
     Flag,
     MaybeFloat,
     MaybePath,
+    MaybeRoles,
     MaybeText,
     check_fps,
     check_input,
     check_output,
     motion_suffixes,
     parse,
+    read_clip,
+    roles_file,
 )
 from kinescale.core.conventions import CENTIMETRE, INCH
 from kinescale.core.errors import InputError
@@ -69,6 +72,7 @@ class Options:
     """Your SMPL-H or SMPL-X model (.npz), which gives an AMASS file its true bone lengths."""
     source_option: Settings = ()
     """Any other option of the source's format; may be given again."""
+    roles: MaybeRoles = None
     force: Flag = False
     """Replace an existing file."""
 
@@ -78,11 +82,11 @@ def run(argv: list[str]) -> int:
     options = parse(Options, argv, "convert")
     _check(options)
 
-    from kinescale.formats import read_motion, write_motion
+    from kinescale.formats import write_motion
 
     reading = _format_options(options, "read")
     writing = _format_options(options, "write")
-    motion = read_motion(options.source, **reading)
+    motion = read_clip(options.source, options.roles, **reading)
     made, notes = _fitted(motion, options, writing)
     write_motion(made, options.out, force=options.force, **writing)
     print(f"{options.out}: {len(made)} frames at {made.fps:g} fps, {len(made.skeleton)} joints")
@@ -97,6 +101,7 @@ def _check(options: Options) -> None:
     check_output(options.out, options.force)
     check_fps(options.fps)
     check_fps(options.source_fps)
+    roles_file(options.source, options.roles)
     if options.skeleton is not None:
         Family("kinescale.skeletons", "skeleton").check(options.skeleton)
     if options.out.exists() and options.out.samefile(options.source):

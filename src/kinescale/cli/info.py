@@ -112,4 +112,6 @@ def _lines(name: str, value: Any, indent: str = "") -> list[str]:
         return [f"{label}:", *inner]
     if isinstance(value, list):
         return [f"{label}: {', '.join(str(item) for item in value) or 'none'}"]
+    if value is None:
+        return [f"{label}: none"]
     return [f"{label}: {value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{label}: {value}"]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from kinescale.cli._options import parse
+from kinescale.cli._options import MaybeFloat, MaybeText, check_fps, parse
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Options:
     """
 
     corpus: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CORPUS")]]
-    """Which corpus: bandai_namco, cmu or hdm05."""
+    """Which corpus: bandai_namco, cmu, hdm05, humanml3d, kit, motionx, snapmogen, or folder for your own files."""
     source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]
     """Its folder as published, or a .tar(.gz|.xz) or .zip of it."""
     out: Path
@@ -27,7 +27,13 @@ class Options:
     workers: int = 0
     """Processes; 0 takes one per core."""
     captions: int = 12
-    """Captions kept for each clip."""
+    """Captions kept for each clip, where the corpus has none of its own."""
+    measured: int = 0
+    """Captions to add that tell what is measured on the motion itself: 0 to 3, from brief to full."""
+    skeleton: MaybeText = None
+    """Skeleton to bring the motions to; by default the one the corpus was published on, else humanml22."""
+    fps: MaybeFloat = None
+    """Frames a second; by default the rate of the published features, else 30."""
 
 
 def run(argv: list[str]) -> int:
@@ -37,6 +43,7 @@ def run(argv: list[str]) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from kinescale.core.errors import InputError
+    from kinescale.core.family import Family
     from kinescale.datasets import FAMILY
 
     options = parse(Options, argv, "prepare")
@@ -45,8 +52,20 @@ def run(argv: list[str]) -> int:
         raise InputError(f"{options.source}: there is no such folder or archive; give the corpus as published.")
     if options.captions < 1:
         raise InputError(f"--captions {options.captions}; expected at least 1.")
+    if not 0 <= options.measured <= 3:
+        raise InputError(f"--measured {options.measured}; expected 0 to 3.")
+    if options.skeleton is not None:
+        Family("kinescale.skeletons", "skeleton").check(options.skeleton)
+    check_fps(options.fps)
     from kinescale.pipeline.prepare import Settings, prepare
 
+    settings = Settings.of(
+        options.corpus,
+        captions_per_clip=options.captions,
+        measured=options.measured,
+        skeleton=options.skeleton,
+        fps=options.fps,
+    )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as bar:
         task = bar.add_task(f"prepare {options.corpus}", total=None)
@@ -54,7 +73,7 @@ def run(argv: list[str]) -> int:
             options.corpus,
             options.source,
             options.out,
-            settings=Settings(captions_per_clip=options.captions),
+            settings=settings,
             workers=options.workers or os.cpu_count() or 1,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

@@ -12,12 +12,14 @@ from kinescale.cli._options import MaybeFloat, MaybeInt, MaybeText, parse
 
 if TYPE_CHECKING:
     from kinescale.training.config import RunConfig
+    from kinescale.training.evaluator_config import EvaluatorRunConfig
+    from kinescale.training.loop import Outcome
 
 
 @dataclass(frozen=True)
 class Options:
-    """Train the tokenizer and then the generator of a recipe. Any field of the recipe can be changed by its
-    dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
+    """Train the tokenizer and then the generator of a recipe, or an evaluator. Any field of the recipe can be changed
+    by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
 
     A run that was stopped, by Ctrl-C, a time budget or a crash, goes on when the same command is given again.
     """
@@ -41,7 +43,7 @@ class Options:
     bundle: bool = True
     """Write RUN/bundle at the end."""
     weights: Literal["last", "best"] = "last"
-    """Which generator goes into the bundle: the last, or that of the lowest validation loss."""
+    """Which generator (or evaluator) goes into the bundle: the last, or that of the lowest validation loss."""
 
 
 def run(argv: list[str]) -> int:
@@ -52,22 +54,50 @@ def run(argv: list[str]) -> int:
     config = configure(options, changes)
     _check_paths(options)
     from kinescale.training.config import STAGES
+    from kinescale.training.evaluator_config import EvaluatorRunConfig
     from kinescale.training.run import train
 
+    if isinstance(config, EvaluatorRunConfig):
+        return _evaluator(options, config, changes)
     stages = STAGES if options.stage == "all" else (options.stage,)
     with _watch() as watch:
         outcomes = train(config, options.data, options.run, stages, watch=watch)
     for stage, outcome in outcomes.items():
-        numbers = ", ".join(
-            f"{key} {outcome.last[key]:.4g}" for key in ("loss", "val_loss") if outcome.last.get(key) is not None
-        )
-        print(f"{stage}: {outcome.reason} at step {outcome.step}{', ' + numbers if numbers else ''}")
+        _say(stage, outcome)
     if options.bundle:
         from kinescale.training.export import export
 
-        command = " ".join(["kinescale train", options.recipe, *(f"--{key} {value}" for key, value in changes.items())])
-        print(f"bundle: {export(options.run, which=options.weights, command=command)}")
+        print(f"bundle: {export(options.run, which=options.weights, command=_command(options, changes))}")
     return 130 if any(outcome.reason == "interrupted" for outcome in outcomes.values()) else 0
+
+
+def _evaluator(options: Options, config: EvaluatorRunConfig, changes: dict[str, str]) -> int:
+    """Train an evaluator: one stage, and a folder of its own kind."""
+    from kinescale.core.errors import InputError
+    from kinescale.training.evaluator_run import export_evaluator, train_evaluator
+
+    if options.stage != "all":
+        raise InputError(
+            f"'{config.name}' has no stage '{options.stage}'; an evaluator is one stage: leave --stage out."
+        )
+    with _watch() as watch:
+        outcome = train_evaluator(config, options.data, options.run, watch=watch)
+    _say("evaluator", outcome)
+    if options.bundle:
+        made = export_evaluator(options.run, which=options.weights, command=_command(options, changes))
+        print(f"evaluator: {made}")
+    return 130 if outcome.reason == "interrupted" else 0
+
+
+def _say(stage: str, outcome: Outcome) -> None:
+    numbers = ", ".join(
+        f"{key} {outcome.last[key]:.4g}" for key in ("loss", "val_loss") if outcome.last.get(key) is not None
+    )
+    print(f"{stage}: {outcome.reason} at step {outcome.step}{', ' + numbers if numbers else ''}")
+
+
+def _command(options: Options, changes: dict[str, str]) -> str:
+    return " ".join(["kinescale train", options.recipe, *(f"--{key} {value}" for key, value in changes.items())])
 
 
 def split_overrides(argv: list[str]) -> tuple[list[str], dict[str, str]]:
@@ -90,16 +120,18 @@ def split_overrides(argv: list[str]) -> tuple[list[str], dict[str, str]]:
     return rest, changes
 
 
-def configure(options: Options, changes: dict[str, str]) -> RunConfig:
+def configure(options: Options, changes: dict[str, str]) -> RunConfig | EvaluatorRunConfig:
     """The recipe with the command line's changes."""
     from kinescale import recipes
     from kinescale.training.config import override
 
+    recipe = recipes.get(options.recipe)
     short: dict[str, Any] = {"device": options.device, "seed": options.seed, "workers": options.workers}
     if options.minutes is not None:
-        short |= {f"{stage}_training.minutes": options.minutes for stage in ("tokenizer", "generator")}
+        stages = [name for name in type(recipe).model_fields if name.endswith("_training")]
+        short |= {f"{stage}.minutes": options.minutes for stage in stages}
     given = {key: value for key, value in short.items() if value is not None}
-    return override(recipes.get(options.recipe), {**given, **changes})
+    return override(recipe, {**given, **changes})
 
 
 def _check_paths(options: Options) -> None:

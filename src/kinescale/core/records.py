@@ -33,8 +33,11 @@ class Record(BaseModel):
             return cls.model_validate(data)
         except ValidationError as error:
             first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or "the whole"
-            raise ConfigError(f"{where}: field '{field}' of {cls.__name__}: {first['msg']}.") from None
+            field = ".".join(str(part) for part in first["loc"])
+            place = f"field '{field}' of {cls.__name__}: " if field else ""
+            # pydantic's prefix to the words of a record's own check
+            problem = first["msg"].removeprefix("Value error, ")
+            raise ConfigError(f"{where}: {place}{problem}.") from None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -1,12 +1,15 @@
 """The dataset contract. A corpus's file offers ``LICENCE``, ``find(folder)`` and ``load(clip)``.
 
 ``find(folder) -> list[RawClip]`` lists the clips in the published layout below ``folder``, in a fixed order, reading
-names only. ``load(clip) -> Motion`` reads one, on the file's own skeleton at the true frame rate, in metres.
+names and captions only. ``load(clip) -> Motion`` reads one, on the file's own skeleton at the true frame rate, in
+metres. A set that publishes feature arrays also offers ``NATIVE``, ``given(clip) -> [T, F]`` (the arrays as they are)
+and ``statistics(folder) -> (mean, std) | None``; a set whose terms its folder tells, ``licence(folder) -> Licence``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from kinescale.core.errors import DataError
 from kinescale.core.records import Record
@@ -27,6 +30,12 @@ class RawClip(Record):
 
     ``id`` is "corpus/take"; ``files`` are hashed for the manifest, the motion file first; ``action`` and ``style`` are
     the label's words (a take's one-line description is its action); ``fps`` is given where the file does not tell.
+
+    Sets that come with sentences and splits give them here: ``captions`` (``None``: the corpus's own describer writes
+    them), ``caption_tokens`` (the words with their parts of speech, caption by caption), ``mirrorable`` (with left and right
+    exchanged they tell of the mirror image), ``split``, and frames ``start`` to ``stop`` where the clip is a piece of
+    its file. ``problem`` says why a clip that is listed cannot be
+    used: preparation reports it under its id and goes on.
     """
 
     id: str
@@ -36,6 +45,13 @@ class RawClip(Record):
     style: str = "normal"
     fps: float | None = None
     drop_first: int = 0
+    captions: tuple[str, ...] | None = None
+    mirrorable: bool = False
+    caption_tokens: tuple[str, ...] = ()
+    split: str | None = None
+    start: int = 0
+    stop: int | None = None
+    problem: str = ""
 
     @property
     def take(self) -> str:
@@ -43,12 +59,25 @@ class RawClip(Record):
         return self.id.split("/", 1)[1]
 
 
+class Native(Record):
+    """What a set's published arrays are: the skeleton and frame rate they were made at, their feature and its width."""
+
+    skeleton: str
+    fps: float
+    feature: str
+    width: int
+    feature_config: dict[str, Any] = {}
+
+
 def need(clips: list[RawClip], folder: Path, layout: str) -> list[RawClip]:
-    """``clips`` sorted by id; ``DataError`` when there is none or two share an id."""
-    if not clips:
-        raise DataError(f"{folder}: no clip found; expected {layout}.")
+    """``clips`` sorted by id; ``DataError`` when there is none, or two that can be used share an id."""
+    if not any(not clip.problem for clip in clips):
+        why = f" The first of {len(clips)} that cannot be used: {clips[0].problem}" if clips else ""
+        raise DataError(f"{folder}: no clip found; expected {layout}.{why}")
     seen: dict[str, RawClip] = {}
     for clip in clips:
+        if clip.problem:
+            continue
         if clip.id in seen:
             raise DataError(f"two clips are called {clip.id}: {seen[clip.id].files[0]} and {clip.files[0]}.")
         seen[clip.id] = clip

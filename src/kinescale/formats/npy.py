@@ -97,6 +97,11 @@ def read(path: str | Path, *, fps: float | None = None, unit_m: float | None = N
     return motion if values.dtype == np.float64 else motion.to(torch.float32)
 
 
+def read_values(path: str | Path, *, axes: tuple[int, ...] = (2, 3)) -> Float[np.ndarray, "T ..."]:
+    """The numbers of an array file as they are (float32 or float64); ``FormatError`` for any other file."""
+    return read_npy(Path(path), Expected("f4 f8", axes, lenient=True))
+
+
 def _told_by_shape(path: Path, shape: tuple[int, ...], unit_m: float | None) -> tuple[_Layout, str]:
     known = {(layout, kind): frame for layout in _layouts(unit_m) for kind, frame in layout.shapes.items()}
     for (layout, kind), frame in known.items():

@@ -57,7 +57,7 @@ def refine(
 def corruptor(
     most: float, codes: Sequence[int], layout: TokenLayout, latents: Tensor, rng: torch.Generator
 ) -> Callable[[Tensor, int], Tensor]:
-    """Replace a share, drawn once a scale from 0 to ``most``, of the valid tokens by others of the scale's ``codes``."""
+    """Replace a share (drawn once a scale, 0 to ``most``) of the valid tokens by others of the scale's ``codes``."""
 
     def corrupt(tokens: Tensor, scale: int) -> Tensor:
         rate = torch.rand((), generator=rng) * most

@@ -210,10 +210,10 @@ class Generator(base.Generator):
     def forward(
         self,
         reading: Reading,
-        inputs: tuple[Float[Tensor, "B _ groups D"], ...],
+        inputs: tuple[Float[Tensor, "B _ _ D"], ...],
         layout: TokenLayout,
         latents: Int[Tensor, "B"],
-    ) -> list[Float[Tensor, "B _ V"]]:
+    ) -> list[Float[Tensor, "B _ _"]]:
         """Teacher-forced logits of every scale; ``inputs``: the sums brought to the second scale and on."""
         rows = [self._rows(reading, None if k == 0 else inputs[k - 1], k, layout) for k in range(len(layout.scales))]
         allowed = self._allowed(layout, latents, 0, layout.positions)

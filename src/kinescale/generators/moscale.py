@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from kinescale.core.errors import InputError
-from kinescale.core.records import Record
 from kinescale.generators import base
 from kinescale.generators._masking import Masking, mask_tokens
+from kinescale.generators._moscale_config import Config
 from kinescale.generators._moscale_training import corruptor, logs_of, refine
 from kinescale.generators.base import StepLoss
 from kinescale.nn.adaln import AdaptiveBlock, Modulation, modulated
@@ -36,86 +35,6 @@ SAMPLER = "next_scale"
 
 LACKING = -1e4
 """Logit of codes that a scale's book does not have."""
-
-
-class Config(Record):
-    """Sizes and rates; ``vocabulary``, ``code_dim``, ``scales``, ``capacity``, ``bins``, ``groups`` and
-    ``vocabularies`` are the tokenizer's (the last three, of each scale, may be left out: whole bins of ``scales``
-    latents, one group, ``vocabulary`` codes).
-
-    ``latent_dim``: width of condition, prefix and input streams; ``head_latent_dim``: width of the blocks;
-    ``corruption``: highest share of a scale's tokens replaced in training; of the masked positions' tokens a share
-    ``masked_share`` is hidden, ``random_share`` replaced, the rest shown; ``token_noise``: highest share of all other
-    shown tokens replaced; ``stochastic_depth``: branch drop rate a 24-block network would reach.
-
-    ``faithful``: as the reference - padded positions are attended, take part in the masking draw, only the full layout
-    is taken, and two initial gains are left as they were. ``round_cross_attention``: see ``nn.cross_attention``.
-    """
-
-    vocabulary: int = Field(512, ge=2)
-    code_dim: int = Field(512, ge=1)
-    scales: tuple[int, ...] = (8, 4, 2, 1)
-    capacity: int = Field(49, ge=1)
-    bins: tuple[int, ...] = ()
-    groups: tuple[int, ...] = ()
-    vocabularies: tuple[int, ...] = ()
-    latent_dim: int = Field(384, ge=1)
-    head_latent_dim: int = Field(768, ge=1)
-    heads: int = Field(8, ge=1)
-    layers: int = Field(16, ge=1)
-    mlp_ratio: int = Field(4, ge=1)
-    text_width: int = Field(768, ge=1)
-    text_tokens: int = Field(20, ge=1)
-    prefix_pool_heads: int = Field(3, ge=1)
-    dropout: float = Field(0.1, ge=0.0, lt=1.0)
-    stochastic_depth: float = Field(0.1, ge=0.0, lt=1.0)
-    corruption: float = Field(0.6, ge=0.0, le=1.0)
-    masked_share: float = Field(0.8, ge=0.0, le=1.0)
-    random_share: float = Field(0.1, ge=0.0, le=1.0)
-    token_noise: float = Field(0.1, ge=0.0, le=1.0)
-    text_dropout: float = Field(0.1, ge=0.0, le=1.0)
-    faithful: bool = False
-    round_cross_attention: bool = False
-
-    @property
-    def row_lengths(self) -> tuple[int, ...]:
-        """Bins of each scale in the full layout."""
-        return self.bins or tuple(self.capacity // s for s in self.scales)
-
-    @property
-    def streams(self) -> tuple[int, ...]:
-        """Groups of each scale."""
-        return self.groups or (1,) * len(self.scales)
-
-    @property
-    def codes(self) -> tuple[int, ...]:
-        """Codes that each scale's tokens choose from."""
-        return self.vocabularies or (self.vocabulary,) * len(self.scales)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Config:
-        least = 0 if self.bins else 1
-        if not self.scales or min(self.scales) < least or max(self.scales) > self.capacity:
-            raise ValueError(f"scales are {self.scales}; expected one or more factors from 1 to {self.capacity}")
-        if len({len(self.scales), len(self.row_lengths), len(self.streams), len(self.codes)}) > 1:
-            raise ValueError(
-                f"{len(self.scales)} scales, {len(self.bins)} bins, {len(self.groups)} groups and "
-                f"{len(self.vocabularies)} vocabularies; expected as many of each"
-            )
-        if min(*self.row_lengths, *self.streams) < 1 or min(self.codes) < 2 or max(self.codes) > self.vocabulary:
-            raise ValueError(
-                f"bins are {self.row_lengths}, groups {self.streams}, vocabularies {self.codes}; expected 1 or more "
-                f"bins and groups, and 2 to {self.vocabulary} codes"
-            )
-        if self.head_latent_dim % self.heads or (self.head_latent_dim // self.heads) % 2:
-            raise ValueError(f"head_latent_dim {self.head_latent_dim} over {self.heads} heads; expected an even width")
-        if self.latent_dim % self.prefix_pool_heads:
-            raise ValueError(
-                f"latent_dim {self.latent_dim} over {self.prefix_pool_heads} prefix_pool_heads is not whole"
-            )
-        if self.masked_share + self.random_share > 1.0:
-            raise ValueError("masked_share and random_share add to more than 1; lower one")
-        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +57,8 @@ class Reading:
 class State:
     """A pyramid being drawn: the reading, and keys and values of the rows before ``start``.
 
-    ``marks`` [L, C]: what tells the positions' scales and groups; ``pending``: embedded rows of the scale settled last; the next pass takes them along and appends them to the past.
+    ``marks`` [L, C]: what tells the positions' scales and groups; ``pending``: embedded rows of the scale settled last;
+    the next pass takes them along and appends them to the past.
     """
 
     reading: Reading
@@ -175,9 +95,7 @@ class Generator(base.Generator):
         self.token_in = nn.Linear(c.code_dim, c.latent_dim)
         self.join = nn.Linear(2 * c.latent_dim, c.head_latent_dim)
         self.text_norm = nn.RMSNorm(c.text_width, eps=1e-6)
-        self.prefix = TextPooling(
-            starts, c.latent_dim, c.text_width, c.prefix_pool_heads, c.round_cross_attention
-        )
+        self.prefix = TextPooling(starts, c.latent_dim, c.text_width, c.prefix_pool_heads, c.round_cross_attention)
         self.text_in = nn.Sequential(
             nn.Linear(c.text_width, c.latent_dim), nn.GELU(approximate="tanh"), nn.Linear(c.latent_dim, c.latent_dim)
         )
@@ -278,8 +196,8 @@ class Generator(base.Generator):
     def turns(self, layout: TokenLayout) -> Float[Tensor, "2 L pairs"]:
         """Rotary angles, alike for all groups of a bin: its first latent.
 
-        Bin i of L stands at ``round(i * T' / L)`` of T' latents, and at ``i * factor`` in layouts that count bins filled
-        in part: there L is rounded up or down, and a clip's places must not depend on its batch.
+        Bin i of L stands at ``round(i * T' / L)`` of T' latents, and at ``i * factor`` in layouts that count bins
+        filled in part: there L is rounded up or down, and a clip's places must not depend on its batch.
         """
         places = []
         partial = layout.rounding == "up" or layout.least > 0

@@ -304,7 +304,7 @@ class Generator(base.Generator):
         state: State,
         scale: int,
         inputs: Float[Tensor, "B bins groups D"],
-        tokens: Int[Tensor, "B bins groups K"] | None = None,
+        tokens: Int[Tensor, "B bins groups _"] | None = None,
     ) -> tuple[Float[Tensor, "B n K 2"], State]:
         """Logits of one scale's positions, and the state for the next scale.
 

@@ -19,11 +19,15 @@ from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.kinematics.forward import forward_kinematics, global_to_local
 from kinescale.kinematics.inverse import (
     LEAST_OFFSET_M,
-    LEAST_SPREAD,
     NEAR_OPPOSITE,
-    fit_directions,
-    main_line,
-    shortest_turn,
+    ON_A_LINE,
+    aim_along,
+    direct_children,
+    gathered,
+    orientation_below,
+    pointed,
+    reach_through,
+    root_orientation,
     spread,
 )
 from kinescale.kinematics.rotations import quat_apply, quat_conjugate, quat_continuous, quat_multiply
@@ -44,7 +48,8 @@ FOLDED = -0.97
 """Cosine between the bones of a hinge below which its axis is no longer sure: the limb is all but folded up."""
 ROUNDS = 4
 CHUNK = 256
-GOOD_ENOUGH_M = 1e-3
+GOOD_ENOUGH_M = 2e-5
+"""A track that is met as well as this is exact but for rounding; positions in files are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +88,6 @@ def fit_track(
     return root, quat_continuous(local)
 
 
-def reach_through(offsets: Tensor, parents: Sequence[int]) -> list[list[tuple[int, Tensor]]]:
-    """Per joint, the joints it moves and their offsets from it; a joint that lies in its parent passes its own on."""
-    found: list[list[tuple[int, Tensor]]] = [[] for _ in parents]
-    for child in range(len(parents) - 1, 0, -1):
-        if float(offsets[child].norm()) > LEAST_OFFSET_M:
-            found[parents[child]].insert(0, (child, offsets[child]))
-        else:
-            found[parents[child]].extend(found[child])
-    return found
-
-
 def _without_collapse(
     positions: Tensor, offsets: Tensor, parents: Sequence[int]
 ) -> tuple[Float[Tensor, "T J 3"], Bool[Tensor, "T J"]]:
@@ -121,29 +115,23 @@ def _top_down(
     positions: Tensor, offsets: Tensor, parents: Sequence[int], fps: float, hinges: dict[int, Hinge]
 ) -> Float[Tensor, "T J 4"]:
     """World orientations, each joint after the one above it."""
-    identity = torch.zeros_like(positions[:, 0, :1]).expand(-1, 4) + positions.new_tensor([0.0, 0.0, 0.0, 1.0])
-    moves = reach_through(offsets, parents)
+    moves, through = direct_children(offsets, parents), reach_through(offsets, parents)
     folding = {hinge.middle for hinge in hinges.values()}
-    world, reached = [identity] * len(parents), [positions[:, 0]] * len(parents)
+    top = root_orientation(positions, offsets, parents)
+    world, reached = [top] * len(parents), [positions[:, 0]] * len(parents)
     for joint, parent in enumerate(parents):
-        above = identity
+        above = top
         if parent >= 0:
             above = world[parent]
             reached[joint] = reached[parent] + quat_apply(above, offsets[joint])
-        world[joint] = above
+        world[joint] = orientation_below(positions, reached[joint], moves[joint], through[joint], above)
         if not moves[joint]:
             continue
-        children = [child for child, _ in moves[joint]]
-        rest = torch.stack([offset for _, offset in moves[joint]])
+        children, rest = gathered(moves[joint])
         bones = positions[:, children] - reached[joint][:, None]
-        if spread(rest) >= LEAST_SPREAD:
-            world[joint] = fit_directions(bones, rest, above, None)
-            continue
-        line = main_line(rest)
-        aim = (bones * (rest @ line)[:, None]).sum(1)
-        world[joint] = shortest_turn(aim, line, above, FOLDED if joint in folding else NEAR_OPPOSITE)
-        if joint in hinges:
-            world[joint] = _twisted(world[joint], aim, positions, hinges[joint], fps)
+        world[joint] = pointed(bones, rest, world[joint], near=FOLDED if joint in folding else NEAR_OPPOSITE)
+        if joint in hinges and spread(rest) < ON_A_LINE:
+            world[joint] = _twisted(world[joint], aim_along(bones, rest), positions, hinges[joint], fps)
     return torch.stack(world, dim=1)
 
 

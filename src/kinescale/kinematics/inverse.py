@@ -2,7 +2,8 @@
 
 A joint with several children that span a plane is fitted to their directions (Kabsch 1976, weighted
 Procrustes); one with a single child turns onto its bone by the shortest rotation in its parent's frame; a
-leaf keeps the identity.
+leaf keeps the identity. A root whose children lie on one line has no parent to take its twist from: it takes that of
+the nearest joint below it whose children show one.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ from kinescale.kinematics.rotations import (
 LEAST_OFFSET_M = 1e-6
 """Shorter bones say nothing about direction."""
 LEAST_SPREAD = 0.05
-"""Second over first singular value of the children's offsets, below which they count as lying on one line."""
+"""Second over first singular value of the children's offsets, below which they lie so near to one line that noise would
+turn the joint about it; how far they then decide the twist depends on how well they fit."""
+ON_A_LINE = 1e-4
+"""The same, below which they lie on one line and decide no twist at all."""
+TWIST_PRIOR_RAD = 0.1
+"""How far the twist of such a joint is expected to be from its parent's; against the noise it gives their shares."""
 PULL = 1e-5
 """Weight of the parent's orientation in the fit: it decides a twist that the children leave open."""
 NEAR_OPPOSITE = -0.5
@@ -57,26 +63,21 @@ def positions_to_rotations(
     that are not finite.
     """
     _check(positions, offsets, parents)
-    identity = torch.zeros_like(positions[:, 0, :1]).expand(-1, 4) + positions.new_tensor([0.0, 0.0, 0.0, 1.0])
-    world: list[Tensor] = [identity] * len(parents)
+    moves, through = direct_children(offsets, parents), reach_through(offsets, parents)
+    top = root_orientation(positions, offsets, parents)
+    world: list[Tensor] = [top] * len(parents)
     reached: list[Tensor] = [positions[:, 0]] * len(parents)
-    for joint, children in enumerate(_children(offsets, parents)):
-        above = identity if parents[joint] < 0 else world[parents[joint]]
-        if parents[joint] >= 0:
-            reached[joint] = reached[parents[joint]] + quat_apply(above, offsets[joint])
-        rest = offsets[children]
-        # Aiming from where the joint has come to, not from where it should be, keeps errors from adding up.
-        bones = positions[:, children] - reached[joint][:, None]
-        if not children:
-            world[joint] = above
-        elif spread(rest) >= LEAST_SPREAD:
+    for joint, parent in enumerate(parents):
+        above = top if parent < 0 else world[parent]
+        if parent >= 0:
+            reached[joint] = reached[parent] + quat_apply(above, offsets[joint])
+        above = orientation_below(positions, reached[joint], moves[joint], through[joint], above)
+        world[joint] = above
+        if moves[joint]:
+            # Aiming from where the joint has come to, not from where it should be, keeps errors from adding up.
+            children, rest = gathered(moves[joint])
             share = None if weights is None else weights[children]
-            world[joint] = fit_directions(bones, rest, above, share)
-        else:
-            # Siblings on one line agree on one direction: that of their weighted sum along it.
-            along = main_line(rest)
-            aim = (bones * (rest @ along)[:, None]).sum(1)
-            world[joint] = shortest_turn(aim, along, above)
+            world[joint] = pointed(positions[:, children] - reached[joint][:, None], rest, above, share)
     return quat_continuous(global_to_local(torch.stack(world, dim=1), parents))
 
 
@@ -95,7 +96,9 @@ def measure_offsets(
     offsets = torch.nn.functional.normalize(rest_directions, dim=-1) * lengths[:, None]
     offsets = torch.cat([torch.zeros_like(offsets[:1]), offsets[1:]])
     measured = list(offsets.unbind(0))
-    for children in _children(offsets, parents):
+    for moved in direct_children(offsets, parents):
+        children = [child for child, _ in moved]
+        # All but on a line, noise would open their angle.
         if len(children) < 2 or spread(offsets[children]) < LEAST_SPREAD:
             continue
         shape = _mean_shape(bones[:, children], offsets[children])
@@ -113,11 +116,75 @@ def _mean_shape(bones: Float[Tensor, "T C 3"], rest: Float[Tensor, "C 3"]) -> Fl
     return shape @ nearest_rotation(rest.T @ shape).T
 
 
-def fit_directions(bones: Tensor, rest: Tensor, above: Tensor, weights: Tensor | None) -> Float[Tensor, "T 4"]:
-    """World orientation that turns ``rest`` [C, 3] onto ``bones`` [T, C, 3] by least squares."""
+def pointed(
+    bones: Float[Tensor, "T C 3"],
+    rest: Float[Tensor, "C 3"],
+    above: Float[Tensor, "T 4"],
+    weights: Float[Tensor, " C"] | None = None,
+    near: float = NEAR_OPPOSITE,
+) -> Float[Tensor, "T 4"]:
+    """World orientation of a joint that turns the offsets ``rest`` of its children onto ``bones``; what they leave
+    open is as in ``above``."""
+    if spread(rest) >= LEAST_SPREAD:
+        return fit_directions(bones, rest, above, weights)
+    # Siblings on one line agree on one direction: that of their weighted sum along it.
+    line = main_line(rest)
+    swung = shortest_turn(aim_along(bones, rest), line, above, near)
+    if spread(rest) < ON_A_LINE:
+        return swung
+    exact = fit_directions(bones, rest, swung, weights)
+    left = (quat_apply(exact[:, None], rest) - bones).detach().square().sum((1, 2)) / (3 * len(rest) - 3)
+    return fit_directions(bones, rest, swung, weights, pull=float(left.median()) / (2 * TWIST_PRIOR_RAD**2))
+
+
+def aim_along(bones: Float[Tensor, "T C 3"], rest: Float[Tensor, "C 3"]) -> Float[Tensor, "T 3"]:
+    """Where siblings on one line point together."""
+    return (bones * (rest @ main_line(rest))[:, None]).sum(1)
+
+
+def orientation_below(
+    positions: Float[Tensor, "T J 3"],
+    at: Float[Tensor, "T 3"],
+    moves: list[tuple[int, Tensor]],
+    through: list[tuple[int, Tensor]],
+    above: Float[Tensor, "T 4"],
+) -> Float[Tensor, "T 4"]:
+    """``above``, or what the joints reached through others that lie in this one say, where its own say too little."""
+    if len(through) == len(moves) or (moves and spread(gathered(moves)[1]) >= LEAST_SPREAD):
+        return above
+    children, rest = gathered(through)
+    if spread(rest) < LEAST_SPREAD:
+        return above
+    return fit_directions(positions[:, children] - at[:, None], rest, above, None)
+
+
+def root_orientation(
+    positions: Float[Tensor, "T J 3"], offsets: Float[Tensor, "J 3"], parents: Sequence[int]
+) -> Float[Tensor, "T 4"]:
+    """World orientation of the joint nearest to the root whose children show it whole; the identity if none does."""
+    identity = torch.zeros_like(positions[:, 0, :1]).expand(-1, 4) + positions.new_tensor([0.0, 0.0, 0.0, 1.0])
+    depth = [0] * len(parents)
+    for joint, parent in enumerate(parents[1:], start=1):
+        depth[joint] = depth[parent] + 1
+    through = reach_through(offsets, parents)
+    for joint in sorted(range(len(parents)), key=lambda joint: depth[joint]):
+        if len(through[joint]) > 1:
+            children, rest = gathered(through[joint])
+            if spread(rest) >= LEAST_SPREAD:
+                return fit_directions(positions[:, children] - positions[:, [joint]], rest, identity, None)
+    return identity
+
+
+def fit_directions(
+    bones: Tensor, rest: Tensor, above: Tensor, weights: Tensor | None, *, pull: float = 0.0
+) -> Float[Tensor, "T 4"]:
+    """World orientation that turns ``rest`` [C, 3] onto ``bones`` [T, C, 3] by least squares.
+
+    ``pull``, square metres: weight of ``above`` beside them.
+    """
     weighted = rest if weights is None else rest * weights[:, None]
-    pull = PULL * weighted.norm() * rest.norm() * quat_to_matrix(above)
-    return matrix_to_quat(nearest_rotation(bones.transpose(1, 2) @ weighted + pull))
+    least = PULL * weighted.norm() * rest.norm()
+    return matrix_to_quat(nearest_rotation(bones.transpose(1, 2) @ weighted + (least + pull) * quat_to_matrix(above)))
 
 
 def nearest_rotation(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
@@ -172,10 +239,26 @@ def _wrapped(angle: float) -> float:
     return (angle + torch.pi) % (2 * torch.pi) - torch.pi
 
 
-def _children(offsets: Tensor, parents: Sequence[int]) -> list[list[int]]:
-    """Children of each joint that lie off it."""
+def direct_children(offsets: Tensor, parents: Sequence[int]) -> list[list[tuple[int, Tensor]]]:
+    """Per joint, its children that lie off it and their offsets."""
     long = (offsets.detach().norm(dim=-1) > LEAST_OFFSET_M).tolist()
-    return [[c for c, p in enumerate(parents) if p == joint and long[c]] for joint in range(len(parents))]
+    return [[(c, offsets[c]) for c, p in enumerate(parents) if p == joint and long[c]] for joint in range(len(parents))]
+
+
+def reach_through(offsets: Tensor, parents: Sequence[int]) -> list[list[tuple[int, Tensor]]]:
+    """Per joint, the joints it moves and their offsets from it; a joint that lies in its parent passes its own on."""
+    found: list[list[tuple[int, Tensor]]] = [[] for _ in parents]
+    for child in range(len(parents) - 1, 0, -1):
+        if float(offsets[child].detach().norm()) > LEAST_OFFSET_M:
+            found[parents[child]].insert(0, (child, offsets[child]))
+        else:
+            found[parents[child]].extend(found[child])
+    return found
+
+
+def gathered(moves: list[tuple[int, Tensor]]) -> tuple[list[int], Float[Tensor, "C 3"]]:
+    """The joints of such a list, and their offsets as one tensor."""
+    return [joint for joint, _ in moves], torch.stack([offset for _, offset in moves])
 
 
 def spread(rest: Float[Tensor, "C 3"]) -> float:

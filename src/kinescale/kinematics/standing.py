@@ -18,9 +18,9 @@ def stance_corrections(
 ) -> Float[Tensor, "T S P 3"]:
     """Horizontal corrections, metres, of P = 1 or 2 points (ankle, toes) of S feet.
 
-    While both points stand the foot does not turn either. A stance keeps its mean place; one whose correction would
-    pass ``most_m`` is a foot that drags: it is corrected that far only. Off the ground a correction fades within
-    ``fade`` frames.
+    While both points stand the foot does not turn either. A stance keeps its mean place and its foot's mean direction;
+    one whose correction would pass ``most_m`` is a foot that drags: it is corrected that far only. Off the ground a
+    correction fades within ``fade`` frames.
     """
     flat = feet * feet.new_tensor([1.0, 0.0, 1.0])
     both = (stands[1:] & stands[:-1]).to(feet)[..., None]
@@ -30,6 +30,11 @@ def stance_corrections(
     path = -torch.cat([torch.zeros_like(flat[:1]), step.cumsum(0)])
     known = stands.any(2)
     run = _runs(known)
+    path = path - _at_begin(path, known)
+    if feet.shape[2] > 1:
+        swing = path[:, :, TOES] - path[:, :, ANKLE]
+        swing = swing - _per_run(swing, stands.all(2), run, "mean")
+        path = torch.stack([path[:, :, ANKLE], path[:, :, ANKLE] + swing], dim=2)
     bearing = torch.where(stands[..., -1:, None], path[:, :, -1:], path[:, :, :1])
     path = path - _per_run(bearing.squeeze(2), known, run, "mean")[:, :, None]
     largest = _per_run(path.norm(dim=-1).amax(-1, keepdim=True), known, run, "amax")
@@ -75,8 +80,16 @@ def _runs(known: Bool[Tensor, "T S"]) -> Tensor:
     return begins.cumsum(0) + (frames + 1) * torch.arange(known.shape[1], device=known.device)
 
 
+def _at_begin(values: Float[Tensor, "T S *c"], known: Bool[Tensor, "T S"]) -> Float[Tensor, "T S *c"]:
+    """At each frame of a run, the values that it began with."""
+    begins = known & ~torch.cat([torch.zeros_like(known[:1]), known[:-1]])
+    at = torch.arange(len(known), device=known.device)[:, None].expand_as(known)
+    first = torch.where(begins, at, torch.zeros_like(at)).cummax(0).values
+    return values[first, torch.arange(known.shape[1], device=known.device)]
+
+
 def _per_run(values: Float[Tensor, "T S C"], known: Bool[Tensor, "T S"], run: Tensor, how: str) -> Tensor:
-    """The mean or the largest of each run, at each of its frames."""
+    """The mean or the largest over a run's known frames, at each of its frames; 0 where none is known."""
     frames, feet, width = values.shape
     index = run[known][:, None].expand(-1, width)
     into = values.new_zeros((frames + 1) * feet + 1, width)

@@ -1,6 +1,6 @@
 """Two-bone inverse kinematics: turn a hip and a knee (shoulder and elbow) so that the ankle (wrist) is where it should.
 
-The law of cosines, with the bend kept in the plane it had; all frames at once.
+The law of cosines, with the bend kept in the plane it had, as far as it had one; all frames at once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from kinescale.kinematics.rotations import quat_apply, quat_between, quat_multip
 
 STRETCH = 0.9995
 """Longest reach as a share of both bones: a little short of straight, where the bend's plane would be lost."""
+
+NEARLY_STRAIGHT = 0.08
+"""Share of a limb's length: so far off its line (18 degrees of bend) its middle joint alone tells where it bends to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +49,13 @@ def two_bone(
     longest = torch.maximum((first + second) * STRETCH, (end - start).norm(dim=-1))
     distance = torch.minimum(torch.maximum(wanted, (first - second).abs() + 1e-6), longest)
     direction = torch.where(wanted[:, None] > 1e-9, reach / wanted.clamp(min=1e-9)[:, None], _unit(end - start))
-    # The bend: the knee's way off the line from hip to ankle, carried over to the new line.
-    turn = quat_between(_unit(end - start), direction)
-    bend = quat_apply(turn, _bend(start, middle, end, lower))
-    bend = _unit(bend - (bend * direction).sum(-1, keepdim=True) * direction)
     cosine = (first.square() + distance.square() - second.square()) / (2 * first * distance).clamp(min=1e-12)
     cosine = cosine.clamp(-1, 1)
     sine = (1 - cosine.square()).clamp(min=0).sqrt()
+    # The bend: the knee's way off the line from hip to ankle, carried over to the new line.
+    turn = quat_between(_unit(end - start), direction)
+    bend = quat_apply(turn, _bend(start, middle, end, lower, first * sine))
+    bend = _unit(bend - (bend * direction).sum(-1, keepdim=True) * direction)
     knee = start + first[:, None] * (cosine[:, None] * direction + sine[:, None] * bend)
     ankle = start + distance[:, None] * direction
     still = (target - end).norm(dim=-1, keepdim=True) < 1e-9
@@ -63,16 +66,22 @@ def two_bone(
     )
 
 
-def _bend(start: Tensor, middle: Tensor, end: Tensor, lower: Tensor) -> Float[Tensor, "T 3"]:
-    """Unit vector from the line start-end to the middle joint; for a straight limb the lower bone's own +Z, which is
-    where a knee points in the T-pose."""
+def _bend(start: Tensor, middle: Tensor, end: Tensor, lower: Tensor, wanted: Tensor) -> Float[Tensor, "T 3"]:
+    """Unit vector from the line start-end to the middle joint, which is to come ``wanted`` metres [T] off it.
+
+    The straighter the limb, the more of what it is bent further goes to the lower bone's own +Z, which is where a knee
+    points in the T-pose: one that is overstretched a little must not fold backwards.
+    """
     line = _unit(end - start)
     off = middle - start
     off = off - (off * line).sum(-1, keepdim=True) * line
     ahead = quat_apply(lower, torch.tensor([0.0, 0.0, 1.0], dtype=start.dtype, device=start.device))
-    ahead = ahead - (ahead * line).sum(-1, keepdim=True) * line
-    straight = off.norm(dim=-1, keepdim=True) < 1e-4
-    return _unit(torch.where(straight, ahead, off))
+    ahead = _unit(ahead - (ahead * line).sum(-1, keepdim=True) * line)
+    length = (middle - start).norm(dim=-1, keepdim=True) + (end - middle).norm(dim=-1, keepdim=True)
+    far = off.norm(dim=-1, keepdim=True)
+    share = (1 - far / (NEARLY_STRAIGHT * length).clamp(min=1e-9)).clamp(min=0)
+    bent = off + share * (wanted[:, None] - far).clamp(min=0) * ahead
+    return _unit(torch.where(far < 1e-4, ahead, bent))
 
 
 def _unit(vector: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kinescale.core.errors import SkeletonError
@@ -102,6 +102,16 @@ def _soles(skeleton: Skeleton, body: Body) -> Float[Tensor, "2 2"]:
         toes = body.t_positions[body.roles[f"{side}_toes"], 1] if f"{side}_toes" in body.roles else sole
         found.append(torch.stack([top - sole, toes - sole]))
     return torch.stack(found)
+
+
+def standing_points(motion: Motion) -> tuple[list[str], Bool[Tensor, "T K"]]:
+    """The roles of the foot points (ankles and, where both sides have them, toes), and in which frames each stands."""
+    body = _body(motion.skeleton, motion.root.dtype)
+    parts = ("ankle", "toes") if all(f"{side}_toes" in body.roles for side in SIDES) else ("ankle",)
+    rest = _soles(motion.skeleton, body)[:, : len(parts)].flatten()
+    roles = [f"{side}_{part}" for side in SIDES for part in parts]
+    points = motion.positions()[:, [body.roles[role] for role in roles]]
+    return roles, standing(points, rest, motion.fps, leg_m=leg_length(body.t_positions, body.roles))
 
 
 def _standing_feet(

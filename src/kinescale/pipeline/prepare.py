@@ -18,16 +18,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from pydantic import Field
+from safetensors.numpy import save_file
+
 from kinescale import datasets, skeletons
-from kinescale.captions import corpora
+from kinescale.captions import corpora, measured
+from kinescale.captions.phrase_book import mirror_sentence
 from kinescale.core.conventions import NATIVE_FPS
 from kinescale.core.errors import DataError, InputError, KinescaleError
-from kinescale.core.files import sha256_file
+from kinescale.core.files import atomic_path, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
-from kinescale.datasets.base import RawClip
-from kinescale.datasets.prepared import PreparedRow, write_part
+from kinescale.datasets.base import Licence, RawClip
+from kinescale.datasets.prepared import GIVEN_STATISTICS, PreparedRow, write_part
 from kinescale.datasets.prepared.writer import VERSION, entries, pyarrow, read_key
-from kinescale.motion import canonicalise, resample, retarget
+from kinescale.motion import Motion, canonicalise, mirror, resample, retarget
 
 PART_CLIPS = 48
 MAX_UNPACKED_BYTES = 64 * 1024**3
@@ -38,11 +43,23 @@ FASTEST_JOINT = 40.0
 
 
 class Settings(Record):
-    """What the prepared motions are brought to."""
+    """What the prepared motions are brought to. ``measured``: captions to add that tell what the motion shows."""
 
     skeleton: str = "humanml22"
     fps: float = NATIVE_FPS
     captions_per_clip: int = 12
+    measured: int = Field(default=0, ge=0, le=3)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready; what is not measured leaves no trace, so that a folder keeps its hash."""
+        return {name: value for name, value in super().to_json().items() if name != "measured" or value}
+
+    @classmethod
+    def of(cls, corpus: str, **changes: Any) -> Settings:
+        """The settings a corpus is best prepared with: those its published arrays were made with, else the house's."""
+        native = getattr(datasets.FAMILY.load(corpus), "NATIVE", None)
+        own = {} if native is None else {"skeleton": native.skeleton, "fps": native.fps}
+        return cls(**{**own, **{name: value for name, value in changes.items() if value is not None}})
 
 
 @dataclass(frozen=True)
@@ -70,8 +87,8 @@ def prepare(
     ``on_progress(done, total)`` counts clips. A damaged file is left out with a line in ``report.json``.
     Raises ``DataError`` when the source is missing or holds no clip of the corpus.
     """
-    settings = settings or Settings()
     name = datasets.FAMILY.check(corpus)
+    settings = settings or Settings.of(name)
     module = datasets.FAMILY.load(name)
     skeletons.get(settings.skeleton)
     pyarrow()
@@ -81,9 +98,13 @@ def prepare(
     (folder / "parts").mkdir(parents=True, exist_ok=True)
     with unpacked(Path(source)) as root:
         clips = module.find(root)
+        licence = module.licence(root) if hasattr(module, "licence") else module.LICENCE
         jobs = _jobs(clips, settings, root, folder)
+        for job in jobs:
+            job["licence"] = licence.name
         results = list(_run(jobs, workers, len(clips), on_progress))
-    return _finish(name, folder, settings, module.LICENCE, sorted(results, key=lambda r: r["part"]))
+        given = _keep_statistics(module, root, settings, folder)
+    return _finish(name, folder, settings, licence, given, sorted(results, key=lambda r: r["part"]))
 
 
 def _jobs(clips: list[RawClip], settings: Settings, root: Path, folder: Path) -> list[dict[str, Any]]:
@@ -163,8 +184,11 @@ def _do_part(job: dict[str, Any]) -> dict[str, Any]:
     """One part, start to finish, in a worker."""
     rows, skipped = [], []
     for clip in job["clips"]:
+        if clip.problem:
+            skipped.append((clip.id, clip.problem))
+            continue
         try:
-            rows.append(_row(clip, job["settings"]))
+            rows.append(_row(clip, job["settings"], job["licence"]))
         except (KinescaleError, OSError, ArithmeticError, ValueError) as problem:
             skipped.append((clip.id, str(problem)))
     write_json(_skip_file(job["part"]), skipped)
@@ -172,7 +196,7 @@ def _do_part(job: dict[str, Any]) -> dict[str, Any]:
     return {"part": job["part"].name, "entries": made, "skipped": skipped, "reused": False}
 
 
-def _row(clip: RawClip, settings: Settings) -> PreparedRow:
+def _row(clip: RawClip, settings: Settings, licence: str) -> PreparedRow:
     """Read one clip and bring it to the common skeleton, rate, place and words."""
     module = datasets.FAMILY.load(clip.corpus)
     motion = module.load(clip)
@@ -184,23 +208,73 @@ def _row(clip: RawClip, settings: Settings) -> PreparedRow:
     fastest = float((motion.positions().diff(dim=0).norm(dim=-1) * motion.fps).max())
     if fastest > FASTEST_JOINT:
         raise DataError(f"{clip.files[0].name}: a joint moves at {fastest:.0f} m/s; the clip has broken frames.")
-    describe = corpora.FAMILY.get(clip.corpus, "describe")
-    words = describe(clip.action, clip.style, clip.take, settings.captions_per_clip)
+    words = _words(clip, motion, settings)
+    given = module.given(clip) if _keeps_given(module, settings) else None
+    if given is not None and not np.isfinite(given).all():
+        raise DataError(f"{clip.files[0].name}: holds features that are not finite.")
     return PreparedRow(
         id=clip.id,
         corpus=clip.corpus,
         action=clip.action,
         style=clip.style,
-        licence=module.LICENCE.name,
+        licence=licence,
         captions=words.captions,
         captions_mirrored=words.mirrored,
         steady=words.steady,
         source_sha256=sha256_file(clip.files[0]),
         motion=motion,
+        split=clip.split,
+        caption_tokens=clip.caption_tokens,
+        given=given,
     )
 
 
-def _finish(name: str, folder: Path, settings: Settings, licence: Any, results: list[dict[str, Any]]) -> PrepareReport:
+def _words(clip: RawClip, motion: Motion, settings: Settings) -> corpora.ClipCaptions:
+    """The clip's own sentences, else those of its corpus's describer; then what is measured."""
+    if clip.captions is None:
+        describe = corpora.FAMILY.get(clip.corpus, "describe")
+        words = describe(clip.action, clip.style, clip.take, settings.captions_per_clip)
+    else:
+        mirrored = tuple(mirror_sentence(text) for text in clip.captions) if clip.mirrorable else ()
+        words = corpora.ClipCaptions(captions=clip.captions, mirrored=mirrored, steady=False)
+    if not settings.measured:
+        return words
+    told = [_measured(each, settings.measured) for each in (motion, mirror(motion))]
+    return words.but(captions=(*words.captions, *told[0]), mirrored=(*words.mirrored, *told[1]))
+
+
+def _measured(motion: Motion, count: int) -> tuple[str, ...]:
+    """What the motion shows, in so many levels of detail; alike sentences once."""
+    found = measured.describe(motion)
+    return tuple(dict.fromkeys(measured.caption(found, detail) for detail in measured.DETAILS[:count]))
+
+
+def _keeps_given(module: Any, settings: Settings) -> bool:
+    """Whether published arrays stay beside the motions: only where these are on the arrays' skeleton and rate."""
+    native = getattr(module, "NATIVE", None)
+    return native is not None and (native.skeleton, native.fps) == (settings.skeleton, settings.fps)
+
+
+def _keep_statistics(module: Any, root: Path, settings: Settings, folder: Path) -> dict[str, Any] | None:
+    """What the manifest says of published arrays; their mean and deviation go into ``folder``."""
+    if not _keeps_given(module, settings):
+        return None
+    found = module.statistics(root)
+    if found is not None:
+        with atomic_path(folder / GIVEN_STATISTICS) as temporary:
+            save_file({"mean": found[0], "std": found[1]}, temporary)
+    native = module.NATIVE
+    return {"name": native.feature, "config": native.feature_config, "width": native.width}
+
+
+def _finish(
+    name: str,
+    folder: Path,
+    settings: Settings,
+    licence: Licence,
+    given: dict[str, Any] | None,
+    results: list[dict[str, Any]],
+) -> PrepareReport:
     """Write manifest, statistics and report; remove parts that no longer belong."""
     rows = [row for result in results for row in result["entries"]]
     skipped = tuple((str(a), str(b)) for result in results for a, b in result["skipped"])
@@ -222,6 +296,8 @@ def _finish(name: str, folder: Path, settings: Settings, licence: Any, results: 
         "parts": parts,
         "clips": rows,
     }
+    if given is not None:
+        manifest["given"] = given
     write_json(folder / "manifest.json", manifest)
     return PrepareReport(folder, len(rows), skipped, sum(r["reused"] for r in results), seconds / 60)
 

@@ -1,4 +1,4 @@
-"""Recipes: functions that return a whole ``RunConfig``; one file a system, named "system.function"."""
+"""Recipes: functions that return the whole config of a run; one file a system, named "system.function"."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from kinescale.core.family import Family
 
 if TYPE_CHECKING:
     from kinescale.training.config import RunConfig
+    from kinescale.training.evaluator_config import EvaluatorRunConfig
 
 FAMILY = Family(__name__, "recipe system")
 
@@ -23,7 +24,7 @@ def names() -> tuple[str, ...]:
     return tuple(f"{system}.{name}" for system in FAMILY.names() for name in _functions(FAMILY.load(system)))
 
 
-def get(name: str) -> RunConfig:
+def get(name: str) -> RunConfig | EvaluatorRunConfig:
     """The recipe of that name; ``UnknownNameError`` lists all there are."""
     wanted = str(name).replace("-", "_")
     known = names()

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from kinescale.core.family import Family
-from kinescale.render._suffix import output_for
+from kinescale.render._suffix import output_for, suffixes
 
 if TYPE_CHECKING:
     from kinescale.render._scene import Stages as Stages
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FAMILY = Family(__name__, "picture")
 
-__all__ = ["FAMILY", "Options", "Stages", "output_for", "render"]
+__all__ = ["FAMILY", "Options", "Stages", "output_for", "render", "suffixes"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kinescale.skeletons._body_axes import SIDES, body_axes, is_body
 from kinescale.skeletons._limbs import MAIN, Limb, fit_pair, suits
-from kinescale.skeletons._role_geometry import find_limbs, leg_length
+from kinescale.skeletons._role_geometry import Pair, find_limbs, find_twins, leg_length
 from kinescale.skeletons._role_names import NameTag, read_names
 from kinescale.skeletons._tree import MAX_DEPTH, Tree
 from kinescale.skeletons._trunk import Sided, find_trunk, roles_of, whole_legs
@@ -39,10 +39,11 @@ def guess(rest: Tree, frames: Callable[[], Sequence[Tree]] = tuple) -> Guess:
     """
     tags = read_names(rest.skeleton.joints)
     limbs = _by_names(rest, tags)
-    first = _complete(rest, limbs, tags)
-    if _paired(limbs) or is_person(first.roles) or max(rest.depth) > MAX_DEPTH:
+    twins = [] if _paired(limbs) else find_twins(rest)
+    first = _complete(rest, limbs, tags, twins)
+    if _paired(limbs) or is_person(first.roles) or not twins:
         return first
-    votes = [found for frame in frames() if is_person((found := _complete(frame, limbs, tags)).roles)]
+    votes = [found for frame in frames() if is_person((found := _complete(frame, limbs, tags, twins)).roles)]
     counts = Counter(tuple(sorted(found.roles.items())) for found in votes)
     return max(votes, key=lambda found: counts[tuple(sorted(found.roles.items()))], default=first)
 
@@ -56,11 +57,11 @@ def _paired(limbs: Sided) -> bool:
     return all((kind, side) in limbs for kind in MAIN for side in SIDES)
 
 
-def _complete(tree: Tree, named: Sided, tags: Sequence[NameTag]) -> Guess:
+def _complete(tree: Tree, named: Sided, tags: Sequence[NameTag], twins: Sequence[Pair]) -> Guess:
     """The named limbs, those that the shape of one pose adds, and the trunk between them."""
     limbs, sides = named, "names" if named else ""
     if not _paired(named):
-        shaped, seen_by = _by_shape(tree, tags)
+        shaped, seen_by = _by_shape(tree, tags, twins)
         if shaped and all(_agree(shaped, named, kind) for kind, _ in named):
             # What names have found stays; shape adds what they leave open, on the sides they tell.
             limbs = {**(_swapped(shaped) if _crossed(shaped, named) else shaped), **named}
@@ -115,11 +116,12 @@ def _named_chain(tree: Tree, tags: Sequence[NameTag], kind: str, side: str) -> l
         for joint, tag in enumerate(tags)
         if tag.side == side and any(tag.fits.get(place, 0) > 0 for place in PLACES[kind])
     ][:MAX_CANDIDATES]
+    marked = set(named)
     best: tuple[int, int, int] | None = None
     for joint in named:
         if tree.depth[joint] > MAX_DEPTH:
             continue
-        above = [j for j in tree.up(joint) if j in named]
+        above = [j for j in tree.up(joint) if j in marked]
         words = {max(PLACES[kind], key=lambda place: tags[j].fits.get(place, 0)) for j in above}
         rank = (len(words & set(MAIN[kind])), -tree.depth[joint], -joint)
         if best is None or rank > best:
@@ -146,9 +148,9 @@ def _apart(tree: Tree, chains: Sequence[Sequence[int]]) -> list[list[int]]:
     return [list(chain[-6:])]
 
 
-def _by_shape(tree: Tree, tags: Sequence[NameTag]) -> tuple[Sided, str]:
+def _by_shape(tree: Tree, tags: Sequence[NameTag], twins: Sequence[Pair]) -> tuple[Sided, str]:
     """Limbs by geometry, with left and right told by names, by what shows the front, or by convention."""
-    found = find_limbs(tree, tags)
+    found = find_limbs(tree, tags, twins)
     if found is None:
         return {}, ""
     limbs = {("leg", s): leg for s, leg in zip(SIDES, found.legs, strict=True)}

@@ -83,16 +83,19 @@ def _spans(tree: Tree, chain: Sequence[int], bent: bool) -> tuple[Float[np.ndarr
     """Distance from each joint of the chain to each later one, and the farthest bend between, as its share."""
     at = tree.positions[list(chain)]
     along = np.cumsum([0.0, *(tree.lengths[joint] for joint in chain[1:])])
-    count = len(chain)
-    span, skip = np.zeros((count, count)), np.zeros((count, count))
-    for i in range(count):
-        for j in range(i + 1, count):
-            span[i, j] = np.linalg.norm(at[j] - at[i]) if bent else along[j] - along[i]
-            if bent and j > i + 1 and span[i, j] > 0:
-                line = (at[j] - at[i]) / span[i, j]
-                away = at[i + 1 : j] - at[i]
-                skip[i, j] = np.linalg.norm(away - np.outer(away @ line, line), axis=1).max() / span[i, j]
-    return span, skip
+    order = np.arange(len(chain))
+    later = order[:, None] < order[None, :]
+    if not bent:
+        return np.where(later, along[None, :] - along[:, None], 0.0), np.zeros(later.shape)
+    bones = at[None, :] - at[:, None]
+    span = np.where(later, np.linalg.norm(bones, axis=-1), 0.0)
+    line = bones / np.where(span > 0, span, 1.0)[..., None]
+    # how far joint m, between i and j, is from the line that leads from i to j
+    away = at[None, None] - at[:, None, None]
+    off = np.linalg.norm(away - np.einsum("ijmk,ijk->ijm", away, line)[..., None] * line[:, :, None], axis=-1)
+    between = (order[:, None, None] < order) & (order < order[None, :, None])
+    skip = np.where(between & (span > 0)[..., None], off, 0.0).max(axis=-1)
+    return span, skip / np.where(span > 0, span, 1.0)
 
 
 def _whole(tree: Tree, chain: Sequence[int]) -> float:

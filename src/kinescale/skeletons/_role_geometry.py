@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from kinescale.skeletons._role_names import NameTag
 from kinescale.skeletons._tree import MAX_DEPTH, Tree
 
 MAX_JOINTS = 512
-MAX_VISITS = 20_000
+MAX_COMPARED = 20_000
 """Pairs of joints compared before giving up: bounds the time that a made-up tree can take."""
+BRANCHES = 12
+"""Branches of one joint that are compared, longest first: with more than a few, none but the longest are limbs."""
 TWIN = 0.15
 """How far lengths of twin bones may differ, as a share of the longer one."""
 LEAST_LIMB = 0.12
@@ -55,14 +58,18 @@ class _TooMuchError(Exception):
     """More pairs than it is worth comparing."""
 
 
-def find_limbs(tree: Tree, tags: Sequence[NameTag]) -> Limbs | None:
-    """The legs and arms of a body in a pose, or ``None`` where the shape is not that of a person."""
+def find_twins(tree: Tree) -> list[Pair]:
+    """The longest pairs of twins, the same in every pose; none in trees too large to be a person's."""
     if len(tree.skeleton) > MAX_JOINTS or max(tree.depth) > MAX_DEPTH:
-        return None
+        return []
     try:
-        pairs = sorted(_twins(tree), key=lambda pair: -pair.length)[:KEPT]
+        return sorted(_twins(tree), key=lambda pair: -pair.length)[:KEPT]
     except _TooMuchError:
-        return None
+        return []
+
+
+def find_limbs(tree: Tree, tags: Sequence[NameTag], pairs: Sequence[Pair]) -> Limbs | None:
+    """The legs and arms of a body in a pose among pairs of twins, or ``None`` where it is not that of a person."""
     best: tuple[float, Limbs] | None = None
     for legs in pairs:
         fitted = fit_pair(tree, legs.chains, tags, "leg", 0.0, True)
@@ -89,45 +96,57 @@ def _bone(tree: Tree, limb: Limb, a: str, b: str) -> float:
     return float(np.linalg.norm(tree.positions[limb.places[b]] - tree.positions[limb.places[a]]))
 
 
-def _twins(tree: Tree) -> list[Pair]:
-    """Every two branches of one joint with bones of equal lengths all the way down."""
-    seen: dict[tuple[int, int], tuple[float, tuple[tuple[int, int], ...]]] = {}
-    children = tree.skeleton.children
-    slack = 0.005 * tree.reach[0]
+class _Matcher:
+    """Compares branches bone by bone, each two of them once."""
 
-    def alike(a: float, b: float) -> bool:
-        return abs(a - b) <= TWIN * max(a, b) + slack
+    def __init__(self, tree: Tree):
+        self.tree = tree
+        self.slack = 0.005 * tree.reach[0]
+        self.compared = 0
+        self.seen: dict[tuple[int, int], tuple[float, tuple[tuple[int, int], ...]]] = {}
+        self.branches = [self._longest(below) for below in tree.skeleton.children]
 
-    def match(a: int, b: int) -> tuple[float, tuple[tuple[int, int], ...]]:
+    def _longest(self, joints: Sequence[int]) -> list[int]:
+        whole = {joint: self.tree.reach[joint] + float(self.tree.lengths[joint]) for joint in joints}
+        return sorted(sorted(joints, key=lambda joint: -whole[joint])[:BRANCHES])
+
+    def alike(self, a: float, b: float) -> bool:
+        self.compared += 1
+        if self.compared > MAX_COMPARED:
+            raise _TooMuchError
+        return abs(a - b) <= TWIN * max(a, b) + self.slack
+
+    def match(self, a: int, b: int) -> tuple[float, tuple[tuple[int, int], ...]]:
         """Length that two branches share below their tops, and the joints along the longest such way."""
-        if (a, b) not in seen:
-            if len(seen) >= MAX_VISITS:
-                raise _TooMuchError
-            tips = (tree.tip_length(a), tree.tip_length(b))
-            best: tuple[float, tuple[tuple[int, int], ...]] = (min(tips) if alike(*tips) else 0.0, ())
-            seen[a, b] = best  # counts the visit; the tree has no way back to this pair
-            for c in children[a]:
-                for d in children[b]:
-                    bones = (float(tree.lengths[c]), float(tree.lengths[d]))
-                    if not alike(*bones):
+        if (a, b) not in self.seen:
+            tips = (self.tree.tip_length(a), self.tree.tip_length(b))
+            best: tuple[float, tuple[tuple[int, int], ...]] = (min(tips) if self.alike(*tips) else 0.0, ())
+            for c in self.branches[a]:
+                for d in self.branches[b]:
+                    bones = (float(self.tree.lengths[c]), float(self.tree.lengths[d]))
+                    if not self.alike(*bones):
                         continue
-                    length, way = match(c, d)
+                    length, way = self.match(c, d)
                     if length + min(bones) > best[0] or not best[1]:
                         best = (length + min(bones), ((c, d), *way))
-            seen[a, b] = best
-        return seen[a, b]
+            self.seen[a, b] = best
+        return self.seen[a, b]
 
+
+def _twins(tree: Tree) -> list[Pair]:
+    """Every two branches of one joint with bones of equal lengths all the way down."""
+    matcher = _Matcher(tree)
+    least = LEAST_LIMB * tree.reach[0]
     found = []
-    for joint, below in enumerate(children):
-        long = [child for child in below if tree.reach[child] + tree.lengths[child] >= LEAST_LIMB * tree.reach[0]]
-        for i, a in enumerate(long):
-            for b in long[i + 1 :]:
-                if not alike(float(tree.lengths[a]), float(tree.lengths[b])):
-                    continue
-                length, way = match(a, b)
-                if length >= LEAST_LIMB * tree.reach[0] and len(way) >= 2:
-                    ways = (a, *(x for x, _ in way)), (b, *(y for _, y in way))
-                    found.append(Pair(joint, ways, length))
+    for joint, below in enumerate(matcher.branches):
+        long = [child for child in below if tree.reach[child] + tree.lengths[child] >= least]
+        for a, b in combinations(long, 2):
+            if not matcher.alike(float(tree.lengths[a]), float(tree.lengths[b])):
+                continue
+            length, way = matcher.match(a, b)
+            if length >= least and len(way) >= 2:
+                ways = (a, *(x for x, _ in way)), (b, *(y for _, y in way))
+                found.append(Pair(joint, ways, length))
     return found
 
 

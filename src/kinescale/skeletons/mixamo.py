@@ -8,16 +8,26 @@ from kinescale.skeletons._adult import adult, both
 
 _PREFIX = "mixamorig:"
 _PARTS = {
-    "hips": "Hips", "spine1": "Spine", "spine2": "Spine1", "spine3": "Spine2",
-    "neck": "Neck", "head": "Head", "head_top": "HeadTop_End",
-    "left_collar": "LeftShoulder", "left_shoulder": "LeftArm", "left_elbow": "LeftForeArm",
+    "hips": "Hips",
+    "spine1": "Spine",
+    "spine2": "Spine1",
+    "spine3": "Spine2",
+    "neck": "Neck",
+    "head": "Head",
+    "head_top": "HeadTop_End",
+    "left_collar": "LeftShoulder",
+    "left_shoulder": "LeftArm",
+    "left_elbow": "LeftForeArm",
     "left_wrist": "LeftHand",
     **{
         f"left_{finger.lower()}{number}": f"LeftHand{finger}{number}"
         for finger in ("Thumb", "Index", "Middle", "Ring", "Pinky")
         for number in (1, 2, 3, 4)
     },
-    "left_hip": "LeftUpLeg", "left_knee": "LeftLeg", "left_ankle": "LeftFoot", "left_toes": "LeftToeBase",
+    "left_hip": "LeftUpLeg",
+    "left_knee": "LeftLeg",
+    "left_ankle": "LeftFoot",
+    "left_toes": "LeftToeBase",
     "left_toe_tip": "LeftToe_End",
 }
 

@@ -42,9 +42,11 @@ class Book(ABC):
 
     def begin(self, asked: Sequence[Tensor], rng: torch.Generator) -> None:
         """Set up statistics from what each scale is asked for in the first training batch [N, D]; once."""
+        return
 
     def observe(self, asked: Sequence[Tensor], taken: Sequence[Tensor], rng: torch.Generator) -> None:
         """Learn from a training batch's vectors and tokens, a pair a scale."""
+        return
 
 
 class SignBits(Book):

@@ -2,8 +2,8 @@
 
 ScaleMoGen (arXiv 2605.11704), section 2.2 of its method notes. In the faithful setting bins are spread over the whole
 capacity as in the reference; otherwise bin i covers the ``factor`` latents from ``i * factor`` on, means run over the
-latents that a clip fills, and its last code is held, so that nothing depends on what follows a clip. What a token is, is the book's
-business: K bits as published, or an index.
+latents that a clip fills, and its last code is held, so that nothing depends on what follows a clip. What a token is,
+is the book's business: K bits as published, or an index.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kinescale.core.errors import ConfigError
 from kinescale.core.records import Record
 from kinescale.tokens.bit_view import BitView
+from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
@@ -33,8 +34,8 @@ class StepLoss:
     logs: dict[str, float] = field(default_factory=dict)
 
 
-class Tokenizer(nn.Module, ABC):
-    """Declares only; every tokenizer is also a ``tokens.Codec`` (see there for those four methods).
+class Tokenizer(nn.Module, Codec, ABC):
+    """Declares only; every tokenizer is its own ``tokens.Codec`` (see there for those four methods).
 
     ``token_kind`` is "codes" or "bits"; ``vocabulary`` is V (codes; the largest, where scales differ) or K (bits);
     ``latent_parts`` P and ``latent_width`` D. Features arrive normalised, zero padded to at most the capacity; lengths

@@ -123,7 +123,7 @@ class Config(Record):
 
 
 class Tokenizer(base.Tokenizer):
-    """The published network, its codec, and its training objective; tokens are bits unless the quantiser is of codes."""
+    """The published network, its codec, and its training objective; tokens are bits or, with a book, codes."""
 
     config: Config
 

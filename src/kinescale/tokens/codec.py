@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
@@ -17,14 +18,17 @@ class Codec(Protocol):
     ``layout(frames)`` is the pyramid for clips of at most that many frames (``None``: the longest).
     """
 
+    @abstractmethod
     def layout(self, frames: int | None = None) -> TokenLayout:
         """The pyramid that holds clips of ``frames`` frames."""
         ...
 
+    @abstractmethod
     def empty(self, layout: TokenLayout, batch: int) -> Float[Tensor, "B T P D"]:
         """F before any scale: zeros."""
         ...
 
+    @abstractmethod
     def contribution(
         self, tokens: Int[Tensor, "B bins groups ..."], scale: int, layout: TokenLayout
     ) -> Float[Tensor, "B T P D"]:
@@ -32,6 +36,7 @@ class Codec(Protocol):
         or that token before upsampling, as the tokenizer chooses)."""
         ...
 
+    @abstractmethod
     def scale_input(
         self,
         running: Float[Tensor, "B T P D"],
@@ -45,6 +50,7 @@ class Codec(Protocol):
         """
         ...
 
+    @abstractmethod
     def quantise_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups ..."]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import ConfigError
 from kinescale.core.records import Record
+
+R = TypeVar("R", bound=Record)
 
 Stage = Literal["tokenizer", "generator"]
 STAGES: tuple[Stage, ...] = ("tokenizer", "generator")
@@ -34,6 +36,10 @@ class OptimiserConfig(Record):
     eps: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     clip: float = Field(default=1.0, ge=0, description="0 turns clipping off")
+
+
+LATER: dict[str, Any] = {"coin": 0.0, "statistics": "measured"}
+"""Settings that older runs do not have, as they are when they are off."""
 
 
 class ScheduleConfig(Record):
@@ -65,6 +71,8 @@ class DrawConfig(Record):
         the power ``-balance_power``.
     corpora : relative weight of each corpus by name (1 where not named, 0 leaves it out).
     mirror : see each clip left-right mirrored half of the time.
+    coin : chance that a window is one latent step shorter than it could be (Guo et al. 2022: a third), from a start
+        of its own.
     """
 
     crop_frames: int = Field(default=0, ge=0)
@@ -74,6 +82,7 @@ class DrawConfig(Record):
     balance_power: float = Field(default=0.5, ge=0, le=1)
     corpora: dict[str, float] = Field(default_factory=dict)
     mirror: bool = True
+    coin: float = Field(default=0.0, ge=0, le=1)
 
 
 class StageConfig(Record):
@@ -98,17 +107,19 @@ class StageConfig(Record):
 
     def identity(self) -> dict[str, Any]:
         """The fields that decide the weights: two runs that share them may continue each other."""
-        return {key: value for key, value in self.to_json().items() if key not in OPERATIONAL}
+        return without_defaults({key: value for key, value in self.to_json().items() if key not in OPERATIONAL})
 
 
 class DataConfig(Record):
     """How features are stored and scaled.
 
     ``block_std``: one deviation for each feature block, as HumanML3D has it, so that parts that hardly
-    move are not blown up; ``std_floor`` bounds deviations from below, in the feature's own units.
+    move are not blown up; ``std_floor`` bounds deviations from below, in the feature's own units. ``statistics``
+    "given" takes the mean and deviation published with the data instead, as published weights expect.
     """
 
     dtype: Literal["float16", "float32"] = "float16"
+    statistics: Literal["measured", "given"] = "measured"
     block_std: bool = True
     std_floor: float = Field(default=1e-3, gt=0)
 
@@ -144,11 +155,18 @@ class RunConfig(Record):
         keep = ["seed", "feature", "tokenizer", "data"]
         if stage == "generator":
             keep += ["generator", "text"]
-        return {**{key: whole[key] for key in keep}, f"{stage}_training": self.stage(stage).identity()}
+        kept = without_defaults({key: whole[key] for key in keep})
+        return {**kept, f"{stage}_training": self.stage(stage).identity()}
 
 
-def override(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
-    """A checked copy with dotted fields changed, e.g. ``{"generator_training.steps": "200"}``.
+def without_defaults(identity: dict[str, Any]) -> dict[str, Any]:
+    """Without settings that came later and are off, so that older runs can go on."""
+    kept = {key: value for key, value in identity.items() if LATER.get(key, ...) != value}
+    return {key: without_defaults(value) if isinstance(value, dict) else value for key, value in kept.items()}
+
+
+def override(config: R, changes: Mapping[str, Any]) -> R:
+    """A checked copy of a run's config with dotted fields changed, e.g. ``{"generator_training.steps": "200"}``.
 
     Text values are read as JSON where they are JSON. Raises ``ConfigError`` for a field that does not
     exist, naming the nearest one.
@@ -156,7 +174,7 @@ def override(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     data = config.to_json()
     for path, value in changes.items():
         _put(data, path, _value(value))
-    return RunConfig.parse(data, where=config.name)
+    return type(config).parse(data, where=str(data["name"]))
 
 
 def _value(value: Any) -> Any:

@@ -22,18 +22,22 @@ from kinescale.training.store import FeatureStore
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Normalised features, zero past each clip's length; captions where the stage asks for text."""
+    """Normalised features, zero past each clip's length; captions where the stage asks for text.
+
+    ``choices``: all captions of each clip, of which one was drawn.
+    """
 
     features: Float[Tensor, "B T F"]
     lengths: Int[Tensor, "B"]
     captions: tuple[str, ...] = ()
+    choices: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return self.features.shape[0]
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
-        return Batch(self.features.to(device), self.lengths.to(device), self.captions)
+        return Batch(self.features.to(device), self.lengths.to(device), self.captions, self.choices)
 
 
 class Batches:
@@ -116,13 +120,13 @@ class Batches:
             values = torch.from_numpy(np.array(part, dtype=np.float32))
             features[row, : window.length] = self.normaliser.apply(values)
         lengths = torch.tensor([window.length for window in windows])
-        captions = tuple(self._caption(window) for window in windows) if self.with_text else ()
-        return Batch(features, lengths, captions)
+        choices = tuple(self._choices(window) for window in windows) if self.with_text else ()
+        captions = tuple(texts[int(w.chance * len(texts))] for texts, w in zip(choices, windows, strict=False))
+        return Batch(features, lengths, captions, choices)
 
-    def _caption(self, window: Window) -> str:
+    def _choices(self, window: Window) -> tuple[str, ...]:
         clip = self.clips[window.clip]
-        choices = clip.captions_mirrored if window.mirrored else clip.captions
-        return choices[int(window.chance * len(choices))]
+        return tuple(clip.captions_mirrored if window.mirrored else clip.captions)
 
 
 def class_of(clip: PreparedClip) -> str:

@@ -154,6 +154,9 @@ class Draws:
         low = np.minimum(max(self.low, stride) // stride, lengths)
         shorter = low + np.floor(rng.random(len(chosen)) * (lengths - low + 1)).astype(np.int64)
         cut = (rng.random(len(chosen)) < self.config.shorten) & self._cuttable[chosen]
-        lengths = np.where(cut, shorter, lengths) * stride
+        lengths = np.where(cut, shorter, lengths)
+        if self.config.coin:
+            lengths = lengths - ((rng.random(len(chosen)) < self.config.coin) & (lengths > 1))
+        lengths = lengths * stride
         starts = np.floor(rng.random(len(chosen)) * (frames - lengths + 1)).astype(np.int64)
         return lengths, starts

@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 
-from kinescale import generators, tokenizers
+from kinescale import evaluators, generators, tokenizers
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.core.family import Family
 from kinescale.core.randomness import derive_seed
+from kinescale.evaluators import Evaluator
 from kinescale.generators import Generator
 from kinescale.tokenizers import Tokenizer, seen_as
 
@@ -44,6 +45,15 @@ def build_tokenizer(part: Part, feature_width: int, seed: int) -> Tokenizer:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "tokenizer", "weights"))
         return tokenizers.FAMILY.get(part.name, "Tokenizer")(config)
+
+
+def build_evaluator(part: Part, feature: str, feature_width: int, text_width: int, seed: int) -> Evaluator:
+    """A new evaluator that reads the feature and the text encoder of a run, with weights drawn from ``seed``."""
+    fixed = {"feature": feature, "feature_width": feature_width, "text_width": text_width}
+    config = _config(evaluators.FAMILY, part, fixed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "evaluator", "weights"))
+        return evaluators.FAMILY.get(part.name, "Evaluator")(config)
 
 
 def build_generator(part: Part, tokenizer: Tokenizer, text_width: int, text_tokens: int, seed: int) -> Generator:

@@ -129,14 +129,10 @@ def _tokenizer(run: _Run) -> Outcome:
     )
 
 
-def _normaliser(run: _Run, folder: Path) -> Normaliser:
-    """Statistics of the training split: measured at a stage's first start, then read."""
-    path = folder / NORMALISER
-    if path.is_file() and (folder / files.CURRENT).is_file():
-        return _to_normaliser(files.load(path).tensors)
+def _measured(run: _Run) -> Normaliser:
     settings = run.config.data
     clips = [i for i, clip in enumerate(run.prepared.clips) if clip.split == "train" and run.store.frames(i)]
-    normaliser = measure(
+    return measure(
         run.store,
         clips,
         dict(run.feature.blocks),
@@ -144,6 +140,25 @@ def _normaliser(run: _Run, folder: Path) -> Normaliser:
         block_std=settings.block_std,
         floor=settings.std_floor,
     )
+
+
+def _given(run: _Run) -> Normaliser:
+    """The statistics published with the data; ``DataError`` where there are none of this feature."""
+    found = run.prepared.given_statistics()
+    if found is None or found[0].shape != (run.feature.width,):
+        raise DataError(
+            "data.statistics is 'given', but the prepared data has no published mean and deviation of these "
+            f"{run.feature.width} features; set data.statistics=measured, or prepare it with its Mean.npy and Std.npy."
+        )
+    return Normaliser(torch.from_numpy(found[0]), torch.from_numpy(found[1]).clamp(min=run.config.data.std_floor))
+
+
+def _normaliser(run: _Run, folder: Path) -> Normaliser:
+    """Statistics of the training split: measured (or taken as given) at a stage's first start, then read."""
+    path = folder / NORMALISER
+    if path.is_file() and (folder / files.CURRENT).is_file():
+        return _to_normaliser(files.load(path).tensors)
+    normaliser = _given(run) if run.config.data.statistics == "given" else _measured(run)
     folder.mkdir(parents=True, exist_ok=True)
     files.save(path, files.Checkpoint({"mean": normaliser.mean, "std": normaliser.std}, {"data": run.store.key}))
     return normaliser
@@ -230,10 +245,10 @@ def read_run(folder: Path) -> RunRecord:
     return RunRecord.parse(read_json(path, error=DataError), where=str(path))
 
 
-def _record(run: _Run, stage: Stage) -> None:
-    clips = run.prepared.clips
-    corpora = sorted({clip.corpus for clip in clips})
-    licences = [
+def licences_of(prepared: Prepared) -> list[Licence]:
+    """The licences of the prepared corpora, one a source."""
+    corpora = sorted({clip.corpus for clip in prepared.clips})
+    return [
         Licence(
             source=corpus,
             name=given.name,
@@ -242,13 +257,17 @@ def _record(run: _Run, stage: Stage) -> None:
             share_alike=given.share_alike,
             non_commercial=not given.commercial_use,
         )
-        for corpus, given in zip(corpora, run.prepared.licences, strict=True)
+        for corpus, given in zip(corpora, prepared.licences, strict=True)
     ]
+
+
+def _record(run: _Run, stage: Stage) -> None:
+    clips = run.prepared.clips
     old = read_run(run.folder).devices if (run.folder / RUN_FILE).is_file() else {}
     record = RunRecord(
         config=run.config,
         data_hash=run.prepared.manifest_hash,
-        licences=licences,
+        licences=licences_of(run.prepared),
         clips={split: sum(clip.split == split for clip in clips) for split in ("train", "val", "test")},
         devices={**old, stage: device_name(run.device)},
     )

@@ -1,8 +1,8 @@
 """FeatureStore: features of every prepared clip, and of its mirror image, in one memory-mapped file.
 
-Computed once, kept under a name that is a hash of all that decides the content: the data's manifest, the
-feature's name and config, mirroring, number type. Clips are in the order of the prepared folder, whatever
-the number of workers.
+Published arrays of the same feature, where the prepared data has them, are taken as they are. Computed once, kept
+under a name that is a hash of all that decides the content: the data's manifest, the feature's name and config,
+mirroring, number type. Clips are in the order of the prepared folder, whatever the number of workers.
 """
 
 from __future__ import annotations
@@ -171,13 +171,27 @@ def _open(data: Path, part: Part, mirrored: bool) -> None:
 def _features(chunk: range) -> list[tuple[np.ndarray, np.ndarray]]:
     feature: Feature = _worker["feature"]
     found = []
+    prepared: Prepared = _worker["prepared"]
+    taken = takes_given(prepared, feature)
     for clip in chunk:
-        motion = _worker["prepared"].motion(clip)
-        plain = feature.from_motion(motion).numpy()
+        motion = prepared.motion(clip)
+        given = prepared.given(clip) if taken else None
+        plain = feature.from_motion(motion).numpy() if given is None else given
         other = feature.from_motion(mirror(motion)).numpy() if _worker["mirrored"] else plain[:0]
+        if given is not None and len(other) and abs(len(other) - len(plain)) <= 1:
+            # a motion made from features gives back one frame fewer
+            plain, other = plain[: len(other)], other[: len(plain)]
         sound = np.isfinite(plain).all() and np.isfinite(other).all() and len(other) in (0, len(plain))
         found.append((plain, other) if sound else (plain[:0], plain[:0]))
     return found
+
+
+def takes_given(prepared: Prepared, feature: Feature) -> bool:
+    """Whether the prepared data carries published arrays of this very feature."""
+    what = prepared.given_feature
+    if what is None or what["width"] != feature.width or what["name"] not in features.FAMILY.names():
+        return False
+    return type(build_feature(Part(name=what["name"], config=what["config"]))) is type(feature)
 
 
 def measure(

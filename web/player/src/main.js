@@ -61,6 +61,8 @@ function layout() {
 }
 
 function restyle(home) {
+  // There every motion has its own hue, in which left is the lighter side.
+  $("bar").classList.toggle("laid", $("overlay").checked);
   captions(); layout();
   view?.paint(dark.matches, $("overlay").checked);
   if (home !== undefined) view?.frame($("follow").checked, home);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,19 +10,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from kinescale import skeletons
 from kinescale.core.errors import DataError
 from kinescale.core.records import json_hash, read_json
 from kinescale.datasets.base import Licence
-from kinescale.datasets.prepared.writer import VERSION, pyarrow
+from kinescale.datasets.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow
 from kinescale.motion import Motion
 from kinescale.skeletons import Skeleton
 
 
 @dataclass(frozen=True)
 class PreparedClip:
-    """One prepared clip without its arrays. ``label`` is "action/style"."""
+    """One prepared clip without its arrays. ``label`` is "action/style"; ``caption_tokens`` are published words with
+    their parts of speech, caption by caption, where there are any.
+    """
 
     id: str
     corpus: str
@@ -35,6 +40,7 @@ class PreparedClip:
     captions: tuple[str, ...]
     captions_mirrored: tuple[str, ...]
     motion_sha256: str
+    caption_tokens: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -45,20 +51,20 @@ class PreparedClip:
 class Prepared:
     """All corpora of a prepared folder as one list of clips, in the order of their ids."""
 
-    def __init__(self, tables: list[Any], manifests: list[dict[str, Any]]):
+    def __init__(self, tables: list[Any], manifests: list[dict[str, Any]], folders: Sequence[Path] = ()):
         pa = pyarrow()
-        self._table = pa.concat_tables(tables).sort_by("id")
-        self._manifests = manifests
+        self._table = pa.concat_tables(tables, promote_options="default").sort_by("id")
+        self._manifests, self._folders = manifests, folders
         self.skeleton: Skeleton = skeletons.get(manifests[0]["skeleton"])
         self.fps = float(manifests[0]["fps"])
 
     @cached_property
     def clips(self) -> tuple[PreparedClip, ...]:
         """Every clip, sorted by id."""
-        names = list(PreparedClip.__dataclass_fields__)
+        names = [name for name in PreparedClip.__dataclass_fields__ if name in self._table.schema.names]
         rows = self._table.select(names).to_pylist()
-        lists = ("captions", "captions_mirrored")
-        return tuple(PreparedClip(**{**row, **{n: tuple(row[n]) for n in lists}}) for row in rows)
+        lists = [name for name in ("captions", "captions_mirrored", "caption_tokens") if name in names]
+        return tuple(PreparedClip(**{**row, **{n: tuple(row[n] or ()) for n in lists}}) for row in rows)
 
     def motion(self, index: int) -> Motion:
         """The motion of ``clips[index]``, float32."""
@@ -76,6 +82,37 @@ class Prepared:
             torch.from_numpy(rotations.reshape(-1, joints, 4).copy()),
             {"source": clip.id, "licence": clip.licence},
         )
+
+    @property
+    def given_feature(self) -> dict[str, Any] | None:
+        """Name, config and width of the feature whose published arrays all corpora carry; ``None`` where not all do."""
+        found = [manifest.get("given") for manifest in self._manifests]
+        whole = isinstance(found[0], dict) and set(found[0]) == {"name", "config", "width"}
+        return found[0] if whole and all(one == found[0] for one in found) else None
+
+    def given(self, index: int) -> np.ndarray | None:
+        """The published features [T, F] of ``clips[index]``, ``None`` where it has none."""
+        what = self.given_feature
+        stored = self._table["given"][index].as_py() if what and "given" in self._table.schema.names else None
+        if what is None or stored is None:
+            return None
+        values = np.frombuffer(stored, dtype="<f4")
+        if values.size == 0 or values.size % int(what["width"]):
+            raise DataError(f"clip {self.clips[index].id}: its published features are damaged; prepare it again.")
+        return values.reshape(-1, int(what["width"]))
+
+    def given_statistics(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Published mean and deviation of the features, where there is one corpus and its folder holds them."""
+        files = [folder / GIVEN_STATISTICS for folder in self._folders]
+        if len(files) != 1 or not files[0].is_file():
+            return None
+        try:
+            found = load_file(files[0])
+        except (OSError, SafetensorError) as problem:
+            raise DataError(f"{files[0]}: cannot be read ({problem}); prepare it again.") from None
+        if set(found) != {"mean", "std"} or found["mean"].shape != found["std"].shape:
+            raise DataError(f"{files[0]}: expected mean and std; prepare it again.")
+        return found["mean"], found["std"]
 
     @cached_property
     def manifest_hash(self) -> str:
@@ -119,4 +156,4 @@ def open_prepared(folder: str | Path) -> Prepared:
     for key in ("skeleton", "fps"):
         if len({str(m[key]) for m in manifests}) > 1:
             raise DataError(f"{folder}: its corpora were prepared with different {key}; prepare them alike.")
-    return Prepared(tables, manifests)
+    return Prepared(tables, manifests, [file.parent for file in found])

@@ -17,11 +17,20 @@ from kinescale.motion import Motion
 VERSION = 1
 VAL_SHARE = 0.05
 TEST_SHARE = 0.05
+EXTRAS = ("caption_tokens", "given")
+"""Columns that only parts with published words or features have."""
+NOT_LISTED = ("root", "rotations", "captions", "captions_mirrored", *EXTRAS)
+GIVEN_STATISTICS = "given.safetensors"
+"""Mean and deviation of published features, beside the manifest."""
 
 
 @dataclass(frozen=True)
 class PreparedRow:
-    """One clip ready to be written: its motion (target skeleton and fps) and what is known of it."""
+    """One clip ready to be written: its motion (target skeleton and fps) and what is known of it.
+
+    ``split`` is the published one (``None``: told by the id), ``caption_tokens`` the captions' words with their parts
+    of speech, ``given`` the published features [T, F].
+    """
 
     id: str
     corpus: str
@@ -33,6 +42,9 @@ class PreparedRow:
     steady: bool
     source_sha256: str
     motion: Motion
+    split: str | None = None
+    caption_tokens: tuple[str, ...] = ()
+    given: np.ndarray | None = None
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Root [T, 3] and rotations [T, J, 4] as little-endian float32."""
@@ -63,13 +75,14 @@ def pyarrow() -> Any:
 def write_part(path: Path, rows: Sequence[PreparedRow], key: str) -> list[dict[str, Any]]:
     """Write one Parquet part and return its manifest entries; ``key``, stored inside, tells whether it may be reused"""
     pa = pyarrow()
-    columns: dict[str, list[Any]] = {name: [] for name in schema(pa).names}
+    shape = schema(pa, extras=tuple(name for name in EXTRAS if any(_extra(row, name) is not None for row in rows)))
+    columns: dict[str, list[Any]] = {name: [] for name in shape.names}
     for row in rows:
         root, rotations = row.arrays()
         values = {
             "id": row.id,
             "corpus": row.corpus,
-            "split": split_of(row.id),
+            "split": row.split or split_of(row.id),
             "action": row.action,
             "style": row.style,
             "licence": row.licence,
@@ -79,21 +92,29 @@ def write_part(path: Path, rows: Sequence[PreparedRow], key: str) -> list[dict[s
             "captions": list(row.captions),
             "captions_mirrored": list(row.captions_mirrored),
             "source_sha256": row.source_sha256,
-            "motion_sha256": sha256_bytes(root.tobytes() + rotations.tobytes()),
+            "motion_sha256": sha256_bytes(root.tobytes() + rotations.tobytes() + (_extra(row, "given") or b"")),
             "root": root.tobytes(),
             "rotations": rotations.tobytes(),
+            **{name: _extra(row, name) for name in EXTRAS},
         }
-        for name, value in values.items():
-            columns[name].append(value)
-    table = pa.table(columns, schema=schema(pa)).replace_schema_metadata({"key": key})
+        for name, column in columns.items():
+            column.append(values[name])
+    table = pa.table(columns, schema=shape).replace_schema_metadata({"key": key})
     with atomic_path(path) as temporary:
         pa.parquet.write_table(table, temporary, compression="zstd", row_group_size=64)
     return entries(table, path.name)
 
 
+def _extra(row: PreparedRow, name: str) -> Any:
+    """The value of an optional column, ``None`` where the clip has none."""
+    if name == "caption_tokens":
+        return list(row.caption_tokens) or None
+    return None if row.given is None else np.ascontiguousarray(row.given, dtype="<f4").tobytes()
+
+
 def entries(table: Any, part: str) -> list[dict[str, Any]]:
     """Manifest entries of a part: everything but the arrays and captions."""
-    names = [n for n in table.schema.names if n not in ("root", "rotations", "captions", "captions_mirrored")]
+    names = [n for n in table.schema.names if n not in NOT_LISTED]
     return [{**row, "part": part} for row in table.select(names).to_pylist()]
 
 
@@ -107,8 +128,8 @@ def read_key(path: Path) -> str | None:
     return metadata.get(b"key", b"").decode()
 
 
-def schema(pa: Any) -> Any:
-    """Columns of a part."""
+def schema(pa: Any, extras: tuple[str, ...] = ()) -> Any:
+    """Columns of a part, with those of ``EXTRAS`` that it needs."""
     text, words = pa.string(), pa.list_(pa.string())
     return pa.schema(
         [
@@ -116,5 +137,6 @@ def schema(pa: Any) -> Any:
             ("fps", pa.float32()), ("frames", pa.int32()), ("steady", pa.bool_()),
             ("captions", words), ("captions_mirrored", words),
             ("source_sha256", text), ("motion_sha256", text), ("root", pa.binary()), ("rotations", pa.binary()),
+            *((name, words if name == "caption_tokens" else pa.binary()) for name in extras),
         ]
     )  # fmt: skip

@@ -23,6 +23,7 @@ from kinescale.kinematics.rotations import quat_conjugate, quat_multiply
 from kinescale.kinematics.two_bone import STRETCH, two_bone
 from kinescale.motion.clean_up.base import Cleaned, foot_joints, leg_length, moved, rest_heights
 from kinescale.motion.motion import Motion
+from kinescale.motion.retarget import t_pose
 
 ADULT_LEG_M = 0.85
 """Leg length that the limits are meant for; others scale with theirs."""
@@ -191,15 +192,18 @@ def _reach(motion: Motion, side: str, target: Float[Tensor, "T 3"]) -> tuple[Mot
     skeleton = motion.skeleton
     hip, knee, ankle = (skeleton.role(f"{side}_{name}") for name in ("hip", "knee", "ankle"))
     positions, world = motion.positions(), motion.global_rotations()
-    found = two_bone(positions[:, hip], positions[:, knee], positions[:, ankle], target, world[:, hip], world[:, knee])
+    # As turns from the T-pose: there a knee points along +Z, which a straight leg is bent by.
+    still_world, _ = t_pose(skeleton, world.dtype)
+    thigh, shin = (quat_multiply(world[:, joint], quat_conjugate(still_world[joint])) for joint in (hip, knee))
+    found = two_bone(positions[:, hip], positions[:, knee], positions[:, ankle], target, thigh, shin)
     # Joints between hip and knee, or knee and ankle, turn along with the bone they lie on.
-    upper = quat_multiply(found.upper, quat_conjugate(world[:, hip]))
-    lower = quat_multiply(found.lower, quat_conjugate(world[:, knee]))
+    upper = quat_multiply(found.upper, quat_conjugate(thigh))
+    lower = quat_multiply(found.lower, quat_conjugate(shin))
     rotations = motion.rotations.clone()
     still = torch.zeros_like(upper) + upper.new_tensor([0.0, 0.0, 0.0, 1.0])
     for joint, turned, above in (
-        (hip, found.upper, still),
-        (knee, found.lower, upper),
+        (hip, quat_multiply(upper, world[:, hip]), still),
+        (knee, quat_multiply(lower, world[:, knee]), upper),
         (ankle, world[:, ankle], lower),
     ):
         parent = quat_multiply(above, world[:, skeleton.parents[joint]])

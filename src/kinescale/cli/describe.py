@@ -1,0 +1,49 @@
+"""Say in words or data what a motion does, measured from its joints alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from kinescale.cli._options import Flag, MaybeFloat, MaybeRoles, check_fps, check_input, parse, print_json, read_clip
+
+
+@dataclass(frozen=True)
+class Options:
+    """Describe a motion: where it goes, how it turns, steps, jumps, what hands and legs do, and when.
+
+    Needs joints with the roles of both legs; arms and trunk are spoken of where they have roles. "kinescale info FILE"
+    shows the roles, and a file for --roles sets them.
+    """
+
+    file: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="FILE", help="Motion file to read.")]]
+    detail: Literal["brief", "plain", "full"] = "plain"
+    """How much the sentence says: the main things, amounts in words, or everything with figures and times."""
+    json: Flag = False
+    """Print the measurements as one JSON object; the sentences of all three levels are in it."""
+    source_fps: MaybeFloat = None
+    """Frames a second of a file that does not say, or says it wrong."""
+    roles: MaybeRoles = None
+
+
+def run(argv: list[str]) -> int:
+    """Parse ``argv``, measure the motion, print a sentence or the data."""
+    options = parse(Options, argv, "describe")
+    check_input(options.file)
+    check_fps(options.source_fps)
+
+    from kinescale.captions.measured import DETAILS, describe, sentence
+
+    motion = read_clip(options.file, options.roles)
+    if options.source_fps is not None:
+        motion = motion.replace(fps=options.source_fps)
+    found = describe(motion)
+    if options.json:
+        said = {detail: sentence(found, detail) for detail in DETAILS}
+        print_json({"file": str(options.file), "sentences": said, **found.to_json()})
+    else:
+        print(sentence(found, options.detail))
+    return 0
