@@ -33,7 +33,7 @@ from kinescale.motion.retarget import NEEDED, standing_points
 BARS = {"there_and_back_m": 0.01, "slide_m_s": 0.01, "retarget_s": 1.0, "mean_m": 0.01, "worst_m": 0.03, "flips": 0}
 FLIP_DEGREES = 45.0
 """A flip: from one frame to the next a joint turns by more than this about its own bone, beyond what it does in the
-recording itself."""
+recording itself. Frames in which the recorded bone itself jumps by as much are broken: they are counted apart."""
 CORPORA = ("bandai_namco", "cmu", "hdm05")
 PAGE = Path("docs/retarget.md")
 MARKS = ("<!-- figures -->", "<!-- end of figures -->")
@@ -137,35 +137,38 @@ def from_positions(folder: Path, count: int) -> dict[str, list[dict[str, float]]
         positions = captured.positions()
         made_of = motion_from_positions(positions, captured.skeleton, captured.fps)
         error = (made_of.positions() - positions).norm(dim=-1)
-        step, recorded = twist_steps(made_of), twist_steps(captured)
+        (step, _), (recorded, jump) = twist_steps(made_of), twist_steps(captured)
+        broken = (jump > FLIP_DEGREES) | (recorded > FLIP_DEGREES)
+        beyond = (step - recorded).masked_fill(broken, 0.0)
         found.setdefault(corpus, []).append(
             {
                 "frames": float(len(captured)),
                 "sum_m": float(error.mean(1).sum()),
                 "worst_m": float(error.max()),
-                "flips": float((step - recorded > FLIP_DEGREES).sum()),
-                "step_degrees": float(step.max()),
-                "beyond_degrees": float((step - recorded).max()),
-                "recorded_step_degrees": float(recorded.max()),
+                "flips": float((beyond > FLIP_DEGREES).sum()),
+                "beyond_degrees": float(beyond.max()),
+                "broken": float(broken.sum()),
             }
         )
     return found
 
 
-def twist_steps(motion: Motion) -> Float[Tensor, "S J"]:
-    """Degrees that each joint turns about its own bone from frame to frame, beyond what turns the bone itself."""
+def twist_steps(motion: Motion) -> tuple[Float[Tensor, "S J"], Float[Tensor, "S J"]]:
+    """Degrees from frame to frame: each joint's turn about its own bone, beyond what turns the bone, and the bone's."""
     world = motion.global_rotations().double()
     offsets = torch.as_tensor(motion.skeleton.offsets.copy())
-    steps = []
+    twists, bends = [], []
     for joint, children in enumerate(motion.skeleton.children):
         long = [child for child in children if float(offsets[child].norm()) > 1e-3]
         if not long:
             continue
         bone = quat_apply(world[:, joint], offsets[long[0]])
         turn = quat_multiply(world[1:, joint], quat_conjugate(world[:-1, joint]))
-        rest = quat_multiply(turn, quat_conjugate(quat_between(bone[:-1], bone[1:])))
-        steps.append(2 * torch.atan2(rest[:, :3].norm(dim=-1), rest[:, 3].abs()))
-    return torch.rad2deg(torch.stack(steps, dim=1))
+        swing = quat_between(bone[:-1], bone[1:])
+        rest = quat_multiply(turn, quat_conjugate(swing))
+        twists.append(2 * torch.atan2(rest[:, :3].norm(dim=-1), rest[:, 3].abs()))
+        bends.append(2 * torch.atan2(swing[:, :3].norm(dim=-1), swing[:, 3].abs()))
+    return torch.rad2deg(torch.stack(twists, dim=1)), torch.rad2deg(torch.stack(bends, dim=1))
 
 
 def summary(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -177,9 +180,8 @@ def summary(rows: list[dict[str, float]]) -> dict[str, float]:
         "mean_m": sum(row["sum_m"] for row in rows) / frames,
         "worst_m": max(row["worst_m"] for row in rows),
         "flips": int(sum(row["flips"] for row in rows)),
-        "step_degrees": max(row["step_degrees"] for row in rows),
         "beyond_degrees": max(row["beyond_degrees"] for row in rows),
-        "recorded_step_degrees": max(row["recorded_step_degrees"] for row in rows),
+        "broken_in_the_recording": int(sum(row["broken"] for row in rows)),
     }
 
 

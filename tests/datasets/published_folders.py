@@ -44,7 +44,7 @@ def humanml3d_folder(folder: Path, variant: str = "humanml3d", lengths: dict[str
     lengths = lengths or {"000001": 60, "M000001": 60, "000002": 120, "000003": 199, "000004": 200, "000005": 23}
     for i, (name, frames) in enumerate(lengths.items()):
         np.save(folder / "new_joint_vecs" / f"{name}.npy", vectors(variant, frames, i))
-        text = f"a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0\nsomeone goes ahead#someone/PRON go/VERB#{'nan#nan'}\n"
+        text = "a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0\nsomeone goes ahead#someone/PRON go/VERB#nan#nan\n"
         (folder / "texts" / f"{name}.txt").write_text(text, encoding="utf-8")
     (folder / "texts" / "000002.txt").write_text(
         "a person walks on#a/DET#0.0#0.0\nthe first steps#the/DET#0.0#3.0\nlast steps#last/ADJ#3.0#6.0\n"

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from kinescale import recipes
 from kinescale.bundle.manifest import Part
-from kinescale.core.errors import DataError, FormatError
+from kinescale.core.errors import DataError, FormatError, InputError
 from kinescale.datasets import FAMILY
 from kinescale.datasets.prepared import open_prepared
 from kinescale.pipeline.prepare import Settings, prepare
@@ -195,6 +195,20 @@ def test_statistics_of_another_width_are_refused(humanml3d, tmp_path):
     np.save(folder / "Std.npy", np.ones(10, np.float32))
     with pytest.raises(DataError, match="263"):
         prepare("humanml3d", folder, tmp_path / "out", workers=1)
+
+
+def test_an_evaluators_statistics_can_be_kept_instead(humanml3d, tmp_path):
+    meta = tmp_path / "meta"
+    meta.mkdir()
+    with pytest.raises(DataError, match=r"no mean\.npy"):
+        prepare("humanml3d", humanml3d, tmp_path / "out", statistics=meta, workers=1)
+    np.save(meta / "mean.npy", np.full(263, 3.0))
+    np.save(meta / "std.npy", np.full(263, 2.0))
+    prepare("humanml3d", humanml3d, tmp_path / "out", statistics=meta, workers=1)
+    found = open_prepared(tmp_path / "out").given_statistics()
+    assert found is not None and found[0][0] == 3.0 and found[1][0] == 2.0
+    with pytest.raises(InputError, match="no published features"):
+        prepare("humanml3d", humanml3d, tmp_path / "b", settings=Settings(), statistics=meta, workers=1)
 
 
 def test_the_published_pair_is_read(golden_root, tmp_path):

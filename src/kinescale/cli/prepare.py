@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from kinescale.cli._options import MaybeFloat, MaybeText, check_fps, parse
+from kinescale.cli._options import MaybeFloat, MaybePath, MaybeText, check_fps, parse
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Options:
     """Captions kept for each clip, where the corpus has none of its own."""
     measured: int = 0
     """Captions to add that tell what is measured on the motion itself: 0 to 3, from brief to full."""
+    statistics: MaybePath = None
+    """Folder with mean.npy and std.npy (an evaluator's, say) to keep in place of those published with the features."""
     skeleton: MaybeText = None
     """Skeleton to bring the motions to; by default the one the corpus was published on, else humanml22."""
     fps: MaybeFloat = None
@@ -75,6 +77,7 @@ def run(argv: list[str]) -> int:
             options.out,
             settings=settings,
             workers=options.workers or os.cpu_count() or 1,
+            statistics=options.statistics,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     print(f"{report.folder}: {report.written} clips, {report.minutes:.1f} minutes, {report.reused_parts} parts reused")

@@ -18,14 +18,13 @@ from jaxtyping import Float
 
 from kinescale.core.errors import DataError, KinescaleError
 from kinescale.datasets._texts import Told, read_captions, read_ids
-from kinescale.datasets.base import Native, RawClip, need
+from kinescale.datasets.base import Native, RawClip, need, read_statistics
 from kinescale.formats import read_motion
 from kinescale.formats.npy import read_values
 from kinescale.motion import Motion
 
 SPLITS = ("train", "val", "test")
 VECTORS, JOINTS = "new_joint_vecs", "new_joints"
-STATISTICS = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
 
 
 @dataclass(frozen=True)
@@ -149,13 +148,4 @@ def _check_length(clip: RawClip, frames: int, layout: Layout) -> None:
 
 def statistics(folder: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray] | None:
     """The published mean and deviation of each feature, ``None`` where they are not there."""
-    root = root_of(folder, layout)
-    for names in STATISTICS:
-        files = [root / name for name in names]
-        if all(file.is_file() for file in files):
-            mean, std = (np.asarray(read_values(file, axes=(1,)), dtype=np.float32) for file in files)
-            for file, values in zip(files, (mean, std), strict=True):
-                if values.shape != (layout.native.width,) or not np.isfinite(values).all():
-                    raise DataError(f"{file}: expected {layout.native.width} finite numbers, got {list(values.shape)}.")
-            return mean, std
-    return None
+    return read_statistics(root_of(folder, layout), layout.native.width)

@@ -11,8 +11,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from pydantic import Field
+
 from kinescale.core.errors import DataError
 from kinescale.core.records import Record
+
+STATISTICS = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
+"""What published means and deviations of features are called."""
 
 
 class Licence(Record):
@@ -32,10 +38,10 @@ class RawClip(Record):
     the label's words (a take's one-line description is its action); ``fps`` is given where the file does not tell.
 
     Sets that come with sentences and splits give them here: ``captions`` (``None``: the corpus's own describer writes
-    them), ``caption_tokens`` (the words with their parts of speech, caption by caption), ``mirrorable`` (with left and right
-    exchanged they tell of the mirror image), ``split``, and frames ``start`` to ``stop`` where the clip is a piece of
-    its file. ``problem`` says why a clip that is listed cannot be
-    used: preparation reports it under its id and goes on.
+    them), ``caption_tokens`` (the words with their parts of speech, caption by caption), ``mirrorable`` (with left and
+    right exchanged they tell of the mirror image), ``split``, and frames ``start`` to ``stop`` where the clip is a
+    piece of its file. ``problem`` says why a clip that is listed cannot be used: preparation reports it under its id
+    and goes on.
     """
 
     id: str
@@ -66,7 +72,7 @@ class Native(Record):
     fps: float
     feature: str
     width: int
-    feature_config: dict[str, Any] = {}
+    feature_config: dict[str, Any] = Field(default_factory=dict)
 
 
 def need(clips: list[RawClip], folder: Path, layout: str) -> list[RawClip]:
@@ -82,3 +88,23 @@ def need(clips: list[RawClip], folder: Path, layout: str) -> list[RawClip]:
             raise DataError(f"two clips are called {clip.id}: {seen[clip.id].files[0]} and {clip.files[0]}.")
         seen[clip.id] = clip
     return sorted(clips, key=lambda clip: clip.id)
+
+
+def read_statistics(folder: Path, width: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean and deviation of ``width`` features, float32; ``None`` where ``folder`` holds neither pair of files.
+
+    ``DataError`` for numbers that are not finite, another width, or a deviation that is negative.
+    """
+    from kinescale.formats.npy import read_values
+
+    for names in STATISTICS:
+        files = [folder / name for name in names]
+        if all(file.is_file() for file in files):
+            mean, std = (np.asarray(read_values(file, axes=(1,)), dtype=np.float32) for file in files)
+            for file, values in zip(files, (mean, std), strict=True):
+                if values.shape != (width,) or not np.isfinite(values).all():
+                    raise DataError(f"{file}: expected {width} finite numbers, got {list(values.shape)}.")
+            if (std < 0).any():
+                raise DataError(f"{files[1]}: holds a negative deviation.")
+            return mean, std
+    return None

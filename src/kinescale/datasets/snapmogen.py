@@ -21,7 +21,7 @@ from kinescale.core.errors import DataError, KinescaleError
 from kinescale.core.records import read_json
 from kinescale.datasets._published import SPLITS
 from kinescale.datasets._texts import checked_caption, read_ids
-from kinescale.datasets.base import Licence, Native, RawClip, need
+from kinescale.datasets.base import Licence, Native, RawClip, need, read_statistics
 from kinescale.formats import read_motion
 from kinescale.formats.npy import read_values
 from kinescale.motion import Motion
@@ -36,7 +36,6 @@ NATIVE = Native(skeleton="snapmogen24", fps=30.0, feature="snapmogen", width=296
 SHORTEST = 128
 CAPTIONS = "all_caption_clean.json"
 KINDS = ("manual", "gpt")
-STATISTICS = ("meta_data/mean.npy", "meta_data/std.npy")
 
 
 def find(folder: Path) -> list[RawClip]:
@@ -81,14 +80,7 @@ def given(clip: RawClip) -> Float[np.ndarray, "T 296"] | None:
 
 def statistics(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """``meta_data/mean.npy`` and ``std.npy``."""
-    files = [_root(folder) / name for name in STATISTICS]
-    if not all(file.is_file() for file in files):
-        return None
-    mean, std = (np.asarray(read_values(file, axes=(1,)), dtype=np.float32) for file in files)
-    for file, values in zip(files, (mean, std), strict=True):
-        if values.shape != (NATIVE.width,) or not np.isfinite(values).all():
-            raise DataError(f"{file}: expected {NATIVE.width} finite numbers, got {list(values.shape)}.")
-    return mean, std
+    return read_statistics(_root(folder) / "meta_data", NATIVE.width)
 
 
 def _root(folder: Path) -> Path:

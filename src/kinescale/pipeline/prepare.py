@@ -29,7 +29,7 @@ from kinescale.core.conventions import NATIVE_FPS
 from kinescale.core.errors import DataError, InputError, KinescaleError
 from kinescale.core.files import atomic_path, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
-from kinescale.datasets.base import Licence, RawClip
+from kinescale.datasets.base import Licence, RawClip, read_statistics
 from kinescale.datasets.prepared import GIVEN_STATISTICS, PreparedRow, write_part
 from kinescale.datasets.prepared.writer import VERSION, entries, pyarrow, read_key
 from kinescale.motion import Motion, canonicalise, mirror, resample, retarget
@@ -80,11 +80,13 @@ def prepare(
     *,
     settings: Settings | None = None,
     workers: int = 2,
+    statistics: str | Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PrepareReport:
     """Prepare ``corpus`` (a name of the datasets family) from ``source``, a folder or a .tar/.zip, into ``out/corpus``.
 
-    ``on_progress(done, total)`` counts clips. A damaged file is left out with a line in ``report.json``.
+    ``statistics``: a folder with mean.npy and std.npy to keep in place of those published with the data, such as an
+    evaluator's. ``on_progress(done, total)`` counts clips. A damaged file is left out with a line in ``report.json``.
     Raises ``DataError`` when the source is missing or holds no clip of the corpus.
     """
     name = datasets.FAMILY.check(corpus)
@@ -103,7 +105,7 @@ def prepare(
         for job in jobs:
             job["licence"] = licence.name
         results = list(_run(jobs, workers, len(clips), on_progress))
-        given = _keep_statistics(module, root, settings, folder)
+        given = _keep_statistics(module, root, settings, folder, statistics)
     return _finish(name, folder, settings, licence, given, sorted(results, key=lambda r: r["part"]))
 
 
@@ -255,11 +257,17 @@ def _keeps_given(module: Any, settings: Settings) -> bool:
     return native is not None and (native.skeleton, native.fps) == (settings.skeleton, settings.fps)
 
 
-def _keep_statistics(module: Any, root: Path, settings: Settings, folder: Path) -> dict[str, Any] | None:
+def _keep_statistics(
+    module: Any, root: Path, settings: Settings, folder: Path, other: str | Path | None
+) -> dict[str, Any] | None:
     """What the manifest says of published arrays; their mean and deviation go into ``folder``."""
     if not _keeps_given(module, settings):
+        if other is not None:
+            raise InputError(f"statistics {other}: the prepared data keeps no published features to use them with.")
         return None
-    found = module.statistics(root)
+    found = module.statistics(root) if other is None else read_statistics(Path(other), module.NATIVE.width)
+    if found is None and other is not None:
+        raise DataError(f"{other}: holds no mean.npy and std.npy.")
     if found is not None:
         with atomic_path(folder / GIVEN_STATISTICS) as temporary:
             save_file({"mean": found[0], "std": found[1]}, temporary)

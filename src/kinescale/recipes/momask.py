@@ -146,7 +146,7 @@ def _published(
         generator=Part(name="momask"),
         text=Part(name="clip", config={"pooled": True}),
         sampling=Part(name="masked", config=sampling),
-        data=DataConfig(dtype="float32"),
+        data=DataConfig(dtype="float32", statistics="given"),
         tokenizer_training=StageConfig(
             steps=TOKENIZER_STEPS,
             batch_size=256,

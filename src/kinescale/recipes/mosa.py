@@ -155,7 +155,7 @@ def _published(name: str, feature: Part, clips: int, min_frames: int, **tokenize
         tokenizer=Part(name="mosa", config={"faithful": True, **tokenizer}),
         generator=Part(name="mosa"),
         text=Part(name="clip", config={"max_tokens": 77}),
-        data=DataConfig(dtype="float32"),
+        data=DataConfig(dtype="float32", statistics="given"),
         tokenizer_training=StageConfig(
             steps=500 * first,
             batch_size=256,

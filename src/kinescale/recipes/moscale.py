@@ -38,6 +38,9 @@ CPU_LIMITS = (
 TRAINING_CLIPS = 23_384
 """Clips in HumanML3D's training split, mirrored ones included; it turns published epochs into steps."""
 
+COIN = 1 / 3
+"""Chance that a clip is cut one latent step shorter (the published loader's coin)."""
+
 
 def debug() -> RunConfig:
     """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
@@ -161,19 +164,19 @@ def humanml3d() -> RunConfig:
         tokenizer=Part(name="moscale", config={"faithful": True}),
         generator=Part(name="moscale", config={"faithful": True}),
         text=Part(name="t5", config={"max_tokens": 20}),
-        data=DataConfig(dtype="float32"),
+        data=DataConfig(dtype="float32", statistics="given"),
         tokenizer_training=StageConfig(
             steps=1000 * first,
             batch_size=256,
             # the published set already holds every clip's mirror image
-            draw=DrawConfig(min_frames=40, mirror=False),
+            draw=DrawConfig(min_frames=40, mirror=False, coin=COIN),
             optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
             schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(300 * first, 700 * first), factor=0.3),
         ),
         generator_training=StageConfig(
             steps=120 * second,
             batch_size=64,
-            draw=DrawConfig(min_frames=40, mirror=False),
+            draw=DrawConfig(min_frames=40, mirror=False, coin=COIN),
             optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
             schedule=ScheduleConfig(
                 kind="cosine", warmup=10 * second, warmup_start=0.005, final=0.01, horizon=250 * second

@@ -176,7 +176,7 @@ def _reconstruction(
         generator=Part(name="msq"),
         text=Part(name="clip", config={"max_tokens": 77}),
         sampling=Part(name="masked", config={"guidance": [guidance]}),
-        data=DataConfig(dtype="float32"),
+        data=DataConfig(dtype="float32", statistics="given"),
         tokenizer_training=StageConfig(
             steps=300_000,
             batch_size=256,

@@ -121,7 +121,7 @@ def humanml3d() -> RunConfig:
     350,000; the published configuration says 100 epochs.)
     """
     tokenizer = {"max_frames": 196, "factors": [49, 24, 16, 7, 4, 2, 1], "schedule": 5, "faithful": True}
-    return _published("humanml3d", tokenizer, batches=(64, 16), generator_epochs=100, min_frames=40)
+    return _published("humanml3d", tokenizer, batches=(64, 16), generator_epochs=100, min_frames=40, coin=1 / 3)
 
 
 def snapmogen() -> RunConfig:
@@ -130,22 +130,22 @@ def snapmogen() -> RunConfig:
         "feature_width": 296, "body": "snapmogen24", "max_frames": 320, "factors": [80, 40, 20, 10, 5, 2, 1],
         "schedule": 3, "faithful": True,
     }  # fmt: skip
-    return _published("snapmogen", tokenizer, batches=(32, 8), generator_epochs=200, min_frames=128)
+    return _published("snapmogen", tokenizer, batches=(32, 8), generator_epochs=200, min_frames=128, coin=0.0)
 
 
 def _published(
-    dataset: str, tokenizer: dict, batches: tuple[int, int], generator_epochs: int, min_frames: int
+    dataset: str, tokenizer: dict, batches: tuple[int, int], generator_epochs: int, min_frames: int, coin: float
 ) -> RunConfig:
     first, second = (TRAINING_CLIPS[dataset] // size for size in batches)
     # the published sets already hold every clip's mirror image
-    draw = DrawConfig(min_frames=min_frames, mirror=False)
+    draw = DrawConfig(min_frames=min_frames, mirror=False, coin=coin)
     return RunConfig(
         name=f"scalemogen.{dataset}",
         feature=Part(name=dataset),
         tokenizer=Part(name="scalemogen", config=tokenizer),
         generator=Part(name="scalemogen", config={"faithful": True}),
         text=Part(name="t5", config={"model": "google/flan-t5-xl", "max_tokens": 512}),
-        data=DataConfig(dtype="float32"),
+        data=DataConfig(dtype="float32", statistics="given"),
         tokenizer_training=StageConfig(
             steps=500 * first,
             batch_size=batches[0],

@@ -144,7 +144,7 @@ class Body:
                 found[side] = np.minimum(found[side], (heights[side] - floor) / self.leg)
         return found
 
-    def time(self, frame: float) -> float:
+    def time(self, frame: float | int) -> float:
         """Seconds at a frame."""
         return min(max(frame, 0) / self.fps, self.seconds)
 

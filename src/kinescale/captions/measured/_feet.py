@@ -157,7 +157,7 @@ def _flies(body: Body, span: Run) -> bool:
     start, stop = span
     if not FLIGHT_S[0] <= (stop - start) / body.fps <= FLIGHT_S[1] or (start == 0 and stop == body.frames):
         return False
-    return FREE_FALL[0] < _acceleration(body.hips[start:stop, UP_AXIS], body.fps) < FREE_FALL[1]
+    return bool(FREE_FALL[0] < _acceleration(body.hips[start:stop, UP_AXIS], body.fps) < FREE_FALL[1])
 
 
 def _acceleration(heights: Float[np.ndarray, " N"], fps: float) -> float:
@@ -167,7 +167,8 @@ def _acceleration(heights: Float[np.ndarray, " N"], fps: float) -> float:
 
 
 def _rise(body: Body, span: Run) -> float:
-    height = body.hips[span[0] : span[1], UP_AXIS]
+    """Of the hips, from the last frame on the floor to the highest, metres."""
+    height = body.hips[max(span[0] - 1, 0) : span[1], UP_AXIS]
     return float(height.max() - height[0])
 
 
