@@ -140,7 +140,8 @@ def test_kicks_knees_bends_squats_and_stillness():
     knee = describe(made(MOTIONS["knee"]))
     assert [(e.kind, e.side) for e in knee.of("kick", "knee_lift")] == [("knee_lift", "left")]
     bend = describe(made(MOTIONS["bow"])).of("bend")
-    assert len(bend) == 1 and bend[0].angle_deg == pytest.approx(math.degrees(0.9), abs=15)
+    # the spine bends above the hips, so that the line to the neck leans less
+    assert len(bend) == 1 and 25 < bend[0].angle_deg < math.degrees(0.9)
     still = describe(made(Plan()))
     assert [e.kind for e in still.events] == ["stand_still"] and still.path.gait == "stand"
     deep, share = 1.3, lambda t: bump(1.3, 1.0, 2.6)(t)

@@ -141,7 +141,7 @@ def _reach(body: Body, side: str) -> Float[np.ndarray, "T 3"]:
 def _of_the_gait(body: Body, height: Float[np.ndarray, " T"], span: Run) -> bool:
     """Whether the hand is merely carried along, swinging or with a bent elbow."""
     pace = float(np.median(body.speed[slice(*span)])) / np.sqrt(body.scale)
-    return pace > CARRIED and bool(np.median(height[slice(*span)]) < SHOULDER)
+    return bool(pace > CARRIED and np.median(height[slice(*span)]) < SHOULDER)
 
 
 def _level(body: Body, side: str, height: Float[np.ndarray, " T"], span: Run) -> Level:

@@ -30,6 +30,9 @@ SEAT_BACK = 0.2
 """Hips of who sits are further behind the feet than this, in leg lengths; of who squats, over them."""
 
 FLAT, LOW, LIE_S = radians(55), 0.45, 0.4
+CALM_S = 0.1
+"""Smoothing of places before their speeds, seconds: the noise of markers is no motion."""
+
 STILL, STILL_EACH, STILL_S = 0.12, 0.35, 1.0
 """Metres a second of an adult, of the mean over hips, neck, hands and feet, and of each; seconds."""
 
@@ -67,7 +70,7 @@ def stillness(body: Body) -> list[Event]:
     points = [f"{side}_{part}" for side in SIDES for part in ("ankle", "knee", "wrist") if f"{side}_{part}" in body.at]
     above = [] if body.trunk is None else [body.hips + body.trunk]
     stacked = np.stack([body.hips, *above, *(body.at[name] for name in points)], 1)
-    pace = smooth(np.linalg.norm(rate(stacked, body.fps), axis=-1), 0.1 * body.fps) / body.scale
+    pace = np.linalg.norm(rate(smooth(stacked, CALM_S * body.fps), body.fps), axis=-1) / body.scale
     calm = (pace.mean(-1) < STILL) & (pace.max(-1) < STILL_EACH)
     spans = joined(runs(calm & (body.hips_share > SQUAT_END)), round(0.1 * body.fps))
     return [Event(kind="stand_still", **body.times(s)) for s in spans if s[1] - s[0] >= STILL_S * body.fps]

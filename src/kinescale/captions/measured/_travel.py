@@ -30,8 +30,8 @@ DIAGONAL = radians(15), radians(65)
 TURN_BACK, TURN = radians(25), radians(30)
 """A turn ends when the facing goes back by the first, and counts from the second on."""
 
-TURN_PAUSE_S, TURN_PAUSE_SHARE = 0.7, 0.15
-"""A turn is two when in between the facing rests: slower than a share of the turn's mean rate for so long."""
+TURN_PAUSE_S, TURN_PAUSE_SHARE = 0.7, 0.08
+"""A turn is two when in between the facing rests: slower than a share of the turn's greatest rate for so long."""
 
 HIPS_SHARE = 0.8
 """The hips alone turn by at least this share of ``TURN``."""
@@ -167,7 +167,7 @@ def _without_pauses(body: Body, leg: Run) -> list[Run]:
     """A turn cut where the facing rests."""
     start, stop = leg
     pace = np.abs(rate(body.yaw[start : stop + 1], body.fps))
-    resting = runs(pace < TURN_PAUSE_SHARE * pace.mean())
+    resting = runs(pace < TURN_PAUSE_SHARE * pace.max())
     pauses = [(start + a, start + b) for a, b in resting if b - a > TURN_PAUSE_S * body.fps]
     edges = [start, *(frame for a, b in pauses for frame in (a, b)), stop]
     return [(a, min(b, stop)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]

@@ -51,7 +51,7 @@ def _path(body: Body, events: tuple[Event, ...]) -> Path:
     travels = [event for event in events if event.kind == "travel"]
     turns = [event for event in events if event.kind in ("turn", "circle")]
     way = sum(event.distance_m or 0.0 for event in travels)
-    seconds = sum(event.seconds for event in travels)
+    seconds = sum((event.distance_m or 0.0) / event.speed_m_s for event in travels if event.speed_m_s)
     angle = _travel.mean_angle(body, (0, body.frames)) if travels else None
     by_side = {side: sum(e.angle_deg or 0.0 for e in turns if e.side == side) for side in ("left", "right")}
     return Path(
