@@ -28,7 +28,14 @@ def page(results: dict[str, Any], classes: dict[str, str]) -> str:
 
 def _agreement(results: dict[str, Any], classes: dict[str, str]) -> str:
     rows = [
-        [classes[r["kind"]], r["corpus"], r["label"], str(r["clips"]), str(r["agree"]), f"{r['agree'] / r['clips']:.3f}"]
+        [
+            classes[r["kind"]],
+            r["corpus"],
+            r["label"],
+            str(r["clips"]),
+            str(r["agree"]),
+            f"{r['agree'] / r['clips']:.3f}",
+        ]
         for r in results["agreement"]
     ]
     return table(["what", "corpus", "label", "clips", "agree", "share"], rows)

@@ -1,9 +1,9 @@
-"""Measured captions against the labels of real clips, how fast they are made, and how often real motion does what it says.
+"""Measured captions against the labels of real clips, their speed, and how often real motion does what it says.
 
     python benchmarks/describe.py --data DIR [--out docs]
 
-DIR is a folder made by ``kinescale prepare``. Writes ``results/describe.json`` (agreement per class, every disagreement,
-the real data's own instruction-following rates, clips a second) and the tables in ``describe.md``.
+DIR is a folder made by ``kinescale prepare``. Writes ``results/describe.json`` (agreement per class, every
+disagreement, the real data's own instruction-following rates, clips a second) and the tables in ``describe.md``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import torch
 from kinescale import recipes
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import DataError
-from kinescale.datasets.prepared import open_prepared
+from kinescale.datasets.prepared import open_prepared, share_of
 from kinescale.features import Normaliser
 from kinescale.training.config import DrawConfig, StageConfig
 from kinescale.training.data import Batches
@@ -86,3 +86,22 @@ def test_cached_text_is_the_encoders(batches: Batches, tmp_path: Path) -> None:
     assert len(open_text_cache(TEXT, sentences, tmp_path)) == len(sentences)
     with pytest.raises(DataError, match="does not hold"):
         cache.look_up(["never said"])
+
+
+def test_pairs_that_are_held_out_are_seen_by_neither_training_nor_validation(data: Path, batches: Batches) -> None:
+    clips = batches.clips
+    shares = {clip.label: share_of(f"pair {clip.corpus}/{clip.label}") for clip in clips}
+    low, share = sorted(shares.values())[:2]
+    kept = {label for label, value in shares.items() if value >= share}
+    assert low < share and 0 < len(kept) < len(shares)
+    assert {clip.label for clip in clips if not clip.held_out(share)} == kept
+    assert not any(clip.held_out(0.0) for clip in clips)
+    draw = DrawConfig(min_frames=16, held_out_pairs=share)
+    config = StageConfig(batch_size=5, validate_batches=1000, draw=draw)
+    fewer = Batches(clips, batches.store, batches.normaliser, batches.layout, config, seed=0, with_text=True)
+    seen = {window.clip for step in range(30) for window in fewer.draws.windows(step, 5)}
+    every = {window.clip for step in range(30) for window in batches.draws.windows(step, 5)}
+    assert {clips[index].label for index in seen} == kept != {clips[index].label for index in every}
+    said = {sentence for clip in clips if clip.label in kept for sentence in (*clip.captions, *clip.captions_mirrored)}
+    validation = [fewer.validation(index) for index in range(4)]
+    assert all(set(batch.captions) <= said for batch in validation if batch is not None)

@@ -82,6 +82,7 @@ def _training(bundle: Bundle) -> str:
         ("data", made.data),
         ("data manifest (SHA-256)", made.data_manifest_sha256),
         ("steps", ", ".join(f"{name} {count:,}" for name, count in made.steps.items())),
+        ("weights chosen on", made.chosen_on),
         ("device", made.device),
         ("wall time", f"{made.wall_s / 3600:.2f} h" if made.wall_s else ""),
         ("curves", made.curves),

@@ -218,6 +218,8 @@ class EvaluatorBundle:
             f"- text: {'given as token features' if self.text is None else json.dumps(self.text.to_json())}",
             f"- trained: {made.recipe or 'not recorded'}; {made.data or 'data not recorded'}",
             f"- steps: {made.steps.get('evaluator', 'not recorded')}",
+            f"- weights chosen on: {made.chosen_on or 'not recorded'}",
+            f"- pairs of action and style kept from training: {made.held_out_pairs:.0%}",
             f"- content hash: {self.content_hash}",
             *(f"- licence of {item.source}: {item.name}. {item.attribution}" for item in self.licences),
             "Numbers made with it compare only with numbers made with the same content hash.",

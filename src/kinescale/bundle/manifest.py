@@ -38,13 +38,23 @@ class Licence(Record):
     non_commercial: bool = False
 
 
+CHOSEN_ON = ("none: the last step", "val: the lowest loss")
+"""What ``chosen_on`` says of weights that were the last, and of those that validation chose."""
+
+
 class Provenance(Record):
-    """How the weights came to be. Everything is optional; a card says what is not recorded."""
+    """How the weights came to be. Everything is optional; a card says what is not recorded.
+
+    ``chosen_on``: the split that chose these weights among a run's; ``held_out_pairs``: the share of pairs of action
+    and style that training never saw.
+    """
 
     recipe: str = ""
     command: str = ""
     data: str = ""
     data_manifest_sha256: str = ""
+    held_out_pairs: float = Field(default=0.0, ge=0, lt=1)
+    chosen_on: str = ""
     steps: dict[str, int] = Field(default_factory=dict)
     device: str = ""
     wall_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)

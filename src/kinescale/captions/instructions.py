@@ -38,6 +38,9 @@ DIRECTION_WITHIN = 30.0
 """Degrees between the direction asked for and the measured mean direction of travel."""
 
 TURN_LEAST = 30.0
+SOONER_S = 0.2
+"""Seconds by which the first of two actions must begin before the second."""
+
 MAIN_SHARE = 0.6
 """Share of the seconds of an action that the side asked for must have."""
 
@@ -72,7 +75,7 @@ class Rate(Record):
     high: float | None
 
 
-def instructions(count: int, seed: int, kinds: Sequence[ClaimKind] = KINDS) -> tuple[Instruction, ...]:
+def instructions(count: int, seed: int, kinds: Sequence[str] = KINDS) -> tuple[Instruction, ...]:
     """``count`` distinct prompts, spread evenly over ``kinds``; the same for the same seed.
 
     Every claim of a kind comes once before one comes again in other words. ``InputError`` for a kind that is none, or
@@ -83,18 +86,19 @@ def instructions(count: int, seed: int, kinds: Sequence[ClaimKind] = KINDS) -> t
         what = f"'{unknown[0]}' is no kind of claim" if unknown else f"{count} prompts of {len(kinds)} kinds"
         raise InputError(f"{what}; expected at least 0 prompts of kinds among {', '.join(KINDS)}.")
     rng = random.Random(seed)
-    queues = {kind: _shuffled(kind, rng) for kind in kinds}
+    asked = [kind for kind in KINDS if kind in kinds]
+    queues = {kind: _shuffled(kind, rng) for kind in asked}
     found: list[Instruction] = []
     seen: set[str] = set()
     while len(found) < count:
         before = len(found)
-        for kind in kinds:
+        for kind in asked:
             fresh = next((one for one in queues[kind] if one.prompt not in seen), None)
             if fresh is not None and len(found) < count:
                 found.append(fresh)
                 seen.add(fresh.prompt)
         if len(found) == before:
-            raise InputError(f"{count} prompts asked for; the grammar has {before} of {', '.join(kinds)}.")
+            raise InputError(f"{count} prompts asked for; the grammar has {before} of {', '.join(asked)}.")
     return tuple(found)
 
 
@@ -126,7 +130,9 @@ def wilson(done: int, count: int, z: float = Z_95) -> tuple[float, float]:
     middle = share + z * z / (2 * count)
     half = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     scale = 1 + z * z / count
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    # at the ends the interval closes exactly, whatever rounding says
+    low = 0.0 if done == 0 else (middle - half) / scale
+    return low, 1.0 if done == count else (middle + half) / scale
 
 
 def _shuffled(kind: ClaimKind, rng: random.Random) -> list[Instruction]:
@@ -200,9 +206,9 @@ def _order(claim: Claim, d: Description) -> _Found:
     second = _done(claim.then, d) if claim.then else ()
     if not first or not second or claim.then is None:
         return False, (claim.action if first else None) if not second else claim.then.action if claim.then else None
-    begins = first[0].start_s < second[0].start_s
+    begins = first[0].start_s + SOONER_S <= second[0].start_s
     words = [claim.action, claim.then.action] if begins else [claim.then.action, claim.action]
-    return begins and first[0].end_s <= second[-1].end_s, ", ".join(words)
+    return begins, ", ".join(words)
 
 
 def _done(claim: Act, d: Description) -> tuple[Event, ...]:
@@ -232,4 +238,16 @@ _SCORERS = {
     "order": _order,
 }
 
-__all__ = ["KINDS", "Claim", "Instruction", "Rate", "Score", "instructions", "label_claims", "rates", "score", "wilson"]
+__all__ = [
+    "KINDS",
+    "Act",
+    "Claim",
+    "Instruction",
+    "Rate",
+    "Score",
+    "instructions",
+    "label_claims",
+    "rates",
+    "score",
+    "wilson",
+]

@@ -81,7 +81,7 @@ class Report(Record):
 
 
 @dataclass(frozen=True)
-class _Value:
+class Value:
     """A number and, where it is a mean over clips, its standard error over them."""
 
     value: float
@@ -101,14 +101,14 @@ def evaluate(
     rows: dict[str, dict[str, Figure]] = {}
     for title in measured[0]:
         rows[title] = {
-            name: _figure(protocol, [found[title][name] for found in measured]) for name in measured[0][title]
+            name: figure(protocol, [found[title][name] for found in measured]) for name in measured[0][title]
         }
     return Report(
         protocol=protocol, seed=seed, clips=len(plans[0].captions), rows=rows, notes=_notes(plans[0], repeats[0])
     )
 
 
-def measure(protocol: Protocol, part: Repeat, item: Embedded, *, cosine: bool = False) -> dict[str, dict[str, _Value]]:
+def measure(protocol: Protocol, part: Repeat, item: Embedded, *, cosine: bool = False) -> dict[str, dict[str, Value]]:
     """One repeat: row -> metric -> number."""
     clips = len(part.captions)
     for what, rows in (("texts", item.text), ("real motions", item.real.match)):
@@ -118,19 +118,19 @@ def measure(protocol: Protocol, part: Repeat, item: Embedded, *, cosine: bool = 
     first, second = (torch.from_numpy(rows) for rows in part.again)
     real = _row(part, item.text, item.real.match, cosine)
     # the same clips in two passes, or in the fixed protocol two halves: what FID reads where nothing is amiss
-    real["fid_halves" if part.own_pools else "fid"] = _Value(fid.fid(item.real.fid[first], item.real.fid[second]))
+    real["fid_halves" if part.own_pools else "fid"] = Value(fid.fid(item.real.fid[first], item.real.fid[second]))
     found = {REAL: real}
     if item.generated is not None:
         made = _with_last_samples(protocol, part, item)
         row = _row(part, item.text, made.match, cosine)
-        row["fid"] = _Value(fid.fid(item.real.fid[counted], made.fid[counted]))
+        row["fid"] = Value(fid.fid(item.real.fid[counted], made.fid[counted]))
         if item.samples is not None:
-            row["multimodality"] = _Value(_multimodality(protocol, part, item.samples.match))
+            row["multimodality"] = Value(_multimodality(protocol, part, item.samples.match))
         found[GENERATED] = row
     return found
 
 
-def _row(part: Repeat, text: Tensor, motion: Tensor, cosine: bool) -> dict[str, _Value]:
+def _row(part: Repeat, text: Tensor, motion: Tensor, cosine: bool) -> dict[str, Value]:
     counted = torch.from_numpy(part.counted)
     pools = torch.from_numpy(part.pools)
     if part.own_pools:
@@ -142,7 +142,7 @@ def _row(part: Repeat, text: Tensor, motion: Tensor, cosine: bool) -> dict[str, 
     row["clip_score"] = _mean(clip_score.pair_cosines(text[counted], motion[counted]))
     pairs = part.diversity
     spread = diversity.diversity(motion, *pairs) if pairs.size else diversity.diversity_of_all(motion[counted])
-    row["diversity"] = _Value(spread)
+    row["diversity"] = Value(spread)
     return row
 
 
@@ -167,12 +167,13 @@ def _with_last_samples(protocol: Protocol, part: Repeat, item: Embedded) -> Spac
     return Space(match, other)
 
 
-def _mean(values: Float[Tensor, "N"]) -> _Value:
+def _mean(values: Float[Tensor, "N"]) -> Value:
     error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else None
-    return _Value(float(values.mean()), error)
+    return Value(float(values.mean()), error)
 
 
-def _figure(protocol: Protocol, found: Sequence[_Value]) -> Figure:
+def figure(protocol: Protocol, found: Sequence[Value]) -> Figure:
+    """The mean over repeats with its 95 % interval: over repeats, or over clips where repeats do not differ."""
     values = np.array([one.value for one in found])
     mean, count = float(values.mean()), len(values)
     shown = tuple(values.tolist())

@@ -50,7 +50,7 @@ def small() -> EvaluatorRunConfig:
         evaluator_training=StageConfig(
             steps=20_000,
             batch_size=128,
-            draw=DrawConfig(min_frames=32, shorten=0.5, balance="class"),
+            draw=DrawConfig(min_frames=32, shorten=0.5, balance="class", held_out_pairs=0.1),
             optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.1, clip=1.0),
             schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
             ema_decay=0.999,
@@ -69,7 +69,7 @@ def cpu() -> EvaluatorRunConfig:
         evaluator_training=StageConfig(
             steps=4000,
             batch_size=64,
-            draw=DrawConfig(min_frames=32, shorten=0.3, balance="class"),
+            draw=DrawConfig(min_frames=32, shorten=0.3, balance="class", held_out_pairs=0.1),
             optimiser=OptimiserConfig(lr=6e-4, betas=(0.9, 0.98), weight_decay=0.1, clip=1.0),
             schedule=ScheduleConfig(kind="cosine", warmup=200, final=0.02),
             ema_decay=0.995,

@@ -5,4 +5,11 @@ from kinescale.tokenizers.base import Encoded, Tokenizer, seen_as
 
 FAMILY = Family(__name__, "tokenizer")
 
-__all__ = ["FAMILY", "Encoded", "Tokenizer", "seen_as"]
+
+def part_wise() -> tuple[str, ...]:
+    """The tokenizers that have tokens for parts of the body."""
+    known = [(name, FAMILY.get(name, "Tokenizer")) for name in FAMILY.names()]
+    return tuple(name for name, kind in known if kind.latent_roles is not Tokenizer.latent_roles)
+
+
+__all__ = ["FAMILY", "Encoded", "Tokenizer", "part_wise", "seen_as"]

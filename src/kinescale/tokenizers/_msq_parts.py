@@ -85,6 +85,15 @@ def stages_of(preset: str, residual: bool) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
+def stream_roles(stages: tuple[Stage, ...]) -> tuple[frozenset[str], ...]:
+    """The roles whose columns each latent part codes."""
+    found: dict[int, frozenset[str]] = {}
+    for stage in stages:
+        for member, parts in zip(stage.members, GRANULARITIES[stage.granularity], strict=True):
+            found[member] = frozenset(role for role, part in ROLE_PARTS.items() if part in parts)
+    return tuple(found[member] for member in sorted(found))
+
+
 def build_feature(name: str, settings: Mapping[str, Any]) -> Feature:
     """The feature of that name, for its blocks and skeleton."""
     config = features.FAMILY.get(name, "Config").parse(dict(settings), where=f"feature '{name}'")

@@ -28,6 +28,20 @@ LATENT_PARTS: Parts = ((0, 1, 3, 5), (0, 1, 2), (0, 3, 4), (0, 5, 6), (6, 7, 8),
 LATENT_NAMES = ("root", "left leg", "right leg", "spine", "left arm", "right arm", "head")
 
 
+def _side(side: str, *roles: str) -> frozenset[str]:
+    return frozenset(f"{side}_{role}" for role in roles)
+
+
+LATENT_ROLES = (
+    frozenset({"hips"}),
+    *(_side(side, "hip", "knee", "ankle", "toes") for side in ("left", "right")),
+    frozenset({"spine1", "spine2", "spine3"}),
+    *(_side(side, "collar", "shoulder", "elbow", "wrist") for side in ("left", "right")),
+    frozenset({"neck", "head"}),
+)
+"""The roles of each latent; where latents overlap, a role goes with the one that is named after it."""
+
+
 @dataclass(frozen=True)
 class Body:
     """``edges`` of the joint graph; ``missing``: edges that the reference lacks by a slip; ``parts``: joints of each of

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from kinescale.core.errors import ConfigError
 from kinescale.core.records import Record
+from kinescale.skeletons.base import ROLES
 from kinescale.tokens.bit_view import BitView
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
@@ -53,6 +54,11 @@ class Tokenizer(nn.Module, Codec, ABC):
     def vocabularies(self) -> tuple[int, ...]:
         """V (or K) of each scale; all alike unless a variant says otherwise."""
         return (self.vocabulary,) * len(self.layout().scales)
+
+    @property
+    def latent_roles(self) -> tuple[frozenset[str], ...]:
+        """The roles whose joints each of the P latent parts decodes to; all of them unless a variant says otherwise."""
+        return (frozenset(ROLES),) * self.latent_parts
 
     @abstractmethod
     def layout(self, frames: int | None = None) -> TokenLayout:

@@ -33,6 +33,7 @@ from kinescale.tokenizers._msq_parts import (
     part_columns,
     stages_of,
     stream_columns,
+    stream_roles,
 )
 from kinescale.tokenizers._msq_pyramid import PartPyramid, Spread, check_batch
 from kinescale.tokenizers.base import Encoded, StepLoss
@@ -208,6 +209,11 @@ class Tokenizer(base.Tokenizer):
             ),
         }
         return makers[c.quantizer]()
+
+    @property
+    def latent_roles(self) -> tuple[frozenset[str], ...]:
+        """Those of the streams."""
+        return stream_roles(self.stages)
 
     def layout(self, frames: int | None = None) -> TokenLayout:
         """The pyramid for clips of at most ``frames`` frames, as small as they allow."""

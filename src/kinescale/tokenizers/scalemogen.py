@@ -25,6 +25,7 @@ from kinescale.tokenizers import base
 from kinescale.tokenizers._scalemogen_bodies import (
     BODIES,
     LATENT_PARTS,
+    LATENT_ROLES,
     Body,
     Columns,
     check_columns,
@@ -143,6 +144,11 @@ class Tokenizer(base.Tokenizer):
         quantizer = build_quantizer(c.quantizer, c.bits, c.codes, c.levels, c.code_dim, c.ema_decay)
         self.vocabulary = quantizer.vocabulary
         self.pyramid = SkeletalPyramid(quantizer, self.latent_parts, c.faithful, len(c.scales))
+
+    @property
+    def latent_roles(self) -> tuple[frozenset[str], ...]:
+        """Those that give the seven latents their names."""
+        return LATENT_ROLES
 
     def layout(self, frames: int | None = None) -> TokenLayout:
         """The pyramid for clips of at most ``frames`` frames: always the full one if ``faithful``."""

@@ -38,7 +38,7 @@ class OptimiserConfig(Record):
     clip: float = Field(default=1.0, ge=0, description="0 turns clipping off")
 
 
-LATER: dict[str, Any] = {"coin": 0.0, "statistics": "measured"}
+LATER: dict[str, Any] = {"coin": 0.0, "statistics": "measured", "held_out_pairs": 0.0}
 """Settings that older runs do not have, as they are when they are off."""
 
 
@@ -73,6 +73,8 @@ class DrawConfig(Record):
     mirror : see each clip left-right mirrored half of the time.
     coin : chance that a window is one latent step shorter than it could be (Guo et al. 2022: a third), from a start
         of its own.
+    held_out_pairs : share of the pairs of action and style of which the stage sees no clip, neither to train nor to
+        validate, whatever their split; chosen by a hash of the label (``PreparedClip.held_out``).
     """
 
     crop_frames: int = Field(default=0, ge=0)
@@ -83,6 +85,7 @@ class DrawConfig(Record):
     corpora: dict[str, float] = Field(default_factory=dict)
     mirror: bool = True
     coin: float = Field(default=0.0, ge=0, le=1)
+    held_out_pairs: float = Field(default=0.0, ge=0, lt=1)
 
 
 class StageConfig(Record):

@@ -95,6 +95,8 @@ class Batches:
             frames = self.store.frames(index)
             if clip.split != split or frames == 0 or (self.with_text and not clip.captions):
                 continue
+            if clip.held_out(self.config.draw.held_out_pairs):
+                continue
             mirrorable = self.store.has_mirror(index) and (bool(clip.captions_mirrored) or not self.with_text)
             cuttable = clip.steady or not self.with_text
             found.append(Candidate(index, frames, cuttable, mirrorable, class_of(clip), clip.corpus))

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from kinescale import evaluators
 from kinescale.bundle.evaluator import EvaluatorBundle
-from kinescale.bundle.manifest import Licence, Provenance
+from kinescale.bundle.manifest import CHOSEN_ON, Licence, Provenance
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, read_json, write_json
 from kinescale.datasets.prepared import Prepared, open_prepared
@@ -103,9 +103,11 @@ def _statistics(
     path = stage / NORMALISER
     if path.is_file() and (stage / files.CURRENT).is_file():
         return _read_statistics(path)
+    share = config.evaluator_training.draw.held_out_pairs
+    seen = [i for i, clip in enumerate(prepared.clips) if clip.split == "train" and not clip.held_out(share)]
     found = measure(
         store,
-        [i for i, clip in enumerate(prepared.clips) if clip.split == "train" and store.frames(i)],
+        [i for i in seen if store.frames(i)],
         dict(feature.blocks),
         mirrored=config.evaluator_training.draw.mirror,
         block_std=config.data.block_std,
@@ -147,7 +149,8 @@ def export_evaluator(
         raise DataError(f"{folder} is not a run folder: it has no {RUN_FILE}; name the folder given to --run.")
     record = EvaluatorRunRecord.parse(read_json(path, error=DataError), where=str(path))
     stage, feature = folder / STAGE, build_feature(record.config.feature)
-    taken = files.load(stage / BEST) if which == "best" and (stage / BEST).is_file() else files.latest(stage)[0]
+    by_loss = which == "best" and (stage / BEST).is_file()
+    taken = files.load(stage / BEST) if by_loss else files.latest(stage)[0]
     if taken is None:
         raise DataError(f"{stage} holds no checkpoint; train the evaluator first.")
     evaluator = build_evaluator(record.config, feature, record.text_width)
@@ -158,7 +161,7 @@ def export_evaluator(
         evaluator=evaluator,
         text=record.config.text,
         licences=tuple(record.licences),
-        provenance=_provenance(record, taken, _results(stage), command),
+        provenance=_provenance(record, taken, _results(stage), command, CHOSEN_ON[by_loss]),
         title=record.config.name,
     )
     return bundle.save_pretrained(target or folder / FOLDER, weights=weights, force=True)
@@ -173,7 +176,7 @@ def _results(stage: Path) -> dict[str, float]:
 
 
 def _provenance(
-    record: EvaluatorRunRecord, taken: files.Checkpoint, results: dict[str, float], command: str
+    record: EvaluatorRunRecord, taken: files.Checkpoint, results: dict[str, float], command: str, chosen_on: str
 ) -> Provenance:
     corpora = ", ".join(licence.source for licence in record.licences)
     counts = ", ".join(f"{count} {split}" for split, count in record.clips.items())
@@ -182,6 +185,8 @@ def _provenance(
         "command": command,
         "data": f"{corpora} ({counts} clips)",
         "data_manifest_sha256": record.data_hash,
+        "held_out_pairs": record.config.evaluator_training.draw.held_out_pairs,
+        "chosen_on": chosen_on,
         "steps": {STAGE: taken.state["step"]},
         "device": record.device,
         "wall_s": float(taken.state.get("elapsed_s", 0.0)),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kinescale.bundle import Bundle
-from kinescale.bundle.manifest import Provenance
+from kinescale.bundle.manifest import CHOSEN_ON, Provenance
 from kinescale.core.errors import DataError
 from kinescale.core.records import write_json
 from kinescale.training import checkpoint as files
@@ -52,7 +52,9 @@ def build_bundle(folder: Path, *, which: Literal["last", "best"] = "last", comma
         text=config.text if begun else None,
         sampling=config.sampling if begun else None,
         licences=tuple(record.licences),
-        provenance=_provenance(record, steps, wall, command, _results(folder)),
+        provenance=_provenance(record, steps, wall, command, _results(folder)).but(
+            chosen_on=CHOSEN_ON[begun and which == "best"]
+        ),
         title=config.name,
     )
 

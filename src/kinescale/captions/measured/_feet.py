@@ -32,6 +32,9 @@ TOGETHER_S = 0.12
 LEAP = 0.17
 """Rise of the hips, in leg lengths, from which a flight from one foot to the other is a leap and no running step."""
 
+LEAP_SPEED, LEAP_IN_A_RUN = 1.5, 0.3
+"""The same of who goes faster than this (metres a second of an adult): high running steps are no leaps."""
+
 LANDING_S = 0.15
 HOP_RISE = 0.02
 JUMPS_ON_END_S = 0.8
@@ -62,6 +65,15 @@ class Feet:
     def steps_in(self, span: Run) -> int:
         """Footfalls within a span; one that ends just after it belongs to it."""
         return sum(span[0] <= at <= span[1] + 3 for at, _ in self.steps)
+
+    def grounded(self, span: Run) -> float:
+        """Share of a span with both feet standing."""
+        return 1.0 - float(self.swinging[slice(*span)].mean()) if span[1] > span[0] else 1.0
+
+    def cadence(self, span: Run, fps: float) -> float:
+        """Steps a second within a span; 0 for fewer than three."""
+        at = [step for step, _ in self.steps if span[0] <= step <= span[1]]
+        return (len(at) - 1) * fps / (at[-1] - at[0]) if len(at) > 2 and at[-1] > at[0] else 0.0
 
     def moved(self, span: Run) -> bool:
         """Whether a foot is lifted within the span: one that is still up at its end counts."""
@@ -190,7 +202,9 @@ def _flight_kind(body: Body, span: Run) -> tuple[Literal["jump", "hop"], Limb | 
     for side, other in (SIDES, SIDES[::-1]):
         if before == after == {side: True, other: False}:
             return "hop", side
-    return ("jump", None) if rise > LEAP or all(before.values()) else None
+    running = float(np.median(body.speed[span[0] : span[1]])) / np.sqrt(body.scale) > LEAP_SPEED
+    leaps = rise > (LEAP_IN_A_RUN if running else LEAP)
+    return ("jump", None) if leaps or (all(before.values()) and not running) else None
 
 
 def _swings(body: Body, side: str) -> Bool[np.ndarray, " T"]:

@@ -41,10 +41,12 @@ EDGE_SHARE = 0.05
 LYING = 0.5
 """The facing of a trunk whose upright part is less than this share is not looked at."""
 
-JOG, RUN, JOG_FLIGHT = 2.0, 3.0, 0.08
-"""Metres a second of an adult; slower than ``JOG`` it is a jog where both feet are off for a share of the time."""
+JOG, RUN, SLOWEST_JOG = 2.0, 3.0, 1.1
+"""Metres a second of an adult from which one jogs and runs, and below which nobody does."""
 
-SLOWEST_JOG = 1.0
+JOG_FLIGHT, JOG_GROUNDED, JOG_CADENCE = 0.08, 0.012, 2.25
+"""A slower jog has both feet off for a share of the time; or, as the old and the tired do it, never both on the floor
+together at so many steps a second, where a walk has both down between steps."""
 
 
 def travels(body: Body, feet: Feet) -> list[Event]:
@@ -94,14 +96,14 @@ def distance(body: Body, span: Run) -> float:
     return float(np.linalg.norm(np.diff(part, axis=0), axis=-1).sum())
 
 
-def gait_of(speed: float, airborne: float, scale: float) -> Gait:
-    """The gait of someone who travels; speeds grow with the square root of the leg (Froude)."""
-    pace = speed / np.sqrt(scale)
+def gait_of(body: Body, feet: Feet, span: Run, speed: float) -> Gait:
+    """The gait of who travels: by speed (which grows with the square root of the leg: Froude), else by the feet."""
+    pace = speed / np.sqrt(body.scale)
     if pace > RUN:
         return "run"
-    if pace > JOG or (airborne > JOG_FLIGHT and pace > SLOWEST_JOG):
-        return "jog"
-    return "walk"
+    flies = feet.airborne(span) > JOG_FLIGHT and feet.grounded(span) < 2 * JOG_GROUNDED
+    shuffles = feet.grounded(span) < JOG_GROUNDED and feet.cadence(span, body.fps) > JOG_CADENCE
+    return "jog" if pace > JOG or (pace > SLOWEST_JOG and (flies or shuffles)) else "walk"
 
 
 def _goes(body: Body, span: Run) -> bool:
@@ -147,7 +149,7 @@ def _event(body: Body, feet: Feet, span: Run) -> Event:
         kind="travel",
         **body.times(span),
         direction=direction_of(mean_angle(body, span)),
-        gait=gait_of(speed, feet.airborne(span), body.scale),
+        gait=gait_of(body, feet, span, speed),
         speed_m_s=round(speed, 3),
         distance_m=round(way, 3),
         steps=feet.steps_in(span),
@@ -168,9 +170,8 @@ def _without_pauses(body: Body, leg: Run) -> list[Run]:
     start, stop = leg
     pace = np.abs(rate(body.yaw[start : stop + 1], body.fps))
     resting = runs(pace < TURN_PAUSE_SHARE * pace.max())
-    pauses = [(start + a, start + b) for a, b in resting if b - a > TURN_PAUSE_S * body.fps]
-    edges = [start, *(frame for a, b in pauses for frame in (a, b)), stop]
-    return [(a, min(b, stop)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
+    cuts = [start + (a + b) // 2 for a, b in resting if b - a > TURN_PAUSE_S * body.fps]
+    return [(a, b) for a, b in pairwise([start, *cuts, stop]) if b > a]
 
 
 def _turn(body: Body, start: int, stop: int) -> Event:

@@ -97,6 +97,7 @@ _HIDDEN_BY: Mapping[Kind, Mapping[Kind, float]] = {
 """Kind -> the kinds that hide it where they take more than this share of its time."""
 
 TWIST_DEG = 60.0
+MOSTLY = 0.25
 
 
 def _hides(other: Event, event: Event) -> bool:
@@ -111,7 +112,7 @@ def _hides(other: Event, event: Event) -> bool:
     if (event.kind, other.kind) == ("turn", "knee_lift"):
         return (event.angle_deg or 0.0) < TWIST_DEG
     if (event.kind, other.kind) == ("travel", "jump") and not event.steps:
-        return True
+        return shared > MOSTLY * event.seconds
     share = _HIDDEN_BY.get(event.kind, {}).get(other.kind)
     return share is not None and shared > share * event.seconds
 

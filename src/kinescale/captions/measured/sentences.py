@@ -27,29 +27,30 @@ _STRIKING = ("jump", "kick", "turn", "circle", "wave", "lie_down", "sit_down")
 _IDLE = "stay in place"
 
 
-def sentence(description: Description, detail: Detail = "plain", subject: str = "a person") -> str:
+def sentence(description: Description, detail: str = "plain", subject: str = "a person") -> str:
     """One sentence with a capital and a full stop. ``InputError`` for a level of detail that is none."""
-    if detail not in DETAILS:
-        raise InputError(f"'{detail}' is no level of detail; expected one of {', '.join(DETAILS)}.")
     words = caption(description, detail, subject)
     return words[:1].upper() + words[1:] + "."
 
 
-def caption(description: Description, detail: Detail = "plain", subject: str = "a person") -> str:
-    """The same as captions are written: lower case, without a full stop."""
-    told = _told(description.events, detail)
+def caption(description: Description, detail: str = "plain", subject: str = "a person") -> str:
+    """The same as captions are written: lower case, without a full stop. ``InputError`` as ``sentence``."""
+    level = next((known for known in DETAILS if known == detail), None)
+    if level is None:
+        raise InputError(f"'{detail}' is no level of detail; expected one of {', '.join(DETAILS)}.")
+    told = _told(description.events, level)
     if not told:
         return f"{subject} {inflect('*' + _IDLE, 'third', 'their')}"
     parts: list[str] = []
     joined = False
     for number, event in enumerate(told):
-        words = inflect(phrase(event, detail), "third", "their")
+        words = inflect(phrase(event, level), "third", "their")
         if not number:
             parts.append(words)
             continue
         together = _together(told[number - 1], event)
         if together and event.kind in _AT_ONCE and told[number - 1].kind == "travel":
-            parts.append(f" while {inflect(phrase(event, detail), 'gerund', 'their')}")
+            parts.append(f" while {inflect(phrase(event, level), 'gerund', 'their')}")
         elif together:
             # a second "and" wants a comma
             parts.append(f", and {words}" if joined else f" and {words}")

@@ -17,7 +17,7 @@ from kinescale import skeletons
 from kinescale.core.errors import DataError
 from kinescale.core.records import json_hash, read_json
 from kinescale.datasets.base import Licence
-from kinescale.datasets.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow
+from kinescale.datasets.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow, share_of
 from kinescale.motion import Motion
 from kinescale.skeletons import Skeleton
 
@@ -46,6 +46,12 @@ class PreparedClip:
     def label(self) -> str:
         """ "action/style"."""
         return f"{self.action}/{self.style}"
+
+    def held_out(self, share: float) -> bool:
+        """Whether the clip's pair of action and style is of the ``share`` that is kept from training: by a hash of
+        corpus and label alone, so that a pair is in or out as a whole, whatever else is prepared.
+        """
+        return share_of(f"pair {self.corpus}/{self.label}") < share
 
 
 class Prepared:

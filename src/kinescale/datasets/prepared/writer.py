@@ -54,10 +54,15 @@ class PreparedRow:
 
 def split_of(clip_id: str) -> str:
     """ "train", "val" or "test", from a hash of the id alone: a clip never moves when others come or go."""
-    share = int(hashlib.sha256(clip_id.encode()).hexdigest()[:8], 16) / 2**32
+    share = share_of(clip_id)
     if share < VAL_SHARE:
         return "val"
     return "test" if share < VAL_SHARE + TEST_SHARE else "train"
+
+
+def share_of(name: str) -> float:
+    """A number from 0 up to 1 that belongs to the name, by its hash."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
 
 
 def pyarrow() -> Any:

@@ -1,0 +1,236 @@
+"""Measure a trained system on a split: the recordings' own numbers first, then those of what it makes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from kinescale.cli._options import Flag, MaybeInt, MaybeText, Out, parse, print_json
+from kinescale.core.errors import DataError, InputError
+
+if TYPE_CHECKING:
+    from kinescale.evaluation.record import Evaluation, Request
+
+MOST_REPEATS, MOST_PROMPTS, MOST_SETTINGS = 1000, 5000, 16
+
+
+@dataclass(frozen=True)
+class Options:
+    """Generate for the sentences of a split, at the clips' own lengths, and measure what came out.
+
+    R-precision, FID, matching and diversity as an evaluator network sees them, sliding feet and jerk, what the
+    tokenizer loses, which codes are used, and how often instructions are followed. The folder OUT gets report.json,
+    report.md, report.html and a contact sheet. The same command gives the same numbers. Nothing is selected here.
+    """
+
+    bundle: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="BUNDLE")]]
+    """Trained system: a bundle's folder, a training run's folder, or "default"."""
+    data: Path
+    """Prepared data: a folder made by kinescale prepare."""
+    split: str = "test"
+    """train, val or test."""
+    protocol: str = "fixed"
+    """fixed, or humanml3d-2022 as the field's tables are made."""
+    evaluator: str = "default"
+    """An evaluator's folder, "default" for the one that comes with the package, or "none"."""
+    out: Out = Path("evaluation")
+    """Folder to write."""
+    repeats: MaybeInt = None
+    """How often all motions are made; the protocol's own number when not given."""
+    limit: MaybeInt = None
+    """Only so many clips, evenly spread over the split."""
+    pool: MaybeInt = None
+    """Motions a sentence chooses among; the protocol's 32 when not given."""
+    seed: int = 0
+    guidance: MaybeText = None
+    """One value or several, such as 1,2,4: a row of the table each."""
+    steps: MaybeText = None
+    """Passes for each scale, coarse to fine, such as 1,2,5,10; several, parted by "/", are a row of the table each."""
+    multimodality: Flag = False
+    """Also make the protocol's many samples of some sentences (takes long)."""
+    instructions: int = 160
+    """Prompts of the instruction following; 0 leaves it out."""
+    device: str = "cpu"
+    """cpu, cuda or cuda:N; numbers of two devices may differ in the last digits."""
+    force: Flag = False
+    """Replace an older evaluation in OUT."""
+    json: Flag = False
+    """Print the report as one JSON object instead of tables."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse ``argv``, check what is cheap to check, evaluate, write the folder, print the tables."""
+    options = parse(Options, argv, "evaluate")
+    settings = _check(options)
+
+    from kinescale.bundle import Bundle
+    from kinescale.datasets.prepared import open_prepared
+    from kinescale.evaluation.pages import save
+    from kinescale.evaluation.run import find_evaluator
+    from kinescale.evaluation.run import run as evaluate
+
+    evaluator, note = find_evaluator(options.evaluator)
+    bundle = Bundle.from_pretrained(options.bundle, device=_device(options.device))
+    if evaluator is not None:
+        evaluator.evaluator.to(options.device)
+    prepared = open_prepared(options.data)
+    request = _request(options, settings, argv)
+    with _bars() as progress:
+        found, shown = evaluate(bundle, prepared, request, evaluator=evaluator, note=note, progress=progress)
+    folder = save(found, shown, options.out, force=options.force)
+    _report(found, folder, options.json)
+    return 0
+
+
+def _check(options: Options) -> dict[str, dict[str, Any]]:
+    """Refuse bad input before torch is loaded; the sampler's settings by name."""
+    from kinescale.bundle import read_manifest, resolve
+    from kinescale.core.randomness import derive_seed
+    from kinescale.evaluation import protocol
+    from kinescale.evaluation.folder import check_folder
+
+    derive_seed(options.seed)
+    protocol.get(options.protocol)
+    limits = {
+        "--repeats": (options.repeats, 1, MOST_REPEATS),
+        "--limit": (options.limit, 1, 10**9),
+        "--pool": (options.pool, 2, 10**6),
+        "--instructions": (options.instructions, 0, MOST_PROMPTS),
+    }
+    for name, (value, least, most) in limits.items():
+        if value is not None and not least <= value <= most:
+            raise InputError(f"{name} is {value}; expected {least} to {most}.")
+    settings = parse_settings(options.guidance, options.steps)
+    check_folder(options.out, options.force)
+    if not options.data.is_dir():
+        raise DataError(
+            f"{options.data}: there is no such folder; "
+            f"make one with: kinescale prepare CORPUS SOURCE --out {options.data}."
+        )
+    manifest = read_manifest(resolve(options.bundle))
+    if manifest.generator is None or manifest.text is None:
+        raise InputError(
+            f"the bundle {options.bundle} makes no motion from text, so there is nothing to evaluate; "
+            "kinescale reconstruct shows what its tokens keep."
+        )
+    return settings
+
+
+def parse_settings(guidance: str | None, steps: str | None) -> dict[str, dict[str, Any]]:
+    """Name -> the sampler's settings, one for each value; only one of the two may have several."""
+    from kinescale.cli.generate import parse_steps
+
+    values = [None] if guidance is None else [_guidance(word, guidance) for word in guidance.split(",")]
+    passes = [None] if steps is None else [parse_steps(part) for part in steps.split("/")]
+    if len(values) > 1 and len(passes) > 1:
+        raise InputError("both --guidance and --steps have several values; vary one at a time.")
+    if max(len(values), len(passes)) > MOST_SETTINGS:
+        raise InputError(f"{max(len(values), len(passes))} settings; expected at most {MOST_SETTINGS}.")
+    found: dict[str, dict[str, Any]] = {}
+    for value in values:
+        for each in passes:
+            chosen = {key: item for key, item in (("guidance", value), ("steps", each)) if item is not None}
+            words = [f"guidance {value:g}"] if value is not None else []
+            words += [f"steps {','.join(map(str, each))}"] if each is not None else []
+            found[", ".join(words) or "the bundle's own"] = chosen
+    return found
+
+
+def _guidance(word: str, whole: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 0:
+        raise InputError(f"--guidance is '{whole}'; expected numbers from 0, such as 2 or 1,2,4.")
+    return value
+
+
+def _request(options: Options, settings: dict[str, dict[str, Any]], argv: list[str]) -> Request:
+    from kinescale.evaluation import protocol
+    from kinescale.evaluation.record import Request
+
+    chosen = protocol.get(options.protocol)
+    return Request(
+        split=options.split,
+        protocol=chosen if options.pool is None else chosen.but(pool=options.pool),
+        repeats=options.repeats,
+        limit=options.limit,
+        seed=options.seed,
+        settings=settings,
+        multimodality=options.multimodality,
+        instructions=options.instructions,
+        command=" ".join(["kinescale evaluate", *_without_places(argv)]),
+    )
+
+
+def _without_places(argv: list[str]) -> list[str]:
+    """The arguments as typed; of an absolute path only the last name, and nothing of where the report goes."""
+    kept: list[str] = []
+    skip = False
+    for word in argv:
+        name, equals, value = word.partition("=")
+        if skip or name in ("--out", "-o", "--force"):
+            skip = not skip and not equals and name != "--force"
+            continue
+        path = Path(value if equals else word)
+        short = path.name if path.is_absolute() else str(value if equals else word)
+        kept.append(f"{name}={short}" if equals else short)
+    return [f'"{word}"' if " " in word else word for word in kept]
+
+
+def _device(name: str) -> str:
+    import torch
+
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        raise InputError(f"the device '{name}' is unknown; expected cpu, cuda, cuda:N or mps.") from None
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(kind, False):
+        raise InputError(f"the device '{name}' is not on this machine; use cpu.")
+    return name
+
+
+def _report(found: Evaluation, folder: Path, as_json: bool) -> None:
+    if as_json:
+        print_json({"folder": str(folder), **found.to_json()})
+        return
+    from kinescale.evaluation.pages import text_table
+    from kinescale.evaluation.sections import sections
+
+    for section in sections(found):
+        print(section.title)
+        for line in text_table(section):
+            # a bundle's title must not steer the terminal
+            print("  " + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line))
+    for note in found.notes:
+        print(f"note: {note}")
+    print(f"{folder}: report.html, report.md, report.json, sheet.png")
+
+
+class _bars:
+    """Progress bars on a terminal's standard error; nothing elsewhere."""
+
+    def __enter__(self) -> Any:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        console = Console(stderr=True)
+        self.progress = Progress(*columns, console=console, disable=not console.is_terminal)
+        self.tasks: dict[str, Any] = {}
+        self.progress.start()
+        return self.advance
+
+    def __exit__(self, *problem: object) -> None:
+        self.progress.stop()
+
+    def advance(self, task: str, done: int, total: int) -> None:
+        if task not in self.tasks:
+            self.tasks[task] = self.progress.add_task(task, total=total)
+        self.progress.update(self.tasks[task], completed=done)

@@ -1,0 +1,103 @@
+"""Two clips with a gap between them: the second set down where the first leads, the gap filled for the time being."""
+
+from __future__ import annotations
+
+import math
+
+import roma
+import torch
+
+from kinescale.core.conventions import MAX_FRAMES
+from kinescale.core.errors import InputError
+from kinescale.edits.wish import Span
+from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply, quat_slerp
+from kinescale.motion.motion import Motion
+
+SPEED_FRAMES = 5
+"""Frames at a clip's end and beginning from which its speed over the ground is read."""
+
+REST_S = 0.15
+"""How fast what is carried on comes to rest."""
+
+
+def joined(first: Motion, second: Motion, seconds: float) -> tuple[Motion, Span]:
+    """``first``, ``seconds`` of filling, ``second`` turned and moved to go on; and the frames of the filling.
+
+    The second clip faces as the first does at its end, and lies as far ahead as both speeds lead. The filling goes from
+    the one's last frame to the other's first; it is there to be drawn anew. Raises ``InputError`` for clips on
+    different skeletons, or at different frame rates, and for no seconds.
+    """
+    if second.skeleton != first.skeleton or abs(second.fps - first.fps) > 1e-6:
+        raise InputError(
+            f"the clips are on skeleton '{first.skeleton.name}' at {first.fps:g} fps and on '{second.skeleton.name}' "
+            f"at {second.fps:g}; bring one to the other's first, with kinescale convert."
+        )
+    count = round(seconds * first.fps) if math.isfinite(seconds) else 0
+    if count < 1 or len(first) + count + len(second) > MAX_FRAMES:
+        raise InputError(f"{seconds:g} seconds in between; expected at least a frame and not hours.")
+    dtype = first.root.dtype
+    relative = quat_multiply(first.rotations[-1, 0], quat_conjugate(second.rotations[0, 0].to(dtype)))
+    turn = quat_about_y(2 * torch.atan2(relative[1], relative[3]))
+    root = quat_apply(turn, second.root.to(dtype))
+    ahead = 0.5 * (_speed(first.root[-SPEED_FRAMES:]) + _speed(root[:SPEED_FRAMES])) * (count + 1)
+    shift = (first.root[-1] + ahead - root[0]) * root.new_tensor([1.0, 0.0, 1.0])
+    root = root + shift
+    rotations = second.rotations.to(dtype).clone()
+    rotations[:, 0] = torch.nn.functional.normalize(quat_multiply(turn, rotations[:, 0]), dim=-1)
+    fill = _filling(first, Motion(first.skeleton, first.fps, root, rotations), count)
+    meta = {**first.meta, **_both(first, second)}
+    whole = Motion(
+        first.skeleton,
+        first.fps,
+        torch.cat([first.root, fill.root, root]),
+        torch.cat([first.rotations, fill.rotations, rotations]),
+        meta,
+    )
+    return whole, (len(first), len(first) + count)
+
+
+def _filling(first: Motion, second: Motion, count: int) -> Motion:
+    """Both clips carried on into the gap, the one going over into the other.
+
+    The root goes on at its speed over the ground; all else comes to rest within ``REST_S``, as a blend needs only how
+    it begins.
+    """
+    there = _carried(second.replace(root=second.root.flip(0), rotations=second.rotations.flip(0)), count)
+    here = _carried(first, count)
+    u = torch.arange(1, count + 1, dtype=first.root.dtype) / (count + 1)
+    weight = u**3 * (10 - 15 * u + 6 * u**2)
+    root = torch.lerp(here.root, there.root.flip(0), weight[:, None])
+    spread = weight[:, None].expand(-1, len(first.skeleton))
+    return here.replace(root=root, rotations=quat_slerp(here.rotations, there.rotations.flip(0), spread))
+
+
+def _carried(motion: Motion, count: int) -> Motion:
+    """``count`` frames that follow a clip."""
+    place = torch.arange(1, count + 1, dtype=motion.root.dtype)
+    rest = REST_S * motion.fps
+    slowing = rest * (1 - torch.exp(-place / rest))
+    still = motion.root.new_zeros(3)
+    speed = _speed(motion.root[-SPEED_FRAMES:]) if len(motion) > 1 else still
+    step = motion.root[-1] - motion.root[-2] if len(motion) > 1 else still
+    root = motion.root[-1] + place[:, None] * speed
+    root[:, 1] = motion.root[-1, 1] + slowing * step[1]
+    before = motion.rotations[-2] if len(motion) > 1 else motion.rotations[-1]
+    turning = quat_multiply(quat_conjugate(before), motion.rotations[-1])
+    turning = torch.where(turning[..., 3:] < 0, -turning, turning)
+    turned = roma.rotvec_to_unitquat(slowing[:, None, None] * roma.unitquat_to_rotvec(turning))
+    return motion.replace(root=root, rotations=quat_multiply(motion.rotations[-1], turned))
+
+
+def _speed(root: torch.Tensor) -> torch.Tensor:
+    """Metres a frame."""
+    return (root[-1] - root[0]) / max(1, len(root) - 1)
+
+
+def _both(first: Motion, second: Motion) -> dict[str, str]:
+    """Source and licence of both clips."""
+    found = {}
+    for name in ("source", "licence"):
+        values = [str(clip.meta[name]) for clip in (first, second) if clip.meta.get(name)]
+        if values:
+            found[name] = "; ".join(dict.fromkeys(values))
+    return found

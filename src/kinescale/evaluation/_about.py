@@ -1,0 +1,121 @@
+"""What an evaluation says beside its numbers: hashes, origins, notes, and accuracy by class."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+from kinescale.bundle.bundle import Bundle, variant_of
+from kinescale.bundle.evaluator import EvaluatorBundle
+from kinescale.datasets.prepared import Prepared
+from kinescale.evaluation.clips import Chosen
+from kinescale.evaluation.plan import Repeat
+from kinescale.evaluation.record import BundleAbout, ClassRow, DataAbout, EvaluatorAbout, Request
+from kinescale.evaluation.report import GENERATED, REAL, Embedded
+from kinescale.metrics import r_precision
+
+
+def about_data(chosen: Chosen, split: str) -> DataAbout:
+    """The data's record."""
+    prepared, corpora = chosen.prepared, Counter(clip.corpus for clip in chosen.clips)
+    return DataAbout(
+        hash=prepared.manifest_hash,
+        split=split,
+        corpora=dict(sorted(corpora.items())),
+        clips=len(chosen),
+        left_out=chosen.left_out,
+        skeleton=prepared.skeleton.name,
+        fps=prepared.fps,
+    )
+
+
+def about_bundle(bundle: Bundle, prepared: Prepared) -> BundleAbout:
+    """The bundle's record."""
+    made = bundle.provenance
+    known = made.data_manifest_sha256
+    return BundleAbout(
+        title=bundle.title,
+        hash=bundle.content_hash,
+        recipe=made.recipe,
+        chosen_on=made.chosen_on,
+        trained_on=made.data,
+        same_data=known == prepared.manifest_hash if known else None,
+        skeleton=bundle.feature.skeleton.name,
+        fps=bundle.feature.fps,
+    )
+
+
+def about_evaluator(evaluator: EvaluatorBundle) -> EvaluatorAbout:
+    """The evaluator's record."""
+    made = evaluator.provenance
+    return EvaluatorAbout(
+        title=evaluator.title,
+        hash=evaluator.content_hash,
+        feature=variant_of(evaluator.feature),
+        chosen_on=made.chosen_on,
+        trained_on=made.data,
+        held_out_pairs=made.held_out_pairs,
+    )
+
+
+def notes(request: Request, bundle: Bundle, chosen: Chosen, evaluator: EvaluatorBundle | None) -> list[str]:
+    """What a reader has to know to trust the numbers, a sentence each."""
+    made, prepared = bundle.provenance, chosen.prepared
+    found = [f"{count} clips were left out: {reason}." for reason, count in chosen.left_out.items()]
+    found.append(
+        f"The bundle's weights were chosen on {made.chosen_on}."
+        if made.chosen_on
+        else "The bundle does not record which split chose its weights."
+    )
+    known = made.data_manifest_sha256
+    if known and known != prepared.manifest_hash:
+        found.append("The bundle was trained on other data than these (or the same prepared otherwise).")
+    if request.split == "train" and known == prepared.manifest_hash:
+        found.append("These clips were trained on: the numbers say nothing of new ones.")
+    if len(request.settings) > 1:
+        what = " on the test split; to choose one, look at --split val" if request.split == "test" else ""
+        found.append(f"{len(request.settings)} settings are shown and none is chosen{what}.")
+    if not request.multimodality and evaluator is not None:
+        found.append("Multimodality was not measured; --multimodality makes the motions that it needs.")
+    for whose, feature in _looking(bundle, evaluator):
+        if feature.skeleton != prepared.skeleton or feature.fps != prepared.fps:
+            found.append(
+                f"Recordings ({prepared.skeleton.name}, {prepared.fps:g} fps) were brought to the {whose}'s "
+                f"{feature.skeleton.name} at {feature.fps:g} fps."
+            )
+    return found
+
+
+def _looking(bundle: Bundle, evaluator: EvaluatorBundle | None) -> Iterable[tuple[str, Any]]:
+    yield "bundle", bundle.feature
+    if evaluator is not None:
+        yield "evaluator", evaluator.feature
+
+
+def class_rows(chosen: Chosen, plans: Sequence[Repeat], embedded: Sequence[Embedded], cosine: bool) -> list[ClassRow]:
+    """Share of sentences that find their own motion first, by the corpus's action, the commonest first."""
+    clips = chosen.clips
+    hits: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for part, item in zip(plans, embedded, strict=True):
+        for whose, space in ((REAL, item.real), (GENERATED, item.generated)):
+            assert space is not None
+            pools = torch.from_numpy(part.pools)
+            if part.own_pools:
+                rows = part.counted.tolist()
+                found = r_precision.hits_against(item.text, space.match, pools[:, 1:], cosine=cosine)
+            else:
+                rows = part.pools.flatten().tolist()
+                found = r_precision.hits(item.text, space.match, pools, cosine=cosine).flatten(0, 1)
+            for row, hit in zip(rows, found[:, 0].double().tolist(), strict=True):
+                clip = clips[row]
+                hits[f"{clip.corpus}/{clip.action}"][whose].append(hit)
+    counts = Counter(f"{clip.corpus}/{clip.action}" for clip in clips)
+    names = sorted(hits, key=lambda name: (-counts[name], name))
+    mean = {name: {whose: sum(found) / len(found) for whose, found in hits[name].items()} for name in names}
+    return [
+        ClassRow(name=name, clips=counts[name], real=mean[name][REAL], generated=mean[name][GENERATED])
+        for name in names
+    ]

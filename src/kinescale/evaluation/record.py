@@ -1,0 +1,139 @@
+"""Evaluation: all that one run of ``kinescale evaluate`` found, as a record; what is in it decides its files' bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import Field
+
+from kinescale.core.records import Record
+from kinescale.evaluation.folder import FORMAT
+from kinescale.evaluation.protocol import FIXED, Protocol
+from kinescale.evaluation.report import Figure, Report
+
+Row = dict[str, Figure]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate by.
+
+    Parameters
+    ----------
+    repeats : ``None``: what the protocol asks.
+    limit : so many clips, evenly spread; ``None``: all.
+    settings : name -> changes to the bundle's sampler; one row of the table each.
+    multimodality : also make the protocol's many samples of some sentences.
+    instructions : prompts of the instruction following; 0: none.
+    """
+
+    split: str = "test"
+    protocol: Protocol = FIXED
+    repeats: int | None = None
+    limit: int | None = None
+    seed: int = 0
+    settings: dict[str, dict[str, Any]] = field(default_factory=lambda: {"the bundle's own": {}})
+    multimodality: bool = False
+    instructions: int = 160
+    command: str = ""
+
+
+class DataAbout(Record):
+    """Which clips were looked at. ``left_out``: reason -> how many clips of the split."""
+
+    hash: str
+    split: str
+    corpora: dict[str, int]
+    clips: int
+    left_out: dict[str, int] = Field(default_factory=dict)
+    skeleton: str
+    fps: float
+
+
+class BundleAbout(Record):
+    """What was evaluated; ``chosen_on`` is what its provenance says of how its weights were chosen."""
+
+    title: str
+    hash: str
+    recipe: str = ""
+    chosen_on: str = ""
+    trained_on: str = ""
+    same_data: bool | None = None
+    skeleton: str
+    fps: float
+
+
+class EvaluatorAbout(Record):
+    """The network that was looked through."""
+
+    title: str
+    hash: str
+    feature: str
+    chosen_on: str = ""
+    trained_on: str = ""
+    held_out_pairs: float = 0.0
+
+
+class ClassRow(Record):
+    """How often the sentences of a class find their own motion first: of ``clips`` real and generated ones."""
+
+    name: str
+    clips: int
+    real: float
+    generated: float
+
+
+class SettingResult(Record):
+    """What one setting of the sampler gave: the protocol's table, physical numbers, accuracy by class."""
+
+    name: str
+    sampling: dict[str, Any] = Field(default_factory=dict)
+    report: Report | None = None
+    physical: dict[str, Row] = Field(default_factory=dict)
+    classes: list[ClassRow] = Field(default_factory=list)
+
+
+class CodeRow(Record):
+    """Use of a scale's codes by ``source`` ("real": encoded recordings, "generated"); bits: the mean over bits."""
+
+    source: Literal["real", "generated"]
+    scale: int
+    codes: int
+    used: float
+    perplexity: float
+    tokens: int
+    bits: int = 0
+
+
+class Followed(Record):
+    """How often claims of a kind were fulfilled, with the 95 % interval; ``None`` where there were none."""
+
+    kind: str
+    done: int
+    count: int
+    rate: float | None
+    low: float | None
+    high: float | None
+    real_done: int
+    real_count: int
+    real_rate: float | None
+
+
+class Evaluation(Record):
+    """The whole of ``report.json``. No date and no time in it: the same evaluation gives the same file."""
+
+    format: Literal["kinescale-evaluation"] = FORMAT
+    kinescale_version: str
+    command: str = ""
+    seed: int
+    repeats: int
+    protocol: Protocol
+    data: DataAbout
+    bundle: BundleAbout
+    evaluator: EvaluatorAbout | None = None
+    settings: list[SettingResult]
+    reconstruction: Row = Field(default_factory=dict)
+    codebook: list[CodeRow] = Field(default_factory=list)
+    instructions: list[Followed] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
