@@ -73,5 +73,7 @@ def _speed(speed: dict[str, float]) -> str:
     return (
         f"{speed['clips']} clips of {speed['mean_clip_seconds']:.1f} s on average: "
         f"{speed['per_second_one_process']:.0f} clips a second in one process, "
-        f"{speed['per_second_two_processes']:.0f} in two side by side on two cores (the bar is 200)."
+        f"{speed['per_second_two_processes']:.0f} in two side by side on two cores (the bar is 200); "
+        f"{speed['per_processor_second']:.0f} a second of processor time, which a busy machine changes less. "
+        "The load of the machine stands in the JSON."
     )

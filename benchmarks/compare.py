@@ -84,14 +84,21 @@ def main() -> None:
     parser.add_argument("--systems", default=",".join(SYSTEMS))
     parser.add_argument("--stages", default=",".join(STAGES))
     parser.add_argument("--clips", type=int, default=100, help="validation clips of the measurement (100; 0: all)")
+    parser.add_argument("--join", type=Path, help="another such JSON, made apart with the same budget, to take in")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--page", type=Path, default=Path("docs/compare.md"))
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     path = chosen.out / "compare.json"
     found = json.loads(path.read_text(encoding="utf-8"))["systems"] if path.is_file() else {}
+    if chosen.join is not None:
+        other = json.loads(chosen.join.read_text(encoding="utf-8"))
+        if other["cpu_minutes"] != chosen.cpu_minutes:
+            parser.error(f"{chosen.join} was made with {other['cpu_minutes']} minutes")
+        found |= other["systems"]
+        save("compare", {"cpu_minutes": chosen.cpu_minutes, "systems": found}, chosen.out)
     for stage in (name for name in STAGES if name in chosen.stages.split(",")):
-        for system in chosen.systems.split(","):
+        for system in (name for name in chosen.systems.split(",") if name):
             print(f"{system}: {stage} ...", flush=True)
             spent = trained(system, stage, chosen)
             bundle = build_bundle(chosen.runs / system)

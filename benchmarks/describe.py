@@ -65,7 +65,7 @@ def _described(folder: Path) -> dict[str, tuple[str, str, Description]]:
     data = open_prepared(folder)
     found = {}
     for index, clip in enumerate(data.clips):
-        if label_claims(clip.corpus, clip.action, _take(clip.id)):
+        if label_claims(clip.action, _take(clip.id)):
             found[clip.id] = (clip.corpus, clip.action, describe(data.motion(index)))
     return found
 
@@ -77,7 +77,7 @@ def _take(clip_id: str) -> str:
 def _rows(found: dict[str, tuple[str, str, Description]]) -> list[dict[str, Any]]:
     rows = []
     for clip, (corpus, action, description) in found.items():
-        for claim in label_claims(corpus, action, _take(clip)):
+        for claim in label_claims(action, _take(clip)):
             made = score(claim, description)
             rows.append(
                 {

@@ -120,9 +120,9 @@ def test_the_interval_of_a_known_case_and_of_none():
 
 
 def test_labels_claim_what_they_say():
-    kinds = {claim.kind: claim for claim in label_claims("bandai_namco", "walk-turn-left", "some_take")}
+    kinds = {claim.kind: claim for claim in label_claims("walk-turn-left", "some_take")}
     assert kinds["turn_side"].side == "left" and set(kinds) == {"turn_side", "turn_angle", "direction", "speed"}
-    swapped = label_claims("bandai_namco", "walk-turn-left", "dataset-2_walk-turn-left_masculine_006")
+    swapped = label_claims("walk-turn-left", "dataset-2_walk-turn-left_masculine_006")
     assert [claim.side for claim in swapped if claim.kind == "turn_side"] == ["right"]
-    assert label_claims("bandai_namco", "dance-short", "x") == label_claims("cmu", "walk", "no_such") == ()
-    assert [claim.kind for claim in label_claims("cmu", "", "08_04")] == ["direction", "speed"]
+    assert label_claims("dance-short", "x") == label_claims("wash self", "no_such") == ()
+    assert [claim.kind for claim in label_claims("", "08_04")] == ["direction", "speed"]

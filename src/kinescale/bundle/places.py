@@ -17,6 +17,9 @@ from kinescale.core.errors import BundleError, InputError
 DEFAULT = "default"
 """The name of the bundle inside the package."""
 
+DEFAULT_EVALUATOR = "default_evaluator"
+"""The folder of the evaluator inside the package."""
+
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _HUB_OPTIONS = ("revision", "token", "cache_dir", "force_download")
 

@@ -97,21 +97,21 @@ _PACES: Mapping[str, Claim] = {
 }
 
 
-def label_claims(corpus: str, action: str, take: str) -> tuple[Claim, ...]:
-    """The claims that a clip's label makes; none where it makes no measurable one.
+def label_claims(action: str, take: str) -> tuple[Claim, ...]:
+    """The claims that a clip's label makes: an action, or a CMU take's own captions; none where it claims nothing.
 
     Labels that are known to be swapped are read as what they should be (``captions.corrections``).
     """
-    if corpus == "cmu":
+    if take in CMU:
         return _TAKES.get(take, ()) or _walk_claims(take)
     return () if take in OTHERWISE else _ACTIONS.get(SWAPPED.get(take, action), ())
 
 
 def _walk_claims(take: str) -> tuple[Claim, ...]:
     """What the captions of a plain walk claim."""
-    words = CMU[take].captions if take in CMU else ()
+    words = CMU[take].captions
     said = " ".join(words).split()
-    if not words or not CMU[take].steady or "walk" not in words[0] or {"dribbling", "uneven", "rough"} & set(said):
+    if not CMU[take].steady or "walk" not in words[0] or {"dribbling", "uneven", "rough"} & set(said):
         return ()
     pace = next(claim for word, claim in _PACES.items() if word in said or word == "walks")
     return _goes("forward"), pace

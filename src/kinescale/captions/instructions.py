@@ -86,7 +86,7 @@ def instructions(count: int, seed: int, kinds: Sequence[str] = KINDS) -> tuple[I
         what = f"'{unknown[0]}' is no kind of claim" if unknown else f"{count} prompts of {len(kinds)} kinds"
         raise InputError(f"{what}; expected at least 0 prompts of kinds among {', '.join(KINDS)}.")
     rng = random.Random(seed)
-    asked = [kind for kind in KINDS if kind in kinds]
+    asked: list[ClaimKind] = [kind for kind in KINDS if set(kinds) & {kind}]
     queues = {kind: _shuffled(kind, rng) for kind in asked}
     found: list[Instruction] = []
     seen: set[str] = set()

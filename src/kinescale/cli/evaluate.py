@@ -169,17 +169,18 @@ def _request(options: Options, settings: dict[str, dict[str, Any]], argv: list[s
 
 
 def _without_places(argv: list[str]) -> list[str]:
-    """The arguments as typed; of an absolute path only the last name, and nothing of where the report goes."""
+    """The arguments as typed; of an absolute path only the last name, and nothing of where and how it is shown."""
     kept: list[str] = []
-    skip = False
-    for word in argv:
+    words = iter(argv)
+    for word in words:
         name, equals, value = word.partition("=")
-        if skip or name in ("--out", "-o", "--force"):
-            skip = not skip and not equals and name != "--force"
-            continue
-        path = Path(value if equals else word)
-        short = path.name if path.is_absolute() else str(value if equals else word)
-        kept.append(f"{name}={short}" if equals else short)
+        if name in ("--out", "-o"):
+            # its value, where it is a word of its own
+            _ = None if equals else next(words, None)
+        elif name not in ("--force", "--json"):
+            path = Path(value if equals else word)
+            short = path.name if path.is_absolute() else str(value if equals else word)
+            kept.append(f"{name}={short}" if equals else short)
     return [f'"{word}"' if " " in word else word for word in kept]
 
 

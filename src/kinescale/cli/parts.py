@@ -82,17 +82,14 @@ def _held(name: str) -> dict[str, list[int]]:
 def _print(skeleton: str, parts: dict[str, dict[str, Any]], bundle: str | None) -> None:
     width = max(map(len, parts))
     print(f"skeleton {skeleton}")
+    some = any(part.get("scales") for name, part in parts.items() if name != "body")
     for name, part in parts.items():
         joints = ", ".join(part["joints"]) or "none here"
         print(f"  {name:<{width}}  {'all joints' if name == 'body' and part['joints'] else joints}")
-        if "scales" in part and name != "body":
+        if some and name != "body":
             scales = ", ".join(str(scale) for scale in part["scales"])
-            print(
-                f"  {'':<{width}}  tokens of its own at scales {scales}"
-                if scales
-                else f"  {'':<{width}}  no tokens of its own"
-            )
-    if bundle is not None and not any(part["scales"] for name, part in parts.items() if name != "body"):
+            print(f"  {'':<{width}}  {f'tokens of its own at scales {scales}' if scales else 'no tokens of its own'}")
+    if bundle is not None and not some:
         from kinescale.tokenizers import part_wise
 
         print(f"this bundle's tokens hold the whole body; {' and '.join(part_wise())} have tokens for parts")

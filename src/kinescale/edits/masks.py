@@ -17,7 +17,7 @@ from kinescale.edits.parts import address
 from kinescale.edits.wish import Span
 from kinescale.tokens.layout import TokenLayout
 
-Mask = tuple[Bool[Tensor, "bins groups"], ...]
+Mask = tuple[Bool[Tensor, "_ _"], ...]
 
 
 def latents_touched(layout: TokenLayout, spans: Iterable[Span]) -> Bool[Tensor, "T"]:

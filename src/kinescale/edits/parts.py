@@ -73,7 +73,7 @@ def part_joints(skeleton: Skeleton, roles: Iterable[str], names: Sequence[str] =
     played = {joint: role for role, joint in skeleton.role_indices().items()}
     inside: list[bool] = []
     for joint, parent in enumerate(skeleton.parents):
-        inherited = inside[parent] if parent >= 0 else ROOT_ROLE in wanted and ROOT_ROLE not in skeleton.roles
+        inherited = inside[parent] if parent >= 0 else ROOT_ROLE in wanted
         inside.append(played[joint] in wanted if joint in played else inherited)
     joints = tuple(joint for joint, within in enumerate(inside) if within)
     if not joints:

@@ -13,11 +13,12 @@ LABEL_WIDTH, VALUE_WIDTH = 250, 130
 BAR, GAP, GROUP_GAP, HEAD, FOOT = 12, 2, 12, 30, 26
 LINE_HEIGHT, EDGE = 300, 64
 
-Pair = tuple[float | None, str]
+Number = int | float
+Pair = tuple[Number | None, str]
 """A value and what is written beside its bar."""
 
 
-def bars(groups: Sequence[tuple[str, Pair, Pair]], names: tuple[str, str], top: float = 1.0) -> str:
+def bars(groups: Sequence[tuple[str, Pair, Pair]], names: tuple[str, str], top: Number = 1.0) -> str:
     """Two horizontal bars a group, real and generated, on one axis from 0 to ``top``."""
     step = 2 * BAR + GAP + GROUP_GAP
     height = HEAD + step * len(groups) + FOOT
@@ -35,7 +36,7 @@ def bars(groups: Sequence[tuple[str, Pair, Pair]], names: tuple[str, str], top: 
     return _svg(height, parts)
 
 
-def line(points: Sequence[tuple[float, float, float | None]], across: str, up: str) -> str:
+def line(points: Sequence[tuple[Number, Number, Number | None]], across: str, up: str) -> str:
     """Points (x, y, half of y's interval), joined; both axes are labelled with their ends."""
     xs = [x for x, _, _ in points]
     ends = [value for _, y, half in points for value in (y - (half or 0.0), y + (half or 0.0))]
@@ -45,7 +46,7 @@ def line(points: Sequence[tuple[float, float, float | None]], across: str, up: s
     left, right = min(xs), max(xs)
     span = (right - left) or 1.0
 
-    def place(x: float, y: float) -> tuple[float, float]:
+    def place(x: Number, y: Number) -> tuple[float, float]:
         across_px = EDGE + (WIDTH - 2 * EDGE) * (x - left) / span
         return across_px, LINE_HEIGHT - 48 - (LINE_HEIGHT - 78) * (y - low) / (high - low)
 
@@ -68,7 +69,7 @@ def line(points: Sequence[tuple[float, float, float | None]], across: str, up: s
     return _svg(LINE_HEIGHT, parts)
 
 
-def _bar(pair: Pair, y: float, room: float, top: float, colour: str) -> str:
+def _bar(pair: Pair, y: Number, room: Number, top: Number, colour: str) -> str:
     value, said = pair
     long = 0.0 if value is None else room * min(max(value / top, 0.0), 1.0)
     shape = f'<rect x="{LABEL_WIDTH}" y="{y:.1f}" width="{long:.1f}" height="{BAR}" fill="{colour}"/>'
@@ -83,16 +84,16 @@ def _legend(names: tuple[str, str]) -> str:
     return "".join(parts)
 
 
-def _rule(x1: float, y1: float, x2: float, y2: float, colour: str = GRID) -> str:
+def _rule(x1: Number, y1: Number, x2: Number, y2: Number, colour: str = GRID) -> str:
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"/>'
 
 
-def _text(x: float, y: float, said: str, *, anchor: str = "start", size: int = 12, colour: str = INK) -> str:
+def _text(x: Number, y: Number, said: str, *, anchor: str = "start", size: int = 12, colour: str = INK) -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}"'
     return f"<text {place}>{escape(said)}</text>"
 
 
-def _svg(height: float, parts: Sequence[str]) -> str:
+def _svg(height: Number, parts: Sequence[str]) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img" '
     return head + 'font-family="system-ui, sans-serif">' + "".join(parts) + "</svg>"
 

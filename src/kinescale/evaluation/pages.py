@@ -56,7 +56,7 @@ def contact_sheet(shown: Sequence[Shown], path: Path) -> Path | None:
 
 def markdown(found: Evaluation, sheet: bool = False) -> str:
     """The page as Markdown, without plots."""
-    lines = [f"# Evaluation of {found.bundle.title or 'a bundle'}", "", *_pipes(("", ""), about(found)), ""]
+    lines = [f"# Evaluation of {_plain(found.bundle.title) or 'a bundle'}", "", *_pipes(("", ""), about(found)), ""]
     lines += [*(f"* {note}" for note in _notes(found)), ""]
     for section in sections(found):
         lines += [f"## {section.title}", "", section.text, "", *_pipes(section.head, section.rows), ""]

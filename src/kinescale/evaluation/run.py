@@ -16,6 +16,7 @@ import kinescale
 from kinescale import bundle as bundle_room
 from kinescale.bundle.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
+from kinescale.bundle.places import DEFAULT_EVALUATOR as DEFAULT_EVALUATOR_FOLDER
 from kinescale.core.errors import BundleError, InputError
 from kinescale.datasets.prepared import Prepared
 from kinescale.evaluation import codes, physical
@@ -86,7 +87,7 @@ def find_evaluator(name: str) -> tuple[EvaluatorBundle | None, str]:
         if not Path(name).expanduser().is_dir():
             raise BundleError(f"there is no evaluator folder {name}; name one that exists, or 'default' or 'none'.")
         return EvaluatorBundle.from_pretrained(name), ""
-    folder = Path(str(bundle_room.__file__)).parent / "evaluator"
+    folder = Path(str(bundle_room.__file__)).parent / DEFAULT_EVALUATOR_FOLDER
     if not (folder / "config.json").is_file():
         return None, (
             "This installation has no evaluator, so there is no FID and no R-precision; train one with kinescale train "

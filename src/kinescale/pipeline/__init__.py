@@ -1,4 +1,4 @@
-"""Pipelines: the parts put together - text to motion, a motion through its tokens, a corpus made ready."""
+"""Pipelines: the parts put together - text to motion, a motion edited or through its tokens, a corpus made ready."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 # Loaded on first use: preparing a corpus needs no networks, and generating needs no corpus.
 _PUBLIC = {
+    "Edited": "editing",
+    "Editor": "editing",
     "FINISH": "text_to_motion",
     "RAW": "text_to_motion",
     "Finish": "text_to_motion",
@@ -18,10 +20,22 @@ _PUBLIC = {
 }
 
 if TYPE_CHECKING:
+    from kinescale.pipeline.editing import Edited, Editor
     from kinescale.pipeline.reconstruction import mean_joint_error, onto_feature, reconstruct
     from kinescale.pipeline.text_to_motion import FINISH, RAW, Finish, Generated, TextToMotion
 
-__all__ = ["FINISH", "RAW", "Finish", "Generated", "TextToMotion", "mean_joint_error", "onto_feature", "reconstruct"]
+__all__ = [
+    "FINISH",
+    "RAW",
+    "Edited",
+    "Editor",
+    "Finish",
+    "Generated",
+    "TextToMotion",
+    "mean_joint_error",
+    "onto_feature",
+    "reconstruct",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import kinescale
@@ -24,8 +25,10 @@ from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
 from kinescale.edits import Mask, Span, Wish, outside, parse_seconds, part_joints
 from kinescale.edits.gap import joined
+from kinescale.edits.retime import retimed
 from kinescale.edits.seam import BLEND_S, LIMIT_M_S2, Seam, Stitched, stitch
 from kinescale.motion.motion import Motion
+from kinescale.motion.retarget import retarget
 from kinescale.pipeline._redraw import Redraw, Rewriting, Stretch, back_on, paired_joints, stretch_of
 from kinescale.pipeline.text_to_motion import FINISH, MAX_CLIPS, Finish
 from kinescale.tokenizers import part_wise
@@ -33,6 +36,9 @@ from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
 MAX_BLEND_S = 10.0
+
+SAME_M = 1e-3
+"""Metres by which two files may round the bones of one skeleton differently."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +119,7 @@ class Editor:
         seconds: tuple[float, float] | None = None,
         parts: str | Sequence[str] = (),
         strength: int = 0,
-        how: How | None = None,
+        task: str = "edit",
         **options: Any,
     ) -> Edited:
         """Draw some frames (``frames`` 40 to 79: ``(40, 80)``; all when not given), or some parts in them, anew.
@@ -123,42 +129,53 @@ class Editor:
         prompt : what the person then does; without one the stretch is drawn to fit what is around it.
         parts : names from ``edits.PARTS``, or roles; the rest of the body keeps its rotations.
         strength : so many of the coarsest scales stay.
-        options : fields of ``How`` (``seed``, ``samples``, ``blend`` ...) and settings of the bundle's sampler.
+        task : what the edit is called in ``meta``.
+        options : ``how``, or fields of ``How`` (``seed``, ``samples``, ``blend`` ...) and settings of the bundle's sampler.
 
         Raises ``InputError`` for a wish that cannot be, ``SkeletonError`` for a skeleton without the roles it needs.
         """
         spans = _spans(motion, frames, seconds)
         names = tuple(parts.split(",")) if isinstance(parts, str) else tuple(parts)
-        return self.grant(motion, Wish(len(motion), spans, names, strength), prompt, task="edit", how=how, **options)
+        return self.grant(motion, Wish(len(motion), spans, names, strength), prompt, task=task, **options)
 
     def inpaint(self, motion: Motion, prompt: str | None = None, **options: Any) -> Edited:
         """``edit`` that must be told which frames."""
         if options.get("frames") is None and options.get("seconds") is None:
             raise InputError("inpainting needs to know where; name the frames, as 40:80.")
-        return self.edit(motion, prompt, **options)
+        return self.edit(motion, prompt, **{"task": "inpaint", **options})
 
     def outpaint(self, motion: Motion, prompt: str | None = None, *, frames: Span, **options: Any) -> Edited:
         """Keep ``frames`` and draw what is before and after them."""
         rest = outside(Wish(len(motion), (frames,)).spans, len(motion))
         if not rest:
             raise InputError(f"the frames {frames[0]}:{frames[1]} are the whole clip; nothing is left to draw.")
-        return self.edit(motion, prompt, frames=rest, **options)
+        return self.edit(motion, prompt, frames=rest, **{"task": "outpaint", **options})
 
     def prefix(self, motion: Motion, seconds: float, prompt: str | None = None, **options: Any) -> Edited:
         """Keep the first ``seconds`` and draw how it goes on."""
-        return self.outpaint(motion, prompt, frames=(0, _kept_frames(motion, seconds)), **options)
+        return self.outpaint(motion, prompt, frames=(0, _kept_frames(motion, seconds)), task="prefix", **options)
 
     def suffix(self, motion: Motion, seconds: float, prompt: str | None = None, **options: Any) -> Edited:
         """Keep the last ``seconds`` and draw how it comes to them."""
         count = _kept_frames(motion, seconds)
-        return self.outpaint(motion, prompt, frames=(len(motion) - count, len(motion)), **options)
+        return self.outpaint(motion, prompt, frames=(len(motion) - count, len(motion)), task="suffix", **options)
 
     def inbetween(
         self, first: Motion, second: Motion, seconds: float, prompt: str | None = None, **options: Any
     ) -> Edited:
-        """``first``, then ``seconds`` that are drawn, then ``second``, which is moved to where it goes on."""
-        gap, span = joined(first, second, seconds)
-        return self.edit(gap, prompt, frames=span, task="inbetween", **options)
+        """``first``, then ``seconds`` that are drawn, then ``second``, which is moved to where it goes on.
+
+        ``second`` is brought to the skeleton and frame rate of ``first`` where they differ.
+        """
+        fitting = _alike(first, second)
+        gap, span = joined(first, fitting, seconds)
+        edited = self.edit(gap, prompt, frames=span, task="inbetween", **options)
+        changed = []
+        if not torch.equal(fitting.rotations[:1], second.rotations[:1]):
+            changed.append("the second motion was brought to the first one's skeleton")
+        if fitting.fps != second.fps:
+            changed.append(f"the second motion was brought to {first.fps:g} fps")
+        return dataclasses.replace(edited, notes=(*changed, *edited.notes))
 
     def rewrite(
         self,
@@ -320,7 +337,7 @@ def _told(wish: Wish, seam: Seam, seams: Sequence[tuple[Stitched, ...]]) -> list
         if done.peak_m_s2 > LIMIT_M_S2:
             told.append(
                 f"a joint accelerates by {done.peak_m_s2:.0f} m/s2 where frames {span[0]}:{span[1]} meet the clip "
-                f"(99 of 100 of captured motion are below {LIMIT_M_S2:.0f}); another seed or more frames may be smoother"
+                f"(99 of 100 frames of captured motion stay below {LIMIT_M_S2:.0f}); another seed or more frames may do better"
             )
     return told
 
@@ -346,6 +363,18 @@ def _sentence(prompt: str | None) -> str | None:
     if prompt is not None and not isinstance(prompt, str):
         raise InputError(f"the prompts are {prompt!r}; an edit takes one sentence.")
     return None if prompt is None else check_prompt(prompt)
+
+
+def _alike(first: Motion, second: Motion) -> Motion:
+    """The second motion on the skeleton and at the rate of the first; offsets rounded by a file are no difference."""
+    one, other = first.skeleton, second.skeleton
+    rounded = one.joints == other.joints and one.parents == other.parents
+    if rounded and np.allclose(one.offsets, other.offsets, atol=SAME_M):
+        second = second.replace(skeleton=one)
+    second = retarget(second, one)
+    if second.fps == first.fps:
+        return second
+    return retimed(second, first.fps, max(1, int((len(second) - 1) * first.fps / second.fps + 1e-6) + 1))
 
 
 def _kept_frames(motion: Motion, seconds: float) -> int:

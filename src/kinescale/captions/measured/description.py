@@ -88,7 +88,7 @@ _HIDDEN_BY: Mapping[Kind, Mapping[Kind, float]] = {
     "bend": dict.fromkeys(_LOW, 0.0),
     "turn": dict.fromkeys(("sit", "lie", "lie_down"), 0.3),
     "raise_hand": dict.fromkeys(("lie", "lie_down"), 0.5),
-    "wave": dict.fromkeys(("squat", "bend", "punch", "clap", "jump", "kick", *_LOW), 0.3),
+    "wave": {**dict.fromkeys(("squat", "punch", "clap", "jump", "kick", *_LOW), 0.3), "bend": 0.6},
     "stand_still": dict.fromkeys(("sit", "lie"), 0.6),
     "travel": dict.fromkeys(("jump", "hop", "lie_down", "sit_down"), 0.6),
     "squat": {"jump": 0.3},

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from kinescale.captions._grammar import inflect
@@ -14,6 +14,8 @@ from kinescale.captions.measured.records import Description, Event
 from kinescale.core.errors import InputError
 
 DETAILS: tuple[Detail, ...] = get_args(Detail)
+
+_LEVELS: Mapping[str, Detail] = {detail: detail for detail in DETAILS}
 
 MOST_CLAUSES = {"brief": 3, "plain": 6, "full": 1000}
 """Clauses of a sentence; where there are more, the longest-lasting are told."""
@@ -35,7 +37,7 @@ def sentence(description: Description, detail: str = "plain", subject: str = "a 
 
 def caption(description: Description, detail: str = "plain", subject: str = "a person") -> str:
     """The same as captions are written: lower case, without a full stop. ``InputError`` as ``sentence``."""
-    level = next((known for known in DETAILS if known == detail), None)
+    level = _LEVELS.get(detail)
     if level is None:
         raise InputError(f"'{detail}' is no level of detail; expected one of {', '.join(DETAILS)}.")
     told = _told(description.events, level)

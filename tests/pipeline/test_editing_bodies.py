@@ -1,0 +1,43 @@
+"""Editing clips on any skeleton and at any frame rate."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from edit_bundles import debug_bundle, made_clip, moved_rigidly, same_outside
+from kinescale.pipeline import Editor
+
+PROMPT = "a person waves"
+
+
+@pytest.fixture(scope="module")
+def one():
+    return Editor(debug_bundle("moscale"))
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return made_clip(60)
+
+
+@pytest.mark.parametrize("fps", [20.0, 60.0, 100.0])
+@pytest.mark.parametrize("skeleton", ["humanml22", "smplx", "cmu"])
+def test_any_skeleton_and_frame_rate(one, skeleton, fps):
+    clip = made_clip(round(2 * fps), fps, skeleton, torch.float64)
+    start, stop = round(0.7 * fps), round(1.4 * fps)
+    edited = one.edit(clip, PROMPT, seconds=(0.7, 1.4), seed=3)
+    made = edited.motions[0]
+    assert made.rotations.dtype == torch.float64 and edited.spans == ((start, stop),)
+    assert made.skeleton == clip.skeleton and made.fps == fps and len(made) == len(clip)
+    assert same_outside(made, clip, start, stop)
+    moved_rigidly(made, clip, stop)
+    assert not torch.equal(made.rotations[start:stop], clip.rotations[start:stop])
+
+
+def test_joints_the_bundle_does_not_know_keep_their_rotations(one):
+    clip = made_clip(60, skeleton="smplx")
+    fingers = [j for j, name in enumerate(clip.skeleton.joints) if "index" in name]
+    edited = one.edit(clip, PROMPT, frames=(20, 40), seed=3)
+    assert fingers and torch.equal(edited.motions[0].rotations[:, fingers], clip.rotations[:, fingers])
+    assert any("keep the rotations of the clip" in note for note in edited.notes)
