@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- tree: begin (make docs) -->", "<!-- tree: end -->"
 ROOMS = (
     "core", "kinematics", "skeletons", "motion", "tokens", "nn", "formats", "features", "quantizers", "render",
-    "datasets", "captions", "text", "tokenizers", "generators", "samplers", "metrics", "evaluators", "bundle",
+    "datasets", "captions", "text", "tokenizers", "generators", "samplers", "edits", "metrics", "evaluators", "bundle",
     "pipeline", "training", "evaluation", "recipes", "cli",
 )  # fmt: skip
 

@@ -54,7 +54,7 @@ def marks_of_recordings(chosen: Chosen) -> Marks:
     """(kind, done) of each claim that a clip's label makes."""
     marks: Marks = []
     for clip, row in zip(chosen.clips, chosen.rows, strict=True):
-        claims = label_claims(clip.corpus, clip.action, clip.id.partition("/")[2])
+        claims = label_claims(clip.action, clip.id.partition("/")[2])
         if claims:
             found = describe(chosen.prepared.motion(row))
             for claim in claims:

@@ -130,7 +130,8 @@ class Editor:
         parts : names from ``edits.PARTS``, or roles; the rest of the body keeps its rotations.
         strength : so many of the coarsest scales stay.
         task : what the edit is called in ``meta``.
-        options : ``how``, or fields of ``How`` (``seed``, ``samples``, ``blend`` ...) and settings of the bundle's sampler.
+        options : ``how``, or fields of ``How`` (``seed``, ``samples``, ``blend`` ...) and settings of the bundle's
+            sampler.
 
         Raises ``InputError`` for a wish that cannot be, ``SkeletonError`` for a skeleton without the roles it needs.
         """
@@ -337,7 +338,8 @@ def _told(wish: Wish, seam: Seam, seams: Sequence[tuple[Stitched, ...]]) -> list
         if done.peak_m_s2 > LIMIT_M_S2:
             told.append(
                 f"a joint accelerates by {done.peak_m_s2:.0f} m/s2 where frames {span[0]}:{span[1]} meet the clip "
-                f"(99 of 100 frames of captured motion stay below {LIMIT_M_S2:.0f}); another seed or more frames may do better"
+                f"(99 of 100 frames of captured motion stay below {LIMIT_M_S2:.0f}); another seed or more frames "
+                "may do better"
             )
     return told
 
