@@ -11,7 +11,7 @@ BEGIN, END = "<!-- tree: begin (make docs) -->", "<!-- tree: end -->"
 ROOMS = (
     "core", "kinematics", "skeletons", "motion", "tokens", "nn", "formats", "features", "quantizers", "render",
     "datasets", "captions", "text", "tokenizers", "generators", "samplers", "edits", "metrics", "evaluators", "bundle",
-    "pipeline", "training", "evaluation", "recipes", "cli",
+    "bundle", "pipeline", "training", "evaluation", "recipes", "cli",
 )  # fmt: skip
 
 
