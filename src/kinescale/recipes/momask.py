@@ -8,6 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from kinescale.bundle.manifest import Part
+from kinescale.recipes._stages import (
+    CPU_GENERATOR_STAGE,
+    CPU_TOKENIZER_STAGE,
+    DEBUG,
+    SMALL_GENERATOR_STAGE,
+    SMALL_TOKENIZER_STAGE,
+)
 from kinescale.training.config import (
     DataConfig,
     DrawConfig,
@@ -37,10 +44,6 @@ SMALL_TOKENIZER: dict[str, Any] = {
 
 def debug() -> RunConfig:
     """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
-    stage = StageConfig(
-        steps=4, batch_size=4, log_every=1, validate_every=4, validate_batches=1, checkpoint_every=2,
-        draw=DrawConfig(min_frames=16, shorten=0.5), ema_decay=0.9,
-    )  # fmt: skip
     tokenizer = {
         "width": 16, "code_dim": 8, "codes": 16, "books": 3, "blocks": 1, "max_frames": 64, "mask_padding": True,
         "explicit_slice": list(ROTATIONS_TARGET),
@@ -51,8 +54,8 @@ def debug() -> RunConfig:
         tokenizer=Part(name="momask", config=tokenizer),
         generator=Part(name="momask", config={"width": 16, "heads": 2, "feed_forward": 32, "layers": 2}),
         text=Part(name="hashed", config={"width": 16, "max_tokens": 16}),
-        tokenizer_training=stage,
-        generator_training=stage,
+        tokenizer_training=DEBUG,
+        generator_training=DEBUG,
         workers=1,
     )
 
@@ -66,22 +69,8 @@ def small() -> RunConfig:
         generator=Part(name="momask", config={"width": 256, "heads": 4, "feed_forward": 768, "layers": 5}),
         text=Part(name="minilm", config={"max_tokens": 32}),
         sampling=Part(name="masked", config=SAMPLING),
-        tokenizer_training=StageConfig(
-            steps=30_000,
-            batch_size=32,
-            draw=DrawConfig(min_frames=32, shorten=0.5, balance="frames"),
-            optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
-            schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
-            ema_decay=0.999,
-        ),
-        generator_training=StageConfig(
-            steps=40_000,
-            batch_size=64,
-            draw=DrawConfig(min_frames=32, shorten=0.5, balance="class"),
-            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
-            schedule=ScheduleConfig(kind="cosine", warmup=1000, warmup_start=0.005, final=0.02),
-            ema_decay=0.999,
-        ),
+        tokenizer_training=SMALL_TOKENIZER_STAGE,
+        generator_training=SMALL_GENERATOR_STAGE,
     )
 
 
@@ -100,22 +89,8 @@ def cpu() -> RunConfig:
         generator=Part(name="momask", config=generator),
         text=Part(name="minilm", config={"max_tokens": 32}),
         sampling=Part(name="masked", config={**SAMPLING, "guidance": [2.5, 2.5]}),
-        tokenizer_training=StageConfig(
-            steps=2500,
-            batch_size=24,
-            draw=DrawConfig(crop_frames=128, min_frames=32, shorten=0.2, balance="frames"),
-            optimiser=OptimiserConfig(lr=6e-4, betas=(0.9, 0.99), clip=0.5),
-            schedule=ScheduleConfig(kind="cosine", warmup=150, final=0.02),
-            ema_decay=0.99,
-        ),
-        generator_training=StageConfig(
-            steps=3200,
-            batch_size=48,
-            draw=DrawConfig(min_frames=32, shorten=0.3, balance="class"),
-            optimiser=OptimiserConfig(lr=8e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
-            schedule=ScheduleConfig(kind="cosine", warmup=200, warmup_start=0.005, final=0.02),
-            ema_decay=0.995,
-        ),
+        tokenizer_training=CPU_TOKENIZER_STAGE,
+        generator_training=CPU_GENERATOR_STAGE,
     )
 
 

@@ -7,6 +7,13 @@ the method notes.
 from __future__ import annotations
 
 from kinescale.bundle.manifest import Part
+from kinescale.recipes._stages import (
+    CPU_GENERATOR_STAGE,
+    CPU_TOKENIZER_STAGE,
+    DEBUG,
+    SMALL_GENERATOR_STAGE,
+    SMALL_TOKENIZER_STAGE,
+)
 from kinescale.training.config import (
     DataConfig,
     DrawConfig,
@@ -44,10 +51,6 @@ COIN = 1 / 3
 
 def debug() -> RunConfig:
     """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
-    stage = StageConfig(
-        steps=4, batch_size=4, log_every=1, validate_every=4, validate_batches=1, checkpoint_every=2,
-        draw=DrawConfig(min_frames=16, shorten=0.5), ema_decay=0.9,
-    )  # fmt: skip
     tokenizer = {
         "width": 16, "code_dim": 8, "codes": 16, "blocks": 1, "heads": 2, "ffn_ratio": 2, "max_frames": 64,
         "scales": [4, 2, 1], "mask_padding": True, "explicit_slice": list(ROTATIONS_TARGET),
@@ -66,8 +69,8 @@ def debug() -> RunConfig:
         tokenizer=Part(name="moscale", config=tokenizer),
         generator=Part(name="moscale", config=generator),
         text=Part(name="hashed", config={"width": 16, "max_tokens": 16}),
-        tokenizer_training=stage,
-        generator_training=stage,
+        tokenizer_training=DEBUG,
+        generator_training=DEBUG,
         workers=1,
     )
 
@@ -89,22 +92,8 @@ def small() -> RunConfig:
         tokenizer=Part(name="moscale", config=tokenizer),
         generator=Part(name="moscale", config=generator),
         text=Part(name="minilm", config={"max_tokens": 32}),
-        tokenizer_training=StageConfig(
-            steps=30_000,
-            batch_size=32,
-            draw=DrawConfig(min_frames=32, shorten=0.5, balance="frames"),
-            optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
-            schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
-            ema_decay=0.999,
-        ),
-        generator_training=StageConfig(
-            steps=40_000,
-            batch_size=64,
-            draw=DrawConfig(min_frames=32, shorten=0.5, balance="class"),
-            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
-            schedule=ScheduleConfig(kind="cosine", warmup=1000, warmup_start=0.005, final=0.02),
-            ema_decay=0.999,
-        ),
+        tokenizer_training=SMALL_TOKENIZER_STAGE,
+        generator_training=SMALL_GENERATOR_STAGE,
     )
 
 
@@ -133,22 +122,8 @@ def cpu() -> RunConfig:
         limits=CPU_LIMITS,
         # chosen by benchmarks/judge.py among guidance 1 to 5 (LOG.md)
         sampling=Part(name="next_scale", config={"guidance": 1.5}),
-        tokenizer_training=StageConfig(
-            steps=2500,
-            batch_size=24,
-            draw=DrawConfig(crop_frames=128, min_frames=32, shorten=0.2, balance="frames"),
-            optimiser=OptimiserConfig(lr=6e-4, betas=(0.9, 0.99), clip=0.5),
-            schedule=ScheduleConfig(kind="cosine", warmup=150, final=0.02),
-            ema_decay=0.99,
-        ),
-        generator_training=StageConfig(
-            steps=3200,
-            batch_size=48,
-            draw=DrawConfig(min_frames=32, shorten=0.3, balance="class"),
-            optimiser=OptimiserConfig(lr=8e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
-            schedule=ScheduleConfig(kind="cosine", warmup=200, warmup_start=0.005, final=0.02),
-            ema_decay=0.995,
-        ),
+        tokenizer_training=CPU_TOKENIZER_STAGE,
+        generator_training=CPU_GENERATOR_STAGE,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kinescale.bundle.manifest import Part
+from kinescale.recipes._stages import CPU_TOKENIZER_STAGE, DEBUG, SMALL_GENERATOR_STAGE, SMALL_TOKENIZER_STAGE
 from kinescale.training.config import (
     DataConfig,
     DrawConfig,
@@ -36,10 +37,6 @@ SMALL_TOKENIZER: dict[str, Any] = {
 
 def debug() -> RunConfig:
     """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
-    stage = StageConfig(
-        steps=4, batch_size=4, log_every=1, validate_every=4, validate_batches=1, checkpoint_every=2,
-        draw=DrawConfig(min_frames=16, shorten=0.5), ema_decay=0.9,
-    )  # fmt: skip
     tokenizer = {
         "feature": "rotations", "max_frames": 64, "explicit_slice": list(ROTATIONS_TARGET), "blocks": 1,
         "widths": [12, 8, 8], "code_dims": [12, 8, 6], "decoder_width": 16, "levels": [5, 3],
@@ -51,8 +48,8 @@ def debug() -> RunConfig:
         generator=Part(name="msq", config={"width": 16, "heads": 2, "layers": 2, "hidden": 32}),
         text=Part(name="hashed", config={"width": 16, "max_tokens": 16}),
         sampling=Part(name="masked", config={"steps": [4]}),
-        tokenizer_training=stage,
-        generator_training=stage,
+        tokenizer_training=DEBUG,
+        generator_training=DEBUG,
         workers=1,
     )
 
@@ -95,14 +92,7 @@ def cpu() -> RunConfig:
         generator=Part(name="msq", config=generator),
         text=Part(name="minilm", config={"max_tokens": 32}),
         sampling=Part(name="masked", config={"guidance": [2.0]}),
-        tokenizer_training=StageConfig(
-            steps=2500,
-            batch_size=24,
-            draw=DrawConfig(crop_frames=128, min_frames=32, shorten=0.2, balance="frames"),
-            optimiser=OptimiserConfig(lr=6e-4, betas=(0.9, 0.99), clip=0.5),
-            schedule=ScheduleConfig(kind="cosine", warmup=150, final=0.02),
-            ema_decay=0.99,
-        ),
+        tokenizer_training=CPU_TOKENIZER_STAGE,
         generator_training=StageConfig(
             steps=2500,
             batch_size=24,
@@ -139,22 +129,8 @@ def _small(name: str, **tokenizer: Any) -> RunConfig:
         tokenizer=Part(name="msq", config={**SMALL_TOKENIZER, **tokenizer}),
         generator=Part(name="msq", config={"width": 256, "heads": 4, "layers": 6, "hidden": 768}),
         text=Part(name="minilm", config={"max_tokens": 32}),
-        tokenizer_training=StageConfig(
-            steps=30_000,
-            batch_size=32,
-            draw=DrawConfig(min_frames=32, shorten=0.5, balance="frames"),
-            optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
-            schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
-            ema_decay=0.999,
-        ),
-        generator_training=StageConfig(
-            steps=40_000,
-            batch_size=64,
-            draw=DrawConfig(min_frames=32, shorten=0.5, balance="class"),
-            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
-            schedule=ScheduleConfig(kind="cosine", warmup=1000, warmup_start=0.005, final=0.02),
-            ema_decay=0.999,
-        ),
+        tokenizer_training=SMALL_TOKENIZER_STAGE,
+        generator_training=SMALL_GENERATOR_STAGE,
     )
 
 

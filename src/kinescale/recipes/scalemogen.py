@@ -6,6 +6,7 @@ ScaleMoGen (arXiv 2605.11704); the published numbers are those of sections 1 to 
 from __future__ import annotations
 
 from kinescale.bundle.manifest import Part
+from kinescale.recipes._stages import DEBUG
 from kinescale.training.config import (
     DataConfig,
     DrawConfig,
@@ -37,10 +38,6 @@ LEARNING_RATE = 6e-3 / 256 / 64
 
 def debug() -> RunConfig:
     """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
-    stage = StageConfig(
-        steps=4, batch_size=4, log_every=1, validate_every=4, validate_batches=1, checkpoint_every=2,
-        draw=DrawConfig(min_frames=16, shorten=0.5), ema_decay=0.9,
-    )  # fmt: skip
     tokenizer = {"width": 8, "bits": 6, "blocks": 1, "max_frames": 64, "factors": [16, 12, 8, 6, 4, 2, 1]}
     return RunConfig(
         name="scalemogen.debug",
@@ -48,8 +45,8 @@ def debug() -> RunConfig:
         tokenizer=Part(name="scalemogen", config=tokenizer),
         generator=Part(name="scalemogen", config={"width": 16, "heads": 2, "layers": 2, "mlp_ratio": 2}),
         text=Part(name="hashed", config={"width": 16, "max_tokens": 16}),
-        tokenizer_training=stage,
-        generator_training=stage,
+        tokenizer_training=DEBUG,
+        generator_training=DEBUG,
         workers=1,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from kinescale.bundle.manifest import Part
+from kinescale.recipes._stages import DEBUG
 from kinescale.training.config import DrawConfig, OptimiserConfig, RunConfig, ScheduleConfig, StageConfig
 
 SCHEDULE = [
@@ -29,10 +30,6 @@ TOKENIZER: dict[str, Any] = {
 
 def debug() -> RunConfig:
     """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
-    stage = StageConfig(
-        steps=4, batch_size=4, log_every=1, validate_every=4, validate_batches=1, checkpoint_every=2,
-        draw=DrawConfig(min_frames=16, shorten=0.5), ema_decay=0.9,
-    )  # fmt: skip
     tokenizer = {**TOKENIZER, "width": 8, "blocks": 1, "max_frames": 64, "codes": 16, "code_dim": 8}
     generator = {
         "latent_dim": 16, "head_latent_dim": 16, "heads": 2, "layers": 2, "mlp_ratio": 2, "prefix_pool_heads": 2,
@@ -44,8 +41,8 @@ def debug() -> RunConfig:
         generator=Part(name="moscale", config=generator),
         text=Part(name="hashed", config={"width": 16, "max_tokens": 16}),
         sampling=Part(name="next_scale", config={"steps": [1, 2, 3, 4]}),
-        tokenizer_training=stage,
-        generator_training=stage,
+        tokenizer_training=DEBUG,
+        generator_training=DEBUG,
         workers=1,
     )
 

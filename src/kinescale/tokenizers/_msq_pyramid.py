@@ -17,7 +17,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinescale.core.errors import InputError
 from kinescale.nn.steps import valid_steps
 from kinescale.quantizers import fsq
 from kinescale.quantizers.base import Quantizer
@@ -307,20 +306,3 @@ class PartPyramid(nn.Module):
 
 def _alone(stage: Stage) -> tuple[tuple[int, ...], ...]:
     return tuple((member,) for member in stage.members)
-
-
-def check_batch(features: Tensor, lengths: Tensor, width: int, layout: Callable[[int], TokenLayout]) -> TokenLayout:
-    """The layout of a batch; ``InputError`` for one that is empty, too long, of another width or not finite."""
-    if features.shape[0] == 0:
-        raise InputError("the batch is empty; give at least one clip.")
-    if features.shape[2] != width:
-        raise InputError(f"{features.shape[2]} features a frame; this tokenizer takes {width}.")
-    if len(lengths) != len(features):
-        raise InputError(f"{len(lengths)} lengths for {len(features)} clips; give one a clip.")
-    found = layout(features.shape[1])
-    found.check(lengths)
-    if int(lengths.max()) > features.shape[1]:
-        raise InputError(f"a clip of {int(lengths.max())} frames in a tensor of {features.shape[1]}; pad it first.")
-    if not bool(torch.isfinite(features).all()):
-        raise InputError("the features hold NaN or infinite numbers; clean the motion first.")
-    return found

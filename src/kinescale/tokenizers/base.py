@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from kinescale.core.errors import ConfigError
+from kinescale.core.errors import ConfigError, InputError
 from kinescale.core.records import Record
 from kinescale.skeletons.base import ROLES
 from kinescale.tokens.bit_view import BitView
@@ -81,6 +81,24 @@ class Tokenizer(nn.Module, Codec, ABC):
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
         """The training objective on one batch; may update codebook statistics held in buffers."""
+
+    def checked(
+        self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]
+    ) -> tuple[TokenLayout, Int[Tensor, "B"]]:
+        """The layout of a batch and each clip's latent steps; ``InputError`` for what cannot be encoded."""
+        if features.shape[0] == 0:
+            raise InputError("the batch is empty; give at least one clip.")
+        if features.shape[2] != self.feature_width:
+            raise InputError(f"{features.shape[2]} features a frame; this tokenizer takes {self.feature_width}.")
+        if len(lengths) != len(features):
+            raise InputError(f"{len(lengths)} lengths for {len(features)} clips; give one a clip.")
+        layout = self.layout(features.shape[1])
+        layout.check(lengths)
+        if int(lengths.max()) > features.shape[1]:
+            raise InputError(f"a clip of {int(lengths.max())} frames in a tensor of {features.shape[1]}; pad it first.")
+        if not bool(torch.isfinite(features).all()):
+            raise InputError("the features hold NaN or infinite numbers; clean the motion first.")
+        return layout, layout.latents(lengths)
 
 
 def seen_as(tokenizer: Tokenizer, kind: str) -> Tokenizer | BitView:

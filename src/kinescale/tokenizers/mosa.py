@@ -168,7 +168,7 @@ class Tokenizer(base.Tokenizer):
 
     def encode(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]) -> Encoded:
         """Features to tokens, in the layout of ``T`` frames. Raises ``InputError`` for a batch that does not fit."""
-        layout, latents = self._check(features, lengths)
+        layout, latents = self.checked(features, lengths)
         grid = self._grid(self._filled(features, lengths, layout), lengths)
         with torch.autocast(grid.device.type, enabled=False):
             quantised = self.pyramid(grid, layout, latents)
@@ -192,7 +192,7 @@ class Tokenizer(base.Tokenizer):
 
         In ``train()`` mode slots are drawn and moved and codebooks are updated; in ``eval()`` mode neither.
         """
-        layout, latents = self._check(features, lengths)
+        layout, latents = self.checked(features, lengths)
         group = 0
         if self.training and self.slots is not None:
             group = int(torch.randint(self.config.slot_groups, (), generator=rng))
@@ -262,21 +262,6 @@ class Tokenizer(base.Tokenizer):
     ) -> Int[Tensor, "B bins groups"]:
         """Best codes of what is left at one scale."""
         return self.pyramid.quantise_scale(residual, scale, layout, latents)
-
-    def _check(self, features: Tensor, lengths: Tensor) -> tuple[TokenLayout, Tensor]:
-        if features.shape[0] == 0:
-            raise InputError("the batch is empty; give at least one clip.")
-        if features.shape[2] != self.feature_width:
-            raise InputError(f"{features.shape[2]} features a frame; this tokenizer takes {self.feature_width}.")
-        if len(lengths) != len(features):
-            raise InputError(f"{len(lengths)} lengths for {len(features)} clips; give one a clip.")
-        layout = self.layout(features.shape[1])
-        layout.check(lengths)
-        if int(lengths.max()) > features.shape[1]:
-            raise InputError(f"a clip of {int(lengths.max())} frames in a tensor of {features.shape[1]}; pad it first.")
-        if not bool(torch.isfinite(features).all()):
-            raise InputError("the features hold NaN or infinite numbers; clean the motion first.")
-        return layout, layout.latents(lengths)
 
     def _filled(self, features: Tensor, lengths: Tensor, layout: TokenLayout, group: int = 0) -> Tensor:
         """The clips at the layout's length: slots or zeros after their ends."""

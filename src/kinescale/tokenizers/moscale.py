@@ -203,7 +203,7 @@ class Tokenizer(base.Tokenizer):
 
     def encode(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]) -> Encoded:
         """Features to tokens, in the layout of ``T`` frames. Raises ``InputError`` for a batch that does not fit."""
-        layout, latents = self._check(features, lengths)
+        layout, latents = self.checked(features, lengths)
         grid = self._grid(features, lengths, layout)
         with torch.autocast(grid.device.type, enabled=False):
             quantised = self.pyramid(grid, layout, latents)
@@ -227,7 +227,7 @@ class Tokenizer(base.Tokenizer):
 
         In ``train()`` mode codes are drawn and the codebook is updated; in ``eval()`` mode neither.
         """
-        layout, latents = self._check(features, lengths)
+        layout, latents = self.checked(features, lengths)
         with seeded(rng, features.device, self.training):
             grid = self._grid(features, lengths, layout)
             with torch.autocast(grid.device.type, enabled=False):
@@ -287,21 +287,6 @@ class Tokenizer(base.Tokenizer):
     ) -> Int[Tensor, "B bins groups"]:
         """Nearest codes of what is left at one scale."""
         return self.pyramid.quantise_scale(residual, scale, layout, latents)
-
-    def _check(self, features: Tensor, lengths: Tensor) -> tuple[TokenLayout, Tensor]:
-        if features.shape[0] == 0:
-            raise InputError("the batch is empty; give at least one clip.")
-        if features.shape[2] != self.feature_width:
-            raise InputError(f"{features.shape[2]} features a frame; this tokenizer takes {self.feature_width}.")
-        if len(lengths) != len(features):
-            raise InputError(f"{len(lengths)} lengths for {len(features)} clips; give one a clip.")
-        layout = self.layout(features.shape[1])
-        layout.check(lengths)
-        if int(lengths.max()) > features.shape[1]:
-            raise InputError(f"a clip of {int(lengths.max())} frames in a tensor of {features.shape[1]}; pad it first.")
-        if not bool(torch.isfinite(features).all()):
-            raise InputError("the features hold NaN or infinite numbers; clean the motion first.")
-        return layout, layout.latents(lengths)
 
     def _grid(self, features: Tensor, lengths: Tensor, layout: TokenLayout) -> Tensor:
         padded = functional.pad(features, (0, 0, 0, layout.max_frames - features.shape[1]))

@@ -35,7 +35,7 @@ from kinescale.tokenizers._msq_parts import (
     stream_columns,
     stream_roles,
 )
-from kinescale.tokenizers._msq_pyramid import PartPyramid, Spread, check_batch
+from kinescale.tokenizers._msq_pyramid import PartPyramid, Spread
 from kinescale.tokenizers.base import Encoded, StepLoss
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.token_map import TokenMap
@@ -224,8 +224,7 @@ class Tokenizer(base.Tokenizer):
 
     def encode(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]) -> Encoded:
         """Features to tokens, in the layout of ``T`` frames. Raises ``InputError`` for a batch that does not fit."""
-        layout = check_batch(features, lengths, self.feature_width, self.layout)
-        latents = layout.latents(lengths)
+        layout, latents = self.checked(features, lengths)
         grid = self._grid(features, lengths, layout)
         with torch.autocast(grid.device.type, enabled=False):
             quantised = self.pyramid(grid.float(), layout, latents)
@@ -257,8 +256,7 @@ class Tokenizer(base.Tokenizer):
         In ``train()`` mode scales are left out at random and codebooks learn; in ``eval()`` mode neither.
         """
         c = self.config
-        layout = check_batch(features, lengths, self.feature_width, self.layout)
-        latents = layout.latents(lengths)
+        layout, latents = self.checked(features, lengths)
         features = functional.pad(features, (0, 0, 0, layout.max_frames - features.shape[1]))
         with seeded(rng, features.device, self.training):
             grid = self._grid(features, lengths, layout)

@@ -1,7 +1,9 @@
-"""Reading the weights out of an authors' checkpoint file without executing anything in it."""
+"""Reading an authors' checkpoint file without executing anything in it, and sizes off what it holds."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,18 @@ def read_checkpoint(path: str | Path, keys: tuple[str, ...]) -> dict[str, Tensor
     if not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
         raise BundleError(f"{path}: its weights are not a dictionary of tensors; the file is another model's.")
     return state
+
+
+def shape_of(state: Mapping[str, Tensor], key: str, what: str, *, system: str) -> torch.Size:
+    """The shape of a tensor of ``what``; ``BundleError`` where the state dict of ``system`` lacks it."""
+    if not isinstance(state.get(key), Tensor):
+        raise BundleError(f"{what} has no tensor '{key}'; expected the authors' {system} state dict.")
+    return state[key].shape
+
+
+def count_of(state: Mapping[str, Tensor], pattern: str) -> int:
+    """How many of something there are: one more than the largest number that ``pattern`` captures in a key."""
+    return 1 + max((int(match[1]) for key in state if (match := re.match(pattern, key))), default=-1)
 
 
 def _entry(content: Any, key: str) -> dict | None:

@@ -6,17 +6,16 @@ generator is put together from up to three files. Nothing in a file is executed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from kinescale.bundle.imports._checkpoint import count_of, read_checkpoint, shape_of
 from kinescale.bundle.imports._renaming import Renaming, load_strictly
-from kinescale.bundle.imports.moscale import read_checkpoint
-from kinescale.core.errors import BundleError
 from kinescale.generators import momask as generator
 from kinescale.generators._momask_networks import sinusoids
 from kinescale.tokenizers import momask as tokenizer
@@ -32,15 +31,7 @@ RESIDUAL_KEYS = ("res_transformer", "trans")
 LENGTH_KEYS = ("estimator",)
 """Entries of the authors' files that hold weights, as far as they are known."""
 
-
-def _shape(state: Mapping[str, Tensor], key: str, what: str) -> torch.Size:
-    if not isinstance(state.get(key), Tensor):
-        raise BundleError(f"{what} has no tensor '{key}'; expected the authors' MoMask state dict.")
-    return state[key].shape
-
-
-def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    return 1 + max((int(match[1]) for key in state if (match := re.match(pattern, key))), default=-1)
+_shape = partial(shape_of, system="MoMask")
 
 
 def _tokenizer_renaming(levels: int) -> Renaming:
@@ -69,15 +60,15 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
     """
     width, features, _ = _shape(state, "encoder.model.0.weight", _TOKENIZER)
     codes, code_dim = _shape(state, "quantizer.layers.0.codebook", _TOKENIZER)
-    levels = _count(state, r"encoder\.model\.(\d+)\.0\.weight") - 2
+    levels = count_of(state, r"encoder\.model\.(\d+)\.0\.weight") - 2
     sizes: dict[str, Any] = {
         "feature_width": features,
         "width": width,
         "code_dim": code_dim,
         "codes": codes,
-        "books": _count(state, r"quantizer\.layers\.(\d+)\."),
+        "books": count_of(state, r"quantizer\.layers\.(\d+)\."),
         "levels": levels,
-        "blocks": _count(state, r"encoder\.model\.2\.1\.model\.(\d+)\."),
+        "blocks": count_of(state, r"encoder\.model\.2\.1\.model\.(\d+)\."),
     }
     if features < 67:
         sizes["explicit_slice"] = None
@@ -154,7 +145,7 @@ def import_generator(
         "text_width": text_width,
         "width": width,
         "feed_forward": _shape(masked, "seqTransEncoder.layers.0.linear1.weight", _MASKED)[0],
-        "layers": _count(masked, r"seqTransEncoder\.layers\.(\d+)\."),
+        "layers": count_of(masked, r"seqTransEncoder\.layers\.(\d+)\."),
         **({} if classes is None else {"capacity": classes - 1}),
     }
     sizes |= given

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from kinescale.bundle.imports._checkpoint import count_of, read_checkpoint, shape_of
 from kinescale.bundle.imports._renaming import Renaming, load_strictly
-from kinescale.bundle.imports.moscale import read_checkpoint
 from kinescale.core.errors import BundleError
 from kinescale.generators import mosa as generator
 from kinescale.nn.scale_rotary import spread_turns
@@ -29,6 +30,8 @@ HEAD_WIDTH = 64
 
 TOKENIZER_KEYS = ("vq_model", "net", "model")
 GENERATOR_KEYS = ("trans", "sar", "net", "model")
+
+_shape = partial(shape_of, system="MoSa")
 
 
 def _block_rules(theirs: str, ours: str) -> list[tuple[str, str]]:
@@ -83,34 +86,23 @@ def _flag(value: Tensor) -> bool:
     return value.numel() == 1 and float(value) in (0.0, 1.0)
 
 
-def _shape(state: Mapping[str, Tensor], key: str, what: str) -> torch.Size:
-    if key not in state or not isinstance(state[key], Tensor):
-        raise BundleError(f"{what} has no tensor '{key}'; expected the authors' MoSa state dict.")
-    return state[key].shape
-
-
-def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    found = [int(match[1]) for key in state if (match := re.match(pattern, key))]
-    return 1 + max(found, default=-1)
-
-
 def tokenizer_config(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Config:
     """Sizes read off the shapes, in the faithful setting; ``given`` fields (``bins``, ``max_frames``) win."""
     width, features, _ = _shape(state, "encoder.conv_in.weight", _TOKENIZER)
     code_dim = _shape(state, "encoder.conv_out.weight", _TOKENIZER)[0]
-    levels = _count(state, r"encoder\.down\.(\d+)\.")
+    levels = count_of(state, r"encoder\.down\.(\d+)\.")
     frames = given.get("max_frames", tokenizer.Config.model_fields["max_frames"].default)
     rows = _shape(state, "virtual_slot", _TOKENIZER)[0]
     widths = [_shape(state, f"encoder.down.{k}.block.0.conv2.weight", _TOKENIZER)[0] for k in range(levels)]
-    books = range(_count(state, r"quantizer\.layers\.(\d+)\."))
+    books = range(count_of(state, r"quantizer\.layers\.(\d+)\."))
     sizes: dict[str, Any] = {
         "feature_width": features,
         "width": width,
         "multipliers": tuple(found // width for found in widths),
-        "blocks": _count(state, r"encoder\.down\.0\.block\.(\d+)\."),
+        "blocks": count_of(state, r"encoder\.down\.0\.block\.(\d+)\."),
         "code_dim": code_dim,
         "codes": tuple(_shape(state, f"quantizer.layers.{k}.codebook", _TOKENIZER)[0] for k in books),
-        "phi_depth": _count(state, r"quantizer\.phis\.0\.phi\.(\d+)\."),
+        "phi_depth": count_of(state, r"quantizer\.phis\.0\.phi\.(\d+)\."),
         "slot_groups": max(1, rows // frames),
         "faithful": True,
     }
@@ -204,7 +196,7 @@ def generator_config(state: Mapping[str, Tensor], **given: Any) -> generator.Con
         "capacity": _shape(state, "len_embed.weight", _GENERATOR)[0],
         "width": width,
         "heads": max(1, width // HEAD_WIDTH),
-        "layers": _count(state, r"blocks\.(\d+)\."),
+        "layers": count_of(state, r"blocks\.(\d+)\."),
         "hidden": _shape(state, "blocks.0.mlp.0.c_fc1.weight", _GENERATOR)[0],
         "text_width": _shape(state, "input_emb.weight", _GENERATOR)[1],
     }

@@ -6,14 +6,15 @@ can be given. Nothing in a file is executed: only tensors and plain containers a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from kinescale.bundle.imports._checkpoint import count_of, read_checkpoint, shape_of
 from kinescale.bundle.imports._renaming import Renaming, load_strictly
 from kinescale.core.errors import BundleError
 from kinescale.generators import moscale as generator
@@ -40,6 +41,8 @@ _LAYERS = {
     "norm2": "ffn_norm",
     r"ffn\.(\d)": r"ffn.\3",
 }
+
+_shape = partial(shape_of, system="MoScale")
 
 
 def _is_half_frequencies(value: Tensor) -> bool:
@@ -71,17 +74,6 @@ def _tokenizer_renaming() -> Renaming:
     return Renaming(_TOKENIZER, tuple(rules), constants)
 
 
-def _shape(state: Mapping[str, Tensor], key: str, what: str) -> torch.Size:
-    if key not in state or not isinstance(state[key], Tensor):
-        raise BundleError(f"{what} has no tensor '{key}'; expected the authors' MoScale state dict.")
-    return state[key].shape
-
-
-def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    found = [int(match[1]) for key in state if (match := re.match(pattern, key))]
-    return 1 + max(found, default=-1)
-
-
 def tokenizer_config(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Config:
     """Sizes read off the shapes, in the faithful setting; ``given`` fields (``scales``, ``max_frames``) win."""
     width, features, _ = _shape(state, "encoder.embed.0.weight", _TOKENIZER)
@@ -91,8 +83,8 @@ def tokenizer_config(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Con
         "width": width,
         "code_dim": code_dim,
         "codes": codes,
-        "levels": _count(state, r"encoder\.attn_blocks\.(\d+)\."),
-        "blocks": _count(state, r"encoder\.res_blocks\.0\.1\.model\.(\d+)\."),
+        "levels": count_of(state, r"encoder\.attn_blocks\.(\d+)\."),
+        "blocks": count_of(state, r"encoder\.res_blocks\.0\.1\.model\.(\d+)\."),
         "heads": _shape(state, "encoder.attn_blocks.0.gate_proj.weight", _TOKENIZER)[0],
         "ffn_ratio": _shape(state, "encoder.attn_blocks.0.ffn.0.weight", _TOKENIZER)[0] // width,
         "faithful": True,
@@ -191,7 +183,7 @@ def generator_config(state: Mapping[str, Tensor], **given: Any) -> generator.Con
         "capacity": rows[-1],
         "latent_dim": latent_dim,
         "head_latent_dim": head_latent_dim,
-        "layers": _count(state, r"masked_blocks\.(\d+)\."),
+        "layers": count_of(state, r"masked_blocks\.(\d+)\."),
         "mlp_ratio": grown // head_latent_dim,
         "text_width": text_width,
         "text_tokens": text_tokens,
@@ -211,31 +203,6 @@ def import_generator(state: Mapping[str, Tensor], **given: Any) -> generator.Gen
     built = generator.Generator(config)
     load_strictly(built, renamed, _GENERATOR)
     return built.eval()
-
-
-def read_checkpoint(path: str | Path, keys: tuple[str, ...]) -> dict[str, Tensor]:
-    """The state dict under the first of ``keys`` in one of the authors' ``.tar`` files.
-
-    Raises ``BundleError`` for a file that is missing, not a checkpoint, more than plain tensors, or another model.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise BundleError(f"{path} is not a file; name a checkpoint such as net_best_fid.tar.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as problem:  # torch.load raises whatever the damaged part of the file led to
-        first = "".join(str(problem).strip().splitlines()[:1])[:120]
-        raise BundleError(
-            f"{path} cannot be read as a checkpoint of plain tensors ({type(problem).__name__}: {first})."
-        ) from None
-    found = next((key for key in keys if isinstance(content, dict) and isinstance(content.get(key), dict)), None)
-    if found is None:
-        there = ", ".join(map(str, list(content)[:6])) if isinstance(content, dict) else type(content).__name__
-        raise BundleError(f"{path} holds {there}; expected an entry '{keys[0]}' as in the authors' checkpoints.")
-    state = content[found]
-    if not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
-        raise BundleError(f"{path}: '{found}' is not a dictionary of tensors; the file is another model's.")
-    return state
 
 
 def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kinescale.bundle.imports._checkpoint import read_checkpoint
+from kinescale.bundle.imports._checkpoint import count_of, read_checkpoint, shape_of
 from kinescale.bundle.imports._renaming import Renaming, load_strictly
 from kinescale.core.errors import BundleError
 from kinescale.generators import scalemogen as generator
@@ -36,16 +37,7 @@ RELEASED: dict[str, dict[str, Any]] = {
 }
 """What the two released tokenizers' shapes do not tell."""
 
-
-def _shape(state: Mapping[str, Tensor], key: str, what: str) -> torch.Size:
-    if key not in state or not isinstance(state[key], Tensor):
-        raise BundleError(f"{what} has no tensor '{key}'; expected the authors' ScaleMoGen state dict.")
-    return state[key].shape
-
-
-def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    found = [int(match[1]) for key in state if (match := re.match(pattern, key))]
-    return 1 + max(found, default=-1)
+_shape = partial(shape_of, system="ScaleMoGen")
 
 
 def _is_graph(value: Tensor, body: Body) -> bool:
@@ -91,7 +83,7 @@ def _decoder_blocks_from_zero(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def tokenizer_config(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Config:
     """Sizes read off the shapes, in the faithful setting; ``given`` fields (``schedule``, ``factors``) win."""
-    joints = _count(state, r"motion_enc\.layers\.(\d+)\.")
+    joints = count_of(state, r"motion_enc\.layers\.(\d+)\.")
     body = next((name for name, body in BODIES.items() if body.joints == joints), None)
     if body is None:
         _shape(state, "motion_enc.layers.0.0.weight", _TOKENIZER)
@@ -103,7 +95,7 @@ def tokenizer_config(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Con
         "body": body,
         "width": width,
         "bits": bits,
-        "blocks": _count(state, r"conv_enc\.layers\.0\.(\d+)\.layers"),
+        "blocks": count_of(state, r"conv_enc\.layers\.0\.(\d+)\.layers"),
         "faithful": True,
         **RELEASED.get(body, {}),
     }
@@ -121,7 +113,7 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
 
 def _layer_number(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """``block_chunks.c.module.i`` as one row of blocks, whatever the chunks' size."""
-    size = _count(state, r"block_chunks\.\d+\.module\.(\d+)\.")
+    size = count_of(state, r"block_chunks\.\d+\.module\.(\d+)\.")
 
     def numbered(match: re.Match[str]) -> str:
         return f"blocks.{int(match[1]) * size + int(match[2])}."
@@ -189,7 +181,7 @@ def generator_config(state: Mapping[str, Tensor], **given: Any) -> generator.Con
         "code_dim": code_dim,
         "width": width,
         "heads": _shape(state, "block_chunks.0.module.0.sa.scale_mul_1H11", _GENERATOR).numel(),
-        "layers": _count(numbered, r"blocks\.(\d+)\."),
+        "layers": count_of(numbered, r"blocks\.(\d+)\."),
         "mlp_ratio": round(hidden / width),
         "text_width": text_width,
         "text_tokens": text_tokens,
