@@ -37,12 +37,16 @@ CLEAN: dict[str, dict[str, dict[str, Any]]] = {
         "tokenizer": {"faithful": False, "mask_padding": True, "max_frames": 224},
         "generator": {"faithful": False},
     },
-    "mosa": {"tokenizer": {"faithful": False, "padding": "masked"}, "generator": {}},
+    "mosa": {
+        "tokenizer": {"padding": "masked", "max_frames": 240, "bins": (6, 12, 18, 24, 30, 36, 42, 48, 54, 60)},
+        "generator": {"bins": (6, 12, 18, 24, 30, 36, 42, 48, 54, 60)},
+    },
     "scalemogen": {"tokenizer": {"faithful": False}, "generator": {"faithful": False}},
     "momask": {"tokenizer": {"mask_padding": True}, "generator": {}},
     "msq": {"tokenizer": {}, "generator": {}},
 }
-"""What makes each published recipe shrink with the clip; 224 frames are the next multiple of MoScale's coarsest bin."""
+"""What makes each published recipe shrink with the clip: 224 frames are the next multiple of MoScale's coarsest bin,
+and MoSa's bins get a common divisor, so that ten latents (40 frames) hold a whole number of each."""
 
 
 def build(system: str, faithful: bool) -> tuple[Any, Any, Any]:
@@ -118,6 +122,11 @@ def generator_name(system: str) -> str:
     return part.name
 
 
+def case_order(case: dict[str, Any]) -> tuple[str, int, int]:
+    """By system, batch, and length, the longest first."""
+    return case["system"], case["batch"], -case["frames"]
+
+
 def main() -> None:
     """Measure every case, each in a process of its own; print a table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -143,7 +152,13 @@ def main() -> None:
                 done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True, check=True)
                 cases.append(json.loads(done.stdout.splitlines()[-1]))
                 print(system, batch, frames, f"{cases[-1]['draw_s']:.2f} s", flush=True)
-    path = save("systems_faithful" if chosen.faithful else "systems", {"cases": cases}, chosen.out)
+    name = "systems_faithful" if chosen.faithful else "systems"
+    before = chosen.out / f"{name}.json"
+    if before.is_file() and set(chosen.systems.split(",")) != set(SYSTEMS):
+        # some systems measured again: the others' figures stay
+        kept = json.loads(before.read_text(encoding="utf-8"))["cases"]
+        cases = sorted([c for c in kept if c["system"] not in chosen.systems.split(",")] + cases, key=case_order)
+    path = save(name, {"cases": cases}, chosen.out)
     head = ["system", "batch", "frames", "positions", "draw s", "tokens/s", "decode s", "encode s", "memory GB"]
     rows = [
         [
