@@ -6,26 +6,21 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from kinescale.cli._editing import Changing, Many, check_drawing, drawing, read_source, report, write_all
 from kinescale.cli._options import (
     Flag,
     MaybeFloat,
     MaybeInt,
-    MaybeRoles,
     MaybeText,
-    Out,
     check_input,
-    check_output,
     check_positive,
     parse,
-    print_json,
-    read_clip,
     roles_file,
 )
-from kinescale.cli.generate import MAX_SAMPLES, output_paths
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
@@ -37,23 +32,18 @@ if TYPE_CHECKING:
 Two = Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="A B", help_behavior_hint="")]
 
 
-@dataclass(frozen=True)
-class Options:
-    """Draw a part of a motion anew and leave the rest exactly as it was.
+@dataclass(frozen=True, kw_only=True)
+class _What:
+    """What is asked for; listed before how it is drawn."""
 
-    Without a task named, the frames (or all) and parts (or all) given are drawn for the prompt. The clip keeps its own
-    skeleton and frame rate. Frames count from 0 and end before the last number: 40:80 is frames 40 to 79.
-    """
-
-    out: Out
-    """File to write; its suffix chooses the format."""
     clip: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Motion file to change (none with --inbetween)."""
-    prompt: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """What the person does in the drawn part; may be left out where a task is named."""
-    frames: MaybeText = None
-    """Which frames, such as 40:80, :80 or 40: (an open end is the clip's)."""
-    seconds: MaybeText = None
+    prompt: Many = ()
+    """What the person does in the drawn part; may be left out where a task is named. Once for all frames, or once for
+    each --frames."""
+    frames: Many = ()
+    """Which frames, such as 40:80, :80 or 40: (an open end is the clip's); may be said several times."""
+    seconds: Many = ()
     """Which seconds, such as 1.3:2.7; with --inbetween how many."""
     parts: MaybeText = None
     """Which parts of the body, such as left_arm,right_arm; kinescale parts lists them."""
@@ -75,25 +65,15 @@ class Options:
     """With --rewrite: what the motion is about now."""
     threshold: MaybeFloat = None
     """With --rewrite: how much less likely the new prompt must make a bit for it to change; 0.1 when not given."""
-    blend: MaybeFloat = None
-    """Seconds, inside the drawn frames, in which they meet the clip; 0.2, or more where joints would jerk."""
-    anchor_end: Flag = False
-    """Bend the drawn path so that what follows stays in its place; else what follows is moved to go on from it."""
-    seed: int = 0
-    """Another seed gives another motion."""
-    samples: int = 1
-    """How many different motions to make."""
-    bundle: str = "default"
-    """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
-    guidance: MaybeFloat = None
-    """How strictly the prompt is followed; the bundle's own when not given."""
-    temperature: MaybeFloat = None
-    """How freely is drawn: below 1 safer, above 1 more varied."""
-    roles: MaybeRoles = None
-    force: Flag = False
-    """Replace existing files."""
-    json: Flag = False
-    """Print one JSON object instead of lines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Changing, _What):
+    """Draw a part of a motion anew and leave the rest exactly as it was.
+
+    Without a task named, the frames (or all) and parts (or all) given are drawn for the prompt. The clip keeps its own
+    skeleton and frame rate. Frames count from 0 and end before the last number: 40:80 is frames 40 to 79.
+    """
 
 
 def run(argv: list[str]) -> int:
@@ -101,30 +81,24 @@ def run(argv: list[str]) -> int:
     start = time.perf_counter()
     options = parse(Options, argv, "edit")
     paths = _check(options)
-    clips = [_read(path, options) for path in (options.inbetween or options.clip)]
-    span = _span(options, clips[0])
+    clips = [read_source(path, options.roles) for path in (options.inbetween or options.clip)]
+    spans = _spans(options, clips[0])
     if options.parts is not None:
         from kinescale.edits import part_joints, part_names, part_roles
 
         names = part_names(options.parts)
         part_joints(clips[0].skeleton, part_roles(names), names)
 
-    from kinescale.formats import write_motion
     from kinescale.pipeline.editing import Editor
 
-    editor = Editor.from_pretrained(options.bundle)
-    made = _made(editor, clips, span, options)
-    for motion, path in zip(made.motions, paths, strict=True):
-        write_motion(motion, path, force=options.force)
-    _report(editor, made, paths, options, time.perf_counter() - start)
+    made = _made(Editor.from_pretrained(options.bundle), clips, spans, options)
+    write_all(made.motions, paths, options.force)
+    report(made, paths, _task(options), options, time.perf_counter() - start)
     return 0
 
 
 def _check(options: Options) -> list[Path]:
     """Refuse bad input before anything heavy is loaded; the files to write."""
-    from kinescale.bundle import read_manifest, resolve
-    from kinescale.core.randomness import derive_seed
-
     task = _task(options)
     files = options.inbetween or options.clip
     if task == "inbetween" and options.clip:
@@ -134,8 +108,12 @@ def _check(options: Options) -> list[Path]:
     for path in files:
         check_input(path)
         roles_file(path, options.roles)
-    if len(options.prompt) > 1:
-        raise InputError(f"{len(options.prompt)} prompts; an edit takes one.")
+    places = len(options.frames) or len(options.seconds) or 1
+    if len(options.prompt) > 1 and (len(options.prompt) != places or task not in ("edit", "inpaint")):
+        raise InputError(
+            f"{len(options.prompt)} prompts for {places} stretch{'es' if places > 1 else ''} of frames; give one, or "
+            "one for each --frames."
+        )
     for prompt in (*options.prompt, *([] if options.source_prompt is None else [options.source_prompt])):
         check_prompt(prompt)
     if task in ("edit", "rewrite") and not options.prompt:
@@ -143,14 +121,9 @@ def _check(options: Options) -> list[Path]:
             f"{'--rewrite' if task == 'rewrite' else 'an edit'} needs --prompt, or name --inpaint instead."
         )
     _check_region(options, task)
-    derive_seed(options.seed)
-    check_positive(options.temperature, "--temperature")
     for name, value in (("--prefix", options.prefix), ("--suffix", options.suffix)):
         check_positive(value, name)
-    if not 1 <= options.samples <= MAX_SAMPLES:
-        raise InputError(f"--samples is {options.samples}; expected 1 to {MAX_SAMPLES}.")
-    read_manifest(resolve(options.bundle))
-    return [check_output(path, options.force) for path in output_paths(options.out, options.samples)]
+    return check_drawing(options)
 
 
 def _task(options: Options) -> str:
@@ -170,8 +143,8 @@ def _task(options: Options) -> str:
 
 def _check_region(options: Options, task: str) -> None:
     """Frames and seconds where the task has a use for them, and only there."""
-    from_to = options.frames is not None or options.seconds is not None
-    if options.frames is not None and options.seconds is not None:
+    from_to = bool(options.frames or options.seconds)
+    if options.frames and options.seconds:
         raise InputError("--frames and --seconds say the same twice; name one.")
     if task in ("inpaint", "outpaint") and not from_to:
         raise InputError(f"--{task} needs to know where: --frames 40:80 or --seconds 1.3:2.7.")
@@ -182,10 +155,10 @@ def _check_region(options: Options, task: str) -> None:
     if task == "rewrite" and options.parts is not None:
         raise InputError("--rewrite is about the whole body; leave --parts out, or leave out --rewrite.")
     if task == "inbetween":
-        if options.parts is not None or options.frames is not None or options.seconds is None:
+        if options.parts is not None or options.frames or len(options.seconds) != 1:
             raise InputError("--inbetween takes --seconds, such as --seconds 2, and neither --frames nor --parts.")
-        if not _number(options.seconds) > 0:
-            raise InputError(f"--seconds is {options.seconds}; with --inbetween expected a number above 0.")
+        if not _number(options.seconds[0]) > 0:
+            raise InputError(f"--seconds is {options.seconds[0]}; with --inbetween expected a number above 0.")
 
 
 def _number(text: str) -> float:
@@ -196,75 +169,36 @@ def _number(text: str) -> float:
     return value if math.isfinite(value) else math.nan
 
 
-def _read(path: Path, options: Options) -> Motion:
-    motion = read_clip(path, options.roles)
-    return motion if motion.meta.get("source") else motion.with_meta(source=path.name)
-
-
-def _span(options: Options, clip: Motion) -> Span | None:
+def _spans(options: Options, clip: Motion) -> list[Span] | None:
     """The frames asked for, checked against the clip before a bundle is loaded."""
     from kinescale.edits import Wish, parse_frames, parse_seconds
 
-    span = None
-    if options.frames is not None:
-        span = parse_frames(options.frames, len(clip))
-    elif options.seconds is not None and options.inbetween is None:
-        span = parse_seconds(options.seconds, clip.fps, len(clip))
-    return span if span is None else Wish(len(clip), (span,)).spans[0]
+    spans = [parse_frames(text, len(clip)) for text in options.frames]
+    if options.inbetween is None:
+        spans += [parse_seconds(text, clip.fps, len(clip)) for text in options.seconds]
+    for span in spans:
+        Wish(len(clip), (span,))
+    return spans or None
 
 
-def _made(editor: Editor, clips: list[Motion], span: Span | None, options: Options) -> Edited:
+def _made(editor: Editor, clips: list[Motion], spans: list[Span] | None, options: Options) -> Edited:
     from kinescale.edits import part_names
 
     prompt = options.prompt[0] if options.prompt else None
-    shared: dict[str, Any] = {
-        "seed": options.seed,
-        "samples": options.samples,
-        "anchor_end": options.anchor_end,
-        "guidance": options.guidance,
-        "temperature": options.temperature,
-    }
-    given = {"blend": options.blend, "strength": options.strength, "parts": options.parts}
-    shared |= {name: value for name, value in given.items() if value is not None}
-    if "parts" in shared:
-        shared["parts"] = part_names(shared["parts"])
+    shared = drawing(options)
+    if options.strength is not None:
+        shared["strength"] = options.strength
+    if options.parts is not None:
+        shared["parts"] = part_names(options.parts)
     task, clip = _task(options), clips[0]
     if task == "rewrite":
         threshold = {} if options.threshold is None else {"threshold": options.threshold}
         return editor.rewrite(clip, str(prompt), options.source_prompt, **threshold, **shared)
     if task == "inbetween":
-        return editor.inbetween(clip, clips[1], _number(str(options.seconds)), prompt, **shared)
+        return editor.inbetween(clip, clips[1], _number(options.seconds[0]), prompt, **shared)
     if task in ("prefix", "suffix"):
         kept = options.prefix if task == "prefix" else options.suffix
         return getattr(editor, task)(clip, kept, prompt, **shared)
-    return getattr(editor, task)(clip, prompt, frames=span, **shared)
-
-
-def _report(editor: Editor, made: Edited, paths: list[Path], options: Options, elapsed_s: float) -> None:
-    first = made.motions[0]
-    if options.json:
-        seams = [[{"blend_frames": s.blend, "peak_m_s2": s.peak_m_s2} for s in clip] for clip in made.seams]
-        print_json(
-            {
-                "files": [str(path) for path in paths],
-                "task": _task(options),
-                "frames": [list(span) for span in made.spans],
-                "parts": first.meta["edited_parts"],
-                "fps": first.fps,
-                "seams": seams,
-                "kept_share": made.kept_share,
-                "notes": list(made.notes),
-                "meta": dict(first.meta),
-                "process_s": elapsed_s,
-            }
-        )
-        return
-    for path in paths:
-        print(f"{path}: {first.duration_s:.2f} s of motion")
-    drawn = ", ".join(f"{start}:{stop}" for start, stop in made.spans)
-    blends = ", ".join(f"{done.blend / first.fps:.2f}" for done in made.seams[0])
-    print(f"drawn: frames {drawn}, {first.meta['edited_parts']}; blended over {blends} s inside them")
-    for note in made.notes:
-        print(f"note: {note}")
-    print(f"took {elapsed_s:.1f} s")
-    print(f"licence of the clip and of the training data: {first.meta.get('licence') or 'not recorded'}")
+    if task == "outpaint":
+        return editor.outpaint(clip, prompt, frames=spans or (), **shared)
+    return getattr(editor, task)(clip, options.prompt or None, frames=spans, **shared)

@@ -1,4 +1,4 @@
-"""Two clips with a gap between them: the second set down where the first leads, the gap filled for the time being."""
+"""Room for what is to be drawn: between two clips, after one or before it, filled for the time being."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ def joined(first: Motion, second: Motion, seconds: float) -> tuple[Motion, Span]
             f"the clips are on skeleton '{first.skeleton.name}' at {first.fps:g} fps and on '{second.skeleton.name}' "
             f"at {second.fps:g}; bring one to the other's first, with kinescale convert."
         )
-    count = round(seconds * first.fps) if math.isfinite(seconds) else 0
-    if count < 1 or len(first) + count + len(second) > MAX_FRAMES:
-        raise InputError(f"{seconds:g} seconds in between; expected at least a frame and not hours.")
+    count = frames_of(seconds, first.fps, len(first) + len(second))
     dtype = first.root.dtype
     relative = quat_multiply(first.rotations[-1, 0], quat_conjugate(second.rotations[0, 0].to(dtype)))
     turn = quat_about_y(2 * torch.atan2(relative[1], relative[3]))
@@ -56,14 +54,37 @@ def joined(first: Motion, second: Motion, seconds: float) -> tuple[Motion, Span]
     return whole, (len(first), len(first) + count)
 
 
+def extended(motion: Motion, seconds: float, *, before: bool = False) -> tuple[Motion, Span]:
+    """``motion`` with ``seconds`` of filling after it (or before), there to be drawn anew; and the frames of those.
+
+    Raises ``InputError`` for no seconds and for a clip that would become too long.
+    """
+    count = frames_of(seconds, motion.fps, len(motion))
+    turned = motion.replace(root=motion.root.flip(0), rotations=motion.rotations.flip(0)) if before else motion
+    more = carried(turned, count)
+    root, rotations = [motion.root, more.root], [motion.rotations, more.rotations]
+    if before:
+        root, rotations = [more.root.flip(0), motion.root], [more.rotations.flip(0), motion.rotations]
+    whole = motion.replace(root=torch.cat(root), rotations=torch.cat(rotations))
+    return whole, (0, count) if before else (len(motion), len(whole))
+
+
+def frames_of(seconds: float, fps: float, beside: int) -> int:
+    """``seconds`` as frames beside so many others; ``InputError`` for less than one and for too many in all."""
+    count = round(seconds * fps) if math.isfinite(seconds) and abs(seconds) * fps <= MAX_FRAMES else 0
+    if count < 1 or beside + count > MAX_FRAMES:
+        raise InputError(f"{seconds:g} seconds to draw; expected at least a frame, and {MAX_FRAMES} frames in all.")
+    return count
+
+
 def _filling(first: Motion, second: Motion, count: int) -> Motion:
     """Both clips carried on into the gap, the one going over into the other.
 
     The root goes on at its speed over the ground; all else comes to rest within ``REST_S``, as a blend needs only how
     it begins.
     """
-    there = _carried(second.replace(root=second.root.flip(0), rotations=second.rotations.flip(0)), count)
-    here = _carried(first, count)
+    there = carried(second.replace(root=second.root.flip(0), rotations=second.rotations.flip(0)), count)
+    here = carried(first, count)
     u = torch.arange(1, count + 1, dtype=first.root.dtype) / (count + 1)
     weight = u**3 * (10 - 15 * u + 6 * u**2)
     root = torch.lerp(here.root, there.root.flip(0), weight[:, None])
@@ -71,8 +92,8 @@ def _filling(first: Motion, second: Motion, count: int) -> Motion:
     return here.replace(root=root, rotations=quat_slerp(here.rotations, there.rotations.flip(0), spread))
 
 
-def _carried(motion: Motion, count: int) -> Motion:
-    """``count`` frames that follow a clip."""
+def carried(motion: Motion, count: int) -> Motion:
+    """``count`` frames that follow a clip: the root goes on, all else comes to rest."""
     place = torch.arange(1, count + 1, dtype=motion.root.dtype)
     rest = REST_S * motion.fps
     slowing = rest * (1 - torch.exp(-place / rest))

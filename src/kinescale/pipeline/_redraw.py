@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,15 +69,19 @@ class Drawn:
     kept: tuple[Mask, ...]
 
 
-def stretch_of(bundle: Bundle, motion: Motion, spans: Sequence[Span]) -> Stretch:
-    """The spans with as much around them as one window of the bundle holds, on its skeleton and at its rate."""
+def stretch_of(bundle: Bundle, motion: Motion, spans: Sequence[Span], *, level: bool = False) -> Stretch:
+    """The spans with as much around them as one window of the bundle holds, on its skeleton and at its rate.
+
+    ``level``: the floor is the plane y = 0; else it is found under the feet.
+    """
     feature = bundle.feature
     margin = int(bundle.max_frames * motion.fps / feature.fps) + 1
     start, stop = max(0, spans[0][0] - margin), min(len(motion), spans[-1][1] + margin)
     piece = motion.slice(start, stop).to(torch.float32)
     rate = feature.fps / motion.fps
     frames = max(bundle.stride, math.ceil((len(piece) - 1) * rate - 1e-6) + 1)
-    there = canonicalise(retimed(retarget(piece, feature.skeleton, feet=False), feature.fps, frames))
+    there = retimed(retarget(piece, feature.skeleton, feet=False), feature.fps, frames)
+    there = canonicalise(there, floor=not level)
     plain = retimed(retarget(piece.slice(0, 1), feature.skeleton, feet=False), feature.fps, 1)
     inside = []
     for first, last in spans:
@@ -141,6 +145,41 @@ def windows(length: int, spans: Sequence[Span], capacity: int, stride: int) -> l
     return plan
 
 
+OfWindow = Callable[[Tensor, int, tuple[Span, ...]], tuple[Tensor, TokenMap, Mask]]
+
+
+def window_by_window(bundle: Bundle, whole: Float[Tensor, "T F"], spans: Sequence[Span], make: OfWindow) -> Drawn:
+    """What ``make`` makes of each window: (features, first frame, spans in it) to (features, tokens, kept positions).
+
+    A window sees what earlier ones made, and fades into it just before its own span.
+    """
+    features = whole.clone()
+    done = torch.zeros(len(features), dtype=torch.bool)
+    tokens, kept = [], []
+    for (start, stop), inside in windows(len(features), spans, bundle.max_frames, bundle.stride):
+        inner = tuple((a - start, b - start) for a, b in inside)
+        decoded, drawn, mask = make(features[start:stop], start, inner)
+        weight = torch.ones(stop - start)
+        if bool(done[start:stop].any()):
+            fade = min(FADE_FRAMES, inner[0][0])
+            weight[: inner[0][0] - fade] = 0
+            weight[inner[0][0] - fade : inner[0][0]] = torch.arange(1, fade + 1) / (fade + 1)
+        features[start:stop] = torch.lerp(features[start:stop], decoded, weight[:, None])
+        done[start:stop] = True
+        tokens.append(drawn)
+        kept.append(mask)
+    return Drawn(features, done, tuple(tokens), tuple(kept))
+
+
+def encode_window(bundle: Bundle, features: Float[Tensor, "T F"]) -> Encoded:
+    """A window's tokens; its last frame is held to fill a whole latent step."""
+    frames = len(features)
+    normal = bundle.normaliser.apply(features).to(bundle.device)
+    whole = -(-frames // bundle.stride) * bundle.stride
+    held = torch.cat([normal, normal[-1:].expand(whole - frames, -1)])
+    return bundle.tokenizer.encode(held[None], torch.tensor([whole], device=bundle.device))
+
+
 class Redraw:
     """Draws the stretch's spans anew; call it with a random generator for each sample."""
 
@@ -157,30 +196,18 @@ class Redraw:
         self.config, self.text, self.rewriting = config, text, rewriting
 
     def __call__(self, rng: torch.Generator) -> Drawn:
-        features = self.stretch.features.clone()
-        done = torch.zeros(len(features), dtype=torch.bool)
-        tokens, kept = [], []
-        plan = windows(len(features), self.stretch.spans, self.bundle.max_frames, self.bundle.stride)
-        for (start, stop), spans in plan:
-            inner = tuple((a - start, b - start) for a, b in spans)
-            decoded, drawn, mask = self._window(features[start:stop], inner, rng)
-            weight = torch.ones(stop - start)
-            if bool(done[start:stop].any()):
-                # what an earlier window drew stays, and fades into this one just before its own span
-                fade = min(FADE_FRAMES, inner[0][0])
-                weight[: inner[0][0] - fade] = 0
-                weight[inner[0][0] - fade : inner[0][0]] = torch.arange(1, fade + 1) / (fade + 1)
-            features[start:stop] = torch.lerp(features[start:stop], decoded, weight[:, None])
-            done[start:stop] = True
-            tokens.append(drawn)
-            kept.append(mask)
-        return Drawn(features, done, tuple(tokens), tuple(kept))
+        return window_by_window(
+            self.bundle,
+            self.stretch.features,
+            self.stretch.spans,
+            lambda features, start, spans: self._window(features, spans, rng),
+        )
 
     def _window(
         self, features: Float[Tensor, "T F"], spans: tuple[Span, ...], rng: torch.Generator
     ) -> tuple[Tensor, TokenMap, Mask]:
         bundle, frames = self.bundle, len(features)
-        encoded = self._encode(features)
+        encoded = encode_window(bundle, features)
         layout, latents = encoded.tokens.layout, encoded.tokens.latents
         masks = drawn_positions(layout, spans, self.wish.roles, bundle.tokenizer.latent_roles, self.wish.strength)
         seen = bundle.codec.seen(encoded.tokens) if isinstance(bundle.codec, BitView) else encoded.tokens
@@ -194,14 +221,6 @@ class Redraw:
             latent = latent * (steps < latents[0])[None, :, None, None]
         decoded = bundle.tokenizer.decode_latent(latent, latents)[0, :frames].float().cpu()
         return bundle.normaliser.undo(decoded), bundle.plain(drawn.tokens), tuple(g[0].cpu() for g in given)
-
-    def _encode(self, features: Float[Tensor, "T F"]) -> Encoded:
-        """A window's tokens; its last frame is held to fill a whole latent step."""
-        bundle, frames = self.bundle, len(features)
-        normal = bundle.normaliser.apply(features).to(bundle.device)
-        whole = -(-frames // bundle.stride) * bundle.stride
-        held = torch.cat([normal, normal[-1:].expand(whole - frames, -1)])
-        return bundle.tokenizer.encode(held[None], torch.tensor([whole], device=bundle.device))
 
     def _keep(self, seen: TokenMap, given: tuple[Tensor, ...], rng: torch.Generator) -> Keep:
         if self.rewriting is None:

@@ -147,7 +147,7 @@ class TextToMotion:
         tokens: list[TokenMap] = []
         with _timed(clock, "total"), torch.no_grad():
             prompts = [check_prompt(p) for p in ([prompt] if isinstance(prompt, str) else prompt)]
-            clips = self._clips(prompts, _indices(samples), seed)
+            clips = self._clips(prompts, sample_indices(samples), seed)
             frames = self.frames(seconds)
             config = self._settings(sampling)
             self._check_scales(scales)
@@ -244,12 +244,13 @@ def _single(tokens: TokenMap, clip: int) -> TokenMap:
     return TokenMap(tokens.layout, tokens.latents[one], tuple(scale[one] for scale in tokens.scales))
 
 
-def _indices(samples: int | Sequence[int]) -> Sequence[int]:
+def sample_indices(samples: int | Sequence[int]) -> Sequence[int]:
+    """How many samples, or which, as indices; ``InputError`` for none or too many."""
     if isinstance(samples, int):
         if not 1 <= samples <= MAX_CLIPS:
             raise InputError(f"{samples} samples; expected 1 to {MAX_CLIPS}.")
         return range(samples)
-    if any(index < 0 for index in samples):
+    if not 1 <= len(samples) <= MAX_CLIPS or any(index < 0 for index in samples):
         raise InputError(f"the samples asked for are {list(samples)}; expected whole numbers from 0.")
     return list(samples)
 

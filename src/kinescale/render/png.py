@@ -98,7 +98,7 @@ def _block(page: _Page, each: Scene, frames: list[int]) -> None:
     lines = textwrap.wrap(each.title, 110, max_lines=2, placeholder=" …") or [""]
     small = 17 if len(lines) == 1 else 14
     page.write("\n".join(lines), MARGIN, 22, fontsize=small, color=INK, va="top", linespacing=1.25)
-    page.write(_notes(each), MARGIN, 76, fontsize=9, color=FAINT, va="center", linespacing=1.1)
+    page.write(_notes(each), MARGIN, 64 if len(lines) == 1 else 74, fontsize=9, color=FAINT, va="top", linespacing=1.1)
     width = WIDTH - 2 * MARGIN
     strip = page.place(MARGIN, HEAD_ROOM, width, STRIP)
     _strip(strip, each, frames, width / STRIP)

@@ -1,0 +1,64 @@
+"""Carry a motion on: some seconds more after it, or before it; the motion itself stays as it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from kinescale.cli._editing import (
+    Changing,
+    Many,
+    check_clips,
+    check_drawing,
+    drawing,
+    one_prompt,
+    read_source,
+    report,
+    write_all,
+)
+from kinescale.cli._options import Flag, check_positive, parse
+
+
+@dataclass(frozen=True, kw_only=True)
+class _What:
+    """What is asked for; listed before how it is drawn."""
+
+    clip: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Motion file to carry on."""
+    seconds: float
+    """How many seconds more."""
+    prompt: Many = ()
+    """What the person does then; drawn to fit the motion when not given."""
+    before: Flag = False
+    """Draw what comes before the motion instead of what follows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Changing, _What):
+    """Carry a motion on by some seconds.
+
+    The motion's own frames stay as they are, to the bit; any length may be drawn, window by window. For a story of
+    several sentences, see kinescale timeline.
+    """
+
+
+def run(argv: list[str]) -> int:
+    """Parse ``argv``, check what is cheap to check, extend, write, say what was done."""
+    start = time.perf_counter()
+    options = parse(Options, argv, "extend")
+    check_clips(options.clip, 1, options.roles)
+    prompt = one_prompt(options.prompt)
+    check_positive(options.seconds, "--seconds")
+    paths = check_drawing(options)
+    motion = read_source(options.clip[0], options.roles)
+
+    from kinescale.pipeline.editing import Editor
+
+    editor = Editor.from_pretrained(options.bundle)
+    made = editor.extend(motion, options.seconds, prompt, before=options.before, **drawing(options))
+    write_all(made.motions, paths, options.force)
+    report(made, paths, "extend", options, time.perf_counter() - start)
+    return 0

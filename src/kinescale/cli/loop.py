@@ -1,0 +1,81 @@
+"""Make a motion come round: draw what leads from its end to its beginning, or cut its best cycle out."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from kinescale.cli._editing import (
+    Changing,
+    Many,
+    check_clips,
+    check_drawing,
+    drawing,
+    one_prompt,
+    read_source,
+    report,
+    write_all,
+)
+from kinescale.cli._options import Flag, check_positive, parse
+from kinescale.core.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class _What:
+    """What is asked for; listed before how it is drawn."""
+
+    clip: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Motion file to loop."""
+    seconds: float = 0.5
+    """Seconds drawn between the motion's end and its beginning; with --cut at most, and inside the cycle."""
+    cut: Flag = False
+    """Take the stretch of the motion that closes best, such as one stride, instead of all of it."""
+    in_place: Flag = False
+    """Take the steady part of the way out: the cycle ends where it began."""
+    rounds: int = 1
+    """How many cycles to write one after another."""
+    prompt: Many = ()
+    """What the person does in what is drawn; drawn to fit the motion when not given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Changing, _What):
+    """Make a clean cycle of a motion.
+
+    After the last frame comes frame 0 again, moved over the ground and turned by what is printed; the motion's own
+    frames stay as they are.
+    """
+
+
+def run(argv: list[str]) -> int:
+    """Parse ``argv``, check what is cheap to check, loop, write, say what was done."""
+    start = time.perf_counter()
+    options = parse(Options, argv, "loop")
+    check_clips(options.clip, 1, options.roles)
+    prompt = one_prompt(options.prompt)
+    check_positive(options.seconds, "--seconds")
+    if options.rounds < 1:
+        raise InputError(f"--rounds is {options.rounds}; expected 1 or more.")
+    if options.anchor_end:
+        raise InputError("--anchor-end has no meaning for a loop: nothing follows it; leave it out.")
+    paths = check_drawing(options)
+    motion = read_source(options.clip[0], options.roles)
+
+    from kinescale.pipeline.editing import Editor, Looping
+
+    looping = Looping(options.seconds, options.cut, options.in_place, options.rounds)
+    made, rounds = Editor.from_pretrained(options.bundle).loop(motion, looping, prompt, **drawing(options))
+    write_all(made.motions, paths, options.force)
+    told = [{"turn_deg": math.degrees(once.yaw), "shift_m": list(once.shift)} for once in rounds]
+    report(made, paths, "loop", options, time.perf_counter() - start, rounds=told)
+    if not options.json:
+        first = rounds[0]
+        print(
+            f"a round of {made.motions[0].meta['loop_frames']} frames moves {first.step_m:.2f} m and turns "
+            f"{math.degrees(first.yaw):.1f} degrees"
+        )
+    return 0
