@@ -19,6 +19,7 @@ _PUBLIC = {
     "Bundle": "kinescale.bundle",
     "Editor": "kinescale.pipeline",
     "TextToMotion": "kinescale.pipeline",
+    "Timeline": "kinescale.pipeline",
 }
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from kinescale.motion import Motion as Motion
     from kinescale.pipeline import Editor as Editor
     from kinescale.pipeline import TextToMotion as TextToMotion
+    from kinescale.pipeline import Timeline as Timeline
     from kinescale.skeletons import Skeleton as Skeleton
 
 __all__ = sorted([*_PUBLIC, "__version__"])

@@ -41,8 +41,8 @@ class Round:
     shift : x and z, metres.
     """
 
-    yaw: float
-    shift: tuple[float, float]
+    yaw: float | int
+    shift: tuple[float | int, float | int]
 
     @property
     def step_m(self) -> float:
@@ -58,9 +58,8 @@ class Round:
         else:
             # a turn about a fixed point c: shift = c - R c
             whole = torch.tensor([self.yaw], dtype=torch.float64)
-            about = torch.linalg.solve(
-                torch.eye(2, dtype=torch.float64) - _turns(whole)[0], torch.tensor([x, z]).double()
-            )
+            still = torch.eye(2, dtype=torch.float64) - _turns(whole)[0]
+            about = torch.linalg.solve(still, torch.tensor([x, z], dtype=torch.float64))
             flat = about - _turns(yaw) @ about
         return yaw, torch.stack([flat[:, 0], torch.zeros_like(yaw), flat[:, 1]], dim=1)
 

@@ -46,8 +46,8 @@ class Segment:
     """
 
     text: str | None
-    start: float
-    end: float
+    start: float | int
+    end: float | int
     parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class Segment:
         """The roles that are told of."""
         return part_roles(self.parts)
 
-    def span(self, fps: float) -> Span:
+    def span(self, fps: float | int) -> Span:
         """Its frames, each edge to the nearest, at least one."""
         first = round(self.start * fps)
         return first, max(first + 1, round(self.end * fps))
@@ -95,15 +95,15 @@ class Story:
     @property
     def seconds(self) -> float:
         """Where the last segment ends."""
-        return max(segment.end for segment in self.segments)
+        return float(max(segment.end for segment in self.segments))
 
-    def frames(self, fps: float) -> int:
+    def frames(self, fps: float | int) -> int:
         """Length in frames; ``InputError`` when no motion can be so long."""
         if self.seconds * fps > MAX_FRAMES:
             raise InputError(f"a story of {self.seconds:g} seconds; expected at most {MAX_FRAMES / fps:g}.")
         return max(segment.span(fps)[1] for segment in self.segments)
 
-    def base(self, fps: float) -> tuple[Told, ...]:
+    def base(self, fps: float | int) -> tuple[Told, ...]:
         """Who leads the whole body, frame by frame without a gap: stretches that follow each other.
 
         Of the segments of a moment the one leads that tells of the whole body, else of the legs, else of most of it;
@@ -126,7 +126,7 @@ class Story:
                 found.append((start, stop, leader))
         return tuple(Told((a, b), None if i is None else self.segments[i].text) for a, b, i in found)
 
-    def overlays(self, fps: float) -> tuple[Told, ...]:
+    def overlays(self, fps: float | int) -> tuple[Told, ...]:
         """What is told of parts while another segment leads, by beginning, the largest part of the body first."""
         leaders = self._leading(fps)
         found = []
@@ -139,7 +139,7 @@ class Story:
             found += [Told((start + a, start + b), segment.text, segment.parts) for a, b in rest]
         return tuple(sorted(found, key=lambda told: (told.span[0], -len(part_roles(told.parts)), told.span[1])))
 
-    def _leading(self, fps: float) -> dict[int, list[Span]]:
+    def _leading(self, fps: float | int) -> dict[int, list[Span]]:
         """The stretches that each segment leads."""
         spans = [segment.span(fps) for segment in self.segments]
         found: dict[int, list[Span]] = {}

@@ -14,6 +14,7 @@ _PUBLIC = {
     "Finish": "text_to_motion",
     "Generated": "text_to_motion",
     "TextToMotion": "text_to_motion",
+    "Timeline": "timeline",
     "mean_joint_error": "reconstruction",
     "onto_feature": "reconstruction",
     "reconstruct": "reconstruction",
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kinescale.pipeline.editing import Edited, Editor
     from kinescale.pipeline.reconstruction import mean_joint_error, onto_feature, reconstruct
     from kinescale.pipeline.text_to_motion import FINISH, RAW, Finish, Generated, TextToMotion
+    from kinescale.pipeline.timeline import Timeline
 
 __all__ = [
     "FINISH",
@@ -32,6 +34,7 @@ __all__ = [
     "Finish",
     "Generated",
     "TextToMotion",
+    "Timeline",
     "mean_joint_error",
     "onto_feature",
     "reconstruct",
