@@ -1,41 +1,46 @@
-"""How real joints accelerate, and how edits of real clips meet them: the untouched part, the seams, the time.
+"""Every editing task on held-out clips, for every system: the untouched part, the seams, the prompt, the time.
 
-    python benchmarks/editing.py --data data/prepared [--limit] [--clips 6] [--bundles default]
+    python benchmarks/editing.py --data data/prepared [--limit] [--clips 4] [--bundles default] [--runs runs/compare]
 
 ``--limit`` measures captured motion first (clips of the validation split) and writes
 ``src/kinescale/edits/real_motion.json``, the bound that blends are widened for. The edits go to
-``docs/results/editing.json`` and the table in ``docs/editing.md``.
+``docs/results/editing.json``, the tables in ``docs/editing.md`` and a picture a task in ``docs/edits``. ``--bundles``
+are bundles; ``--runs`` is a folder of training runs, each of which is a system more.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from _edit_tasks import TASKS, Outcome, Task, equal, moved
 from _record import RESULTS, command_line, save, table
+from torch.nn import functional
 
+from kinescale.bundle import Bundle
+from kinescale.bundle.evaluator import EvaluatorBundle
+from kinescale.captions.instructions import score
+from kinescale.captions.measured import describe
 from kinescale.core.files import atomic_write_text
 from kinescale.core.records import write_json
 from kinescale.datasets.prepared import Prepared, open_prepared
-from kinescale.edits import outside
 from kinescale.edits.seam import ACCELERATION_FPS, LIMIT_M_S2, joint_accelerations
+from kinescale.evaluation.clips import seen
+from kinescale.evaluation.run import find_evaluator
 from kinescale.motion import Motion
 from kinescale.pipeline import Editor
+from kinescale.render import render
+from kinescale.training.export import build_bundle
 
 LIMIT_FILE = Path("src/kinescale/edits/real_motion.json")
 PAGE, MARKS = Path("docs/editing.md"), ("<!-- figures -->\n", "<!-- end of figures -->")
 LEAST_FRAMES, CLIPS_A_CORPUS = 10, 60
-TASKS: dict[str, dict[str, Any]] = {
-    "a second, with a prompt": {"prompt": "a person waves with the right hand", "share": (0.4, 1.0)},
-    "a second, without": {"prompt": None, "share": (0.4, 1.0)},
-    "one arm, two seconds": {"prompt": "a person waves with the right hand", "share": (0.3, 2.0), "parts": "right_arm"},
-    "the second half": {"prompt": None, "share": (0.5, None)},
-}
-"""What is edited: where it begins, as a share of the clip, and how many seconds it lasts."""
+SHEETS = Path("docs/edits")
 
 
 def main() -> None:
@@ -43,8 +48,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--limit", action="store_true", help="measure captured motion only")
-    parser.add_argument("--clips", type=int, default=6, help="edited, spread over the validation split")
+    parser.add_argument("--clips", type=int, default=4, help="edited, spread over the validation split")
     parser.add_argument("--bundles", default="default")
+    parser.add_argument("--runs", type=Path, default=None)
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
     data = open_prepared(chosen.data)
@@ -52,8 +58,22 @@ def main() -> None:
         write_json(LIMIT_FILE, {"command": command_line(), **captured(data)})
         print(LIMIT_FILE.read_text(encoding="utf-8"))
         return
-    rows = {name: edits(data, Editor.from_pretrained(name), chosen.clips) for name in chosen.bundles.split(",")}
-    path = save("editing", {"limit_m_s2": LIMIT_M_S2, "clips": chosen.clips, "bundles": rows}, chosen.out)
+    bundles = {name: Bundle.from_pretrained(name) for name in chosen.bundles.split(",") if name}
+    if chosen.runs is not None:
+        bundles |= {
+            run.name: build_bundle(run) for run in sorted(chosen.runs.iterdir()) if (run / "run.json").is_file()
+        }
+    evaluator, _ = find_evaluator("default")
+    clips = picked(data, chosen.clips + 1)
+    rows: dict[str, Any] = {}
+    shown: dict[str, list[tuple[str, Motion]]] = {task.name: [("the clip itself", clips[0])] for task in TASKS}
+    for name, bundle in bundles.items():
+        rows[name], examples = edits(Editor(bundle), clips, evaluator)
+        for task, made in examples.items():
+            shown[task].append((name, made))
+    sheets(shown)
+    result = {"limit_m_s2": LIMIT_M_S2, "clips": chosen.clips, "split": "val", "bundles": rows}
+    path = save("editing", result, chosen.out)
     figures = told(rows)
     before, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
     atomic_write_text(PAGE, before + MARKS[0] + "\n" + figures + "\n" + MARKS[1] + rest.partition(MARKS[1])[2])
@@ -87,66 +107,118 @@ def percentile(values: torch.Tensor, share: float) -> float:
     return round(float(values.sort().values[min(len(values) - 1, int(share * len(values)))]), 2)
 
 
-def edits(data: Prepared, editor: Editor, count: int) -> dict[str, Any]:
-    """Figures a task over ``count`` clips spread evenly over the validation split."""
+def picked(data: Prepared, count: int) -> list[Motion]:
+    """Clips spread evenly over the validation split, each with its caption in ``meta``."""
     fitting = [i for i, clip in enumerate(data.clips) if clip.split == "val" and 100 <= clip.frames <= 600]
-    picked = [fitting[k * len(fitting) // count] for k in range(count)]
-    rows = {}
-    for name, task in TASKS.items():
-        moved, peaks, own, blends, seconds = [], [], [], [], []
-        for seed, index in enumerate(picked):
-            clip = data.motion(index)
-            first, length = task["share"]
-            start = round(first * len(clip))
-            stop = len(clip) if length is None else min(len(clip), start + round(length * clip.fps))
+    chosen = [fitting[k * len(fitting) // count] for k in range(count)]
+    return [data.motion(i).with_meta(prompt=next(iter(data.clips[i].captions), "a person moves")) for i in chosen]
+
+
+def edits(
+    editor: Editor, clips: list[Motion], evaluator: EvaluatorBundle | None
+) -> tuple[dict[str, Any], dict[str, Motion]]:
+    """Figures and an example a task: each clip but the last is edited, the next one beside it where two are needed."""
+    rows, examples = {}, {}
+    for task in TASKS:
+        outcomes, seconds = [], []
+        for seed, (clip, other) in enumerate(itertools.pairwise(clips)):
             began = time.perf_counter()
-            parts = task.get("parts", ())
-            edited = editor.edit(clip, task["prompt"], frames=(start, stop), parts=parts, seed=seed)
+            outcome = task.run(editor, clip, other, seed)
+            if outcome is None:
+                break
             seconds.append(time.perf_counter() - began)
-            moved.append(untouched(edited.motions[0], clip, edited.spans))
-            peaks += [seam.peak_m_s2 for seam in edited.seams[0]]
-            own.append(float(joint_accelerations(clip).max()))
-            blends += [seam.blend / clip.fps for seam in edited.seams[0]]
-        rows[name] = {
-            "untouched_moved_rad": max(moved),
-            "seam_peak_m_s2_median": statistics.median(peaks),
-            "seam_peak_m_s2_worst": max(peaks),
-            "clips_own_peak_m_s2_median": statistics.median(own),
-            "seams_within_limit": sum(peak <= LIMIT_M_S2 for peak in peaks) / len(peaks),
-            "blend_s_median": statistics.median(blends),
+            outcomes.append(outcome)
+        if not outcomes:
+            continue
+        examples[task.name] = outcomes[0].made
+        peaks = [peak for one in outcomes for peak in one.peaks]
+        blends = [blend for one in outcomes for blend in one.blends]
+        rows[task.name] = {
+            "untouched_moved": max(moved(one.same) for one in outcomes),
+            "untouched_equal": all(equal(one.same) for one in outcomes),
+            "untouched_compared": sum(a.numel() for one in outcomes for a, _ in one.same),
+            "seams": len(peaks),
+            "seam_peak_m_s2_median": statistics.median(peaks) if peaks else None,
+            "seam_peak_m_s2_worst": max(peaks) if peaks else None,
+            "seams_within_limit": sum(peak <= LIMIT_M_S2 for peak in peaks) / len(peaks) if peaks else None,
+            "blend_s_median": statistics.median(blends) if blends else None,
             "seconds_median": statistics.median(seconds),
+            **followed(task, outcomes, evaluator),
         }
-    return rows
+        print(task.name, rows[task.name], flush=True)
+    return rows, examples
 
 
-def untouched(made: Motion, clip: Motion, spans: tuple[tuple[int, int], ...]) -> float:
-    """The greatest change of a local rotation's numbers outside the spans (the root's own aside, after the first)."""
-    worst = 0.0
-    for start, stop in outside(spans, len(clip)):
-        joints = slice(0 if start == 0 else 1, None)
-        change = (made.rotations[start:stop, joints] - clip.rotations[start:stop, joints]).abs().max()
-        worst = max(worst, float(change))
-    return worst
+def followed(task: Task, outcomes: list[Outcome], evaluator: EvaluatorBundle | None) -> dict[str, Any]:
+    """How often the claim was met, and the evaluator's cosine of drawn frames and prompt, beside the source's."""
+    drawn = [(one, one.made.slice(*one.drawn)) for one in outcomes if one.drawn is not None]
+    if task.prompt is None or not drawn:
+        return {"claims_met": None, "similarity": None, "similarity_before": None}
+    met = [any(score(claim, describe(part)).fulfilled for claim in task.claims) for _, part in drawn]
+    found = {"claims_met": sum(met) / len(met), "similarity": None, "similarity_before": None}
+    if evaluator is not None:
+        text = functional.normalize(evaluator.embed_text([task.prompt]), dim=-1)
+        found["similarity"] = alike(evaluator, [part for _, part in drawn], text)
+        found["similarity_before"] = alike(evaluator, [one.before for one, _ in drawn if one.before is not None], text)
+    return found
+
+
+def alike(evaluator: EvaluatorBundle, motions: list[Motion], text: torch.Tensor) -> float | None:
+    """Mean cosine of motions and a sentence."""
+    if not motions:
+        return None
+    ready = [seen(motion, evaluator.feature) for motion in motions]
+    return float((functional.normalize(evaluator.embed_motions(ready)[0], dim=-1) @ text.T).mean())
+
+
+def sheets(shown: dict[str, list[tuple[str, Motion]]]) -> None:
+    """One picture a task: the first clip, and what each system made of it."""
+    SHEETS.mkdir(exist_ok=True)
+    for task, rows in shown.items():
+        name = "_".join(task.replace(",", "").split())
+        if len(rows) > 1:
+            render([motion for _, motion in rows], SHEETS / f"{name}.png", titles=[title for title, _ in rows])
 
 
 def told(rows: dict[str, Any]) -> str:
-    """The table, a row a bundle and task."""
-    head = ["bundle", "edit", "untouched moved", "seam, median", "seam, worst", "within", "blend s", "time s"]
-    lines = [
-        [
-            bundle if bundle == "default" else Path(bundle).name,
-            name,
-            f"{row['untouched_moved_rad']:g}",
-            f"{row['seam_peak_m_s2_median']:.1f}",
-            f"{row['seam_peak_m_s2_worst']:.1f}",
-            f"{100 * row['seams_within_limit']:.0f} %",
-            f"{row['blend_s_median']:.2f}",
-            f"{row['seconds_median']:.1f}",
+    """The tables, one a system."""
+    head = ["edit", "untouched moved", "seam, median", "seam, worst", "within", "blend s", "claim met", "cosine"]
+    head += ["before", "time s"]
+    pages = []
+    for bundle, tasks in rows.items():
+        lines = [
+            [
+                name,
+                "-"
+                if not row["untouched_compared"]
+                else "0"
+                if row["untouched_equal"]
+                else f"{row['untouched_moved']:g}",
+                shown_as(row["seam_peak_m_s2_median"], ".1f"),
+                shown_as(row["seam_peak_m_s2_worst"], ".1f"),
+                shown_as(row["seams_within_limit"], ".0%"),
+                shown_as(row["blend_s_median"], ".2f"),
+                shown_as(row["claims_met"], ".0%"),
+                shown_as(row["similarity"], ".2f"),
+                shown_as(row["similarity_before"], ".2f"),
+                f"{row['seconds_median']:.1f}",
+            ]
+            for name, row in tasks.items()
         ]
-        for bundle, tasks in rows.items()
-        for name, row in tasks.items()
-    ]
-    return table(head, lines)
+        pages.append(f"**{bundle}**\n\n{table(head, lines)}")
+    return "\n\n".join(pages)
+
+
+def untouched(row: dict[str, Any]) -> str:
+    """0 only where every number is the same to the bit."""
+    if not row["untouched_compared"]:
+        return "-"
+    return "0" if row["untouched_equal"] else f"{row['untouched_moved']:g}"
+
+
+def shown_as(value: float | None, form: str) -> str:
+    """A number, or a dash where there is none."""
+    return "-" if value is None else format(value, form)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from kinescale.cli._editing import (
     report,
     write_all,
 )
-from kinescale.cli._options import Flag, check_positive, parse
+from kinescale.cli._options import Flag, MaybeInt, check_positive, parse
 from kinescale.core.errors import InputError
 
 
@@ -38,6 +38,8 @@ class _What:
     """Take the steady part of the way out: the cycle ends where it began."""
     rounds: int = 1
     """How many cycles to write one after another."""
+    strength: MaybeInt = None
+    """How many of the coarsest scales stay in what is drawn; with --cut half of them when not given."""
     prompt: Many = ()
     """What the person does in what is drawn; drawn to fit the motion when not given."""
 
@@ -67,7 +69,7 @@ def run(argv: list[str]) -> int:
 
     from kinescale.pipeline.editing import Editor, Looping
 
-    looping = Looping(options.seconds, options.cut, options.in_place, options.rounds)
+    looping = Looping(options.seconds, options.cut, options.in_place, options.rounds, options.strength)
     made, rounds = Editor.from_pretrained(options.bundle).loop(motion, looping, prompt, **drawing(options))
     write_all(made.motions, paths, options.force)
     told = [{"turn_deg": math.degrees(once.yaw), "shift_m": list(once.shift)} for once in rounds]

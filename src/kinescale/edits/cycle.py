@@ -28,6 +28,12 @@ COMPARED = 1500
 SPEED_WEIGHT_S = 0.15
 """Seconds by which a metre a second of difference counts as metres."""
 
+CLOSED, CLOSE_TO_BEST = 0.1, 1.1
+"""A cycle closes when what is left is this share of what its poses differ by, or this much of the best's."""
+
+ABOUT = 1.3
+"""Cycles up to so many times the shortest are about as short."""
+
 STILL_RAD = 1e-6
 
 
@@ -75,10 +81,10 @@ def round_between(motion: Motion, start: int, stop: int) -> Round:
 
 
 def best_cycle(motion: Motion, least_s: float = LEAST_S) -> Span:
-    """The stretch whose end is most like its beginning, in pose and speed, wherever it stands and faces.
+    """The stretch whose end is most like its beginning, beside how unlike it has been meanwhile, wherever it stands.
 
-    Of cycles that close alike the longest is taken only where it closes clearly better than a short one: a single
-    stride beats two. Raises ``InputError`` for a clip that is too short to hold one.
+    Pose and speed count, place and heading do not. Of stretches that close about as well, the shortest: a single stride
+    beats two; standing still is no cycle where anything moves. Raises ``InputError`` for a clip that is too short.
     """
     least = max(2, round(least_s * motion.fps))
     if len(motion) < least + 2:
@@ -87,15 +93,16 @@ def best_cycle(motion: Motion, least_s: float = LEAST_S) -> Span:
         )
     thin = max(1, -(-len(motion) // COMPARED))
     seen = _seen(motion)[::thin]
-    apart = torch.cdist(seen, seen) / math.sqrt(len(motion.skeleton))
+    apart = torch.cdist(seen, seen).triu()
     frames = torch.arange(len(seen))
-    near = (frames[None, :] - frames[:, None]) * thin < least
-    apart = apart.masked_fill(near, math.inf)
-    best = float(apart.min())
-    # among those that close about as well, the shortest
-    good = apart <= 1.1 * best + 1e-6
-    length = torch.where(good, frames[None, :] - frames[:, None], len(seen))
-    start, stop = divmod(int(length.argmin()), len(seen))
+    length = frames[None, :] - frames[:, None]
+    between = apart.cummax(dim=1).values
+    closing = (apart / between.clamp(min=1e-9)).masked_fill(length * thin < least, math.inf)
+    good = closing <= max(CLOSED, CLOSE_TO_BEST * float(closing.min()))
+    shortest = int(length[good].min())
+    # of those about as short, the one that closes best
+    near = good & (length <= ABOUT * shortest)
+    start, stop = divmod(int(closing.masked_fill(~near, math.inf).argmin()), len(seen))
     return start * thin, stop * thin
 
 
@@ -112,13 +119,16 @@ def in_a_row(motion: Motion, once: Round, rounds: int) -> Motion:
         raise InputError(
             f"{rounds} rounds of {len(motion)} frames; expected 1 or more, and {MAX_FRAMES} frames in all."
         )
-    every = [motion]
-    for i in range(1, rounds):
-        yaw, shift = once.share(torch.full((len(motion),), float(i), dtype=torch.float64))
-        every.append(_moved(motion, yaw, shift))
+    every = [motion, *(moved_on(motion, once, i) for i in range(1, rounds))]
     return motion.replace(
         root=torch.cat([one.root for one in every]), rotations=torch.cat([one.rotations for one in every])
     )
+
+
+def moved_on(motion: Motion, once: Round, rounds: int = 1) -> Motion:
+    """The clip where it is so many rounds later."""
+    yaw, shift = once.share(torch.full((len(motion),), float(rounds), dtype=torch.float64))
+    return _moved(motion, yaw, shift)
 
 
 def _moved(motion: Motion, yaw: Float[Tensor, "T"], shift: Float[Tensor, "T 3"]) -> Motion:

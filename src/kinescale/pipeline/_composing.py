@@ -15,9 +15,9 @@ import torch
 
 from kinescale.core.errors import InputError
 from kinescale.core.randomness import derive_seed
-from kinescale.edits import Wish, address, part_names, part_roles
+from kinescale.edits import Span, Wish, address, part_names, part_roles
 from kinescale.edits.combine import combined
-from kinescale.edits.cycle import Round, best_cycle, in_a_row, in_place, round_between
+from kinescale.edits.cycle import Round, best_cycle, in_a_row, in_place, moved_on, round_between
 from kinescale.edits.gap import extended, frames_of, joined
 from kinescale.edits.parts import ROOT_ROLE
 from kinescale.edits.retime import retimed
@@ -105,12 +105,14 @@ class Looping:
     cut : take the stretch of the clip that closes best, instead of all of it.
     in_place : take the steady part of the way out.
     rounds : how many cycles to write one after another.
+    strength : coarse scales that stay in what is drawn; with ``cut`` half of them when not given.
     """
 
     seconds: float = 0.5
     cut: bool = False
     in_place: bool = False
     rounds: int = 1
+    strength: int | None = None
 
 
 def loop(
@@ -121,18 +123,18 @@ def loop(
         raise InputError(f"{looping.rounds} rounds; expected 1 or more.")
     count = frames_of(looping.seconds, motion.fps, 0)
     notes: tuple[str, ...] = ()
-    body = motion
+    room = _window_frames(granter, motion)
     if looping.cut:
         start, stop = best_cycle(motion)
         count = min(count, max(1, int((stop - start) * SEAM_SHARE)))
-        body = motion.slice(start, stop - count)
         notes = (f"the cycle is frames {start}:{stop} of the clip, {(stop - start) / motion.fps:.2f} seconds",)
-        again = motion.slice(start, stop)
+        whole, span = _closed(motion, (start, stop), count, room)
+        strength = granter.scales // 2 if looping.strength is None else looping.strength
     else:
-        again = motion
-    head = again.slice(0, min(len(again), _window_frames(granter, motion)))
-    whole, span = joined(body, head, count / motion.fps)
-    edited = granter.grant(whole, Wish(len(whole), (span,)), prompt, **{"task": "loop", **options})
+        whole, span = joined(motion, motion.slice(0, min(len(motion), room)), count / motion.fps)
+        strength = looping.strength or 0
+    wish = Wish(len(whole), (span,), (), strength)
+    edited = granter.grant(whole, wish, prompt, **{"task": "loop", **options})
     motions, rounds = [], []
     for made in edited.motions:
         once = round_between(made, 0, span[1])
@@ -144,6 +146,18 @@ def loop(
         rounds.append(once)
     notes = (*notes, *(note for note in edited.notes if not note.startswith("what follows")))
     return dataclasses.replace(edited, motions=tuple(motions), notes=notes), tuple(rounds)
+
+
+def _closed(motion: Motion, cycle: Span, count: int, room: int) -> tuple[Motion, Span]:
+    """A cycle of the clip with its own beginning after it; its last ``count`` frames are to be drawn."""
+    start, stop = cycle
+    once = round_between(motion, start, stop)
+    again = moved_on(motion.slice(start, min(stop, start + room)), once)
+    body = motion.slice(start, stop)
+    whole = body.replace(
+        root=torch.cat([body.root, again.root]), rotations=torch.cat([body.rotations, again.rotations])
+    )
+    return whole, (stop - start - count, stop - start)
 
 
 def _window_frames(granter: Granter, motion: Motion) -> int:
