@@ -11,7 +11,8 @@ import torch
 from command_line import accepted, as_user, refused
 
 from kinescale.bundle import Bundle
-from kinescale.cli.generate import output_paths, parse_steps
+from kinescale.cli._drawing import output_paths
+from kinescale.cli.generate import parse_steps
 from kinescale.core.errors import InputError
 from kinescale.formats import read_motion
 from kinescale.pipeline import TextToMotion

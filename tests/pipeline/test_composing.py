@@ -14,16 +14,6 @@ from kinescale.pipeline.editing import Looping
 PROMPT = "a person waves"
 
 
-@pytest.fixture(scope="module")
-def one():
-    return Editor(debug_bundle("moscale"))
-
-
-@pytest.fixture(scope="module")
-def clip():
-    return made_clip(60)
-
-
 @pytest.mark.parametrize("seconds", [0.4, 9.0])
 def test_extended_the_clip_stays_and_goes_on(one, clip, seconds):
     """Any length, also beyond a window."""

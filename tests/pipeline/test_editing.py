@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edit_bundles import PART_WISE, SYSTEMS, debug_bundle, made_clip, moved_rigidly, same_outside
+from edit_bundles import PART_WISE, SYSTEMS, debug_bundle, moved_rigidly, same_outside
 from kinescale.edits import part_joints, part_roles
 from kinescale.pipeline import Editor
 
@@ -15,16 +15,6 @@ PROMPT = "a person waves"
 @pytest.fixture(scope="module", params=SYSTEMS)
 def editor(request):
     return Editor(debug_bundle(request.param))
-
-
-@pytest.fixture(scope="module")
-def one():
-    return Editor(debug_bundle("moscale"))
-
-
-@pytest.fixture(scope="module")
-def clip():
-    return made_clip(60)
 
 
 def test_frames_outside_are_the_clips_own(editor, clip):

@@ -5,20 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edit_bundles import debug_bundle, made_clip, moved_rigidly, same_outside
-from kinescale.pipeline import Editor
+from edit_bundles import made_clip, moved_rigidly, same_outside
 
 PROMPT = "a person waves"
-
-
-@pytest.fixture(scope="module")
-def one():
-    return Editor(debug_bundle("moscale"))
-
-
-@pytest.fixture(scope="module")
-def clip():
-    return made_clip(60)
 
 
 @pytest.mark.parametrize("fps", [20.0, 60.0, 100.0])

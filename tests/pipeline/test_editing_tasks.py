@@ -5,21 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edit_bundles import debug_bundle, made_clip, same_outside
+from edit_bundles import made_clip, same_outside
 from kinescale.edits.seam import seam_peak
-from kinescale.pipeline import Editor
 
 PROMPT = "a person waves"
-
-
-@pytest.fixture(scope="module")
-def one():
-    return Editor(debug_bundle("moscale"))
-
-
-@pytest.fixture(scope="module")
-def clip():
-    return made_clip(60)
 
 
 def test_anchored_the_rest_stays_where_it_was(one, clip):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from kinescale.cli._editing import (
+from kinescale.cli._drawing import (
     Changing,
     Many,
     check_clips,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from kinescale.cli._editing import Changing, Many, check_drawing, drawing, read_source, report, write_all
+from kinescale.cli._drawing import Changing, Many, check_drawing, drawing, read_source, report, write_all
 from kinescale.cli._options import (
     Flag,
     MaybeFloat,

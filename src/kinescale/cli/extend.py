@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from kinescale.cli._editing import (
+from kinescale.cli._drawing import (
     Changing,
     Many,
     check_clips,

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from kinescale.cli._drawing import Drawing, check_drawing
 from kinescale.cli._options import (
     Flag,
     MaybeFloat,
     MaybeInt,
     MaybePath,
     MaybeText,
-    Out,
     check_fps,
-    check_output,
     check_positive,
     parse,
     print_json,
@@ -29,13 +28,26 @@ from kinescale.core.prompts import check_prompt
 if TYPE_CHECKING:
     from kinescale.pipeline import Generated, TextToMotion
 
-MAX_SAMPLES = 1000
 MAX_WATCHED = 16
 """Samples in one picture."""
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class _What:
+    """What is asked for; listed before how it is drawn."""
+
+    prompt: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="PROMPT")]]
+    """What the person does."""
+    seconds: float = 4.0
+    """Length of the motion."""
+    fps: MaybeFloat = None
+    """Frames a second of the file; the bundle's own when not given."""
+    watch: MaybePath = None
+    """A picture, best an .html page, that shows the motion as it stood after each scale, coarse to fine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Drawing, _What):
     """Make one motion or several from a sentence, such as "a person walks forward and turns to the left".
 
     The same sentence, seed and settings give the same motion. Several samples are written as OUT-0, OUT-1 and
@@ -43,38 +55,14 @@ class Options:
     stay with the file: inside it, or in OUT.json beside it.
     """
 
-    prompt: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="PROMPT")]]
-    """What the person does."""
-    out: Out
-    """File to write; its suffix chooses the format: .bvh or .npz."""
-    seconds: float = 4.0
-    """Length of the motion."""
-    seed: int = 0
-    """Another seed gives another motion."""
-    samples: int = 1
-    """How many different motions to make."""
-    bundle: str = "default"
-    """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
-    guidance: MaybeFloat = None
-    """How strictly the sentence is followed; the bundle's own when not given."""
-    temperature: MaybeFloat = None
-    """How freely is drawn: below 1 safer, above 1 more varied."""
     top_p: MaybeFloat = None
     """Draw among the likeliest tokens that make up this share."""
     steps: MaybeText = None
     """Passes for each scale, coarse to fine, such as 1,2,5,10."""
     scales: MaybeInt = None
     """Decode only the coarsest so many scales."""
-    fps: MaybeFloat = None
-    """Frames a second of the file; the bundle's own when not given."""
     raw: Flag = False
     """Leave the motion as decoded; else it is smoothed by a frame and the sliding of standing feet is taken out."""
-    watch: MaybePath = None
-    """A picture, best an .html page, that shows the motion as it stood after each scale, coarse to fine."""
-    force: Flag = False
-    """Replace existing files."""
-    json: Flag = False
-    """Print one JSON object instead of lines."""
 
 
 def run(argv: list[str]) -> int:
@@ -108,29 +96,15 @@ def run(argv: list[str]) -> int:
 
 def _check(options: Options) -> tuple[list[Path], tuple[int, ...] | None]:
     """Refuse bad input before torch is loaded; the files to write and the parsed ``--steps``."""
-    from kinescale.bundle import read_manifest, resolve
-    from kinescale.core.randomness import derive_seed
-
     check_prompt(options.prompt)
     check_positive(options.seconds, "--seconds")
-    check_positive(options.temperature, "--temperature")
     check_fps(options.fps)
-    derive_seed(options.seed)
-    if not 1 <= options.samples <= MAX_SAMPLES:
-        raise InputError(f"--samples is {options.samples}; expected 1 to {MAX_SAMPLES}.")
-    paths = [check_output(path, options.force) for path in output_paths(options.out, options.samples)]
     if options.watch is not None:
         check_picture(options.watch, options.force)
         if options.samples > MAX_WATCHED:
             raise InputError(f"--samples is {options.samples}; with --watch expected at most {MAX_WATCHED}.")
     steps = parse_steps(options.steps)
-    read_manifest(resolve(options.bundle))
-    return paths, steps
-
-
-def output_paths(out: Path, samples: int) -> list[Path]:
-    """``out`` itself for one sample, else ``out`` with -0, -1 ... before its suffix."""
-    return [out] if samples == 1 else [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(samples)]
+    return check_drawing(options), steps
 
 
 def parse_steps(text: str | None) -> tuple[int, ...] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from kinescale.cli._editing import Drawing, check_drawing, write_all
+from kinescale.cli._drawing import Drawing, check_drawing, write_all
 from kinescale.cli._options import MaybeFloat, check_positive, parse, print_json
 from kinescale.core.errors import InputError
 

@@ -43,7 +43,7 @@ def joined(first: Motion, second: Motion, seconds: float) -> tuple[Motion, Span]
     rotations = second.rotations.to(dtype).clone()
     rotations[:, 0] = torch.nn.functional.normalize(quat_multiply(turn, rotations[:, 0]), dim=-1)
     fill = _filling(first, Motion(first.skeleton, first.fps, root, rotations), count)
-    meta = {**first.meta, **_both(first, second)}
+    meta = {**first.meta, **of_both(first, second)}
     whole = Motion(
         first.skeleton,
         first.fps,
@@ -114,7 +114,7 @@ def _speed(root: torch.Tensor) -> torch.Tensor:
     return (root[-1] - root[0]) / max(1, len(root) - 1)
 
 
-def _both(first: Motion, second: Motion) -> dict[str, str]:
+def of_both(first: Motion, second: Motion) -> dict[str, str]:
     """Source and licence of both clips."""
     found = {}
     for name in ("source", "licence"):

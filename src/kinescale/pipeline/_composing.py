@@ -18,7 +18,7 @@ from kinescale.core.randomness import derive_seed
 from kinescale.edits import Span, Wish, address, part_names, part_roles
 from kinescale.edits.combine import combined
 from kinescale.edits.cycle import Round, best_cycle, in_a_row, in_place, moved_on, round_between
-from kinescale.edits.gap import extended, frames_of, joined
+from kinescale.edits.gap import extended, frames_of, joined, of_both
 from kinescale.edits.parts import ROOT_ROLE
 from kinescale.edits.retime import retimed
 from kinescale.edits.seam import Seam, stitch
@@ -178,7 +178,7 @@ def compose_parts(
     fitting, notes = alike(first, second)
     names = part_names(parts)
     exact = combined(first, fitting, names)
-    meta = {"edited_parts": ",".join(names), **_of_both(first, second)}
+    meta = {"edited_parts": ",".join(names), **of_both(first, second)}
     if not tokens:
         if prompt is not None:
             raise InputError("a prompt is for composing through tokens, where some are drawn; add --tokens.")
@@ -209,7 +209,7 @@ def compose_scales(granter: Granter, first: Motion, second: Motion, coarse: int,
         )
     fitting, notes = alike(first, second)
     edited = _mixed(granter, (first, fitting), (first, first), origins_by_scale(coarse), None, options)
-    return _described(edited, {"edit_strength": coarse, **_of_both(first, second)}, notes)
+    return _described(edited, {"edit_strength": coarse, **of_both(first, second)}, notes)
 
 
 def _mixed(
@@ -252,15 +252,6 @@ def _headed(motion: Motion, ground: Motion) -> torch.Tensor:
     rotations = motion.rotations.clone()
     rotations[:, 0] = ground.rotations[:, 0].to(rotations.dtype)
     return rotations
-
-
-def _of_both(first: Motion, second: Motion) -> dict[str, str]:
-    found = {}
-    for name in ("source", "licence"):
-        values = [str(clip.meta[name]) for clip in (first, second) if clip.meta.get(name)]
-        if values:
-            found[name] = "; ".join(dict.fromkeys(values))
-    return found
 
 
 def _described(edited: Edited, meta: dict[str, Any], notes: Sequence[str]) -> Edited:

@@ -1,4 +1,4 @@
-"""What the commands that change motions share: options of the drawing, checks, reading, writing, the report."""
+"""What the commands that draw motions share: options of the drawing, checks, reading, writing, the report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from kinescale.cli._options import (
     read_clip,
     roles_file,
 )
-from kinescale.cli.generate import MAX_SAMPLES, output_paths
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 Many = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="TEXT", help_behavior_hint="")]
 """A text that may be said several times."""
+
+MAX_SAMPLES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,11 @@ def check_drawing(options: Drawing) -> list[Path]:
         raise InputError(f"--samples is {options.samples}; expected 1 to {MAX_SAMPLES}.")
     read_manifest(resolve(options.bundle))
     return [check_output(path, options.force) for path in output_paths(options.out, options.samples)]
+
+
+def output_paths(out: Path, samples: int) -> list[Path]:
+    """``out`` itself for one sample, else ``out`` with -0, -1 ... before its suffix."""
+    return [out] if samples == 1 else [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(samples)]
 
 
 def check_clips(files: tuple[Path, ...], count: int, roles: Path | None) -> None:
