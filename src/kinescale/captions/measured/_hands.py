@@ -56,6 +56,8 @@ CARRIED = 0.5
 
 CLAP_NEAR, CLAP_SWING, CLAP_GAP_S, CLAP_LEVEL = 0.4, 0.12, 1.2, (-0.75, 0.3)
 PUNCH, PUNCH_BENT, PUNCH_STRAIGHT, PUNCH_LEVEL, PUNCH_S = 3.2, 0.72, 0.85, (-0.55, 0.45), 0.35
+PUNCH_END = 0.2
+"""Arm lengths a second below which a stretching arm has come to its end, so that one held out has, too."""
 
 
 def raised_hands(body: Body) -> list[Event]:
@@ -120,7 +122,7 @@ def punches(body: Body) -> list[Event]:
         stretch = np.linalg.norm(reach, axis=-1)
         ahead, _ = along_heading(reach, body.yaw)
         hits = []
-        for start, stop in lasting(rate(stretch, body.fps), PUNCH, 0.0):
+        for start, stop in lasting(rate(stretch, body.fps), PUNCH, PUNCH_END):
             level = reach[stop - 1, UP_AXIS]
             bent, straight = stretch[start], stretch[stop - 1]
             forward = ahead[stop - 1] > 0.5 and stop - start < PUNCH_S * body.fps
