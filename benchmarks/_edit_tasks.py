@@ -61,7 +61,8 @@ class Task:
 
 
 def _of(edited: Edited, clip: Motion, **more: object) -> Outcome:
-    seams = edited.seams[0]
+    # where nothing is kept, nothing meets
+    seams = [seam for seam in edited.seams[0] if seam.peak_m_s2 > 0]
     return Outcome(
         edited.motions[0],
         peaks=[seam.peak_m_s2 for seam in seams],

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from _edit_tasks import TASKS, Outcome, Task, equal, moved
 from _record import RESULTS, command_line, save, table
+from PIL import Image
 from torch.nn import functional
 
 from kinescale.bundle import Bundle
@@ -177,7 +178,15 @@ def sheets(shown: dict[str, list[tuple[str, Motion]]]) -> None:
     for task, rows in shown.items():
         name = "_".join(task.replace(",", "").split())
         if len(rows) > 1:
-            render([motion for _, motion in rows], SHEETS / f"{name}.png", titles=[title for title, _ in rows])
+            file = render([motion for _, motion in rows], SHEETS / f"{name}.png", titles=[title for title, _ in rows])
+            small(file)
+
+
+def small(file: Path, width: int = 1000, colours: int = 96) -> None:
+    """The picture in fewer pixels and colours: there are many."""
+    with Image.open(file) as picture:
+        size = (width, round(picture.height * width / picture.width))
+        picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).quantize(colours).save(file, optimize=True)
 
 
 def told(rows: dict[str, Any]) -> str:
