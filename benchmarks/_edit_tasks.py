@@ -175,7 +175,11 @@ def _compose_tokens(editor: Editor, clip: Motion, other: Motion, seed: int) -> O
     roles = editor.bundle.tokenizer.latent_roles
     if all(one == roles[0] for one in roles):
         return None
-    return _of(editor.compose(other, clip, "arms", tokens=True, seed=seed), clip)
+    return _of(editor.compose(other, clip, "arms", tokens="drawn", seed=seed), clip)
+
+
+def _compose_encoded(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
+    return _of(editor.compose(other, clip, "arms", tokens="encoded"), clip)
 
 
 def _scales(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
@@ -213,7 +217,8 @@ TASKS = (
     Task("loop", None, (), _loop),
     Task("one then the other", None, (), _then),
     Task("upper body of another", None, (), _compose),
-    Task("arms of another, by tokens", None, (), _compose_tokens),
+    Task("arms of another, encoded", None, (), _compose_encoded),
+    Task("arms of another, drawn", None, (), _compose_tokens),
     Task("coarse of one, fine of another", None, (), _scales),
     Task("story", TURN, (TURNED,), _story),
 )

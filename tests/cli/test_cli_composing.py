@@ -53,7 +53,8 @@ def test_compose(room, capsys):
     assert torch.equal(made.rotations[:, wrist], clip.rotations[:, wrist])
     said = json.loads(accepted(capsys, *arguments(room, "compose", "a.npz", "b.bvh", "--coarse", "2", "--json")))
     assert said["task"] == "coarse" and said["meta"]["edit_strength"] == 2
-    accepted(capsys, *arguments(room, "compose", "a.npz", "b.bvh", "--parts", "legs", "--tokens", "--samples", "2"))
+    drawn = ("--parts", "legs", "--tokens", "drawn", "--samples", "2")
+    accepted(capsys, *arguments(room, "compose", "a.npz", "b.bvh", *drawn))
     assert (room / "out-1.npz").is_file()
     accepted(capsys, *arguments(room, "compose", "a.npz", "b.bvh", "--then", "--seconds", "0.6"))
     assert len(read_motion(room / "out.npz")) == 150
@@ -86,11 +87,12 @@ def test_timeline(room, capsys):
         (("compose", "a.npz", "b.bvh", "--coarse", "99"), "coarse scales"),
         (("compose", "a.npz", "b.bvh", "--parts", "wings"), "no part 'wings'"),
         (("compose", "a.npz", "b.bvh", "--parts", "body"), "none or all"),
-        (("compose", "a.npz", "b.bvh", "--parts", "legs", "--seed", "3"), "add --tokens"),
+        (("compose", "a.npz", "b.bvh", "--parts", "legs", "--seed", "3"), "name --tokens"),
         (("compose", "a.npz", "b.bvh", "--parts", "legs", "--prompt", "a walk"), "nothing is drawn here"),
-        (("compose", "a.npz", "b.bvh", "--coarse", "2", "--tokens"), "--tokens belongs to --parts"),
+        (("compose", "a.npz", "b.bvh", "--coarse", "2", "--tokens", "drawn"), "--tokens belongs to --parts"),
         (("compose", "a.npz", "b.bvh", "--parts", "legs", "--seconds", "2"), "--seconds belongs to --then"),
         (("compose", "a.npz", "b.bvh", "--then", "--seconds", "9"), "take all of"),
+        (("compose", "a.npz", "b.bvh", "--parts", "legs", "--tokens", "some"), "--tokens"),
         (("timeline", "bad.txt"), "line 1"),
         (("timeline", "missing.txt"), "no such file"),
         (("timeline", "a.npz"), "no kind of story"),

@@ -95,7 +95,7 @@ def test_tokens_of_parts_come_from_their_clip(system):
     """What holds the part alone is the first clip's, what holds none of it the second's; the rest is drawn."""
     editor, first, second = Editor(debug_bundle(system)), made_clip(60), made_clip(60)
     second = second.replace(rotations=second.rotations.flip(0), root=second.root.flip(0))
-    edited = editor.compose(first, second, "legs", tokens=True, seed=3)
+    edited = editor.compose(first, second, "legs", tokens="drawn", seed=3)
     tokens, kept = edited.tokens[0][0], edited.kept[0]
     own = [editor.compose_scales(clip, clip, 1).tokens[0][0].scales for clip in (first, second)]
     taken = [0, 0]
@@ -108,13 +108,25 @@ def test_tokens_of_parts_come_from_their_clip(system):
             taken[0] += same[0]
             taken[1] += same[1]
     assert min(taken) > 0
-    long = editor.compose(made_clip(300), made_clip(300), "legs", tokens=True).motions[0]
+    long = editor.compose(made_clip(300), made_clip(300), "legs", tokens="drawn").motions[0]
     assert len(long) == 300 and torch.isfinite(long.root).all()
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_what_was_composed_goes_through_any_tokens(system):
+    """The tokens are those of the exact composition."""
+    editor, first, second = Editor(debug_bundle(system)), made_clip(60), made_clip(60)
+    second = second.replace(rotations=second.rotations.flip(0), root=second.root.flip(0))
+    exact = editor.compose(first, second, "arms").motions[0]
+    encoded = editor.compose(first, second, "arms", tokens="encoded")
+    own = editor.compose_scales(exact, exact, 1).tokens[0][0]
+    assert all(torch.equal(a, b) for a, b in zip(encoded.tokens[0][0].scales, own.scales, strict=True))
+    assert encoded.motions[0].meta["edited_parts"] == "arms"
 
 
 def test_whole_body_tokens_cannot_be_composed_by_part(one, clip):
     with pytest.raises(InputError, match="msq and scalemogen have tokens for parts"):
-        one.compose(clip, clip, "legs", tokens=True)
+        one.compose(clip, clip, "legs", tokens="drawn")
 
 
 def test_several_prompts(one, clip):
@@ -143,8 +155,8 @@ def test_several_prompts(one, clip):
         (lambda e, c: e.compose(c, c, ""), "no part"),
         (lambda e, c: e.compose(c, c, ()), "none or all"),
         (lambda e, c: e.compose(c, c, "third_arm"), "no part 'third_arm'"),
-        (lambda e, c: e.compose(c, c, "legs", prompt=PROMPT), "add --tokens"),
-        (lambda e, c: e.compose(c, c, "legs", guidance=2.0), "add --tokens"),
+        (lambda e, c: e.compose(c, c, "legs", prompt=PROMPT), "--tokens"),
+        (lambda e, c: e.compose(c, c, "legs", guidance=2.0), "--tokens"),
         (lambda e, c: e.then(c, c, 0.0), "at least a frame"),
     ],
 )

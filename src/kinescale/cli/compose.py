@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kinescale.motion import Motion
     from kinescale.pipeline.editing import Edited, Editor
 
+Way = Annotated[Literal["encoded", "drawn"] | None, tyro.conf.arg(metavar="{encoded,drawn}", help_behavior_hint="")]
+
 SEAM_S = 1.0
 """Seconds drawn anew where one motion follows the other, when not given."""
 
@@ -39,8 +41,9 @@ class _What:
     """Two motion files, A and B."""
     parts: MaybeText = None
     """Parts of the body to take from A, such as upper_body; the rest is B's. kinescale parts lists them."""
-    tokens: Flag = False
-    """With --parts: A and B meet in the tokens, and what holds both is drawn; else rotations are taken over."""
+    tokens: Way = None
+    """With --parts: encoded puts the composition through the bundle's tokens; drawn takes A's and B's own tokens, and
+    draws what holds both. Without it rotations are taken over as they are."""
     coarse: MaybeInt = None
     """Take so many of A's coarsest scales, and B's finer ones."""
     then: Flag = False
@@ -48,7 +51,7 @@ class _What:
     seconds: MaybeFloat = None
     """With --then: how many seconds around the seam are drawn; 1 when not given."""
     prompt: Many = ()
-    """With --tokens or --then: what the person does in what is drawn."""
+    """With --tokens drawn or --then: what the person does in what is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,16 +94,16 @@ def _task(options: Options) -> str:
         got = " and ".join(f"--{name}" for name in tasks) or "none of them"
         raise InputError(f"{got} given; say --parts, --coarse or --then, one of them.")
     task = tasks[0]
-    if options.tokens and task != "parts":
+    if options.tokens is not None and task != "parts":
         raise InputError("--tokens belongs to --parts; leave it out.")
     if options.seconds is not None and task != "then":
         raise InputError("--seconds belongs to --then; leave it out.")
-    if options.prompt and not (options.tokens or task == "then"):
-        raise InputError("nothing is drawn here, so a prompt has no use; leave it out, or add --tokens.")
-    exact = task == "parts" and not options.tokens
+    if options.prompt and not (options.tokens == "drawn" or task == "then"):
+        raise InputError("nothing is drawn here, so a prompt has no use; leave it out, or name --tokens drawn.")
+    exact = task == "parts" and options.tokens is None
     drawn = (options.seed, options.samples, options.guidance, options.temperature) != (0, 1, None, None)
     if exact and drawn:
-        raise InputError("rotations are taken over as they are; leave out how to draw, or add --tokens.")
+        raise InputError("rotations are taken over as they are; leave out how to draw, or name --tokens.")
     if task != "then" and (options.blend is not None or options.anchor_end):
         raise InputError("--blend and --anchor-end belong to --then; leave them out.")
     return task
@@ -114,5 +117,5 @@ def _made(
         return editor.then(first, second, options.seconds or SEAM_S, prompt, **drawing(options))
     if options.coarse is not None:
         return editor.compose_scales(first, second, options.coarse, **drawing(options))
-    more = {} if not options.tokens else drawing(options)
+    more = {} if options.tokens is None else drawing(options)
     return editor.compose(first, second, names, tokens=options.tokens, prompt=prompt, **more)

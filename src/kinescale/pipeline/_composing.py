@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -165,38 +165,46 @@ def _window_frames(granter: Granter, motion: Motion) -> int:
     return int(bundle.max_frames * motion.fps / bundle.feature.fps) + 1
 
 
+Through = Literal["encoded", "drawn"]
+"""How clips meet in tokens: their composition encoded, or each one's own tokens with those drawn that hold both."""
+
+
 def compose_parts(
     granter: Granter,
     first: Motion,
     second: Motion,
     parts: Sequence[str],
-    tokens: bool,
+    tokens: Through | None,
     prompt: str | None,
     options: dict[str, Any],
 ) -> Edited:
     """``parts`` of the first clip on the second one's rest, by rotations or through the bundle's tokens."""
+    if tokens not in (None, *get_args(Through)):
+        raise InputError(f"the way through tokens is '{tokens}'; expected {' or '.join(get_args(Through))}.")
     fitting, notes = alike(first, second)
     names = part_names(parts)
     exact = combined(first, fitting, names)
     meta = {"edited_parts": ",".join(names), **of_both(first, second)}
-    if not tokens:
-        if prompt is not None:
-            raise InputError("a prompt is for composing through tokens, where some are drawn; add --tokens.")
+    if prompt is not None and tokens != "drawn":
+        raise InputError("a prompt is for tokens that are drawn; say so, with --tokens drawn.")
+    if tokens is None:
         how, sampling = sorted_options(None, options)
         if sampling or how != How(seed=how.seed):
-            raise InputError("rotations are taken over as they are; leave out how to draw, or add --tokens.")
+            raise InputError("rotations are taken over as they are; leave out how to draw, or name --tokens.")
         done = exact.with_meta(**meta, edit="compose", generator=granter.generator)
         return Edited((done,), ((),), ((),), (), ((0, len(exact)),), notes)
     roles = part_roles(names)
+    if tokens == "encoded":
+        edited = _mixed(granter, (exact, exact), (exact, exact), origins_by_scale(0), None, options)
+        return _described(edited, meta, notes)
     found = address(granter.bundle.tokenizer.layout(), granter.bundle.tokenizer.latent_roles, roles)
     if not found.alone:
         raise InputError(
             f"this bundle has no tokens for {', '.join(names)} alone; {' and '.join(part_wise())} have tokens for "
-            "parts, and without --tokens any clips are composed by their rotations."
+            "parts, and any bundle encodes what was composed, with --tokens encoded."
         )
-    pair = (first, fitting)
     base = (exact, first if ROOT_ROLE in roles else fitting)
-    edited = _mixed(granter, pair, base, origins_by_part(granter.bundle, roles), prompt, options)
+    edited = _mixed(granter, (first, fitting), base, origins_by_part(granter.bundle, roles), prompt, options)
     return _described(edited, meta, notes)
 
 

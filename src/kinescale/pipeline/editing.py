@@ -18,7 +18,7 @@ from kinescale.edits import Span, Wish, merged, outside, parse_seconds
 from kinescale.edits.cycle import Round
 from kinescale.motion.motion import Motion
 from kinescale.pipeline import _composing
-from kinescale.pipeline._composing import Looping
+from kinescale.pipeline._composing import Looping, Through
 from kinescale.pipeline._granting import Edited, Granter, How, sentence, sorted_options
 from kinescale.pipeline._redraw import Rewriting
 from kinescale.pipeline.text_to_motion import sample_indices
@@ -170,14 +170,15 @@ class Editor(Granter):
         second: Motion,
         parts: str | Sequence[str],
         *,
-        tokens: bool = False,
+        tokens: Through | None = None,
         prompt: str | None = None,
         **options: Any,
     ) -> Edited:
         """``parts`` of the first clip, the rest of the second; as long as the shorter.
 
-        Rotations are taken over to the bit. With ``tokens`` the clips meet in the bundle's tokens instead (MSQ's
-        composition in space): what holds both is drawn, for ``prompt`` or without text, and all of it decoded.
+        Rotations are taken over to the bit. With ``tokens`` the clips meet in the bundle's tokens: "encoded" puts what
+        was composed through the tokenizer; "drawn" takes each clip's own tokens, and draws those that hold both, for
+        ``prompt`` or without text (MSQ's composition in space).
         """
         names = tuple(parts.split(",")) if isinstance(parts, str) else tuple(parts)
         return _composing.compose_parts(self, first, second, names, tokens, prompt, options)

@@ -1,0 +1,105 @@
+"""Ways to compose two clips' parts in tokens, beside their exact composition: what each loses, for part-wise systems.
+
+    python benchmarks/composition.py --data data/prepared --runs runs/compare [--clips 4]
+
+``--runs`` holds training runs; those whose tokens hold parts count. Writes ``docs/results/composition.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from pathlib import Path
+from typing import Any
+
+import torch
+from _record import RESULTS, save, table
+from editing import picked
+from torch import Tensor
+
+from kinescale.bundle import Bundle
+from kinescale.datasets.prepared import open_prepared
+from kinescale.edits import part_roles
+from kinescale.edits.combine import combined
+from kinescale.motion import Motion
+from kinescale.pipeline._mixing import FIRST, SECOND, Mixing, origins_by_part
+from kinescale.pipeline._redraw import encode_window, stretch_of
+from kinescale.tokens import TokenMap
+from kinescale.training.export import build_bundle
+
+PARTS = (("arms",), ("upper_body",))
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--clips", type=int, default=4)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    chosen = parser.parse_args()
+    clips = picked(open_prepared(chosen.data), chosen.clips + 1)
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    for run in sorted(path for path in chosen.runs.iterdir() if (path / "run.json").is_file()):
+        bundle = build_bundle(run)
+        if len(set(bundle.tokenizer.latent_roles)) > 1:
+            rows[run.name] = {",".join(parts): errors(bundle, clips, parts) for parts in PARTS}
+    path = save("composition", {"clips": chosen.clips, "split": "val", "root_free_mpjpe_mm": rows}, chosen.out)
+    names = list(next(iter(next(iter(rows.values())).values())))
+    lines = [
+        [system, parts, *(f"{found[name]:.1f}" for name in names)]
+        for system, by_parts in rows.items()
+        for parts, found in by_parts.items()
+    ]
+    print(table(["system", "parts of A", *names], lines), f"see {path}", sep="\n")
+
+
+def errors(bundle: Bundle, clips: list[Motion], parts: tuple[str, ...]) -> dict[str, float]:
+    """Mean joint error (mm, roots laid over each other) beside the exact composition, over pairs of clips."""
+    found: dict[str, list[float]] = {}
+    for one, other in itertools.pairwise(clips):
+        frames = min(len(one), len(other), bundle.max_frames)
+        for name, value in of_pair(bundle, one.slice(0, frames), other.slice(0, frames), parts).items():
+            found.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+@torch.no_grad()
+def of_pair(bundle: Bundle, one: Motion, other: Motion, parts: tuple[str, ...]) -> dict[str, float]:
+    """One pair: every way's error."""
+    whole = ((0, len(one)),)
+    first, second, exact = (stretch_of(bundle, m, whole).features for m in (one, other, combined(one, other, parts)))
+    maps = [encode_window(bundle, features).tokens for features in (first, second, exact)]
+    origins = origins_by_part(bundle, part_roles(parts))
+    where = origins(maps[0].layout)
+
+    def literal(third: TokenMap) -> TokenMap:
+        """A's tokens where they hold the parts alone, B's where none, else those of a third map."""
+        scales = []
+        for a, b, c, origin in zip(maps[0].scales, maps[1].scales, third.scales, where, strict=True):
+            spread = origin[None].expand(a.shape[:3])
+            spread = spread[..., None] if a.ndim > spread.ndim else spread
+            scales.append(torch.where(spread == FIRST, a, torch.where(spread == SECOND, b, c)))
+        return TokenMap(maps[0].layout, maps[0].latents, tuple(scales))
+
+    def decoded(tokens: TokenMap) -> Tensor:
+        return bundle.normaliser.undo(bundle.tokenizer.decode(tokens)[0, : len(one)].float())
+
+    def error(features: Tensor, ideal: Tensor) -> float:
+        made, wanted = bundle.feature.positions(features), bundle.feature.positions(ideal)
+        return 1000 * float(((made - made[:, :1]) - (wanted - wanted[:, :1])).norm(dim=-1).mean())
+
+    generator: Any = bundle.generator
+    text = generator.unconditional(bundle.text_encoder.encode(["a person moves"]))
+    mixing = Mixing(bundle, first, second, origins, bundle.sampler()[1], text)
+    return {
+        "B's own tokens": error(decoded(maps[1]), second),
+        "composition encoded": error(decoded(maps[2]), exact),
+        "what holds both: B's": error(decoded(literal(maps[1])), exact),
+        "what holds both: encoded": error(decoded(literal(maps[2])), exact),
+        "what holds both: drawn": error(mixing(torch.Generator().manual_seed(0)).features, exact),
+    }
+
+
+if __name__ == "__main__":
+    main()
