@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Processes that share the tests, a file at a time, each on one thread; 0 runs them one after another.
+JOBS   ?= 2
 # Khronos' glTF validator checks what the tests write; without npm those checks are skipped.
 VALIDATOR := tests/gltf_validator/node_modules/.package-lock.json
 
@@ -29,7 +31,7 @@ demo: $(STAMP)   ## a sentence in, a BVH, a pose sheet and a player out
 	@echo "made walk.bvh (open it in Blender), walk.png (poses over time) and walk.html (open it in a browser)"
 
 test: $(STAMP) $(VALIDATOR)  ## the tests
-	$(BIN)/python -m pytest -m "not slow" tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" tests
 
 slow: $(STAMP) $(VALIDATOR)  ## the long checks too
 	$(BIN)/python -m pytest --timeout=3600 tests

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from mutations import lying_shape
 from targets import broken, targets
 
 import fuzz
@@ -37,6 +39,12 @@ def test_broken_files_end_soon_and_well(name: str, tmp_path: Path) -> None:
 def test_an_input_is_known_by_its_number(name: str, tmp_path: Path) -> None:
     seeds = TARGETS[name].seeds(tmp_path)
     assert [broken(TARGETS[name], seeds, n) for n in range(8)] == [broken(TARGETS[name], seeds, n) for n in range(8)]
+
+
+def test_a_header_longer_than_a_header_can_say_is_broken_too() -> None:
+    header = b"\x93NUMPY\x01\x00\xff\xff{'descr': '<f4', 'fortran_order': False, 'shape': (1, 22, 3), }"
+    made = [lying_shape(header + b" " * 70_000 + b"\n", np.random.default_rng(seed)) for seed in range(8)]
+    assert all(data.startswith(b"\x93NUMPY") for data in made) and len(set(made)) > 1
 
 
 @pytest.mark.slow

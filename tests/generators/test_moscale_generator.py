@@ -139,7 +139,7 @@ def test_training_follows_its_generator_alone_and_learns() -> None:
     lengths = torch.tensor([64, 50, 40, 21])
     latent = tokenizer.encode(clips(tokenizer, lengths.tolist(), 64), lengths).latent
     trails = []
-    for run in range(2):
+    for run, steps in enumerate((80, 15)):
         generator = small_generator(tokenizer, dropout=0.05)
         generator._initialise()
         generator.train()
@@ -148,7 +148,7 @@ def test_training_follows_its_generator_alone_and_learns() -> None:
             generator._initialise()
         optimiser = torch.optim.Adam(generator.parameters(), 1e-2)
         source, trail = rng(7), []
-        for _ in range(80):
+        for _ in range(steps):
             torch.rand(run)  # the global state must not matter
             step = generator.training_loss(tokenizer, latent, lengths, small_text(4), source)
             optimiser.zero_grad()
@@ -156,7 +156,7 @@ def test_training_follows_its_generator_alone_and_learns() -> None:
             optimiser.step()
             trail.append(step.logs["loss"])
         trails.append(trail)
-    assert trails[0] == trails[1]
+    assert trails[0][:15] == trails[1]
     assert sum(trails[0][-10:]) < 0.85 * sum(trails[0][:10])
     assert not any(p.grad is not None for p in tokenizer.parameters())
 

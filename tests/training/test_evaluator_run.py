@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 pytest.importorskip("pyarrow", reason="training needs the extra 'train'")
 
 from kinescale import recipes
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.cli import train as command
-from kinescale.core.errors import ConfigError, InputError
+from kinescale.core.errors import ConfigError, DataError, InputError
+from kinescale.datasets.prepared import GIVEN_STATISTICS
 from kinescale.evaluators.base import trained
 from kinescale.training import checkpoint as files
 from kinescale.training.config import override
 from kinescale.training.evaluator_config import EvaluatorRunConfig
-from kinescale.training.evaluator_run import build_evaluator, train_evaluator
+from kinescale.training.evaluator_run import build_evaluator, export_evaluator, train_evaluator
 from kinescale.training.store import build_feature
 from motion_strategies import random_motion
 from toy_training import toy_prepared
@@ -60,6 +63,22 @@ def test_a_run_taken_up_again_is_one_that_was_not_stopped(done: Path, data: Path
     assert outcome.finished and outcome.step == 4
     one, two = (files.load(folder / "evaluator" / files.CURRENT).tensors for folder in (done, tmp_path / "run"))
     assert all(torch.equal(value, two[key]) for key, value in one.items())
+
+
+def test_statistics_published_with_the_data_are_taken_or_missed(data: Path, tmp_path: Path) -> None:
+    config = override(recipes.get("evaluator.debug"), {"data.statistics": "given", "evaluator_training.steps": 1})
+    assert isinstance(config, EvaluatorRunConfig)
+    with pytest.raises(DataError, match="published mean") as caught:
+        train_evaluator(config, data, tmp_path / "refused")
+    assert "\n" not in str(caught.value)
+    shutil.copytree(data, tmp_path / "data")
+    width = build_feature(config.feature).width
+    published = {"mean": torch.linspace(-1, 1, width), "std": torch.linspace(0, 2, width)}
+    save_file(published, tmp_path / "data" / "toy" / GIVEN_STATISTICS)
+    train_evaluator(config, tmp_path / "data", tmp_path / "run")
+    bundle = EvaluatorBundle.from_pretrained(export_evaluator(tmp_path / "run"))
+    assert torch.equal(bundle.normaliser.mean, published["mean"])
+    assert torch.equal(bundle.normaliser.std, published["std"].clamp(min=config.data.std_floor))
 
 
 @pytest.mark.parametrize(

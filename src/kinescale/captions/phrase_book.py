@@ -161,24 +161,21 @@ def _plain(forms: _Forms, look: Style) -> Iterator[_Entry]:
 def _styled(forms: _Forms, look: Style, number: int, travels: bool) -> Iterator[_Entry]:
     """Styled sentences of one phrase; ``number`` rotates the subjects so that all get their turn."""
     subjects = [subject for subject in SUBJECTS if subject[0] not in look.unlike]
+    turns = [subjects[(number + 3 * turn) % len(subjects)] for turn in range(len(subjects))]
     nouns = [noun for noun in NOUNS if f"a {noun[0]}" not in look.unlike]
-
-    def subject(turn: int) -> tuple[str, str]:
-        return subjects[(number + 3 * turn) % len(subjects)]
-
     for turn, adverb in enumerate(look.adverbs):
-        (who, their), (other, others) = subject(turn), subject(turn + 1)
+        (who, their), (other, others) = turns[turn % len(turns)], turns[(turn + 1) % len(turns)]
         yield "adverb-before", f"{who} {adverb} {forms['third', their]}"
         yield "adverb-after", f"{other} {forms['third', others]} {adverb}"
         yield "adverb-progressive", f"{other} is {adverb} {forms['gerund', others]}"
         yield from _short("adverb", forms, adverb, number + turn)
     for turn, manner in enumerate(look.manners + (look.gait if travels else ())):
-        (who, their), (other, others) = subject(turn), subject(turn + 2)
+        (who, their), (other, others) = turns[turn % len(turns)], turns[(turn + 2) % len(turns)]
         yield "manner", f"{who} {forms['third', their]} {fill(manner, their)}"
         yield "manner-progressive", f"{other} is {forms['gerund', others]} {fill(manner, others)}"
         yield from _short("manner", forms, manner, number + turn)
     for turn, mood in enumerate(look.moods):
-        (who, their), (other, others) = subject(turn), subject(turn + 2)
+        (who, their), (other, others) = turns[turn % len(turns)], turns[(turn + 2) % len(turns)]
         yield "mood-first", f"{mood}, {who} {forms['third', their]}"
         yield "mood-last", f"{other} {forms['third', others]}, {mood}"
     for turn, adjective in enumerate(look.adjectives):

@@ -1,8 +1,8 @@
 """A whole skeleton laid onto a track of joint positions: smooth rotations that meet it in the sense of least squares.
 
-Top-down first (``inverse``): joints with several children by Procrustes, lone bones by the shortest turn, upper limbs
-twisted until knees and elbows bend about their hinges. What changing bone lengths leave is shared out by damped
-Gauss-Newton steps (Levenberg 1944), every frame at once.
+Top-down first (``inverse``): joints with several children by Procrustes, lone bones by the shortest turn, steadied
+where the joint above jumps, upper limbs twisted until knees and elbows bend about their hinges. What changing bone
+lengths leave is shared out by damped Gauss-Newton steps (Levenberg 1944), every frame at once.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from kinescale.kinematics.inverse import (
     reach_through,
     root_orientation,
     spread,
+    steadied,
 )
 from kinescale.kinematics.rotations import quat_apply, quat_conjugate, quat_continuous, quat_multiply
 from kinescale.kinematics.standing import filled
@@ -124,14 +125,19 @@ def _top_down(
         if parent >= 0:
             above = world[parent]
             reached[joint] = reached[parent] + quat_apply(above, offsets[joint])
-        world[joint] = orientation_below(positions, reached[joint], moves[joint], through[joint], above)
+        shown = orientation_below(positions, reached[joint], moves[joint], through[joint], above)
+        world[joint] = shown
         if not moves[joint]:
             continue
         children, rest = gathered(moves[joint])
         bones = positions[:, children] - reached[joint][:, None]
-        world[joint] = pointed(bones, rest, world[joint], near=FOLDED if joint in folding else NEAR_OPPOSITE)
-        if joint in hinges and spread(rest) < ON_A_LINE:
+        world[joint] = pointed(bones, rest, shown, near=FOLDED if joint in folding else NEAR_OPPOSITE)
+        if spread(rest) >= ON_A_LINE:
+            continue
+        if joint in hinges:
             world[joint] = _twisted(world[joint], aim_along(bones, rest), positions, hinges[joint], fps)
+        elif joint not in folding and shown is above:
+            world[joint] = steadied(world[joint], aim_along(bones, rest))
     return torch.stack(world, dim=1)
 
 

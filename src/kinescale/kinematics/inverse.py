@@ -42,6 +42,10 @@ NEAR_OPPOSITE = -0.5
 """Cosine between a bone and its rest direction below which the shortest rotation's twist may swing round."""
 TWIST_RETURN_RAD = 0.05
 """How far a carried twist goes back to the shortest rotation's in a frame."""
+SUDDEN_RAD = 0.5
+"""A turn about the bone in one frame, beyond those of the frames around, that is no movement: the parent has jumped."""
+AROUND = 2
+"""Frames before and after whose turns say what is usual; bodies that spin go on spinning."""
 PROCRUSTES_ROUNDS = 5
 
 
@@ -209,6 +213,34 @@ def shortest_turn(
         half = twist[:, None] / 2
         local = quat_multiply(torch.cat([local_aim * torch.sin(half), torch.cos(half)], dim=-1), local)
     return quat_multiply(above, local)
+
+
+def steadied(world: Float[Tensor, "T 4"], aim: Float[Tensor, "T 3"]) -> Float[Tensor, "T 4"]:
+    """World orientations of a joint whose bone points along ``aim``, without sudden turns about that bone.
+
+    A lone bone's twist follows the parent. Where a parent jumps (a hand turned over for one frame) and the bone does
+    not, the bone keeps turning as it did, and then goes back to the parent's twist at a steady rate.
+    """
+    along = torch.nn.functional.normalize(aim, dim=-1)
+    if len(world) < 2:
+        return world
+    before, now = along[:-1], along[1:]
+    turn = quat_multiply(world[1:], quat_conjugate(quat_multiply(quat_between(before, now), world[:-1])))
+    turn = torch.where(turn[:, 3:] < 0, -turn, turn)
+    step = 2 * torch.atan2((turn[:, :3] * now).sum(-1), turn[:, 3])
+    around = torch.cat([step[:1].expand(AROUND), step, step[-1:].expand(AROUND)])
+    beyond = step - around.unfold(0, 2 * AROUND + 1, 1).median(-1).values
+    # A bone that has swung round itself, or has no length, says nothing about its twist.
+    sudden = (beyond.abs() > SUDDEN_RAD) & ((before * now).sum(-1) > 0)
+    if not bool(sudden.any()):
+        return world
+    carried, twist = 0.0, [0.0]
+    for angle, jumps in zip(beyond.tolist(), sudden.tolist(), strict=True):
+        back = min(abs(carried), TWIST_RETURN_RAD)
+        carried = _wrapped(carried - angle) if jumps else carried - (back if carried > 0 else -back)
+        twist.append(carried)
+    half = world.new_tensor(twist)[:, None] / 2
+    return quat_multiply(torch.cat([along * torch.sin(half), torch.cos(half)], dim=-1), world)
 
 
 def _carried_twist(local: Tensor, aim: Tensor, rest: Tensor, near: float) -> Float[Tensor, " T"] | None:

@@ -123,8 +123,11 @@ class Skeleton:
 
     @cached_property
     def children(self) -> tuple[tuple[int, ...], ...]:
-        """Child indices of each joint."""
-        return tuple(tuple(c for c, p in enumerate(self.parents) if p == j) for j in range(len(self)))
+        """Child indices of each joint, in rising order."""
+        found: list[list[int]] = [[] for _ in self.parents]
+        for joint, parent in enumerate(self.parents[1:], start=1):
+            found[parent].append(joint)
+        return tuple(map(tuple, found))
 
     def with_roles(self, roles: Mapping[str, str]) -> Skeleton:
         """The same skeleton with some roles set anew."""

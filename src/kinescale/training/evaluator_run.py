@@ -31,7 +31,7 @@ from kinescale.training.loop import BEST, Outcome, check_same, fit
 from kinescale.training.parts import device_name, pick_device
 from kinescale.training.run import NORMALISER, RUN_FILE, licences_of
 from kinescale.training.state import load_weights
-from kinescale.training.store import FeatureStore, build_feature, measure, open_store
+from kinescale.training.store import FeatureStore, build_feature, measure, open_store, published
 from kinescale.training.text_cache import open_text_cache
 from kinescale.training.watch import Watch
 
@@ -99,23 +99,30 @@ def train_evaluator(config: EvaluatorRunConfig, data: Path, folder: Path, *, wat
 def _statistics(
     config: EvaluatorRunConfig, prepared: Prepared, feature: Feature, store: FeatureStore, stage: Path
 ) -> Normaliser:
-    """Statistics of the training split: measured at the first start, then read."""
-    path = stage / NORMALISER
+    """Statistics of the training split: measured (or taken as given) at the first start, then read."""
+    path, settings = stage / NORMALISER, config.data
     if path.is_file() and (stage / files.CURRENT).is_file():
         return _read_statistics(path)
-    share = config.evaluator_training.draw.held_out_pairs
-    seen = [i for i, clip in enumerate(prepared.clips) if clip.split == "train" and not clip.held_out(share)]
-    found = measure(
-        store,
-        [i for i in seen if store.frames(i)],
-        dict(feature.blocks),
-        mirrored=config.evaluator_training.draw.mirror,
-        block_std=config.data.block_std,
-        floor=config.data.std_floor,
-    )
+    given = settings.statistics == "given"
+    found = published(prepared, feature, settings.std_floor) if given else _measured(config, prepared, feature, store)
     stage.mkdir(parents=True, exist_ok=True)
     files.save(path, files.Checkpoint({"mean": found.mean, "std": found.std}, {"data": store.key}))
     return found
+
+
+def _measured(config: EvaluatorRunConfig, prepared: Prepared, feature: Feature, store: FeatureStore) -> Normaliser:
+    draw = config.evaluator_training.draw
+    seen = [
+        i for i, clip in enumerate(prepared.clips) if clip.split == "train" and not clip.held_out(draw.held_out_pairs)
+    ]
+    return measure(
+        store,
+        [i for i in seen if store.frames(i)],
+        dict(feature.blocks),
+        mirrored=draw.mirror,
+        block_std=config.data.block_std,
+        floor=config.data.std_floor,
+    )
 
 
 def _read_statistics(path: Path) -> Normaliser:

@@ -30,7 +30,7 @@ from kinescale.training.generator_step import GeneratorStep
 from kinescale.training.loop import Outcome, check_same, fit
 from kinescale.training.parts import build_generator, build_tokenizer, device_name, pick_device
 from kinescale.training.state import load_weights
-from kinescale.training.store import FeatureStore, build_feature, measure, open_store
+from kinescale.training.store import FeatureStore, build_feature, measure, open_store, published
 from kinescale.training.text_cache import open_text_cache
 from kinescale.training.tokenizer_step import TokenizerStep
 from kinescale.training.watch import Watch
@@ -142,23 +142,14 @@ def _measured(run: _Run) -> Normaliser:
     )
 
 
-def _given(run: _Run) -> Normaliser:
-    """The statistics published with the data; ``DataError`` where there are none of this feature."""
-    found = run.prepared.given_statistics()
-    if found is None or found[0].shape != (run.feature.width,):
-        raise DataError(
-            "data.statistics is 'given', but the prepared data has no published mean and deviation of these "
-            f"{run.feature.width} features; set data.statistics=measured, or prepare it with its Mean.npy and Std.npy."
-        )
-    return Normaliser(torch.from_numpy(found[0]), torch.from_numpy(found[1]).clamp(min=run.config.data.std_floor))
-
-
 def _normaliser(run: _Run, folder: Path) -> Normaliser:
     """Statistics of the training split: measured (or taken as given) at a stage's first start, then read."""
     path = folder / NORMALISER
     if path.is_file() and (folder / files.CURRENT).is_file():
         return _to_normaliser(files.load(path).tensors)
-    normaliser = _given(run) if run.config.data.statistics == "given" else _measured(run)
+    settings = run.config.data
+    given = settings.statistics == "given"
+    normaliser = published(run.prepared, run.feature, settings.std_floor) if given else _measured(run)
     folder.mkdir(parents=True, exist_ok=True)
     files.save(path, files.Checkpoint({"mean": normaliser.mean, "std": normaliser.std}, {"data": run.store.key}))
     return normaliser

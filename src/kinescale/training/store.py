@@ -228,3 +228,14 @@ def measure(
             std[part] = std[part].mean()
     std = np.maximum(std, floor)
     return Normaliser(torch.from_numpy(mean + centre).float(), torch.from_numpy(std).float())
+
+
+def published(prepared: Prepared, feature: Feature, floor: float) -> Normaliser:
+    """The mean and deviation published with the data; ``DataError`` where there are none of this feature."""
+    found = prepared.given_statistics()
+    if found is None or found[0].shape != (feature.width,):
+        raise DataError(
+            "data.statistics is 'given', but the prepared data has no published mean and deviation of these "
+            f"{feature.width} features; set data.statistics=measured, or prepare it with its Mean.npy and Std.npy."
+        )
+    return Normaliser(torch.from_numpy(found[0]), torch.from_numpy(found[1]).clamp(min=floor))
