@@ -35,7 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "pyramid-fsq-blend": {"blend": 0.5},
     "pyramid-fsq-mixed": {"cross_mix": 0.1},
 }
-"""What differs from the recipe ``msq.cpu``."""
+"""What differs from the recipe ``msq.cpu`` with ``residual`` on."""
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
 
 def settings(name: str, minutes: float, steps: int) -> RunConfig:
     """The run of one variant: ``msq.cpu``'s tokenizer at a constant learning rate, since the time ends it."""
-    changes = {f"tokenizer.config.{key}": value for key, value in VARIANTS[name].items()}
+    changes = {f"tokenizer.config.{key}": value for key, value in {"residual": True, **VARIANTS[name]}.items()}
     stage = {
         "minutes": minutes,
         "steps": steps,

@@ -17,6 +17,7 @@ _PUBLIC = {
     "read_motion": "kinescale.formats",
     "write_motion": "kinescale.formats",
     "Bundle": "kinescale.bundle",
+    "Controller": "kinescale.pipeline",
     "Editor": "kinescale.pipeline",
     "TextToMotion": "kinescale.pipeline",
     "Timeline": "kinescale.pipeline",
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from kinescale.formats import read_motion as read_motion
     from kinescale.formats import write_motion as write_motion
     from kinescale.motion import Motion as Motion
+    from kinescale.pipeline import Controller as Controller
     from kinescale.pipeline import Editor as Editor
     from kinescale.pipeline import TextToMotion as TextToMotion
     from kinescale.pipeline import Timeline as Timeline

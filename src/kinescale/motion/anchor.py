@@ -51,4 +51,4 @@ def anchor_feet(motion: Motion, contacts: Float[Tensor, "T 4"]) -> Anchored:
     shift = torch.cat([torch.zeros_like(correction[:1]), correction.cumsum(0)])
     root = motion.root.clone()
     root[:, [0, 2]] += shift
-    return Anchored(motion.replace(root=root), float(shift.norm(dim=-1).max()))
+    return Anchored(motion.replace(root=root), float(shift.detach().norm(dim=-1).max()))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 # Loaded on first use: preparing a corpus needs no networks, and generating needs no corpus.
 _PUBLIC = {
+    "Controlled": "control",
+    "Controller": "control",
     "Edited": "editing",
     "Editor": "editing",
     "FINISH": "text_to_motion",
@@ -21,6 +23,7 @@ _PUBLIC = {
 }
 
 if TYPE_CHECKING:
+    from kinescale.pipeline.control import Controlled, Controller
     from kinescale.pipeline.editing import Edited, Editor
     from kinescale.pipeline.reconstruction import mean_joint_error, onto_feature, reconstruct
     from kinescale.pipeline.text_to_motion import FINISH, RAW, Finish, Generated, TextToMotion
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "FINISH",
     "RAW",
+    "Controlled",
+    "Controller",
     "Edited",
     "Editor",
     "Finish",

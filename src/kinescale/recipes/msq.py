@@ -31,8 +31,9 @@ KIT_TRAINING_CLIPS = 4_888
 
 SMALL_TOKENIZER: dict[str, Any] = {
     "feature": "rotations", "max_frames": 256, "explicit_slice": list(ROTATIONS_TARGET),
-    "widths": [128, 96, 64], "code_dims": [128, 96, 64], "decoder_width": 192, "dropout": 0.1,
+    "widths": [128, 96, 64], "code_dims": [128, 96, 64], "decoder_width": 192, "dropout": 0.1, "residual": False,
 }  # fmt: skip
+"""Each scale codes the whole motion: of the pyramids of FSQ that kept most (``docs/msq.md``)."""
 
 
 def debug() -> RunConfig:
@@ -68,18 +69,18 @@ def small_grid() -> RunConfig:
 
 
 def small_limbs() -> RunConfig:
-    """As ``small`` with six limb streams alone: no token covers more than one part of the body."""
-    return _small("small_limbs", preset="limbs")
+    """Six limb streams alone, residual books of 512: no token covers more than one part; most of a motion is kept."""
+    return _small("small_limbs", preset="limbs", quantizer="vq", share_scales=True, residual=True)
 
 
-def small_apart() -> RunConfig:
-    """As ``small``, but each scale codes the whole motion and the mean is decoded (``residual`` off)."""
-    return _small("small_apart", residual=False)
+def small_residual() -> RunConfig:
+    """As ``small``, but each scale codes what the coarser ones left, and the sum is decoded."""
+    return _small("small_residual", residual=True)
 
 
 def small_vq() -> RunConfig:
-    """As ``small`` with a codebook of 512 a stream in place of FSQ."""
-    return _small("small_vq", quantizer="vq", share_scales=True)
+    """As ``small_residual`` with a codebook of 512 a stream in place of FSQ."""
+    return _small("small_vq", quantizer="vq", share_scales=True, residual=True)
 
 
 def cpu() -> RunConfig:

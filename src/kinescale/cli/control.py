@@ -1,0 +1,198 @@
+"""Make a motion go where it should: joints at places, poses at key frames, a path over the ground, a facing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from kinescale.cli._drawing import MAX_SAMPLES, output_paths
+from kinescale.cli._options import (
+    Flag,
+    MaybeFloat,
+    MaybeRoles,
+    MaybeText,
+    Out,
+    check_input,
+    check_output,
+    check_positive,
+    parse,
+    print_json,
+    read_clip,
+    roles_file,
+)
+from kinescale.core.errors import InputError
+from kinescale.core.prompts import check_prompt
+
+if TYPE_CHECKING:
+    from kinescale.edits import Span
+    from kinescale.motion import Motion
+    from kinescale.pipeline.control import Controlled, Controller
+
+SECONDS = 4.0
+MAX_LINES = 40
+
+
+@dataclass(frozen=True)
+class Options:
+    """Make motions for a prompt that keep constraints, or make your own motion keep them.
+
+    The constraints are a JSON file (docs/control.md has its format): joints held at places, whole poses at key frames,
+    a path over the ground and a facing. How far each was missed is printed. Without a motion file one is drawn for the
+    prompt; with one and no prompt the clip is changed as little as that takes; with both its frames are drawn anew.
+    """
+
+    constraints: Path
+    """JSON file of what is asked."""
+    out: Out
+    """File to write; its suffix chooses the format."""
+    clip: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Motion file to change; none to draw one."""
+    prompt: MaybeText = None
+    """What the person does."""
+    seconds: MaybeFloat = None
+    """Length of a motion that is drawn; 4 when not given."""
+    frames: MaybeText = None
+    """Which frames of the motion file may change, such as 40:80; all when not given."""
+    steps: str = "fast"
+    """Steps of the optimisation: fast (100), accurate (600) or a number."""
+    seed: int = 0
+    """Another seed draws another motion."""
+    samples: int = 1
+    """How many different motions to make."""
+    bundle: str = "default"
+    """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
+    guidance: MaybeFloat = None
+    """How strictly the prompt is followed; the bundle's own when not given."""
+    temperature: MaybeFloat = None
+    """How freely is drawn: below 1 safer, above 1 more varied."""
+    roles: MaybeRoles = None
+    force: Flag = False
+    """Replace existing files."""
+    json: Flag = False
+    """Print one JSON object instead of lines."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse ``argv``, check what is cheap to check, control, write, say what was met and what was missed."""
+    start = time.perf_counter()
+    options = parse(Options, argv, "control")
+    paths = _check(options)
+    clip = None if not options.clip else _read(options.clip[0], options)
+    if clip is not None:
+        _wanted(options, clip)
+
+    from kinescale.formats import write_motion
+    from kinescale.pipeline.control import Controller
+
+    controller = Controller.from_pretrained(options.bundle)
+    made = _made(controller, clip, options)
+    for motion, path in zip(made.motions, paths, strict=True):
+        write_motion(motion, path, force=options.force)
+    _report(made, paths, options, time.perf_counter() - start)
+    return 0
+
+
+def _check(options: Options) -> list[Path]:
+    """Refuse bad input before anything heavy is loaded; the files to write."""
+    from kinescale.bundle import read_manifest, resolve
+    from kinescale.core.randomness import derive_seed
+    from kinescale.core.records import read_json
+
+    if len(options.clip) > 1:
+        raise InputError(f"{len(options.clip)} motion files to control; name one, or none to draw one.")
+    for path in options.clip:
+        check_input(path)
+        roles_file(path, options.roles)
+    if options.prompt is not None:
+        check_prompt(options.prompt)
+    elif not options.clip:
+        raise InputError("there is neither a motion file nor --prompt; name what is to be controlled.")
+    elif options.samples != 1 or options.guidance is not None or options.temperature is not None:
+        raise InputError("--samples, --guidance and --temperature are about what is drawn; give --prompt, too.")
+    if options.clip and options.seconds is not None:
+        raise InputError("--seconds is the length of a motion that is drawn; for a motion file name --frames.")
+    if not options.clip and options.frames is not None:
+        raise InputError("--frames are those of a motion file that may change; name the file, or leave them out.")
+    derive_seed(options.seed)
+    check_positive(options.seconds, "--seconds")
+    check_positive(options.temperature, "--temperature")
+    if not 1 <= options.samples <= MAX_SAMPLES:
+        raise InputError(f"--samples is {options.samples}; expected 1 to {MAX_SAMPLES}.")
+    read_json(options.constraints, error=InputError)
+    read_manifest(resolve(options.bundle))
+    return [check_output(path, options.force) for path in output_paths(options.out, options.samples)]
+
+
+def _read(path: Path, options: Options) -> Motion:
+    motion = read_clip(path, options.roles)
+    return motion if motion.meta.get("source") else motion.with_meta(source=path.name)
+
+
+def _span(options: Options, clip: Motion) -> Span:
+    from kinescale.edits import Wish, parse_frames
+
+    span = (0, len(clip)) if options.frames is None else parse_frames(options.frames, len(clip))
+    return Wish(len(clip), (span,)).spans[0]
+
+
+def _wanted(options: Options, clip: Motion) -> None:
+    """The constraints checked against the clip before a bundle is loaded."""
+    from kinescale.edits.constraints import read_constraints
+    from kinescale.pipeline.control import step_count
+
+    step_count(options.steps)
+    read_constraints(options.constraints, clip.fps, len(clip)).check_frames(*_span(options, clip))
+
+
+def _made(controller: Controller, clip: Motion | None, options: Options) -> Controlled:
+    shared: dict[str, Any] = {
+        "seed": options.seed,
+        "samples": options.samples,
+        "steps": options.steps,
+        "guidance": options.guidance,
+        "temperature": options.temperature,
+    }
+    if clip is None:
+        seconds = SECONDS if options.seconds is None else options.seconds
+        return controller.generate(str(options.prompt), options.constraints, seconds, **shared)
+    return controller.control(clip, options.constraints, options.prompt, frames=_span(options, clip), **shared)
+
+
+def _report(made: Controlled, paths: list[Path], options: Options, elapsed_s: float) -> None:
+    first = made.motions[0]
+    if options.json:
+        print_json(
+            {
+                "files": [str(path) for path in paths],
+                "frames": list(made.span),
+                "fps": first.fps,
+                "constraints": [[asdict(one) for one in clip] for clip in made.errors],
+                "missed": [[one.name for one in clip] for clip in made.missed],
+                "curves": [[asdict(point) for point in clip] for clip in made.curves],
+                "steps": list(made.steps),
+                "why": list(made.why),
+                "corrected_turn_rad": list(made.turned_rad),
+                "corrected_root_m": list(made.moved_m),
+                "notes": list(made.notes),
+                "meta": dict(first.meta),
+                "process_s": elapsed_s,
+            }
+        )
+        return
+    for i, path in enumerate(paths):
+        print(f"{path}: {first.duration_s:.2f} s of motion; {made.steps[i]} steps, {made.why[i]}")
+        told = sorted(made.errors[i], key=lambda one: one.met)
+        for one in told[:MAX_LINES]:
+            print(f"  {'met' if one.met else 'MISSED'}: {one.told()}")
+        if len(told) > MAX_LINES:
+            missed = sum(not one.met for one in told[MAX_LINES:])
+            print(f"  and {len(told) - MAX_LINES} more, {missed} of them missed")
+    for note in made.notes:
+        if not note.startswith("missed: "):
+            print(f"note: {note}")
+    print(f"took {elapsed_s:.1f} s")
+    print(f"licence of the clip and of the training data: {first.meta.get('licence') or 'not recorded'}")
