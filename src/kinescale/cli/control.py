@@ -5,23 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tyro
 
-from kinescale.cli._drawing import MAX_SAMPLES, output_paths
+from kinescale.cli._drawing import Drawing, check_drawing, drawing, read_source, write_all
 from kinescale.cli._options import (
-    Flag,
     MaybeFloat,
     MaybeRoles,
     MaybeText,
-    Out,
     check_input,
-    check_output,
     check_positive,
     parse,
     print_json,
-    read_clip,
     roles_file,
 )
 from kinescale.core.errors import InputError
@@ -36,21 +32,14 @@ SECONDS = 4.0
 MAX_LINES = 40
 
 
-@dataclass(frozen=True)
-class Options:
-    """Make motions for a prompt that keep constraints, or make your own motion keep them.
+@dataclass(frozen=True, kw_only=True)
+class _What:
+    """What is asked for; listed before how it is drawn."""
 
-    The constraints are a JSON file (docs/control.md has its format): joints held at places, whole poses at key frames,
-    a path over the ground and a facing. How far each was missed is printed. Without a motion file one is drawn for the
-    prompt; with one and no prompt the clip is changed as little as that takes; with both its frames are drawn anew.
-    """
-
-    constraints: Path
-    """JSON file of what is asked."""
-    out: Out
-    """File to write; its suffix chooses the format."""
     clip: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Motion file to change; none to draw one."""
+    constraints: Path
+    """JSON file of what is asked."""
     prompt: MaybeText = None
     """What the person does."""
     seconds: MaybeFloat = None
@@ -59,21 +48,18 @@ class Options:
     """Which frames of the motion file may change, such as 40:80; all when not given."""
     steps: str = "fast"
     """Steps of the optimisation: fast (100), accurate (600) or a number."""
-    seed: int = 0
-    """Another seed draws another motion."""
-    samples: int = 1
-    """How many different motions to make."""
-    bundle: str = "default"
-    """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
-    guidance: MaybeFloat = None
-    """How strictly the prompt is followed; the bundle's own when not given."""
-    temperature: MaybeFloat = None
-    """How freely is drawn: below 1 safer, above 1 more varied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Drawing, _What):
+    """Make motions for a prompt that keep constraints, or make your own motion keep them.
+
+    The constraints are a JSON file (docs/control.md has its format): joints held at places, whole poses at key frames,
+    a path over the ground and a facing. How far each was missed is printed. Without a motion file one is drawn for the
+    prompt; with one and no prompt the clip is changed as little as that takes; with both its frames are drawn anew.
+    """
+
     roles: MaybeRoles = None
-    force: Flag = False
-    """Replace existing files."""
-    json: Flag = False
-    """Print one JSON object instead of lines."""
 
 
 def run(argv: list[str]) -> int:
@@ -81,25 +67,20 @@ def run(argv: list[str]) -> int:
     start = time.perf_counter()
     options = parse(Options, argv, "control")
     paths = _check(options)
-    clip = None if not options.clip else _read(options.clip[0], options)
+    clip = None if not options.clip else read_source(options.clip[0], options.roles)
     if clip is not None:
         _wanted(options, clip)
 
-    from kinescale.formats import write_motion
     from kinescale.pipeline.control import Controller
 
-    controller = Controller.from_pretrained(options.bundle)
-    made = _made(controller, clip, options)
-    for motion, path in zip(made.motions, paths, strict=True):
-        write_motion(motion, path, force=options.force)
+    made = _made(Controller.from_pretrained(options.bundle), clip, options)
+    write_all(made.motions, paths, options.force)
     _report(made, paths, options, time.perf_counter() - start)
     return 0
 
 
 def _check(options: Options) -> list[Path]:
     """Refuse bad input before anything heavy is loaded; the files to write."""
-    from kinescale.bundle import read_manifest, resolve
-    from kinescale.core.randomness import derive_seed
     from kinescale.core.records import read_json
 
     if len(options.clip) > 1:
@@ -117,19 +98,9 @@ def _check(options: Options) -> list[Path]:
         raise InputError("--seconds is the length of a motion that is drawn; for a motion file name --frames.")
     if not options.clip and options.frames is not None:
         raise InputError("--frames are those of a motion file that may change; name the file, or leave them out.")
-    derive_seed(options.seed)
     check_positive(options.seconds, "--seconds")
-    check_positive(options.temperature, "--temperature")
-    if not 1 <= options.samples <= MAX_SAMPLES:
-        raise InputError(f"--samples is {options.samples}; expected 1 to {MAX_SAMPLES}.")
     read_json(options.constraints, error=InputError)
-    read_manifest(resolve(options.bundle))
-    return [check_output(path, options.force) for path in output_paths(options.out, options.samples)]
-
-
-def _read(path: Path, options: Options) -> Motion:
-    motion = read_clip(path, options.roles)
-    return motion if motion.meta.get("source") else motion.with_meta(source=path.name)
+    return check_drawing(options)
 
 
 def _span(options: Options, clip: Motion) -> Span:
@@ -149,13 +120,7 @@ def _wanted(options: Options, clip: Motion) -> None:
 
 
 def _made(controller: Controller, clip: Motion | None, options: Options) -> Controlled:
-    shared: dict[str, Any] = {
-        "seed": options.seed,
-        "samples": options.samples,
-        "steps": options.steps,
-        "guidance": options.guidance,
-        "temperature": options.temperature,
-    }
+    shared = {**drawing(options), "steps": options.steps}
     if clip is None:
         seconds = SECONDS if options.seconds is None else options.seconds
         return controller.generate(str(options.prompt), options.constraints, seconds, **shared)
