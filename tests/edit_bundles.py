@@ -11,7 +11,7 @@ from kinescale import features, generators, recipes, samplers, skeletons
 from kinescale.bundle import Bundle, Licence, Part
 from kinescale.features import Normaliser
 from kinescale.kinematics.rotations import quat_about_y, quat_multiply
-from kinescale.motion import Motion
+from kinescale.motion import Motion, retarget
 from kinescale.training.parts import build_generator, build_tokenizer
 
 SYSTEMS = ("moscale", "mosa", "scalemogen", "msq", "momask")
@@ -19,10 +19,10 @@ PART_WISE = ("scalemogen", "msq")
 
 
 @cache
-def debug_bundle(system: str, tokenizer: str | None = None) -> Bundle:
-    """The debug recipe with random weights; ``tokenizer`` takes another system's."""
+def debug_bundle(system: str, tokenizer: str | None = None, layout: str = "rotations") -> Bundle:
+    """The debug recipe with random weights; ``tokenizer`` takes another system's, ``layout`` another feature."""
     recipe = recipes.get(f"{system}.debug")
-    feature = features.FAMILY.get("rotations", "build")(features.FAMILY.get("rotations", "Config")())
+    feature = features.FAMILY.get(layout, "build")(features.FAMILY.get(layout, "Config")())
     built = build_tokenizer(recipes.get(f"{tokenizer or system}.debug").tokenizer, feature.width, 0)
     clips = torch.randn(3, 32, feature.width, generator=torch.Generator().manual_seed(5)).cumsum(1) * 0.3
     built.train().training_loss(clips, torch.tensor([32, 32, 32]), torch.Generator().manual_seed(1))
@@ -34,7 +34,7 @@ def debug_bundle(system: str, tokenizer: str | None = None) -> Bundle:
             nn.init.normal_(parameter, std=0.2)
     name = generators.FAMILY.get(system, "SAMPLER")
     steps = {"steps": [1]} if "steps" in samplers.FAMILY.get(name, "Config").model_fields else {}
-    walk = feature.from_motion(made_clip(120))
+    walk = feature.from_motion(retarget(made_clip(120, fps=feature.fps), feature.skeleton))
     return Bundle(
         feature=feature,
         normaliser=Normaliser(walk.mean(0), walk.std(0) + 0.05),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edit_bundles import made_clip, moved_rigidly, same_outside
+from edit_bundles import debug_bundle, made_clip, moved_rigidly, same_outside
+from kinescale.pipeline import Editor
 
 PROMPT = "a person waves"
 
@@ -30,3 +31,13 @@ def test_joints_the_bundle_does_not_know_keep_their_rotations(one):
     edited = one.edit(clip, PROMPT, frames=(20, 40), seed=3)
     assert fingers and torch.equal(edited.motions[0].rotations[:, fingers], clip.rotations[:, fingers])
     assert any("keep the rotations of the clip" in note for note in edited.notes)
+
+
+@pytest.mark.parametrize("layout", ["humanml3d", "snapmogen"])
+def test_layouts_that_have_a_row_less_than_frames(layout):
+    """The published layouts hold velocities, so the last frame has no row of its own; clips may still end anywhere."""
+    editor, clip = Editor(debug_bundle("moscale", layout=layout)), made_clip(400)
+    made = editor.edit(clip, PROMPT, frames=(350, 400), seed=1).motions[0]
+    assert torch.equal(made.rotations[:350], clip.rotations[:350]) and torch.isfinite(made.root).all()
+    longer = editor.extend(made_clip(60), 5.0, PROMPT, seed=1).motions[0]
+    assert len(longer) == 210 and torch.equal(longer.rotations[:60], made_clip(60).rotations)

@@ -78,6 +78,11 @@ def test_windows_cover_the_spans_once_and_hold_what_they_draw(length, spans):
     assert drawn == [frame for a, b in spans for frame in range(a, b)]
 
 
+def test_windows_end_where_the_features_do():
+    """A span that ends after the last row must not keep the plan from ending."""
+    assert windows(99, [(90, 100)], 64, 4)[-1][1][-1] == (90, 99)
+
+
 def test_meta_tells_what_was_done(one, clip):
     meta = one.edit(clip, PROMPT, parts="arms", frames=(10, 30), seed=9, strength=1).motions[0].meta
     assert meta["prompt"] == PROMPT and meta["seed"] == 9 and meta["source"] == "made up"

@@ -88,7 +88,10 @@ def stretch_of(bundle: Bundle, motion: Motion, spans: Sequence[Span], *, level: 
         begin = int((first - start) * rate + 1e-6)
         inside.append((begin, min(frames, max(begin + 1, math.ceil((last - start) * rate - 1e-6)))))
     lifted = float(there.root[0, 1] - plain.root[0, 1])
-    return Stretch(start, stop, feature.from_motion(there), tuple(inside), lifted)
+    found = feature.from_motion(there)
+    # a layout of velocities has a row less than there are frames
+    found = torch.cat([found, found[-1:].expand(frames - len(found), -1)])
+    return Stretch(start, stop, found, tuple(inside), lifted)
 
 
 def back_on(
@@ -132,8 +135,8 @@ def windows(length: int, spans: Sequence[Span], capacity: int, stride: int) -> l
     if length <= capacity:
         return [((0, length), tuple(spans))]
     plan = []
-    for first, last in spans:
-        at = first
+    for first, wanted in spans:
+        at, last = first, min(wanted, length)
         while at < last:
             around = max(capacity // 4, (capacity - (last - at)) // 2)
             # whole latent steps before a piece, so that it begins with one
