@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 import hypothesis
 import pytest
+import torch
 from jaxtyping import install_import_hook
 
 install_import_hook("kinescale", "beartype.beartype")
@@ -16,6 +18,11 @@ hypothesis.settings.register_profile("kinescale", deadline=None)
 hypothesis.settings.load_profile("kinescale")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The same numbers for a test whatever ran before it, and in whichever process."""
+    torch.manual_seed(zlib.crc32(item.nodeid.encode()))
 
 
 def _folder(variable: str, default: str) -> Path:

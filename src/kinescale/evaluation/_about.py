@@ -10,6 +10,7 @@ import torch
 
 from kinescale.bundle.bundle import Bundle, variant_of
 from kinescale.bundle.evaluator import EvaluatorBundle
+from kinescale.bundle.manifest import CHOSEN_ON
 from kinescale.datasets.prepared import Prepared
 from kinescale.evaluation.clips import Chosen
 from kinescale.evaluation.plan import Repeat
@@ -65,11 +66,7 @@ def notes(request: Request, bundle: Bundle, chosen: Chosen, evaluator: Evaluator
     """What a reader has to know to trust the numbers, a sentence each."""
     made, prepared = bundle.provenance, chosen.prepared
     found = [f"{count} clips were left out: {reason}." for reason, count in chosen.left_out.items()]
-    found.append(
-        f"The bundle's weights were chosen on {made.chosen_on}."
-        if made.chosen_on
-        else "The bundle does not record which split chose its weights."
-    )
+    found.append(_choice(made.chosen_on))
     known = made.data_manifest_sha256
     if known and known != prepared.manifest_hash:
         found.append("The bundle was trained on other data than these (or the same prepared otherwise).")
@@ -87,6 +84,15 @@ def notes(request: Request, bundle: Bundle, chosen: Chosen, evaluator: Evaluator
                 f"{feature.skeleton.name} at {feature.fps:g} fps."
             )
     return found
+
+
+def _choice(chosen_on: str) -> str:
+    """Which split chose the bundle's weights."""
+    if not chosen_on:
+        return "The bundle does not record which split chose its weights."
+    if chosen_on == CHOSEN_ON[0]:
+        return "No split chose the bundle's weights: they are those of the last step."
+    return f"The bundle's weights were chosen on {chosen_on}."
 
 
 def _looking(bundle: Bundle, evaluator: EvaluatorBundle | None) -> Iterable[tuple[str, Any]]:
