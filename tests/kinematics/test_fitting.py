@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kinescale.kinematics.fitting import fit_track
+from kinescale.kinematics.fitting import HINGE_STEP_RAD, Hinge, _eased, fit_track
 from kinescale.kinematics.forward import forward_kinematics, global_to_local
 from kinescale.kinematics.inverse import TWIST_RETURN_RAD, steadied
 from kinescale.kinematics.rotations import axis_angle_quat, quat_angle, quat_apply, quat_conjugate, quat_multiply
@@ -74,3 +74,36 @@ def test_a_parent_that_stays_turned_is_come_after_at_a_steady_rate() -> None:
 def test_a_bone_of_no_length_is_no_trouble(aim: list[float]) -> None:
     given = axis_angle_quat(torch.tensor([0.0, 3.0, 0.0, 0.0], dtype=torch.float64), "z")
     assert bool(torch.isfinite(steadied(given, torch.tensor([aim] * 4, dtype=torch.float64))).all())
+
+
+def test_a_limb_that_passes_through_straight_does_not_spin() -> None:
+    """The bend's plane turns by 170 degrees within three frames; the limb takes its time, the joints stay met."""
+    shoulder_elbow_wrist = (-1, 0, 1, 2)
+    offsets = torch.tensor([[0, 0, 0], [0, 0, 0], [0.3, 0, 0], [0.25, 0, 0]], dtype=torch.float64)
+    frames = 60
+    plane = torch.full((frames,), 0.0, dtype=torch.float64)
+    plane[30:] = math.radians(170)
+    bend = 0.6 * torch.cos(torch.linspace(-math.pi / 2, 3 * math.pi / 2, frames, dtype=torch.float64)).abs() + 0.05
+    lower = torch.stack([bend.cos(), bend.sin() * plane.cos(), bend.sin() * plane.sin()], dim=-1)
+    elbow = torch.tensor([0.3, 0.0, 0.0], dtype=torch.float64).repeat(frames, 1)
+    still = torch.zeros_like(elbow)
+    positions = torch.stack([still, still, elbow, elbow + 0.25 * lower], dim=1)
+    hinge = Hinge(1, 2, 3, torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64))
+    root, local = fit_track(positions, offsets, shoulder_elbow_wrist, 30.0, (hinge,))
+    again, turned = forward_kinematics(root, local, offsets, shoulder_elbow_wrist)
+    assert float((again - positions).norm(dim=-1).max()) < 1e-4
+    axis = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
+    steps = twist_steps(turned[:, 1], axis)
+    assert float(steps.max()) < math.degrees(HINGE_STEP_RAD) + 1
+    assert float(steps.sum()) > 150, "the limb still follows its bend"
+
+
+@pytest.mark.parametrize("most", [0.1, 0.5, 4.0])
+def test_eased_angles_have_no_large_step_and_small_ones_stay(most: float) -> None:
+    random = torch.Generator().manual_seed(3)
+    angle = torch.randn(200, generator=random, dtype=torch.float64)
+    made = _eased(angle, most)
+    wrapped = torch.atan2(torch.sin(made.diff()), torch.cos(made.diff()))
+    assert float(wrapped.abs().max()) <= max(most, 1e-12) + 1e-12
+    calm = 0.01 * angle.cumsum(0)
+    assert torch.equal(_eased(calm, 0.5), calm)

@@ -41,6 +41,8 @@ HINGE_SIGMAS_S = ((1.5, 0.02), (0.25, 0.2), (0.04, 1.0))
 none, takes it from the moments around."""
 HINGE_REST = 1e-4
 """Weight of the untwisted limb, against the squared sine of the bend: it decides for a limb that is never bent."""
+HINGE_STEP_RAD, HINGE_RATE_RAD_S = 0.5, 25.0
+"""The most a limb twists from one frame to the next, and in a second; the elbow or knee makes up for the rest."""
 DAMPING = 1e-4
 """Square metres added to the normal equations; what positions leave open stays as it was."""
 OVERSTRETCHED = 0.94
@@ -165,8 +167,27 @@ def _twisted(
         facing = (torch.nn.functional.normalize(plane, dim=0) * torch.nn.functional.normalize(total, dim=0)).sum(0)
         facing = sure + (1 - sure) * facing if sigma < HINGE_SIGMAS_S[0][0] else torch.ones_like(facing)
         total = total + weight * gaussian_smooth(plane * facing, min(max(sigma * fps, 0.25), longest))
-    half = torch.atan2(total[1], total[0])[:, None] / 2
+    half = _eased(torch.atan2(total[1], total[0]), min(HINGE_STEP_RAD, HINGE_RATE_RAD_S / fps))[:, None] / 2
     return quat_multiply(torch.cat([along * torch.sin(half), torch.cos(half)], dim=-1), world)
+
+
+def _eased(angle: Float[Tensor, "T"], most: float) -> Float[Tensor, "T"]:
+    """The angle with no step above ``most``: a limb that passes through straight shows its axis turning in no time.
+
+    The mean of what follows the angle as fast as it may from its beginning on, and from its end on.
+    """
+    step = torch.diff(angle)
+    step = torch.atan2(torch.sin(step), torch.cos(step))
+    if not bool((step.abs() > most).any()):
+        return angle
+    course = torch.cat([angle[:1], angle[:1] + step.cumsum(0)])
+    ways = []
+    for way in (course, course.flip(0)):
+        values = way.tolist()
+        for i in range(1, len(values)):
+            values[i] = min(max(values[i], values[i - 1] - most), values[i - 1] + most)
+        ways.append(angle.new_tensor(values))
+    return (ways[0] + ways[1].flip(0)) / 2
 
 
 def _least_squares(
