@@ -89,7 +89,7 @@ def test_any_skeletons_motion_comes_back(suffix: str, tmp_path: Path, motion: Mo
     check(motion, read_motion(path), PROMISES[suffix])
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.permutations([".bvh", ".npz", ".glb"], 2))
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations([".bvh", ".npz", ".glb"], 2)))
 def test_formats_agree_with_each_other(first: str, second: str, tmp_path: Path) -> None:
     motion = random_motion("humanml22", frames=8, seed=4, spread=0.3)
     write_motion(motion, tmp_path / f"a{first}")
