@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from kinescale.cli._drawing import Drawing, check_drawing, write_all
-from kinescale.cli._options import MaybeFloat, check_positive, parse, print_json
+from kinescale.cli._options import MaybeFloat, parse, print_json
 from kinescale.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ def run(argv: list[str]) -> int:
     if not options.story.is_file():
         kind = "is a folder" if options.story.is_dir() else "there is no such file"
         raise InputError(f"{options.story}: {kind}; name a story to read.")
-    check_positive(options.temperature, "--temperature")
     paths = check_drawing(options)
 
     from kinescale.edits.story import read_story
@@ -61,12 +60,10 @@ def run(argv: list[str]) -> int:
     how = {"guidance": options.guidance, "temperature": options.temperature}
     if options.blend is not None:
         how["blend"] = options.blend
-    made = []
-    for i in range(options.samples):
-        told = timeline(story, options.seed if i == 0 else derive_seed(options.seed, "sample", i), **how)
-        meta = {"seed": options.seed, "sample": i, "source": options.story.name}
-        made.append(told)
-        write_all((told.motion.with_meta(**meta),), [paths[i]], options.force)
+    seeds = [options.seed, *(derive_seed(options.seed, "sample", i) for i in range(1, options.samples))]
+    made = [timeline(story, seed, **how) for seed in seeds]
+    meta = {"seed": options.seed, "source": options.story.name}
+    write_all(tuple(told.motion.with_meta(**meta, sample=i) for i, told in enumerate(made)), paths, options.force)
     _report(story, made, paths, options, time.perf_counter() - start)
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kinescale.core.errors import InputError
+from kinescale.edits.gap import check_alike
 from kinescale.edits.parts import ROOT_ROLE, part_joints, part_names, part_roles
 from kinescale.motion.motion import Motion
 
@@ -20,11 +21,7 @@ def combined(first: Motion, second: Motion, parts: Sequence[str]) -> Motion:
     roles = part_roles(names)
     if not names or roles == part_roles(()):
         raise InputError("the parts to take from the first clip are none or all; name some, such as upper_body.")
-    if second.skeleton != first.skeleton or abs(second.fps - first.fps) > 1e-6:
-        raise InputError(
-            f"the clips are on skeleton '{first.skeleton.name}' at {first.fps:g} fps and on '{second.skeleton.name}' "
-            f"at {second.fps:g}; bring one to the other's first, with kinescale convert."
-        )
+    check_alike(first, second)
     frames = min(len(first), len(second))
     one, other = first.slice(0, frames), second.slice(0, frames)
     joints = list(part_joints(first.skeleton, roles, names))

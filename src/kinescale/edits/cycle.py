@@ -16,7 +16,7 @@ from torch import Tensor
 from kinescale.core.conventions import MAX_FRAMES
 from kinescale.core.errors import InputError
 from kinescale.edits.wish import Span
-from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply
+from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply, quat_yaw_between
 from kinescale.motion.motion import Motion
 
 LEAST_S = 0.6
@@ -73,9 +73,7 @@ class Round:
 def round_between(motion: Motion, start: int, stop: int) -> Round:
     """What brings frame ``start`` over frame ``stop``, whose poses are the same but for place and heading."""
     first, last = motion.rotations[start, 0].double(), motion.rotations[stop, 0].double()
-    relative = quat_multiply(last, quat_conjugate(first))
-    yaw = 2 * torch.atan2(relative[1], relative[3])
-    yaw = torch.atan2(torch.sin(yaw), torch.cos(yaw))
+    yaw = quat_yaw_between(last, first)
     shift = motion.root[stop].double() - quat_apply(quat_about_y(yaw), motion.root[start].double())
     return Round(float(yaw), (float(shift[0]), float(shift[2])))
 

@@ -10,7 +10,15 @@ import torch
 from kinescale.core.conventions import MAX_FRAMES
 from kinescale.core.errors import InputError
 from kinescale.edits.wish import Span
-from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply, quat_slerp
+from kinescale.kinematics.filters import eased
+from kinescale.kinematics.rotations import (
+    quat_about_y,
+    quat_apply,
+    quat_conjugate,
+    quat_multiply,
+    quat_slerp,
+    quat_yaw_between,
+)
 from kinescale.motion.motion import Motion
 
 SPEED_FRAMES = 5
@@ -27,15 +35,10 @@ def joined(first: Motion, second: Motion, seconds: float) -> tuple[Motion, Span]
     the one's last frame to the other's first; it is there to be drawn anew. Raises ``InputError`` for clips on
     different skeletons, or at different frame rates, and for no seconds.
     """
-    if second.skeleton != first.skeleton or abs(second.fps - first.fps) > 1e-6:
-        raise InputError(
-            f"the clips are on skeleton '{first.skeleton.name}' at {first.fps:g} fps and on '{second.skeleton.name}' "
-            f"at {second.fps:g}; bring one to the other's first, with kinescale convert."
-        )
+    check_alike(first, second)
     count = frames_of(seconds, first.fps, len(first) + len(second))
     dtype = first.root.dtype
-    relative = quat_multiply(first.rotations[-1, 0], quat_conjugate(second.rotations[0, 0].to(dtype)))
-    turn = quat_about_y(2 * torch.atan2(relative[1], relative[3]))
+    turn = quat_about_y(quat_yaw_between(first.rotations[-1, 0], second.rotations[0, 0].to(dtype)))
     root = quat_apply(turn, second.root.to(dtype))
     ahead = 0.5 * (_speed(first.root[-SPEED_FRAMES:]) + _speed(root[:SPEED_FRAMES])) * (count + 1)
     shift = (first.root[-1] + ahead - root[0]) * root.new_tensor([1.0, 0.0, 1.0])
@@ -52,6 +55,15 @@ def joined(first: Motion, second: Motion, seconds: float) -> tuple[Motion, Span]
         meta,
     )
     return whole, (len(first), len(first) + count)
+
+
+def check_alike(first: Motion, second: Motion) -> None:
+    """``InputError`` for clips on different skeletons or at different frame rates."""
+    if second.skeleton != first.skeleton or abs(second.fps - first.fps) > 1e-6:
+        raise InputError(
+            f"the clips are on skeleton '{first.skeleton.name}' at {first.fps:g} fps and on '{second.skeleton.name}' "
+            f"at {second.fps:g}; bring one to the other's first, with kinescale convert."
+        )
 
 
 def extended(motion: Motion, seconds: float, *, before: bool = False) -> tuple[Motion, Span]:
@@ -85,8 +97,7 @@ def _filling(first: Motion, second: Motion, count: int) -> Motion:
     """
     there = carried(second.replace(root=second.root.flip(0), rotations=second.rotations.flip(0)), count)
     here = carried(first, count)
-    u = torch.arange(1, count + 1, dtype=first.root.dtype) / (count + 1)
-    weight = u**3 * (10 - 15 * u + 6 * u**2)
+    weight = eased(torch.arange(1, count + 1, dtype=first.root.dtype) / (count + 1))
     root = torch.lerp(here.root, there.root.flip(0), weight[:, None])
     spread = weight[:, None].expand(-1, len(first.skeleton))
     return here.replace(root=root, rotations=quat_slerp(here.rotations, there.rotations.flip(0), spread))

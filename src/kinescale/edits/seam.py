@@ -19,7 +19,14 @@ from torch import Tensor
 
 from kinescale.core.errors import InputError
 from kinescale.edits.wish import Span
-from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply, quat_slerp
+from kinescale.kinematics.filters import eased
+from kinescale.kinematics.rotations import (
+    quat_about_y,
+    quat_apply,
+    quat_multiply,
+    quat_slerp,
+    quat_yaw_between,
+)
 from kinescale.motion.motion import Motion
 
 BLEND_S = 0.2
@@ -210,7 +217,7 @@ def _stitch(clip: Motion, source: _Track, made: _Track, span: Span, seam: Seam, 
     moved, turned = 0.0, 0.0
     if rest is not source:
         moved = float((rest.root[stop] - source.root[stop])[[0, 2]].norm())
-        turned = float(_yaw(rest.rotations[stop, 0], source.rotations[stop, 0]).abs())
+        turned = float(quat_yaw_between(rest.rotations[stop, 0], source.rotations[stop, 0]).abs())
     return Stitched(motion, count, peak, moved, turned, bent)
 
 
@@ -221,24 +228,12 @@ def _cut(track: _Track, span: Span) -> _Track:
 def _fading(frames: int, count: int) -> Float[Tensor, "N"]:
     """Weights that fall from nearly 1 to 0 over ``count`` frames, then stay 0."""
     u = (torch.arange(1, frames + 1, dtype=torch.float64) / (count + 1)).clamp(max=1.0)
-    return 1 - _smooth(u)
-
-
-def _smooth(u: Tensor) -> Tensor:
-    """From 0 to 1 with speed and acceleration zero at both ends."""
-    return u**3 * (10 - 15 * u + 6 * u**2)
-
-
-def _yaw(there: Float[Tensor, "4"], here: Float[Tensor, "4"]) -> Tensor:
-    """The turn about the vertical from one orientation to another, in (-pi, pi]."""
-    relative = quat_multiply(there, quat_conjugate(here))
-    angle = 2 * torch.atan2(relative[1], relative[3])
-    return torch.atan2(torch.sin(angle), torch.cos(angle))
+    return 1 - eased(u)
 
 
 def _fit(moving: _Track, still: _Track, frame: int) -> tuple[Tensor, Tensor]:
     """Yaw and ground shift that lay a frame of one track over that of another."""
-    yaw = _yaw(still.rotations[frame, 0], moving.rotations[frame, 0])
+    yaw = quat_yaw_between(still.rotations[frame, 0], moving.rotations[frame, 0])
     shift = still.root[frame] - quat_apply(quat_about_y(yaw), moving.root[frame])
     return yaw, shift * shift.new_tensor([1.0, 0.0, 1.0])
 
@@ -246,8 +241,8 @@ def _fit(moving: _Track, still: _Track, frame: int) -> tuple[Tensor, Tensor]:
 def _bent(made: _Track, source: _Track, first: int, last: int) -> tuple[_Track, float]:
     """The track turned and shifted more and more from one frame to another, where it then lies over the source."""
     place = torch.arange(len(made.root), dtype=made.root.dtype)
-    share = _smooth(((place - first) / max(1, last - first)).clamp(0, 1))
-    yaw = _yaw(source.rotations[last, 0], made.rotations[last, 0])
+    share = eased(((place - first) / max(1, last - first)).clamp(0, 1))
+    yaw = quat_yaw_between(source.rotations[last, 0], made.rotations[last, 0])
     gap = (source.root[last] - made.root[last]) * made.root.new_tensor([1.0, 0.0, 1.0])
     rotations = made.rotations.clone()
     rotations[:, 0] = quat_multiply(quat_about_y(share * yaw), rotations[:, 0])

@@ -109,44 +109,40 @@ class Story:
         Of the segments of a moment the one leads that tells of the whole body, else of the legs, else of most of it;
         of equal ones the one that began last. Where there is none, the body is drawn without a sentence.
         """
-        length = self.frames(fps)
-        spans = [segment.span(fps) for segment in self.segments]
-        edges = sorted({0, length, *(edge for span in spans for edge in span)})
-        active: list[int] = []
-        coming = sorted(range(len(spans)), key=lambda i: spans[i][0])
-        found: list[tuple[int, int, int | None]] = []
-        for start, stop in itertools.pairwise(edges):
-            while coming and spans[coming[0]][0] <= start:
-                active.append(coming.pop(0))
-            active = [i for i in active if spans[i][1] > start]
-            leader = max(active, key=lambda i: (*_weight(self.segments[i]), i), default=None)
-            if found and found[-1][2] == leader:
-                found[-1] = (found[-1][0], stop, leader)
-            else:
-                found.append((start, stop, leader))
-        return tuple(Told((a, b), None if i is None else self.segments[i].text) for a, b, i in found)
+        return tuple(
+            Told(span, None if leader is None else self.segments[leader].text) for span, leader in self._led(fps)
+        )
 
     def overlays(self, fps: float | int) -> tuple[Told, ...]:
         """What is told of parts while another segment leads, by beginning, the largest part of the body first."""
-        leaders = self._leading(fps)
+        stretches = self._led(fps)
         found = []
         for number, segment in enumerate(self.segments):
             if segment.roles == part_roles(()):
                 continue
             start, stop = segment.span(fps)
-            led = [(max(a, start), min(b, stop)) for a, b in leaders.get(number, ()) if a < stop and b > start]
-            rest = outside([(a - start, b - start) for a, b in led], stop - start)
+            led = [(a - start, b - start) for (a, b), leader in stretches if leader == number]
+            rest = outside(led, stop - start)
             found += [Told((start + a, start + b), segment.text, segment.parts) for a, b in rest]
         return tuple(sorted(found, key=lambda told: (told.span[0], -len(part_roles(told.parts)), told.span[1])))
 
-    def _leading(self, fps: float | int) -> dict[int, list[Span]]:
-        """The stretches that each segment leads."""
+    def _led(self, fps: float | int) -> list[tuple[Span, int | None]]:
+        """The stretches that follow each other, and which segment leads each; two in a row have different leaders."""
+        length = self.frames(fps)
         spans = [segment.span(fps) for segment in self.segments]
-        found: dict[int, list[Span]] = {}
-        for told in self.base(fps):
-            holding = [i for i, (a, b) in enumerate(spans) if a <= told.span[0] and told.span[1] <= b]
-            if holding:
-                found.setdefault(max(holding, key=lambda i: (*_weight(self.segments[i]), i)), []).append(told.span)
+        edges = sorted({0, length, *(edge for span in spans for edge in span)})
+        active: list[int] = []
+        coming = sorted(range(len(spans)), key=lambda i: spans[i][0])
+        found: list[tuple[Span, int | None]] = []
+        for start, stop in itertools.pairwise(edges):
+            while coming and spans[coming[0]][0] <= start:
+                active.append(coming.pop(0))
+            active = [i for i in active if spans[i][1] > start]
+            leader = max(active, key=lambda i: (*_weight(self.segments[i]), i), default=None)
+            if found and found[-1][1] == leader:
+                found[-1] = ((found[-1][0][0], stop), leader)
+            else:
+                found.append(((start, stop), leader))
         return found
 
 

@@ -109,6 +109,13 @@ def quat_yaw(quat_xyzw: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b"]:
     return torch.where(flat > 1e-6, torch.atan2(forward[..., 0], forward[..., 2]), twist)
 
 
+def quat_yaw_between(there: Float[Tensor, "*b 4"], here: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b"]:
+    """The turn about the vertical, radians in (-pi, pi], in the rotation that takes ``here`` to ``there``."""
+    relative = quat_multiply(there, quat_conjugate(here))
+    yaw = 2 * torch.atan2(relative[..., 1], relative[..., 3])
+    return torch.atan2(torch.sin(yaw), torch.cos(yaw))
+
+
 def euler_to_quat(angles: Float[Tensor, "*b 3"], order: str) -> Float[Tensor, "*b 4"]:
     """Intrinsic Euler angles in radians to quaternions; ``order``, such as "zyx", is how the angles stand.
 

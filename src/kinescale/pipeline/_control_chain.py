@@ -17,8 +17,8 @@ from torch import Tensor
 from kinescale.bundle.bundle import Bundle
 from kinescale.edits.retime import retimed
 from kinescale.edits.wish import Span
-from kinescale.kinematics.filters import gaussian_smooth
-from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply
+from kinescale.kinematics.filters import eased, gaussian_smooth
+from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply, quat_yaw_between
 from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import retarget
@@ -240,15 +240,10 @@ def fading(length: int, span: Span, fade: float) -> Float[Tensor, " T"]:
     fade = max(1.0, min(fade, (stop - start) / 4))
     weight = torch.ones(length)
     if start > 0:
-        weight = weight * _eased((at - start + 1) / (fade + 1))
+        weight = weight * eased(((at - start + 1) / (fade + 1)).clamp(0, 1))
     if stop < length:
-        weight = weight * _eased((stop - at) / (fade + 1))
+        weight = weight * eased(((stop - at) / (fade + 1)).clamp(0, 1))
     return weight
-
-
-def _eased(share: Tensor) -> Tensor:
-    u = share.clamp(0, 1)
-    return u**3 * (10 - 15 * u + 6 * u**2)
 
 
 def _placed(root: Tensor, rotations: Tensor, start: Float[Tensor, "B 3"]) -> tuple[Tensor, Tensor]:
@@ -263,8 +258,6 @@ def _laid_over(motions: Sequence[Motion], root: Tensor, rotations: Tensor) -> Fl
     """Yaw, x and z that lay the first frame of each over its motion's."""
     there = torch.stack([motion.root[0].float() for motion in motions])
     turn = torch.stack([motion.rotations[0, 0].float() for motion in motions])
-    relative = quat_multiply(turn, quat_conjugate(rotations[:, 0, 0]))
-    yaw = 2 * torch.atan2(relative[:, 1], relative[:, 3])
-    yaw = torch.atan2(torch.sin(yaw), torch.cos(yaw))
+    yaw = quat_yaw_between(turn, rotations[:, 0, 0])
     shift = there - quat_apply(quat_about_y(yaw), root[:, 0])
     return torch.stack([yaw, shift[:, 0], shift[:, 2]], dim=-1)

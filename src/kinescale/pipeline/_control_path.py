@@ -18,6 +18,7 @@ from kinescale.edits._constraints_path import bearings
 from kinescale.edits.wish import Span
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_multiply
+from kinescale.motion.canonical import transform
 from kinescale.motion.motion import Motion
 
 SWAY_S = 0.25
@@ -96,22 +97,13 @@ def _aligned(motion: Motion, goals: Goals) -> Motion:
         first = int(goals.facing_frame.argmin())
         frame = int(goals.facing_frame[first])
         yaw = goals.facing[first] - heading(positions, motion.skeleton, motion.fps).double()[frame]
-    turned = _turned(motion, yaw)
+    turned = transform(motion, yaw, torch.zeros(3)) if float(yaw) else motion
     if hips:
         here = _flat(turned.positions()[:, hips_of(motion.skeleton)]).double()
         first = int(hips.frames[0])
         shift = torch.as_tensor(hips.values[0]) - here[first]
     move = torch.stack([shift[0], torch.zeros((), dtype=torch.float64), shift[1]])
     return turned.replace(root=turned.root + move.to(turned.root))
-
-
-def _turned(motion: Motion, yaw: Tensor) -> Motion:
-    if float(yaw) == 0.0:
-        return motion
-    turn = quat_about_y(yaw.to(motion.root))
-    rotations = motion.rotations.clone()
-    rotations[:, 0] = quat_multiply(turn, rotations[:, 0])
-    return motion.replace(root=quat_apply(turn, motion.root), rotations=rotations)
 
 
 def _hips_goals(goals: Goals) -> _Wanted:

@@ -13,7 +13,7 @@ from kinescale.core.errors import SkeletonError
 from kinescale.edits import Span
 from kinescale.edits._constraints_goals import Goals, mean_error
 from kinescale.kinematics.contacts import foot_slide
-from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply
+from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_multiply, quat_yaw_between
 from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import standing_points
 from kinescale.pipeline._control_chain import FADE_S, Chain, fading
@@ -148,8 +148,7 @@ def _set_in(clip: Motion, made: Motion, task: Task) -> tuple[Motion, float]:
     moved = 0.0
     if stop < len(clip):
         there, here = made.rotations[stop - first, 0].double(), clip.rotations[stop, 0].double()
-        relative = quat_multiply(there, quat_conjugate(here))
-        turn = quat_about_y(2 * torch.atan2(relative[1], relative[3]))
+        turn = quat_about_y(quat_yaw_between(there, here))
         shift = made.root[stop - first].double() - quat_apply(turn, clip.root[stop].double())
         shift[1] = 0.0
         gap = made.root[stop - first].double() - clip.root[stop].double()

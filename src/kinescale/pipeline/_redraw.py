@@ -16,6 +16,7 @@ from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.edits import Mask, Span, Wish, drawn_positions, latents_touched
 from kinescale.edits.retime import retimed
+from kinescale.features import Feature
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.canonical import canonicalise
@@ -88,10 +89,13 @@ def stretch_of(bundle: Bundle, motion: Motion, spans: Sequence[Span], *, level: 
         begin = int((first - start) * rate + 1e-6)
         inside.append((begin, min(frames, max(begin + 1, math.ceil((last - start) * rate - 1e-6)))))
     lifted = float(there.root[0, 1] - plain.root[0, 1])
-    found = feature.from_motion(there)
-    # a layout of velocities has a row less than there are frames
-    found = torch.cat([found, found[-1:].expand(frames - len(found), -1)])
-    return Stretch(start, stop, found, tuple(inside), lifted)
+    return Stretch(start, stop, row_a_frame(feature, there), tuple(inside), lifted)
+
+
+def row_a_frame(feature: Feature, motion: Motion) -> Float[Tensor, "T F"]:
+    """A motion's features; in a layout of velocities, which has a row less than there are frames, the last is held."""
+    found = feature.from_motion(motion)
+    return torch.cat([found, found[-1:].expand(len(motion) - len(found), -1)])
 
 
 def back_on(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from kinescale.motion.motion import Motion
 from kinescale.pipeline._control_chain import Chain, Ground
 from kinescale.pipeline._control_run import Point, Steered, Task, steer
 from kinescale.pipeline._controlled import Settings
-from kinescale.pipeline._redraw import Stretch, paired_joints, stretch_of
+from kinescale.pipeline._redraw import Stretch, paired_joints, row_a_frame, stretch_of
 from kinescale.pipeline.editing import Editor
 from kinescale.pipeline.text_to_motion import FINISH, MAX_CLIPS, Finish, Generated, TextToMotion
 
@@ -164,7 +165,8 @@ class Controller:
             ground = Ground(features, (0, frames), smoothing=how.finish.smoothing, anchor=how.finish.anchor)
             clips = [drawn.motions[row] for row in rows]
             chain = Chain(self.bundle, ground, latent)
-            return Task(chain, goals, clips, (0, frames), 0, self._features(frames), how.optimisation, how.correct)
+            rows_of = partial(row_a_frame, self.bundle.feature)
+            return Task(chain, goals, clips, (0, frames), 0, rows_of, how.optimisation, how.correct)
 
         return self._steered(task, goals, drawn.motions, (0, frames), check_prompt(prompt), how)
 
@@ -272,15 +274,6 @@ class Controller:
                     made = gaussian_smooth(made.T.contiguous(), finish.smoothing).T
                 features.append(made)
         return torch.stack(features), torch.stack(latents)
-
-    def _features(self, frames: int) -> Callable[[Motion], Float[Tensor, "T F"]]:
-        """A drawn clip's features; those that lose a frame are held to have them all."""
-
-        def features_of(motion: Motion) -> Float[Tensor, "T F"]:
-            found = self.bundle.feature.from_motion(motion)
-            return torch.cat([found, found[-1:].expand(frames - len(found), -1)])
-
-        return features_of
 
     def _span(self, motion: Motion, frames: Span | None) -> Span:
         """The frames that may change, checked."""
