@@ -173,11 +173,7 @@ class Bundle:
         """Built on first use; ``BundleError`` when there is none or its width is not what was trained on."""
         if self.text is None or self.generator is None:
             raise BundleError("this bundle has no generator; it reconstructs motions, but makes none from text.")
-        config = parse_part(text.FAMILY, self.text)
-        if "offline" in type(config).model_fields:
-            # whether to use the network is for the caller to say, never for a bundle
-            config = config.but(offline=self.offline)
-        encoder = text.FAMILY.get(self.text.name, "TextEncoder")(config)
+        encoder = build_text_encoder(self.text, offline=self.offline)
         asked: Any = self.generator.config
         _same("text width", {f"text encoder {self.text.name}": encoder.width, "generator": asked.text_width})
         return encoder
@@ -288,6 +284,14 @@ def parse_part(family: Family, part: Part) -> Any:
         return config.parse(part.config, where=f"{family.noun} '{part.name}'")
     except (UnknownNameError, ConfigError) as problem:
         raise BundleError(f"the bundle does not fit this version of Kinescale: {problem}") from None
+
+
+def build_text_encoder(part: Part, *, offline: bool) -> TextEncoder:
+    """The text encoder that a bundle names; the network is used only as the caller says, whatever the config does."""
+    config = parse_part(text.FAMILY, part)
+    if "offline" in type(config).model_fields:
+        config = config.but(offline=offline)
+    return text.FAMILY.get(part.name, "TextEncoder")(config)
 
 
 def _build(manifest: Manifest, weights: Path, found: Shapes) -> Bundle:

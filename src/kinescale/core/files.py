@@ -26,12 +26,18 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as done:
-            os.fsync(done.fileno())
+        flush(temporary)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> int:
+    """Have a file's bytes on disk, so that a full one is noticed now; its size."""
+    with path.open("rb") as done:
+        os.fsync(done.fileno())
+        return os.fstat(done.fileno()).st_size
 
 
 def _umask() -> int:

@@ -16,6 +16,7 @@ from kinescale.formats._glb_build import EXTRAS
 from kinescale.formats._glb_container import LARGEST, Document
 from kinescale.formats._glb_nodes import EVEN, Rig, even_scale, read_rig
 from kinescale.formats._glb_sampling import Sampling, choose, read_channels
+from kinescale.formats._sidecar import meta_problem
 from kinescale.kinematics.rotations import quat_apply, quat_continuous, quat_multiply
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton, recognise
@@ -24,7 +25,7 @@ STILL_M = 1e-4
 """How far a joint may stray from its mean offset and still count as standing still, metres."""
 TURNED = 1e-7
 """Rest rotations nearer to the identity than this are the identity."""
-MAX_META = 4096
+MAX_LICENCE = 4096
 POSES_SEEN = 64
 """Poses shown to the recogniser of skeletons, about so many."""
 
@@ -63,10 +64,13 @@ def _own_fps(extras: dict[str, Any]) -> float | None:
 def _meta(document: Document, extras: dict[str, Any]) -> dict[str, Any]:
     """The provenance that we wrote, or else the file's copyright as its licence."""
     meta = extras.get("meta")
-    if isinstance(meta, dict) and len(meta) <= MAX_META:
+    if isinstance(meta, dict):
+        problem = meta_problem(meta)
+        if problem:
+            document.fail(f"{problem}.")
         return meta
     said = document.json["asset"].get("copyright")
-    return {"licence": said[:MAX_META]} if isinstance(said, str) and said else {}
+    return {"licence": said[:MAX_LICENCE]} if isinstance(said, str) and said else {}
 
 
 def _assemble(document: Document, rig: Rig, sampling: Sampling, meta: dict[str, Any]) -> Motion:

@@ -211,6 +211,8 @@ def write(motion: Motion, path: str | Path, *, unit_m: float = CENTIMETRE) -> No
     ``meta``.
     """
     _check_unit(unit_m)
+    if not sound(motion.skeleton.offsets / unit_m):
+        raise InputError(f"the skeleton has bones above {LARGEST:g} units of {unit_m:g} m; name a larger unit.")
     joints = _depth_first(motion.skeleton)
     head = _hierarchy_lines(motion.skeleton, joints, unit_m)
     rows = _row_lines(motion, joints, unit_m)
@@ -296,6 +298,8 @@ def _row_lines(motion: Motion, joints: list[int], unit_m: float) -> list[str]:
     angles = np.unwrap(angles, axis=0, period=360.0)
     root = motion.root.detach().cpu().double().numpy() / unit_m
     table = np.round(np.hstack([root, angles]), 6) + 0.0
+    if not sound(table):
+        raise InputError(f"the motion makes numbers above {LARGEST:g} in units of {unit_m:g} m; name a larger unit.")
     form = " ".join(["%.6f"] * table.shape[1])
     return [form % tuple(row) for row in table.tolist()]
 

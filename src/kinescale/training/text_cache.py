@@ -78,7 +78,8 @@ def open_text_cache(part: Part, sentences: Sequence[str], folder: Path, *, watch
         )
     ordered = sorted(set(sentences))
     encoder = build_text_encoder(part)
-    key = json_hash({"text": part.name, "config": encoder.config.to_json(), "sentences": ordered})
+    made_by = {"text": part.name, "config": encoder.config.to_json(), "weights": encoder.weights_digest()}
+    key = json_hash({**made_by, "sentences": ordered})
     path = folder / f"text-{key[:16]}.safetensors"
     found = _read(path, key)
     if found is None:
