@@ -7,8 +7,9 @@ tracks as float32. **Read:** joints keep their nodes' world positions and world 
 its node's translation in the parent's frame, and ``t_pose`` is the file's rest pose where that is not all
 identities. Even scales, such as 0.01 above a skeleton in centimetres, are folded into the offsets. What a Motion has no
 room for is left out and noted in ``meta``: a scale that moves (``scale_dropped``), translations that move below the
-root (``translation_dropped_m``), small trees of joints beside the main one (``joints_left_out``). A file without an
-animation gives one frame.
+root (``translation_dropped_m``), small trees of joints beside the main one (``joints_left_out``). Where hips that are
+recognised move below a root joint, as in game rigs, the hips become the root. A file without an animation gives one
+frame.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ def read(path: str | Path, *, animation: int | str | None = None, fps: float | N
     if fps is not None and not 0 < fps <= MAX_FPS:
         raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
     return to_motion(Document.open(path), animation, fps)
+
+
+def animations(path: str | Path) -> tuple[str, ...]:
+    """The names of a file's animations, in their order; its number stands for one without a name.
+
+    Raises ``FormatError`` for what is not sound.
+    """
+    names = [animation.get("name") for animation in Document.open(Path(path)).table("animations")]
+    return tuple(name if isinstance(name, str) and name else str(number) for number, name in enumerate(names))
 
 
 def write(motion: Motion | Sequence[Motion], path: str | Path) -> None:

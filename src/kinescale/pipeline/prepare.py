@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -33,32 +33,59 @@ from kinescale.datasets.base import Licence, RawClip, read_statistics
 from kinescale.datasets.prepared import GIVEN_STATISTICS, PreparedRow, write_part
 from kinescale.datasets.prepared.writer import VERSION, entries, pyarrow, read_key
 from kinescale.motion import Motion, canonicalise, mirror, resample, retarget
+from kinescale.pipeline._windows import Window, windows
 
 PART_CLIPS = 48
 MAX_UNPACKED_BYTES = 64 * 1024**3
 MAX_MEMBERS = 1_000_000
+WORDS = 2
+"""Raised whenever captions or splits are made in another way: parts of an older way are made again."""
+
 LEAST_FRAMES = 8
+WINDOW_FRAMES = 256
+"""At 30 frames a second 8.5 seconds, what the house's tokenizers hold."""
+
+CAPTIONS, AMOUNTS, PART_AMOUNTS = 18, 1 / 3, 1.5
+"""Captions of a clip, the share that tells amounts, and how much greater that is in a window of a longer take, whose
+label may speak of another part."""
 FASTEST_JOINT = 40.0
 """Metres a second: no human joint is faster; a clip that shows more has broken frames."""
 
+_LATER = ("measured", "amounts", "window_frames", "split")
+"""Settings that older folders do not have."""
+
 
 class Settings(Record):
-    """What the prepared motions are brought to. ``measured``: captions to add that tell what the motion shows."""
+    """What the prepared motions are brought to.
+
+    Parameters
+    ----------
+    captions_per_clip : sentences for a clip of a set that comes without any.
+    measured : captions to add to published ones that tell what the motion shows.
+    amounts : share of the captions written here that tell what is measured: counts, lengths, angles, order.
+    window_frames : longer takes are cut into overlapping windows of so many frames; 0 cuts nothing.
+    split : where all clips go, in place of what the set says.
+    """
 
     skeleton: str = "humanml22"
     fps: float = NATIVE_FPS
-    captions_per_clip: int = 12
+    captions_per_clip: int = Field(default=12, ge=1)
     measured: int = Field(default=0, ge=0, le=3)
+    amounts: float = Field(default=0.0, ge=0, le=1)
+    window_frames: int = Field(default=0, ge=0)
+    split: Literal["train", "val", "test"] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready; what is not measured leaves no trace, so that a folder keeps its hash."""
-        return {name: value for name, value in super().to_json().items() if name != "measured" or value}
+        """JSON-ready; what is off leaves no trace, so that a folder keeps its hash."""
+        return {name: value for name, value in super().to_json().items() if name not in _LATER or value}
 
     @classmethod
     def of(cls, corpus: str, **changes: Any) -> Settings:
         """The settings a corpus is best prepared with: those its published arrays were made with, else the house's."""
         native = getattr(datasets.FAMILY.load(corpus), "NATIVE", None)
         own = {} if native is None else {"skeleton": native.skeleton, "fps": native.fps}
+        if datasets.FAMILY.check(corpus) in corpora.FAMILY.names():
+            own |= {"captions_per_clip": CAPTIONS, "amounts": AMOUNTS, "window_frames": WINDOW_FRAMES}
         return cls(**{**own, **{name: value for name, value in changes.items() if value is not None}})
 
 
@@ -117,7 +144,13 @@ def _jobs(clips: list[RawClip], settings: Settings, root: Path, folder: Path) ->
             [(f.relative_to(root).as_posix(), f.stat().st_size if f.exists() else -1) for f in c.files] for c in some
         ]
         key = json_hash(
-            {"version": VERSION, "settings": settings.to_json(), "ids": [c.id for c in some], "files": sizes}
+            {
+                "version": VERSION,
+                "words": WORDS,
+                "settings": settings.to_json(),
+                "ids": [c.id for c in some],
+                "files": sizes,
+            }
         )
         part = folder / "parts" / f"part-{start // PART_CLIPS:05d}.parquet"
         jobs.append({"clips": some, "settings": settings, "part": part, "key": key})
@@ -190,7 +223,7 @@ def _do_part(job: dict[str, Any]) -> dict[str, Any]:
             skipped.append((clip.id, clip.problem))
             continue
         try:
-            rows.append(_row(clip, job["settings"], job["licence"]))
+            rows += _rows(clip, job["settings"], job["licence"])
         except (KinescaleError, OSError, ArithmeticError, ValueError) as problem:
             skipped.append((clip.id, str(problem)))
     write_json(_skip_file(job["part"]), skipped)
@@ -198,8 +231,8 @@ def _do_part(job: dict[str, Any]) -> dict[str, Any]:
     return {"part": job["part"].name, "entries": made, "skipped": skipped, "reused": False}
 
 
-def _row(clip: RawClip, settings: Settings, licence: str) -> PreparedRow:
-    """Read one clip and bring it to the common skeleton, rate, place and words."""
+def _rows(clip: RawClip, settings: Settings, licence: str) -> list[PreparedRow]:
+    """Read one clip and bring it to the common skeleton, rate, place and words; a long take in windows."""
     module = datasets.FAMILY.load(clip.corpus)
     motion = module.load(clip)
     motion = canonicalise(resample(retarget(motion, skeletons.get(settings.skeleton), feet=False), settings.fps))
@@ -210,12 +243,16 @@ def _row(clip: RawClip, settings: Settings, licence: str) -> PreparedRow:
     fastest = float((motion.positions().diff(dim=0).norm(dim=-1) * motion.fps).max())
     if fastest > FASTEST_JOINT:
         raise DataError(f"{clip.files[0].name}: a joint moves at {fastest:.0f} m/s; the clip has broken frames.")
-    words = _words(clip, motion, settings)
     given = module.given(clip) if _keeps_given(module, settings) else None
     if given is not None and not np.isfinite(given).all():
         raise DataError(f"{clip.files[0].name}: holds features that are not finite.")
+    return [_row(clip, window, settings, licence, given) for window in windows(motion, settings.window_frames)]
+
+
+def _row(clip: RawClip, window: Window, settings: Settings, licence: str, given: np.ndarray | None) -> PreparedRow:
+    words = _words(clip, window, settings)
     return PreparedRow(
-        id=clip.id,
+        id=window.name(clip.id),
         corpus=clip.corpus,
         action=clip.action,
         style=clip.style,
@@ -224,25 +261,40 @@ def _row(clip: RawClip, settings: Settings, licence: str) -> PreparedRow:
         captions_mirrored=words.mirrored,
         steady=words.steady,
         source_sha256=sha256_file(clip.files[0]),
-        motion=motion,
-        split=clip.split,
+        motion=window.motion,
+        split=settings.split or clip.split,
+        held_by=clip.held_by,
+        take=clip.id,
+        amounts=words.amounts,
         caption_tokens=clip.caption_tokens,
-        given=given,
+        given=given if window.whole else None,
     )
 
 
-def _words(clip: RawClip, motion: Motion, settings: Settings) -> corpora.ClipCaptions:
+def _words(clip: RawClip, window: Window, settings: Settings) -> corpora.ClipCaptions:
     """The clip's own sentences, else those of its corpus's describer; then what is measured."""
     if clip.captions is None:
-        describe = corpora.FAMILY.get(clip.corpus, "describe")
-        words = describe(clip.action, clip.style, clip.take, settings.captions_per_clip)
+        words = _described(clip, window, settings)
     else:
         mirrored = tuple(mirror_sentence(text) for text in clip.captions) if clip.mirrorable else ()
         words = corpora.ClipCaptions(captions=clip.captions, mirrored=mirrored, steady=False)
     if not settings.measured:
         return words
-    told = [_measured(each, settings.measured) for each in (motion, mirror(motion))]
-    return words.but(captions=(*words.captions, *told[0]), mirrored=(*words.mirrored, *told[1]))
+    told = [_measured(each, settings.measured) for each in (window.motion, mirror(window.motion))]
+    return words.but(
+        captions=(*words.captions, *told[0]),
+        mirrored=(*words.mirrored, *told[1]),
+        amounts=words.amounts + min(map(len, told)),
+    )
+
+
+def _described(clip: RawClip, window: Window, settings: Settings) -> corpora.ClipCaptions:
+    """Sentences on the label, and among them the share that tells amounts."""
+    share = settings.amounts if window.whole else min(PART_AMOUNTS * settings.amounts, 1.0)
+    told = round(settings.captions_per_clip * share)
+    describe = corpora.FAMILY.get(clip.corpus, "describe")
+    words = describe(clip.action, clip.style, clip.take, settings.captions_per_clip - told, part=not window.whole)
+    return corpora.with_amounts(words, window.motion, told, window.name(clip.id)) if told else words
 
 
 def _measured(motion: Motion, count: int) -> tuple[str, ...]:

@@ -16,8 +16,9 @@ from safetensors.numpy import load_file
 from kinescale import skeletons
 from kinescale.core.errors import DataError
 from kinescale.core.records import json_hash, read_json
+from kinescale.datasets._splits import share_of
 from kinescale.datasets.base import Licence
-from kinescale.datasets.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow, share_of
+from kinescale.datasets.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow
 from kinescale.motion import Motion
 from kinescale.skeletons import Skeleton
 
@@ -26,6 +27,11 @@ from kinescale.skeletons import Skeleton
 class PreparedClip:
     """One prepared clip without its arrays. ``label`` is "action/style"; ``caption_tokens`` are published words with
     their parts of speech, caption by caption, where there are any.
+
+    ``held_by`` says why a clip is not in training: "pair" (of action and style), "actor" or "take"; "" where it is.
+    ``take`` is the take that the clip is, or is a window of: all its windows are in one split. The last ``amounts``
+    captions tell counts, lengths, angles or an order that are measured on the whole clip: they are not true of a crop.
+    Folders made before these columns give "", the id and 0.
     """
 
     id: str
@@ -41,6 +47,9 @@ class PreparedClip:
     captions_mirrored: tuple[str, ...]
     motion_sha256: str
     caption_tokens: tuple[str, ...] = ()
+    held_by: str = ""
+    take: str = ""
+    amounts: int = 0
 
     @property
     def label(self) -> str:
@@ -70,7 +79,7 @@ class Prepared:
         names = [name for name in PreparedClip.__dataclass_fields__ if name in self._table.schema.names]
         rows = self._table.select(names).to_pylist()
         lists = [name for name in ("captions", "captions_mirrored", "caption_tokens") if name in names]
-        return tuple(PreparedClip(**{**row, **{n: tuple(row[n] or ()) for n in lists}}) for row in rows)
+        return tuple(_clip({**row, **{n: tuple(row[n] or ()) for n in lists}}) for row in rows)
 
     def motion(self, index: int) -> Motion:
         """The motion of ``clips[index]``, float32."""
@@ -130,6 +139,12 @@ class Prepared:
     def licences(self) -> tuple[Licence, ...]:
         """The licence of each corpus, in order of corpus name."""
         return tuple(Licence.parse(m["licence"], where="manifest.json") for m in self._manifests)
+
+
+def _clip(row: dict[str, Any]) -> PreparedClip:
+    """A row of any age: what older parts lack is taken as it was then."""
+    newer = {"held_by": "", "take": row["id"], "amounts": 0}
+    return PreparedClip(**{**row, **{name: row.get(name) or old for name, old in newer.items()}})
 
 
 def open_prepared(folder: str | Path) -> Prepared:
