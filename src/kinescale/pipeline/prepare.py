@@ -7,13 +7,9 @@ is already there is kept: an interrupted run goes on where it stopped.
 from __future__ import annotations
 
 import multiprocessing
-import tarfile
-import tempfile
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +28,10 @@ from kinescale.core.records import Record, json_hash, write_json
 from kinescale.datasets.base import Licence, RawClip, read_statistics
 from kinescale.datasets.prepared import GIVEN_STATISTICS, PreparedRow, write_part
 from kinescale.datasets.prepared.writer import VERSION, entries, pyarrow, read_key
+from kinescale.io.archive import unpacked
 from kinescale.motion import Motion, canonicalise, mirror, resample, retarget
 
 PART_CLIPS = 48
-MAX_UNPACKED_BYTES = 64 * 1024**3
-MAX_MEMBERS = 1_000_000
 LEAST_FRAMES = 8
 FASTEST_JOINT = 40.0
 """Metres a second: no human joint is faster; a clip that shows more has broken frames."""
@@ -324,46 +319,3 @@ def _statistics(rows: list[dict[str, Any]], fps: float) -> dict[str, Any]:
         "shortest_frames": min((row["frames"] for row in rows), default=0),
         "longest_frames": max((row["frames"] for row in rows), default=0),
     }
-
-
-@contextmanager
-def unpacked(source: Path) -> Iterator[Path]:
-    """The folder itself, or a temporary one holding what an archive unpacks to (bounded, and never outside it)."""
-    if source.is_dir():
-        yield source
-        return
-    if not source.is_file():
-        raise DataError(f"{source}: there is no such folder or archive; give the corpus as published.")
-    with tempfile.TemporaryDirectory(prefix="kinescale-") as name:
-        folder = Path(name)
-        try:
-            if zipfile.is_zipfile(source):
-                _unzip(source, folder)
-            else:
-                _untar(source, folder)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as problem:
-            raise DataError(
-                f"{source}: cannot be unpacked ({str(problem).split(':')[0]}); "
-                "expected a folder, a .tar(.gz|.xz) or a .zip."
-            ) from None
-        yield folder
-
-
-def _untar(source: Path, folder: Path) -> None:
-    total = 0
-    with tarfile.open(source) as archive:
-        for count, member in enumerate(archive):
-            total += member.size
-            if count > MAX_MEMBERS or total > MAX_UNPACKED_BYTES:
-                raise DataError(
-                    f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files."
-                )
-            archive.extract(member, folder, filter="data")
-
-
-def _unzip(source: Path, folder: Path) -> None:
-    with zipfile.ZipFile(source) as archive:
-        members = archive.infolist()
-        if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
-            raise DataError(f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files.")
-        archive.extractall(folder)
