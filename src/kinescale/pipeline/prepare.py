@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from kinescale.core.files import atomic_path, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
 from kinescale.datasets.base import Licence, RawClip, read_statistics
 from kinescale.datasets.prepared import GIVEN_STATISTICS, PreparedRow, write_part
+from kinescale.datasets.prepared.integrity import write_manifest
 from kinescale.datasets.prepared.writer import VERSION, entries, pyarrow, read_key
 from kinescale.io.archive import unpacked
 from kinescale.motion import Motion, canonicalise, mirror, resample, retarget
@@ -105,14 +107,14 @@ def prepare(
 
 
 def _jobs(clips: list[RawClip], settings: Settings, root: Path, folder: Path) -> list[dict[str, Any]]:
+    hashed = lru_cache(maxsize=None)(lambda file: sha256_file(file) if file.is_file() else "")
     jobs = []
     for start in range(0, len(clips), PART_CLIPS):
         some = clips[start : start + PART_CLIPS]
-        sizes = [
-            [(f.relative_to(root).as_posix(), f.stat().st_size if f.exists() else -1) for f in c.files] for c in some
-        ]
+        # by content: a file that changed without growing is another file
+        files = [[(f.relative_to(root).as_posix(), hashed(f)) for f in c.files] for c in some]
         key = json_hash(
-            {"version": VERSION, "settings": settings.to_json(), "ids": [c.id for c in some], "files": sizes}
+            {"version": VERSION, "settings": settings.to_json(), "ids": [c.id for c in some], "files": files}
         )
         part = folder / "parts" / f"part-{start // PART_CLIPS:05d}.parquet"
         jobs.append({"clips": some, "settings": settings, "part": part, "key": key})
@@ -172,8 +174,14 @@ def _reuse(job: dict[str, Any]) -> dict[str, Any] | None:
     part: Path = job["part"]
     if not _skip_file(part).exists() or not part.exists() or read_key(part) != job["key"]:
         return None
-    table = pyarrow().parquet.read_table(part)
-    skipped = [tuple(pair) for pair in read_json(_skip_file(part))]
+    try:
+        told = read_json(_skip_file(part))
+        if not isinstance(told, dict) or told.get("sha256") != sha256_file(part):
+            return None  # changed since, or of the time before digests
+        skipped = [(str(clip), str(reason)) for clip, reason in told["skipped"]]
+        table = pyarrow().parquet.read_table(part)
+    except (KinescaleError, OSError, KeyError, TypeError, ValueError):
+        return None
     return {"part": part.name, "entries": entries(table, part.name), "skipped": skipped, "reused": True}
 
 
@@ -188,8 +196,9 @@ def _do_part(job: dict[str, Any]) -> dict[str, Any]:
             rows.append(_row(clip, job["settings"], job["licence"]))
         except (KinescaleError, OSError, ArithmeticError, ValueError) as problem:
             skipped.append((clip.id, str(problem)))
-    write_json(_skip_file(job["part"]), skipped)
     made = write_part(job["part"], rows, job["key"])
+    # last: it says that the part is whole, and what its bytes are
+    write_json(_skip_file(job["part"]), {"skipped": skipped, "sha256": sha256_file(job["part"])})
     return {"part": job["part"].name, "entries": made, "skipped": skipped, "reused": False}
 
 
@@ -301,7 +310,10 @@ def _finish(
     }
     if given is not None:
         manifest["given"] = given
-    write_json(folder / "manifest.json", manifest)
+    kept = {part: folder / "parts" / part for part in parts}
+    if (folder / GIVEN_STATISTICS).is_file():
+        kept[GIVEN_STATISTICS] = folder / GIVEN_STATISTICS
+    write_manifest(folder, manifest, kept)
     return PrepareReport(folder, len(rows), skipped, sum(r["reused"] for r in results), seconds / 60)
 
 
