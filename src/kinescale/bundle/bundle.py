@@ -31,6 +31,7 @@ from kinescale.bundle.manifest import (
 from kinescale.bundle.places import DEFAULT, check_target, new_folder, resolve
 from kinescale.bundle.weights import (
     at_most_modules,
+    check_digest,
     check_shapes,
     module_shapes,
     put_weights,
@@ -39,7 +40,7 @@ from kinescale.bundle.weights import (
 )
 from kinescale.core.errors import BundleError, ConfigError, InputError, KinescaleError, UnknownNameError
 from kinescale.core.family import Family
-from kinescale.core.files import atomic_write_text
+from kinescale.core.files import atomic_write_text, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
 from kinescale.features import Feature, Normaliser
 from kinescale.generators import Generator
@@ -218,8 +219,10 @@ class Bundle:
         check_target(target, force)
         try:
             with new_folder(target) as temporary:
-                write_json(temporary / CONFIG_FILE, self.manifest.to_json())
-                write_weights(temporary / WEIGHTS_FILE, self.tensors(), half=weights == "fp16")
+                stored = temporary / WEIGHTS_FILE
+                write_weights(stored, self.tensors(), half=weights == "fp16")
+                manifest = self.manifest.but(weights_sha256=sha256_file(stored))
+                write_json(temporary / CONFIG_FILE, manifest.to_json())
                 atomic_write_text(temporary / CARD_FILE, card or model_card(self))
         except OSError as problem:
             raise InputError(
@@ -247,6 +250,7 @@ class Bundle:
         manifest = read_manifest(folder)
         weights = folder / WEIGHTS_FILE
         found = read_shapes(weights)
+        check_digest(weights, manifest.weights_sha256)
         try:
             bundle = _build(manifest, weights, found)
         except KinescaleError as problem:

@@ -23,6 +23,7 @@ from kinescale.bundle.manifest import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, Lice
 from kinescale.bundle.places import new_folder
 from kinescale.bundle.weights import (
     at_most_modules,
+    check_digest,
     check_shapes,
     module_shapes,
     put_weights,
@@ -30,7 +31,7 @@ from kinescale.bundle.weights import (
     write_weights,
 )
 from kinescale.core.errors import BundleError, ConfigError, InputError
-from kinescale.core.files import atomic_write_text
+from kinescale.core.files import atomic_write_text, sha256_file
 from kinescale.core.markdown import plain_markdown as plain
 from kinescale.core.records import Record, json_hash, read_json, shown, write_json
 from kinescale.evaluators import Evaluator
@@ -55,6 +56,7 @@ class EvaluatorManifest(Record):
     text: Part | None = None
     licences: list[Licence] = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
+    weights_sha256: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +164,10 @@ class EvaluatorBundle:
         _check_target(target, force)
         try:
             with new_folder(target) as temporary:
-                write_json(temporary / CONFIG_FILE, self.manifest.to_json())
-                write_weights(temporary / WEIGHTS_FILE, self.tensors(), half=weights == "fp16")
+                stored = temporary / WEIGHTS_FILE
+                write_weights(stored, self.tensors(), half=weights == "fp16")
+                manifest = self.manifest.but(weights_sha256=sha256_file(stored))
+                write_json(temporary / CONFIG_FILE, manifest.to_json())
                 atomic_write_text(temporary / CARD_FILE, self.card())
         except OSError as problem:
             raise InputError(f"cannot write {target} ({problem.strerror or problem}); choose another place.") from None
@@ -183,6 +187,7 @@ class EvaluatorBundle:
         manifest = read_evaluator_manifest(place)
         path = place / WEIGHTS_FILE
         found = read_shapes(path)
+        check_digest(path, manifest.weights_sha256)
         feature = features.FAMILY.get(_known(features, manifest.feature), "build")(
             parse_part(features.FAMILY, manifest.feature)
         )

@@ -78,6 +78,8 @@ class Manifest(Record):
     sampling: Part | None = None
     licences: list[Licence] = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
+    weights_sha256: str = ""
+    """Of the weights file beside it; empty in bundles made before there was one."""
 
 
 def read_manifest(folder: str | Path) -> Manifest:

@@ -7,14 +7,11 @@ is already there is kept: an interrupted run goes on where it stopped.
 from __future__ import annotations
 
 import multiprocessing
-import tarfile
-import tempfile
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,13 +28,13 @@ from kinescale.core.files import atomic_path, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
 from kinescale.datasets.base import Licence, RawClip, read_statistics
 from kinescale.datasets.prepared import GIVEN_STATISTICS, PreparedRow, write_part
+from kinescale.datasets.prepared.integrity import write_manifest
 from kinescale.datasets.prepared.writer import VERSION, entries, pyarrow, read_key
+from kinescale.io.archive import unpacked
 from kinescale.motion import Motion, canonicalise, mirror, resample, retarget
 from kinescale.pipeline._windows import Window, windows
 
 PART_CLIPS = 48
-MAX_UNPACKED_BYTES = 64 * 1024**3
-MAX_MEMBERS = 1_000_000
 WORDS = 2
 """Raised whenever captions or splits are made in another way: parts of an older way are made again."""
 
@@ -137,19 +134,19 @@ def prepare(
 
 
 def _jobs(clips: list[RawClip], settings: Settings, root: Path, folder: Path) -> list[dict[str, Any]]:
+    hashed = lru_cache(maxsize=None)(lambda file: sha256_file(file) if file.is_file() else "")
     jobs = []
     for start in range(0, len(clips), PART_CLIPS):
         some = clips[start : start + PART_CLIPS]
-        sizes = [
-            [(f.relative_to(root).as_posix(), f.stat().st_size if f.exists() else -1) for f in c.files] for c in some
-        ]
+        # by content: a file that changed without growing is another file
+        files = [[(f.relative_to(root).as_posix(), hashed(f)) for f in c.files] for c in some]
         key = json_hash(
             {
                 "version": VERSION,
                 "words": WORDS,
                 "settings": settings.to_json(),
                 "ids": [c.id for c in some],
-                "files": sizes,
+                "files": files,
             }
         )
         part = folder / "parts" / f"part-{start // PART_CLIPS:05d}.parquet"
@@ -210,8 +207,14 @@ def _reuse(job: dict[str, Any]) -> dict[str, Any] | None:
     part: Path = job["part"]
     if not _skip_file(part).exists() or not part.exists() or read_key(part) != job["key"]:
         return None
-    table = pyarrow().parquet.read_table(part)
-    skipped = [tuple(pair) for pair in read_json(_skip_file(part))]
+    try:
+        told = read_json(_skip_file(part))
+        if not isinstance(told, dict) or told.get("sha256") != sha256_file(part):
+            return None  # changed since, or of the time before digests
+        skipped = [(str(clip), str(reason)) for clip, reason in told["skipped"]]
+        table = pyarrow().parquet.read_table(part)
+    except (KinescaleError, OSError, KeyError, TypeError, ValueError):
+        return None
     return {"part": part.name, "entries": entries(table, part.name), "skipped": skipped, "reused": True}
 
 
@@ -226,8 +229,9 @@ def _do_part(job: dict[str, Any]) -> dict[str, Any]:
             rows += _rows(clip, job["settings"], job["licence"])
         except (KinescaleError, OSError, ArithmeticError, ValueError) as problem:
             skipped.append((clip.id, str(problem)))
-    write_json(_skip_file(job["part"]), skipped)
     made = write_part(job["part"], rows, job["key"])
+    # last: it says that the part is whole, and what its bytes are
+    write_json(_skip_file(job["part"]), {"skipped": skipped, "sha256": sha256_file(job["part"])})
     return {"part": job["part"].name, "entries": made, "skipped": skipped, "reused": False}
 
 
@@ -358,7 +362,10 @@ def _finish(
     }
     if given is not None:
         manifest["given"] = given
-    write_json(folder / "manifest.json", manifest)
+    kept = {part: folder / "parts" / part for part in parts}
+    if (folder / GIVEN_STATISTICS).is_file():
+        kept[GIVEN_STATISTICS] = folder / GIVEN_STATISTICS
+    write_manifest(folder, manifest, kept)
     return PrepareReport(folder, len(rows), skipped, sum(r["reused"] for r in results), seconds / 60)
 
 
@@ -376,46 +383,3 @@ def _statistics(rows: list[dict[str, Any]], fps: float) -> dict[str, Any]:
         "shortest_frames": min((row["frames"] for row in rows), default=0),
         "longest_frames": max((row["frames"] for row in rows), default=0),
     }
-
-
-@contextmanager
-def unpacked(source: Path) -> Iterator[Path]:
-    """The folder itself, or a temporary one holding what an archive unpacks to (bounded, and never outside it)."""
-    if source.is_dir():
-        yield source
-        return
-    if not source.is_file():
-        raise DataError(f"{source}: there is no such folder or archive; give the corpus as published.")
-    with tempfile.TemporaryDirectory(prefix="kinescale-") as name:
-        folder = Path(name)
-        try:
-            if zipfile.is_zipfile(source):
-                _unzip(source, folder)
-            else:
-                _untar(source, folder)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as problem:
-            raise DataError(
-                f"{source}: cannot be unpacked ({str(problem).split(':')[0]}); "
-                "expected a folder, a .tar(.gz|.xz) or a .zip."
-            ) from None
-        yield folder
-
-
-def _untar(source: Path, folder: Path) -> None:
-    total = 0
-    with tarfile.open(source) as archive:
-        for count, member in enumerate(archive):
-            total += member.size
-            if count > MAX_MEMBERS or total > MAX_UNPACKED_BYTES:
-                raise DataError(
-                    f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files."
-                )
-            archive.extract(member, folder, filter="data")
-
-
-def _unzip(source: Path, folder: Path) -> None:
-    with zipfile.ZipFile(source) as archive:
-        members = archive.infolist()
-        if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
-            raise DataError(f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files.")
-        archive.extractall(folder)
