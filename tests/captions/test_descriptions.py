@@ -79,8 +79,7 @@ def test_sides_are_kept_and_exchanged_for_the_mirror_image(side):
 def test_verbs_are_known_in_every_form(verb: str):
     from kinescale.captions._grammar import conjugate
 
-    if verb not in ("lie",):
-        assert all(_base(conjugate(verb, form)) == verb for form in ("base", "third", "gerund"))
+    assert all(_base(conjugate(verb, form)) == verb for form in ("base", "third", "gerund"))
 
 
 def test_game_names_know_loops_and_root_motion():

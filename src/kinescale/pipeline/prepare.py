@@ -296,7 +296,7 @@ def _described(clip: RawClip, window: Window, settings: Settings) -> corpora.Cli
     share = min(PART_AMOUNTS * settings.amounts, 1.0) if part and not words.steady else settings.amounts
     told = round(count * share)
     words = words.but(captions=words.captions[: count - told], mirrored=words.mirrored[: count - told])
-    return corpora.with_amounts(words, window.motion, told, window.name(clip.id)) if told else words
+    return corpora.with_amounts(words, window.motion, told, window.name(clip.id), part=part) if told else words
 
 
 def _measured(motion: Motion, count: int) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from kinescale.captions import measured
 from kinescale.captions.measured import Description
 from kinescale.captions.measured.records import Kind
 from kinescale.captions.measured.tellings import generator, tail, tellings
+from kinescale.captions.said import sentences
 from kinescale.core.records import Record
 from kinescale.motion import Motion, mirror
 
@@ -27,6 +28,12 @@ _MORE = re.compile(
     r"danc|like|imitat|pretend|pantomim|play|act|sword|climb|karate|spell|weapon|laugh|box\b|gun|shoot|bow and|arrow"
 )
 """Labels that measurements cover, and words of those they do not."""
+
+STILL = ("*stand still", "*stand in place", "*stay in place, hardly moving", "*stand and *wait", "*wait")
+RESTS = 0.6
+"""A window is at rest when the body stands still for more than this share of it."""
+
+_AT_REST = re.compile(r"stand|pose|balanc|still|wait|stay|sit|lie|lying|listen|aim|hold")
 
 NAMED_ONLY: Mapping[Kind, re.Pattern[str]] = {
     "wave": re.compile(r"wav|greet|bye|hello|traffic|cheer|signal|celebrat|shak"),
@@ -50,13 +57,18 @@ class ClipCaptions(Record):
     amounts: int = 0
 
 
-def with_amounts(words: ClipCaptions, motion: Motion, count: int, key: str) -> ClipCaptions:
+def with_amounts(words: ClipCaptions, motion: Motion, count: int, key: str, part: bool = False) -> ClipCaptions:
     """The captions and up to ``count`` more that tell what the motion shows, and the same for its mirror image.
 
-    Left and right are those measured on each of the two.
+    Left and right are those measured on each of the two. A window (``part``) in which the body hardly moves is said to
+    stand still, whatever the take's label: before a dance, and after it.
     """
-    both = [(words.captions, motion), (words.mirrored, mirror(motion))]
-    found = [_measured(sentences, words.steady, seen, count, key) for sentences, seen in both]
+    seen = [measured.describe(one) for one in (motion, mirror(motion))]
+    if part and _rests(seen[0]) and not _AT_REST.search(" ".join(words.captions)):
+        still = sentences(STILL, key, len(words.captions))
+        words = words.but(captions=still, mirrored=still)
+    both = zip((words.captions, words.mirrored), seen, strict=True)
+    found = [_measured(said, words.steady, description, count, key) for said, description in both]
     least = min(map(len, found))
     return words.but(
         captions=(*words.captions, *found[0][:least]),
@@ -65,23 +77,28 @@ def with_amounts(words: ClipCaptions, motion: Motion, count: int, key: str) -> C
     )
 
 
-def _measured(sentences: tuple[str, ...], steady: bool, motion: Motion, count: int, key: str) -> list[str]:
-    description = _believed(measured.describe(motion), " ".join(sentences))
+def _rests(description: Description) -> bool:
+    """Whether the body stands still for most of the time."""
+    return sum(event.seconds for event in description.of("stand_still")) > RESTS * description.seconds
+
+
+def _measured(said: tuple[str, ...], steady: bool, description: Description, count: int, key: str) -> list[str]:
+    description = _believed(description, " ".join(said))
     rng = generator(f"tails {key}")
     # "sits or stands up for about three meters" is no sentence
-    fit = [sentence for sentence in sentences if " or " not in sentence]
+    fit = [sentence for sentence in said if " or " not in sentence]
     rng.shuffle(fit)
-    wanted = round(count * (TAILS if _covered(sentences) else TAILS_OF_MORE))
+    wanted = round(count * (TAILS if _covered(said) else TAILS_OF_MORE))
     tails = [(sentence, tail(sentence, description, rng, steady)) for sentence in fit[:wanted]]
     tailed = [sentence + words for sentence, words in tails if words]
     plain = tellings(description, count - len(tailed), key)
-    return [one for one in dict.fromkeys([*tailed, *plain]) if one not in sentences]
+    return [one for one in dict.fromkeys([*tailed, *plain]) if one not in said]
 
 
-def _covered(sentences: tuple[str, ...]) -> bool:
+def _covered(said: tuple[str, ...]) -> bool:
     """Whether most sentences say no more than measurements can."""
-    plain = sum(bool(_PLAIN.search(one)) and not _MORE.search(one) for one in sentences)
-    return 2 * plain >= len(sentences)
+    plain = sum(bool(_PLAIN.search(one)) and not _MORE.search(one) for one in said)
+    return 2 * plain >= len(said)
 
 
 def _believed(description: Description, label: str) -> Description:

@@ -111,7 +111,9 @@ def tail(sentence: str, description: Description, rng: random.Random, lasting: b
     """
     manner, found = Manner.drawn(rng), list[str]()
     if TRAVELS.search(sentence) and description.path.distance_m > LEAST_TOLD_M:
-        found += _way(description, rng, manner)
+        ways = _way(description, rng, manner)
+        # behind "runs, out of strength" only what has a comma too
+        found += ways if "," not in sentence else [way for way in ways if way.startswith(",")]
     events = [one for one in told(description.events, 4) if one.kind in NAMED and not NAMED[one.kind].search(sentence)]
     found += [f", {_gerund(event, rng, manner)}" for event in events]
     if len(events) > 1 and not together(events[0], events[1]):
