@@ -37,10 +37,13 @@ _AT_REST = re.compile(r"stand|pose|balanc|still|wait|stay|sit|lie|lying|listen|a
 
 NAMED_ONLY: Mapping[Kind, re.Pattern[str]] = {
     "wave": re.compile(r"wav|greet|bye|hello|traffic|cheer|signal|celebrat|shak"),
+    "sit": re.compile(r"sit|seat|stool|chair|driv|motorcycle|meditat"),
+    "sit_down": re.compile(r"sit|seat|stool|chair|driv|motorcycle|meditat"),
     "clap": re.compile(r"clap|applau"),
     "punch": re.compile(r"punch|box|jab|strik|fight|attack|karate|blow|fist|kata"),
 }
-"""Hands go to and fro in dances and pantomimes too: such events are told only where the label speaks of the like."""
+"""Hands go to and fro in dances and pantomimes too, and hips sink behind the feet of who pushes: such events are told
+only where the label speaks of the like."""
 
 
 class ClipCaptions(Record):
