@@ -47,8 +47,9 @@ NAMED: Mapping[Kind, re.Pattern[str]] = {
 
 LEAST_TOLD_M, LONG_S = 0.75, 8.0
 
+_USUAL: tuple[Form, bool] = ("third", True)
 _FORMS: tuple[tuple[Form, bool], ...] = (
-    *((("third", True),) * 6),
+    *((_USUAL,) * 6),
     *(("third", False), ("base", False), ("gerund", False), ("gerund", True)),
 )
 """Verb form, and whether the sentence has a subject."""
@@ -79,9 +80,7 @@ def tellings(description: Description, count: int, key: str) -> tuple[str, ...]:
 
 def _sentence(events: Sequence[Event], rng: random.Random, manner: Manner | None) -> str:
     form, has_subject = rng.choice(_FORMS)
-    who, their = rng.choice(SUBJECTS) if has_subject else ("", "your" if form == "base" else "their")
-    if not has_subject and form != "base":
-        their = "the"
+    who, their = rng.choice(SUBJECTS) if has_subject else ("", "your" if form == "base" else "the")
     words = [clause(event, rng, manner) for event in events] or ["*stay in place"]
     body = _joined(words, events, (form, their), rng)
     return f"{who} {'is ' if form == 'gerund' else ''}{body}" if who else body
