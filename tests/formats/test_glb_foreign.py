@@ -300,7 +300,8 @@ def game_rig(rng: np.random.Generator) -> Scene:
         nodes.append({"name": name, "translation": place, **({"children": children} if children else {})})
     nodes.append({"name": "prop", "translation": [0.5, 0.0, 0.5]})
     times = np.float32(np.arange(12) / 30).astype(np.float64)
-    way = np.float32([*np.cumsum(rng.normal(size=(12, 3)) * 0.05, axis=0), 0, 0.95, 0]).astype(np.float64)
+    height = np.array([0.0, 0.95, 0.0])
+    way = np.float32(height + np.cumsum(rng.normal(size=(12, 3)) * 0.05, axis=0)).astype(np.float64)
     channels = [(1, "translation", "LINEAR", times, way)]
     for node in (0, 1, 5):
         channels.append((node, "rotation", "LINEAR", times, np.float32(quats(rng, 12)).astype(np.float64)))
