@@ -208,7 +208,7 @@ def test_the_shared_corpora_read_upright_and_adult(data_root, tmp_path):
         clips = module.find(tmp_path / corpus)
         assert clips
         for clip in clips[:2]:
-            row = room._row(clip, Settings(), "any")
+            row = room._rows(clip, Settings(), "any")[0]
             positions = row.motion.positions()
             head = positions[:, row.motion.skeleton.role("head"), 1]
             assert 1.0 < float(head.max()) < 2.6 and float(positions[..., 1].min()) > -0.15

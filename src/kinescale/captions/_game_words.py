@@ -13,7 +13,7 @@ LASTING: frozenset[str] = frozenset(
     | {"idle", "unarmed idle", "idle talking", "idle listening", "idle torch", "sitting idle", "sitting talking"}
     | {"driving", "swim fwd", "swim idle", "push", "blocking", "defend", "fixing kneeling", "dance", "waving"}
     | {"walking backwards", "running strafe left", "running strafe right", "lie idle", "sit chair idle"}
-    | {"sit floor idle", "crouch idle", "dizzy", "sleeping", "meditate", "kneeling tired", "tired hunched", "sway t"}
+    | {"sit floor idle", "crouch idle", "dizzy", "sleeping", "meditate", "kneeling tired", "tired hunched"}
 )
 
 _STROKE = ("*swing a weapon", "*strike with a weapon", "*attack with a sword")
@@ -102,7 +102,6 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "idle listening": ("*stand and *listen", "*listen to someone"),
     "idle torch": ("*stand holding a torch", "*hold a torch up"),
     "spell simple idle": ("*stand ready to cast a spell", "*hold out a hand for a spell"),
-    "sway t": ("*sway with arms held out to the sides", "*stand in a T-pose and *sway"),
     # gestures and everyday acts
     "waving": ("*wave", "*wave hello", "*wave a hand"),
     "greeting": ("*greet someone", "*wave hello", "*raise a hand to greet"),

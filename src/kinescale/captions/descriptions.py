@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from kinescale.captions._cmu_words import ACTED, ITEMS, LASTING, PREFIXES
-from kinescale.captions._grammar import article
+from kinescale.captions._grammar import article, conjugate
 from kinescale.captions.said import joined
 
 MOST_LISTED = 4
@@ -115,12 +115,8 @@ def _item(text: str) -> tuple[str, ...]:
 
 def _base(word: str) -> str | None:
     """The base form of a verb that is known: "walking", "walks" and "walk" to "walk"."""
-    for form in (word, word.removesuffix("s"), word.removesuffix("es")):
-        if form in VERBS:
-            return form
-    if word.endswith("ing"):
-        stem = word.removesuffix("ing")
-        for form in (stem, stem + "e", stem[:-1] if len(stem) > 2 and stem[-1] == stem[-2] else stem):
-            if form in VERBS:
-                return form
-    return None
+    stem = word.removesuffix("ing")
+    plural = (word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y")
+    likely = (word, *plural, stem, stem + "e", stem[:-1], stem[:-1] + "ie")
+    known = (form for form in likely if form in VERBS)
+    return next((verb for verb in known if word in (verb, conjugate(verb, "third"), conjugate(verb, "gerund"))), None)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from kinescale.captions._grammar import Form, inflect
 from kinescale.captions.measured.tellings import SUBJECTS, generator
 
+_USUAL: tuple[Form, bool] = ("third", True)
 _FORMS: tuple[tuple[Form, bool], ...] = (
-    *((("third", True),) * 5),
+    *((_USUAL,) * 5),
     *(("gerund", True), ("third", False), ("base", False), ("gerund", False)),
 )
 FIRST_WEIGHT, PHRASE_WEIGHT = 3.0, 1.0

@@ -33,4 +33,5 @@ def split_of(take_id: str, val: float = VAL_SHARE, test: float = TEST_SHARE) -> 
 
 def listed(name: str, table: Mapping[Split, frozenset[str]]) -> Split:
     """The split whose list names it, else "train"."""
-    return next((split for split, names in table.items() if name in names), "train")
+    found: list[Split] = [split for split in SPLITS if name in table.get(split, ())]
+    return found[0] if found else "train"

@@ -35,6 +35,9 @@ STILL_M = 1e-3
 IN_THE_AIR = frozenset({"jump", "air"})
 """Words of clips that leave the floor: without the hips' way they cannot be put right."""
 
+HIGH_SEATS = frozenset({"sit chair down", "sit chair stand up"})
+"""The chair is higher than the hips of this body: on longer legs one would rise to sit down."""
+
 
 def find(folder: Path) -> list[RawClip]:
     """Every animation of every GLB below ``folder``."""
@@ -47,6 +50,8 @@ def find(folder: Path) -> list[RawClip]:
             words = " ".join(sorted(clip.action.split()))
             twin = found.setdefault(words, clip)
             problem = clip.problem or ("" if twin is clip else f"shows the same as {twin.id}.")
+            if clip.action in HIGH_SEATS and not problem:
+                problem = "the chair is higher than the hips of this body."
             clips.append(clip.but(split=listed(words, TAKES), held_by="take", problem=problem))
     return need(clips, folder, "GLB files named for what they show, such as Jump_Full_Long.glb")
 

@@ -23,18 +23,18 @@ class Window:
 
 
 def windows(motion: Motion, longest: int) -> Iterator[Window]:
-    """The motion itself where it has at most ``longest`` frames (or 0 is given), else windows of that length.
+    """The motion itself where it has at most ``longest`` frames (or 0 is given), else windows of one length.
 
-    They start evenly, at most half a window apart, and cover all of it. The floor stays the take's: who hangs on a bar
-    in one window hangs there.
+    They cover all of it, each overlaps the next by half, and they are as few and as long as ``longest`` allows. The
+    floor stays the take's: who hangs on a bar in one window hangs there.
     """
     frames = len(motion)
     if not longest or frames <= longest:
         yield Window(motion, 0, frames, True)
         return
-    hop = max(longest // 2, 1)
-    count = -(-(frames - longest) // hop) + 1
+    count = -(-2 * frames // longest) - 1
+    length = -(-2 * frames // (count + 1))
     for number in range(count):
-        start = round(number * (frames - longest) / (count - 1))
-        part = canonicalise(motion.slice(start, start + longest), floor=False)
-        yield Window(part, start, start + longest, False)
+        start = round(number * (frames - length) / (count - 1))
+        part = canonicalise(motion.slice(start, start + length), floor=False)
+        yield Window(part, start, start + length, False)

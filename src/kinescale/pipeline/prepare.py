@@ -43,8 +43,8 @@ WINDOW_FRAMES = 256
 """At 30 frames a second 8.5 seconds, what the house's tokenizers hold."""
 
 CAPTIONS, AMOUNTS, PART_AMOUNTS = 18, 1 / 3, 1.5
-"""Captions of a clip, the share that tells amounts, and how much greater that is in a window of a longer take, whose
-label may speak of another part."""
+"""Captions of a clip, the share that tells amounts, and how much greater that is in a window of a longer take
+whose label may speak of another part."""
 FASTEST_JOINT = 40.0
 """Metres a second: no human joint is faster; a clip that shows more has broken frames."""
 
@@ -294,11 +294,13 @@ def _words(clip: RawClip, window: Window, settings: Settings) -> corpora.ClipCap
 
 def _described(clip: RawClip, window: Window, settings: Settings) -> corpora.ClipCaptions:
     """Sentences on the label, and among them the share that tells amounts."""
-    share = settings.amounts if window.whole else min(PART_AMOUNTS * settings.amounts, 1.0)
-    told = round(settings.captions_per_clip * share)
+    count, part = settings.captions_per_clip, not window.whole
     describe = corpora.FAMILY.get(clip.corpus, "describe")
-    words = describe(clip.action, clip.style, clip.take, settings.captions_per_clip - told, part=not window.whole)
-    return corpora.with_amounts(words, window.motion, told, window.name(clip.id)) if told else words
+    words = describe(clip.action, clip.style, clip.take, count, part=part)
+    share = min(PART_AMOUNTS * settings.amounts, 1.0) if part and not words.steady else settings.amounts
+    told = round(count * share)
+    words = words.but(captions=words.captions[: count - told], mirrored=words.mirrored[: count - told])
+    return corpora.with_amounts(words, window.motion, told, window.name(clip.id), part=part) if told else words
 
 
 def _measured(motion: Motion, count: int) -> tuple[str, ...]:

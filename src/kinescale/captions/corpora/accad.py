@@ -16,13 +16,18 @@ PHRASES: Mapping[str, tuple[str, ...]] = {
     "put down box to walk": ("*put a box down and *walk on", "*set a box on the floor, then *walk away"),
     "put down box to run": ("*put a box down and *run on", "*set a box on the floor, then *run away"),
     "run to pick up box": ("*run to a box and *pick it up", "*run, *bend down and *lift a box"),
-    "sway t": ("*sway with arms held out to the sides", "*stand with outstretched arms and *sway"),
-    "random stuff": ("*move about", "*stretch and *roll about on the floor", "*move freely, up and down"),
+    "sway t": ("*sway", "*shift ~their weight from foot to foot", "*sway with ~their hands on the hips", "*fidget"),
+    "random stuff": (
+        "*do yoga",
+        "*stretch, going down to the floor",
+        "*go through yoga poses",
+        "*do stretching exercises",
+    ),
 }
 LASTING = frozenset({"walk", "swagger", "walk with box", "run with box", "sway t"})
 LISTS = {
     "put down box to walk": ("*put a box down or *walk on", "*bend down or *walk away from a box"),
-    "random stuff": ("*move about", "*move freely"),
+    "random stuff": ("*do yoga", "*do stretching exercises", "*go through yoga poses"),
 }
 """For a window of what is done one after the other."""
 

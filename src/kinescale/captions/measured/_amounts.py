@@ -52,6 +52,11 @@ class Manner:
         near = min(ROUND_ANGLES, key=lambda one: abs(one - angle))
         return near if abs(near - angle) <= NEAR_ROUND else max(10, 10 * round(angle / 10))
 
+    def angle(self, angle: float) -> str:
+        """An angle rounded, in words where these are short."""
+        rounded = self.degrees(angle)
+        return number(rounded) if not self.figures and rounded <= 90 else str(rounded)
+
     def seconds(self, length_s: float) -> str:
         """A time to the nearest second."""
         whole = max(round(length_s), 1)

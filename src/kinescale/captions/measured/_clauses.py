@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from kinescale.captions.measured._amounts import Manner
 from kinescale.captions.measured.records import Direction, Event, Kind, Level
 
-SLOW, EVEN, FAST_RUN = (0.6, 0.9), (0.95, 1.3), 4.3
-"""Metres a second: a walk below these is very slow, slow; between these it is even; a run above is a sprint."""
+SLOW, EVEN, FAST = (0.6, 0.9), (0.95, 1.3), (3.6, 4.3)
+"""Metres a second: a walk below the first two is very slow, slow; between the next it is even; a run above the last is
+fast, very fast."""
 
 FAR_M, HIGH_M = 0.35, 0.3
 """A jump that carries so far goes forward; hips that rise so high are a high jump's."""
@@ -57,11 +58,8 @@ def pace(event: Event, rng: random.Random) -> str:
     """How fast a stretch of travel is, as an adverb with a blank before it; empty where it is nothing special."""
     speed = event.speed_m_s or 0.0
     if event.gait == "run":
-        return (
-            rng.choice((" very fast", " at full speed", " as fast as possible"))
-            if speed > FAST_RUN
-            else rng.choice((" fast", " quickly", ""))
-        )
+        fast = (" very fast", " at full speed", " as fast as possible") if speed > FAST[1] else (" fast", " quickly")
+        return rng.choice(fast) if speed > FAST[0] else ""
     if event.gait == "jog":
         return rng.choice((" at an easy pace", " lightly", ""))
     if speed < SLOW[0]:
@@ -117,7 +115,7 @@ def _turn(event: Event, rng: random.Random, manner: Manner | None) -> str:
         return rng.choice((f"*make a full turn to the {side}", f"*spin around once to the {side}"))
     if rounded >= 540:
         return f"*spin around to the {side} {manner.times(round(rounded / 360))}"
-    shown = manner.count(rounded)
+    shown = manner.angle(angle)
     return rng.choice(
         (
             f"*turn {side} by {shown} degrees",
