@@ -42,7 +42,7 @@ class FidBand(Record):
     ratio: Band
 
 
-def fid_band(real: Float[Tensor, "N D"], made: Float[Tensor, "N D"], *, seed: int, cuts: int = CUTS) -> FidBand | None:
+def fid_band(real: Float[Tensor, "N D"], made: Float[Tensor, "M D"], *, seed: int, cuts: int = CUTS) -> FidBand | None:
     """FID of halves, from embeddings of recordings and of the motions made for their sentences, row by row.
 
     ``None`` for fewer than ``LEAST_CLIPS``; ``InputError`` for rows that do not pair up.
