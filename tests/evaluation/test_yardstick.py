@@ -82,6 +82,18 @@ def test_recordings_themselves_are_below_their_own_halves() -> None:
     assert fid.fid(real, real) < 1e-9 < band.real.median
 
 
+def test_windows_of_one_take_go_into_one_half() -> None:
+    """Else each half holds twins of the other, and recordings look nearer to each other than they are."""
+    takes = drawn(60, 6)
+    windows = takes.repeat_interleave(4, dim=0) + 0.01 * drawn(240, 6, seed=1)
+    names = [f"take {at // 4}" for at in range(240)]
+    apart, mixed = (fid_band(windows, windows, seed=0, takes=given) for given in (names, ()))
+    single = fid_band(takes, takes, seed=0)
+    assert apart is not None and mixed is not None and single is not None and apart.size == 120
+    assert mixed.real.median < 0.6 * apart.real.median
+    assert apart.real.median == pytest.approx(single.real.median, rel=0.25)
+
+
 def test_too_few_clips_have_no_band_and_rows_must_pair_up() -> None:
     assert fid_band(drawn(LEAST_CLIPS - 1, 4), drawn(LEAST_CLIPS - 1, 4), seed=0) is None
     with pytest.raises(InputError, match="a motion for each clip"):
