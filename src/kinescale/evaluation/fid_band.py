@@ -8,9 +8,11 @@ the motions. Repeating the cut gives a band for each, and one for their quotient
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from kinescale.core.errors import InputError
@@ -42,10 +44,18 @@ class FidBand(Record):
     ratio: Band
 
 
-def fid_band(real: Float[Tensor, "N D"], made: Float[Tensor, "N D"], *, seed: int, cuts: int = CUTS) -> FidBand | None:
+def fid_band(
+    real: Float[Tensor, "N D"],
+    made: Float[Tensor, "M D"],
+    *,
+    seed: int,
+    takes: Sequence[str] = (),
+    cuts: int = CUTS,
+) -> FidBand | None:
     """FID of halves, from embeddings of recordings and of the motions made for their sentences, row by row.
 
-    ``None`` for fewer than ``LEAST_CLIPS``; ``InputError`` for rows that do not pair up.
+    ``takes``: the take that each row is a window of; windows of one take overlap, so they go into one half (but for the
+    take at the cut). ``None`` for fewer than ``LEAST_CLIPS``; ``InputError`` for rows that do not pair up.
     """
     if real.shape != made.shape:
         raise InputError(f"embeddings {tuple(real.shape)} and {tuple(made.shape)}; expected a motion for each clip.")
@@ -55,13 +65,22 @@ def fid_band(real: Float[Tensor, "N D"], made: Float[Tensor, "N D"], *, seed: in
     rng = np.random.Generator(np.random.PCG64(derive_seed(seed, "fid cuts")))
     halves, generated = [], []
     for _ in range(cuts):
-        order = torch.from_numpy(rng.permutation(count))
+        order = torch.from_numpy(_order(takes, count, rng))
         one, two = order[: count // 2], order[count // 2 : count // 2 * 2]
         other = fid.gaussian(real[two])
         halves.append(fid.distance(fid.gaussian(real[one]), other))
         generated.append(fid.distance(fid.gaussian(made[one]), other))
     ratios = [two / max(one, 1e-12) for one, two in zip(halves, generated, strict=True)]
     return FidBand(size=count // 2, cuts=cuts, real=_band(halves), generated=_band(generated), ratio=_band(ratios))
+
+
+def _order(takes: Sequence[str], count: int, rng: np.random.Generator) -> Int[np.ndarray, " N"]:
+    """Rows in random order, those of one take together."""
+    if not takes:
+        return rng.permutation(count)
+    names, number = np.unique(list(takes), return_inverse=True)
+    place = rng.permutation(len(names))
+    return np.argsort(place[number], kind="stable")
 
 
 def _band(values: list[float]) -> Band:

@@ -84,7 +84,7 @@ def _group(
         skate_real=_mean([one.ground.skate for one in recorded if one.ground]),
         skate=_mean([one.ground.skate for one in generated if one.ground]),
         peaks=peak_pairs(recorded, generated),
-        fid=None if spaces is None else _fid(spaces, rows, work.request.seed),
+        fid=None if spaces is None else group_fid(work, spaces, rows),
     )
 
 
@@ -163,10 +163,16 @@ def _first(part: Repeat, text: Tensor, motion: Tensor, cosine: bool) -> tuple[li
     return part.pools.flatten().tolist(), hits[:, 0].double().numpy()
 
 
-def _fid(item: Embedded, rows: Sequence[int], seed: int) -> FidBand | None:
+def group_fid(work: Work, item: Embedded, rows: Sequence[int]) -> FidBand | None:
+    """FID at one size of some of the chosen clips."""
     assert item.generated is not None
     at = torch.tensor(list(rows))
-    return fid_band(item.real.fid[at], item.generated.fid[at], seed=seed)
+    takes = [_take(work.chosen.clips[row]) for row in rows]
+    return fid_band(item.real.fid[at], item.generated.fid[at], seed=work.request.seed, takes=takes)
+
+
+def _take(clip: PreparedClip) -> str:
+    return getattr(clip, "take", "") or clip.id
 
 
 def _variance(looks: Sequence[Look], clips: Sequence[PreparedClip]) -> float | None:

@@ -20,9 +20,8 @@ from kinescale.evaluation import codes, physical
 from kinescale.evaluation._about import about_bundle, about_data, about_evaluator, notes
 from kinescale.evaluation.bars import bars
 from kinescale.evaluation.clips import Progress, check_evaluator, choose
-from kinescale.evaluation.fid_band import fid_band
 from kinescale.evaluation.following import following
-from kinescale.evaluation.groups import floor_rows, group_rows, held_kinds
+from kinescale.evaluation.groups import floor_rows, group_fid, group_rows, held_kinds
 from kinescale.evaluation.kept import TokenizerYardstick, samples
 from kinescale.evaluation.kept_record import KeptReport
 from kinescale.evaluation.motions import Made, Recordings, Shown, Work, make, recordings
@@ -156,9 +155,7 @@ def _result(work: Work, real: Recordings, made: Made) -> SettingResult:
     if work.evaluator is not None:
         cosine = work.evaluator.evaluator.cosine
         report = evaluate(protocol, work.plans, made.embedded, seed=work.request.seed, cosine=cosine)
-        first = made.embedded[0]
-        assert first.generated is not None
-        band = fid_band(first.real.fid, first.generated.fid, seed=work.request.seed)
+        band = group_fid(work, made.embedded[0], range(len(work.chosen)))
     measured = [[one.measured for one in looks] for looks in made.looks]
     student = protocol.but(spread="student")
     rows = {
