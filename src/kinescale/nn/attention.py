@@ -16,10 +16,10 @@ def attend(
     query: Float[Tensor, "B H L d"],
     key: Float[Tensor, "B H K d"],
     value: Float[Tensor, "B H K d"],
-    allowed: Bool[Tensor, "... L K"] | None = None,
+    allowed: Bool[Tensor, "... _ K"] | None = None,
     scale: float | None = None,
 ) -> Float[Tensor, "B H L d"]:
-    """``torch``'s fused attention; ``allowed`` is true where a row may attend a key, ``scale`` defaults to 1/sqrt(d)."""
+    """``torch``'s fused attention; ``allowed`` is true where a row may attend a key; ``scale``: 1/sqrt(d)."""
     if query.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=allowed, scale=scale)
     with torch.autocast("cpu", enabled=False):
