@@ -133,3 +133,9 @@ def test_takes_of_all_conversions_are_found_once_and_in_order(tmp_path):
                      "02_05": "other-bvh"}  # fmt: skip
     rates = {clip.take: clip.fps for clip in cmu.find(tmp_path)}
     assert rates == {"02_01": 120.0, "02_02": 120.0, "02_03": None, "02_04": 60.0, "02_05": 60.0}
+
+
+def test_a_body_that_grows_is_left_out(tmp_path):
+    write_motion(walk().replace(meta={"scale_dropped": True}), tmp_path / "Spawn.glb")
+    with pytest.raises(DataError, match="grows or shrinks"):
+        mesh2motion.load(mesh2motion.find(tmp_path)[0])

@@ -53,25 +53,8 @@ def run(argv: list[str]) -> int:
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from kinescale.core.errors import InputError
-    from kinescale.core.family import Family
-    from kinescale.datasets import FAMILY
-
     options = parse(Options, argv, "prepare")
-    FAMILY.check(options.corpus)
-    if not options.source.exists():
-        raise InputError(f"{options.source}: there is no such folder or archive; give the corpus as published.")
-    if options.captions is not None and options.captions < 1:
-        raise InputError(f"--captions {options.captions}; expected at least 1.")
-    if options.window is not None and (options.window < 0 or 0 < options.window < LEAST_WINDOW):
-        raise InputError(f"--window {options.window}; expected 0, or at least {LEAST_WINDOW} frames.")
-    if options.split not in (None, "train", "val", "test"):
-        raise InputError(f"--split {options.split}; expected train, val or test.")
-    if not 0 <= options.measured <= 3:
-        raise InputError(f"--measured {options.measured}; expected 0 to 3.")
-    if options.skeleton is not None:
-        Family("kinescale.skeletons", "skeleton").check(options.skeleton)
-    check_fps(options.fps)
+    _check(options)
     from kinescale.pipeline.prepare import Settings, prepare
 
     settings = Settings.of(
@@ -101,3 +84,25 @@ def run(argv: list[str]) -> int:
     if len(report.skipped) > 20:
         print(f"... and {len(report.skipped) - 20} more, all in {report.folder / 'report.json'}")
     return 0
+
+
+def _check(options: Options) -> None:
+    """``InputError`` or ``UnknownNameError`` for what cannot be, before anything is read."""
+    from kinescale.core.errors import InputError
+    from kinescale.core.family import Family
+    from kinescale.datasets import FAMILY
+
+    FAMILY.check(options.corpus)
+    if not options.source.exists():
+        raise InputError(f"{options.source}: there is no such folder or archive; give the corpus as published.")
+    if options.captions is not None and options.captions < 1:
+        raise InputError(f"--captions {options.captions}; expected at least 1.")
+    if options.window is not None and (options.window < 0 or 0 < options.window < LEAST_WINDOW):
+        raise InputError(f"--window {options.window}; expected 0, or at least {LEAST_WINDOW} frames.")
+    if options.split not in (None, "train", "val", "test"):
+        raise InputError(f"--split {options.split}; expected train, val or test.")
+    if not 0 <= options.measured <= 3:
+        raise InputError(f"--measured {options.measured}; expected 0 to 3.")
+    if options.skeleton is not None:
+        Family("kinescale.skeletons", "skeleton").check(options.skeleton)
+    check_fps(options.fps)

@@ -40,8 +40,10 @@ def clips_of(file: Path, corpus: str, name: str) -> list[RawClip]:
 
 
 def read(clip: RawClip) -> Motion:
-    """The clip's animation; ``DataError`` where nothing moves in it."""
+    """The clip's animation; ``DataError`` where nothing moves in it, or a scale does."""
     motion = read_motion(clip.files[0], animation=clip.animation)
+    if motion.meta.get("scale_dropped"):
+        raise DataError(f"{clip.files[0].name}: the body grows or shrinks, which a motion has no room for.")
     positions = motion.positions()
     if float((positions - positions[:1]).abs().max()) < STILL_M:
         raise DataError(f"{clip.files[0].name}: nothing moves in it.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from kinescale.captions.measured._amounts import Manner
 from kinescale.captions.measured.records import Direction, Event, Kind, Level
 
-SLOW, EVEN, FAST = (0.6, 0.9), (0.95, 1.3), (3.6, 4.3)
+SLOW, EVEN, FAST = (0.6, 0.9), (0.95, 1.35), (3.6, 4.3)
 """Metres a second: a walk below the first two is very slow, slow; between the next it is even; a run above the last is
 fast, very fast."""
 
@@ -79,7 +79,7 @@ def _travel(event: Event, rng: random.Random, manner: Manner | None) -> str:
     way = rng.choice(_WAYS[event.direction]) if event.direction else ""
     words = f"*{verb} {way}".rstrip()
     if manner is None:
-        return words + (pace(event, rng) if rng.random() < 0.4 else "")
+        return words + (pace(event, rng) if rng.random() < 0.6 else "")
     steps, far = event.steps or 0, event.distance_m or 0.0
     parts: list[str] = []
     if rng.random() < 0.7:
@@ -90,9 +90,9 @@ def _travel(event: Event, rng: random.Random, manner: Manner | None) -> str:
             return f"*take {counted} {way}".rstrip()
         parts.append(f"{rng.choice((' in ', ', taking '))}{counted}" if parts else f" {counted}")
     chance = rng.random()
-    if chance < 0.35:
+    if chance < 0.5:
         words += pace(event, rng)
-    elif chance < 0.5:
+    elif chance < 0.6:
         parts.append(f" at {rng.choice(('about ', ''))}{manner.speed(event.speed_m_s or 0.0)}")
     return words + "".join(parts)
 

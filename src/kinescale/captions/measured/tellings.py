@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from kinescale.captions._grammar import Form, inflect
 from kinescale.captions.measured._amounts import Manner
-from kinescale.captions.measured._clauses import clause
+from kinescale.captions.measured._clauses import clause, pace
 from kinescale.captions.measured.records import Description, Event, Kind
 from kinescale.captions.measured.sentences import together, told
 
@@ -29,6 +29,11 @@ THEN = (", then ", " and then ", ", and then ", ", after that ", " then ")
 TRAVELS = re.compile(
     r"\b(?:walk|run|jog|step|strid|sprint|dash|sneak|creep|hurr|trudg|swagger|carry|dribbl|march|go for)"
 )
+"""Sentences to which distance, steps and speed fit."""
+
+PACES = re.compile(r"slow|brisk|quick|fast|pace|speed|hurr|sprint|dash|rush|race|bolt|charge|in place|on the spot")
+"""Sentences that say how fast."""
+
 _TURNS = re.compile(r"turn|degree|veer|circle|spin|pirouette|curv|whirl|round")
 _HANDS = re.compile(r"hand|arm|wav|rais|lift|reach")
 NAMED: Mapping[Kind, re.Pattern[str]] = {
@@ -109,10 +114,14 @@ def tail(sentence: str, description: Description, rng: random.Random, lasting: b
     ``lasting``: the action goes on throughout, so that how long it takes may be said.
     """
     manner, found = Manner.drawn(rng), list[str]()
-    if TRAVELS.search(sentence) and description.path.distance_m > LEAST_TOLD_M:
+    travels = description.of("travel")
+    if travels and TRAVELS.search(sentence) and description.path.distance_m > LEAST_TOLD_M:
         ways = _way(description, rng, manner)
         # behind "runs, out of strength" only what has a comma too
         found += ways if "," not in sentence else [way for way in ways if way.startswith(",")]
+        if "," not in sentence and not PACES.search(sentence):
+            # as often as distance and steps together
+            found += [pace(max(travels, key=lambda event: event.seconds), rng)] * 3
     events = [one for one in told(description.events, 4) if one.kind in NAMED and not NAMED[one.kind].search(sentence)]
     found += [f", {_gerund(event, rng, manner)}" for event in events]
     if len(events) > 1 and not together(events[0], events[1]):
