@@ -1,0 +1,180 @@
+"""Phrases of the engine: for acts that the label alone tells, and for those that are measured.
+
+Phrases are in the base form with the marks of the phrase book: ``*`` before verbs, ``~their`` for the possessive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from kinescale.captions.phrase_book import phrases
+
+_LABELLED: Mapping[str, tuple[str, ...]] = {
+    "depositFloorR": (
+        "*bend down and *put something on the floor with the right hand",
+        "*place an object on the floor with ~their right hand",
+        "*set something down on the ground using the right hand",
+        "*lay something on the floor with ~their right hand and *straighten up",
+    ),
+    "elbowToKnee1RepsLelbowStart": (
+        "*touch the right knee with the left elbow",
+        "*bring the left elbow to the raised right knee",
+        "*lift the right knee to meet the left elbow",
+        "*do a standing crunch, left elbow to right knee",
+    ),
+    "grabHighR": (
+        "*reach up and *grab something with the right hand",
+        "*take something from a high shelf with ~their right hand",
+        "*stretch the right arm up to get something",
+        "*reach high with the right hand",
+    ),
+    "lieDownFloor": (
+        "*lie down on the floor",
+        "*get down on the ground and *lie flat",
+        "*lie down",
+        "*lower ~their body to the ground and *stretch out",
+    ),
+    "rotateArmsBothBackward1Reps": (
+        "*rotate both arms backward",
+        "*circle both arms backwards",
+        "*swing both arms back in a full circle",
+        "*make a backward circle with both arms",
+    ),
+    "sneak2StepsLStart": (
+        "*sneak forward",
+        "*creep ahead quietly",
+        "*tiptoe forward with careful steps",
+        "*walk stealthily ahead",
+    ),
+    "throwBasketball": (
+        "*throw a basketball",
+        "*shoot a basketball with both hands",
+        "*take a shot at the basket",
+        "*throw a ball with both hands",
+    ),
+}
+"""Acts of HDM05's classes that measurement cannot tell apart."""
+
+_BOOK = ("bow", "guide", "call", "respond", "bye", "byebye", "slash", "dance-short", "dance-long", "punch", "kick")
+"""Actions of the phrase book that are told by the label where the clip is short enough to be whole."""
+
+
+@lru_cache(maxsize=512)
+def label_phrases(corpus: str, action: str) -> tuple[str, ...]:
+    """What the label says of a whole clip; empty for acts that are measured, and for labels without phrases."""
+    if action in _LABELLED:
+        return _LABELLED[action]
+    if corpus == "bandai_namco" and action in _BOOK:
+        return phrases(action)[:12]
+    return ()
+
+
+NEEDS: Mapping[str, tuple[tuple[str, str | None], ...]] = {
+    "bow": (("bend", None),),
+    "bye": (("wave", "right"), ("raise_hand", "right")),
+    "byebye": (("wave", "both"), ("raise_hand", "both")),
+    "call": (("raise_hand", "both"),),
+    "guide": (("raise_hand", "right"), ("wave", "right"), ("raise_hand", "both")),
+    "respond": (("raise_hand", "left"),),
+    "kick": (("kick", "right"),),
+    "grabHighR": (("raise_hand", "right"),),
+    "lieDownFloor": (("lie_down", None), ("lie", None)),
+    "rotateArmsBothBackward1Reps": (("raise_hand", "both"),),
+    "throwBasketball": (("raise_hand", "both"),),
+    "sneak2StepsLStart": (("travel", None),),
+    "elbowToKnee1RepsLelbowStart": (("knee_lift", "right"),),
+    "depositFloorR": (("bend", None), ("squat", None), ("travel", None)),
+}
+"""Label -> events of which one has to be measured on the result for the label's phrases to be true of it."""
+
+ACTS: Mapping[str, tuple[str, ...]] = {
+    "wave": ("*wave {hands}", "*wave with {hands}", "*wave {arms}", "*wave ~their {arm}", "*give a wave with {hands}"),
+    "raise_hand": ("*raise {hands}", "*lift {hands}", "*put {hands} up", "*raise ~their {arm}", "*lift {arms}"),
+    "kick": (
+        "*kick with the {side} leg",
+        "*kick with ~their {side} foot",
+        "*do a kick with the {side} leg",
+        "*throw a {side} kick",
+        "*kick out with the {side} foot",
+    ),
+    "punch": ("*punch with the {side} hand", "*throw a {side} punch", "*punch with ~their {side} fist"),
+    "jump": ("*jump", "*jump up", "*do a jump", "*leap"),
+    "hop": ("*hop on the {side} foot", "*hop on ~their {side} leg", "*hop on one leg, the {side} one"),
+    "squat": ("*squat", "*do a squat", "*squat down and *stand up again", "*bend the knees into a squat"),
+    "knee_lift": ("*lift the {side} knee", "*raise ~their {side} knee", "*pull the {side} knee up"),
+    "bend": ("*bend forward", "*bend over", "*lean forward", "*bend down at the waist"),
+    "clap": ("*clap", "*clap ~their hands", "*clap the hands"),
+    "lie_down": ("*lie down", "*lie down on the floor", "*get down and *lie on the ground"),
+    "sit_down": ("*sit down", "*take a seat", "*lower ~their body into a sit"),
+    "stand_up": ("*stand up", "*get up", "*rise to ~their feet"),
+    "stand_still": ("*stand still", "*stand without moving", "*stay still", "*stand in place", "*wait in place"),
+}
+"""Measured act -> ways to say it once."""
+
+COUNTED: Mapping[str, tuple[str, ...]] = {
+    "wave": ("*wave {hands} {times}", "*wave ~their {arm} {times}"),
+    "kick": ("*kick {times} with the {side} leg", "*throw {number} kick{s} with the {side} leg", "*kick {times}"),
+    "punch": ("*punch {times} with the {side} hand", "*throw {number} {side} punch{es}", "*punch {times}"),
+    "jump": ("*jump {times}", "*do {number} jump{s}", "*jump up {times}", "*make {number} jump{s}"),
+    "hop": ("*hop {times} on the {side} foot", "*do {number} hop{s} on the {side} leg", "*hop {times}"),
+    "squat": ("*squat {times}", "*do {number} squat{s}", "*squat down {times}", "*perform {number} squat{s}"),
+    "knee_lift": ("*lift the {side} knee {times}", "*raise ~their {side} knee {times}"),
+    "bend": ("*bend forward {times}", "*bend over {times}"),
+    "clap": ("*clap {times}", "*clap ~their hands {times}"),
+    "raise_hand": ("*raise {hands} {times}", "*lift ~their {arm} {times}"),
+}
+"""The same with a count."""
+
+MANY = ("several times", "again and again", "repeatedly", "over and over", "a few times")
+"""Said of three and more."""
+
+GAITS: Mapping[str, tuple[str, ...]] = {
+    "walk": ("*walk", "*walk", "*walk", "*go", "*move", "*stroll"),
+    "jog": ("*jog", "*jog", "*run"),
+    "run": ("*run", "*run"),
+}
+SPRINT_M_S = 4.3
+WAYS: Mapping[str, tuple[str, ...]] = {
+    "forward": ("forward", "forward", "ahead", "forwards", "straight ahead", "in a straight line"),
+    "backward": ("backward", "backwards", "back", "in reverse"),
+    "left": ("sideways to the left", "to the left sideways", "leftward, sideways"),
+    "right": ("sideways to the right", "to the right sideways", "rightward, sideways"),
+    "forward left": ("diagonally forward to the left", "forward and to the left", "forward, drifting to the left"),
+    "forward right": ("diagonally forward to the right", "forward and to the right", "forward, drifting to the right"),
+    "backward left": ("diagonally backward to the left", "back and to the left"),
+    "backward right": ("diagonally backward to the right", "back and to the right"),
+}
+UNTURNED = ("straight ahead", "in a straight line")
+"""Ways that say that nothing turns."""
+
+PACES: tuple[tuple[str, float, float, tuple[str, ...]], ...] = (
+    ("very slow", 0.0, 0.58, ("very slowly", "extremely slowly", "at a crawl", "very, very slowly", "at a snail's pace")),
+    ("slow", 0.3, 0.86, ("slowly", "at a slow pace", "without hurry", "at a leisurely pace", "in no rush")),
+    ("normal", 0.98, 1.28, ("at a normal pace", "at a moderate speed", "at an ordinary pace", "normally")),
+    ("fast", 1.4, 2.2, ("quickly", "fast", "briskly", "at a quick pace", "in a hurry", "with fast steps")),
+    ("very fast", 1.75, 2.6, ("very fast", "very quickly", "at a very quick pace", "as fast as walking allows")),
+)
+"""Class, from and to metres per second, words: of someone who walks. Between classes nothing is said."""
+
+RUN_PACES: tuple[tuple[str, float, float, tuple[str, ...]], ...] = (
+    ("slow", 0.0, 2.2, ("slowly", "at an easy pace", "at a slow jog")),
+    ("fast", 3.3, 9.0, ("fast", "quickly", "at speed")),
+    ("very fast", 4.2, 9.0, ("very fast", "at full speed", "as fast as possible")),
+)
+
+TEMPOS: Mapping[str, tuple[str, ...]] = {
+    "slow": ("slowly", "at a slow pace", "in a slow way"),
+    "fast": ("quickly", "fast", "rapidly", "with quick movements"),
+}
+"""Pace of what does not travel, against others of its class."""
+
+ANGLES: Mapping[int, tuple[str, ...]] = {
+    30: ("slightly", "a little"),
+    45: ("by half a right angle", "an eighth of a turn"),
+    90: ("a quarter turn", "at a right angle", "by a right angle"),
+    180: ("around", "half a turn", "halfway round"),
+    270: ("three quarters of a turn",),
+    360: ("a full turn", "all the way around", "a whole turn"),
+}
+"""Degrees -> words that say as much."""
