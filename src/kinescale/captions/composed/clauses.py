@@ -10,16 +10,20 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kinescale.captions._styles import STYLES
 from kinescale.captions.composed import words as w
 from kinescale.captions.composed.stated import Stated, holds, pace
 from kinescale.captions.measured._words import number, times
 from kinescale.captions.measured.records import Description, Event, Side
 
-BRIEF, PLAIN, FULL = 0, 1, 2
+BRIEF, PLAIN, FULL, STYLED = 0, 1, 2, 3
 
 NICE_DEG = (30, 45, 60, 90, 120, 135, 150, 180, 225, 270, 360)
 NICE_WITHIN = 12.0
 """Angles that are told by a round number where they are so near it; others are told to five degrees."""
+
+MOST_DEG = 400.0
+"""What turns further is told by nobody in degrees."""
 
 LEAST_WAY_M, ROUND_SHARE = 0.75, 0.12
 """Shortest way told in metres, and how near it has to be to a round one to be told as such."""
@@ -33,8 +37,8 @@ class Piece:
     """A stretch of a composed clip and what it is meant to show.
 
     kind, side : the act that was put there; "" where only ``phrases`` of the label ``label`` tell. span : seconds.
-    tempo : "slow" or "fast" where it is so against others of its class. only : what may be told of travel
-    ("" all; "way" leaves speed and distance out, as the stretch is too short to tell).
+    tempo : "slow" or "fast" where it is so against others of its class. stops : the body stands at the end.
+    style : of the source, whose adverbs fit. own : described on its stretch alone, with ``span`` from its start.
     """
 
     kind: str
@@ -44,11 +48,13 @@ class Piece:
     phrases: tuple[str, ...] = ()
     tempo: str = ""
     stops: bool = False
+    style: str = "normal"
+    own: bool = False
 
 
 @dataclass(frozen=True)
 class Clause:
-    """A phrase with marked verbs, what it states, and how much it tells (0 brief, 1 plain, 2 full)."""
+    """A phrase with marked verbs, what it states, and how much it tells (0 brief, 1 plain, 2 full, 3 brief with a style)."""
 
     phrase: str
     stated: tuple[Stated, ...]
@@ -67,7 +73,20 @@ def clauses(piece: Piece, found: Description, rng: random.Random) -> list[Clause
         made = _still(piece, found)
     else:
         made = _act(piece, found)
+    made += [
+        Clause(f"{clause.phrase} {adverb}", clause.stated, STYLED)
+        for clause in _some([one for one in made if one.detail == BRIEF], rng, 4)
+        for adverb in _adverbs(piece)
+    ]
     return [clause for clause in made if all(holds(stated, found) for stated in clause.stated)]
+
+
+def _adverbs(piece: Piece) -> tuple[str, ...]:
+    """Of the source's style: those that say nothing of the pace, which may be another here."""
+    look = STYLES.get(piece.style)
+    if look is None or piece.kind == "stand_still":
+        return ()
+    return tuple(adverb for adverb in look.adverbs if adverb not in w.OF_PACE)
 
 
 def events_of(piece: Piece, found: Description) -> list[Event]:
@@ -138,7 +157,9 @@ def _levels(piece: Piece, events: Sequence[Event], sided: dict[str, str], base: 
         how = ("above the head", "high overhead", "up over the head")
     else:
         how = (f"{'at' if piece.kind == 'wave' else 'to'} {_HEIGHTS[level]}",)
-    return [Clause(f"{phrase.format(**sided)} {some}", (base,), PLAIN) for phrase in w.ACTS[piece.kind][:2] for some in how]
+    return [
+        Clause(f"{phrase.format(**sided)} {some}", (base,), PLAIN) for phrase in w.ACTS[piece.kind][:2] for some in how
+    ]
 
 
 def _named(kind: str, side: Side | None) -> dict[str, str]:
@@ -244,9 +265,7 @@ def _steps(events: Sequence[Event], base: Stated, way: str, piece: Piece) -> lis
         return []
     s = "" if steps == 1 else "s"
     stated = base.but(steps=steps)
-    made = [
-        Clause(f"*take {some} step{s} {way}", (stated,), PLAIN) for some in (number(steps), str(steps))
-    ]
+    made = [Clause(f"*take {some} step{s} {way}", (stated,), PLAIN) for some in (number(steps), str(steps))]
     if events[0].gait == "walk":
         made.append(Clause(f"*walk {number(steps)} step{s} {way}", (stated,), PLAIN))
     return made
@@ -254,7 +273,7 @@ def _steps(events: Sequence[Event], base: Stated, way: str, piece: Piece) -> lis
 
 def _turn(piece: Piece, found: Description, rng: random.Random) -> list[Clause]:
     events = events_of(piece, found)
-    if len(events) != 1 or events[0].side not in ("left", "right"):
+    if len(events) != 1 or events[0].side not in ("left", "right") or (events[0].angle_deg or 0.0) > MOST_DEG:
         return []
     event = events[0]
     angle, side = event.angle_deg or 0.0, str(event.side)
@@ -295,7 +314,11 @@ def _turn_words(angle: float, side: str) -> list[str]:
     if angle >= 300:
         return [f"*turn all the way around to the {side}", f"*make a full turn to the {side}"]
     if angle >= 150:
-        return [f"*turn around to the {side}", f"*make half a turn to the {side}", f"*turn back, going round to the {side}"]
+        return [
+            f"*turn around to the {side}",
+            f"*make half a turn to the {side}",
+            f"*turn back, going round to the {side}",
+        ]
     words = [f"*turn {side}", f"*turn to the {side}", f"*make a {side} turn", f"*take a turn to ~their {side}"]
     if angle < 55:
         words += [f"*veer {side}", f"*turn slightly to the {side}", f"*bear {side}"]
@@ -314,7 +337,11 @@ def _angle_words(angle: float, side: str) -> list[tuple[str, float]]:
         f"*turn {side} by about {number(told)} degrees",
     ]
     if told == 90:
-        made += [f"*make a quarter turn to the {side}", f"*turn {side} at a right angle", f"*turn a quarter turn {side}"]
+        made += [
+            f"*make a quarter turn to the {side}",
+            f"*turn {side} at a right angle",
+            f"*turn a quarter turn {side}",
+        ]
     if told == 180:
         made += [f"*make half a turn to the {side}", f"*make a half turn {side}", f"*do a U-turn to the {side}"]
     if told == 360:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kinescale.captions._grammar import Form, inflect, mirror_sentence
-from kinescale.captions.composed.clauses import BRIEF, FULL, PLAIN, Clause, Piece, clauses
+from kinescale.captions.composed.clauses import BRIEF, FULL, PLAIN, STYLED, Clause, Piece, clauses
 from kinescale.captions.composed.stated import Stated, holds
 from kinescale.captions.measured.records import Description
 
@@ -36,40 +36,57 @@ STOPS = ("and *stop", "and *come to a stop", "and then *stand still", "and *halt
 
 @dataclass(frozen=True)
 class Told:
-    """A sentence and all that it states."""
+    """A sentence and all that it states: (number of the piece, statement)."""
 
     text: str
-    stated: tuple[Stated, ...]
+    stated: tuple[tuple[int, Stated], ...]
 
     def mirrored(self) -> Told:
         """The sentence about the mirror image."""
-        return Told(mirror_sentence(self.text), tuple(each.mirrored() for each in self.stated))
+        return Told(mirror_sentence(self.text), tuple((piece, each.mirrored()) for piece, each in self.stated))
+
+    def true_of(self, found: Sequence[Description]) -> bool:
+        """Whether all that is stated is measured; ``found`` has each piece's description."""
+        return all(holds(each, found[piece]) for piece, each in self.stated)
 
 
 def told(
-    relation: Relation, pieces: Sequence[Piece], found: Description, rng: random.Random, count: int
+    relation: Relation,
+    pieces: Sequence[Piece],
+    found: Sequence[Description],
+    rng: random.Random,
+    count: int,
+    *,
+    counted: bool = False,
 ) -> tuple[Told, ...]:
-    """Up to ``count`` distinct sentences about the pieces in order; none where a piece cannot be told truly."""
-    options = [clauses(piece, found, rng) for piece in pieces]
-    if not all(options):
+    """Up to ``count`` distinct sentences about the pieces in order; none where a piece cannot be told truly.
+
+    ``found``: of each piece the description that it is told by. ``counted``: most sentences give the count, and there
+    are none where it cannot be given.
+    """
+    options = [clauses(piece, each, rng) for piece, each in zip(pieces, found, strict=True)]
+    if relation == "while":
+        options = [[clause for clause in some if " while " not in clause.phrase] for some in options]
+    if not all(options) or (counted and not any(s.count for c in options[0] for s in c.stated)):
         return ()
+    levels = (PLAIN, PLAIN, BRIEF, PLAIN) if counted else (BRIEF, PLAIN, BRIEF, FULL, STYLED, PLAIN)
     made: dict[str, Told] = {}
     for turn in range(TRIES * count):
         if len(made) >= count:
             break
-        # the first is plain, then levels of detail take turns, numbers in about half of the sentences
-        level = (BRIEF, PLAIN, BRIEF, FULL)[turn % 4]
-        chosen = [_choose(some, level, rng) for some in options]
+        chosen = [_choose(some, levels[turn % len(levels)], rng) for some in options]
         text = _sentence(relation, [clause.phrase for clause in chosen], pieces, rng, plain=not made)
-        stated = tuple(each for clause in chosen for each in clause.stated)
-        if all(holds(each, found) for each in stated):
-            made.setdefault(text, Told(text, stated))
+        one = Told(text, tuple((k, each) for k, clause in enumerate(chosen) for each in clause.stated))
+        if one.true_of(found):
+            made.setdefault(text, one)
     return tuple(made.values())
 
 
 def _choose(options: Sequence[Clause], level: int, rng: random.Random) -> Clause:
-    """A clause of about the level of detail."""
-    for detail in (level, level - 1, BRIEF, PLAIN):
+    """A clause of about the level of detail; of two pieces, the second may tell less."""
+    if level == FULL and rng.random() < 0.4:
+        level = PLAIN
+    for detail in (level, level - 1 if level <= FULL else BRIEF, BRIEF, PLAIN):
         some = [clause for clause in options if clause.detail == detail]
         if some:
             return rng.choice(some)

@@ -5,9 +5,11 @@ Phrases are in the base form with the marks of the phrase book: ``*`` before ver
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from kinescale.captions._grammar import conjugate
 from kinescale.captions.phrase_book import phrases
 
 _LABELLED: Mapping[str, tuple[str, ...]] = {
@@ -60,14 +62,69 @@ _BOOK = ("bow", "guide", "call", "respond", "bye", "byebye", "slash", "dance-sho
 """Actions of the phrase book that are told by the label where the clip is short enough to be whole."""
 
 
-@lru_cache(maxsize=512)
-def label_phrases(corpus: str, action: str) -> tuple[str, ...]:
-    """What the label says of a whole clip; empty for acts that are measured, and for labels without phrases."""
+_STEADY: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("salsa", "dance salsa", ("*dance salsa", "*dance", "*do salsa steps", "*dance to latin music")),
+    ("indian dance", "dance indian", ("*perform an indian dance", "*dance", "*do a classical indian dance")),
+    ("danc", "dance", ("*dance", "*do a dance", "*dance about", "*perform a dance")),
+    ("ballet", "dance", ("*dance", "*dance ballet", "*do ballet steps")),
+    ("karate", "karate", ("*practise karate", "*do karate moves", "*perform karate", "*go through a karate form")),
+    ("swordplay", "sword", ("*swing a sword", "*practise swordplay", "*fight with a sword")),
+    ("sword", "sword", ("*swing a sword", "*fight with a sword", "*slash with a sword")),
+    ("dribbl", "dribble", ("*dribble a basketball", "*dribble a ball", "*bounce a basketball while moving")),
+    ("boxing", "box", ("*box", "*throw boxing punches", "*shadow box")),
+    ("wash", "wash", ("*wash ~their body", "*wash")),
+)
+"""A word in a clip's captions -> a class and its phrases, which hold of any few seconds of the clip."""
+
+ONE_VERB = re.compile(r"(?:a person|someone|a figure|a man|a woman|a character) ([a-z]+s) ([^,;]*)")
+"""A caption that says one thing in the third person."""
+
+NO_VERB = ("is", "has", "does", "was")
+NOT_ALONE = re.compile(
+    r"\b(and|then|while|after|before|again|several|times|twice|\d+|slow\w*|fast|quick\w*|brisk\w*|degrees?|metres?|"
+    r"meters?|steps?|each|every|both sides|back and forth)\b"
+)
+"""Words of captions that tell more than one act, or numbers that are true of the whole take only."""
+
+
+@lru_cache(maxsize=8192)
+def label_phrases(corpus: str, action: str, captions: tuple[str, ...]) -> tuple[str, tuple[str, ...], bool]:
+    """A class, what can be said of a clip by its label, and whether that holds of any few seconds of it.
+
+    No phrases for acts that are measured, and for labels that tell nothing in a few words.
+    """
     if action in _LABELLED:
-        return _LABELLED[action]
-    if corpus == "bandai_namco" and action in _BOOK:
-        return phrases(action)[:12]
-    return ()
+        return action, _LABELLED[action], False
+    if corpus == "bandai_namco":
+        if action.startswith("dance"):
+            return "dance", _STEADY[2][2], True
+        return action, phrases(action)[:12] if action in _BOOK else (), False
+    said = " ".join((action, *captions)).lower()
+    for word, name, some in _STEADY:
+        if word in said:
+            return name, some, True
+    return action, tuple(dict.fromkeys(found for text in captions if (found := _predicate(text)) is not None)), False
+
+
+def _predicate(caption: str) -> str | None:
+    """The verb phrase of a caption in the base form, marked; ``None`` where it says more than one thing."""
+    match = ONE_VERB.fullmatch(caption)
+    if match is None or match.group(1) in NO_VERB or NOT_ALONE.search(match.group(2)):
+        return None
+    third, rest = match.groups()
+    base = next((b for b in _bases(third) if conjugate(b, "third") == third), None)
+    rest = re.sub(r"\b(his|its|their)\b", "~their", rest)
+    return None if base is None or re.search(r"\bher\b", rest) else f"*{base} {rest}".strip()
+
+
+def _bases(third: str) -> tuple[str, ...]:
+    """Base forms that a third person may come from, likeliest first."""
+    found = [third[:-1]]
+    if third.endswith("es") and third[:-2].endswith(("s", "sh", "ch", "x", "z", "o")):
+        found.insert(0, third[:-2])
+    if third.endswith("ies"):
+        found.insert(0, third[:-3] + "y")
+    return tuple(found)
 
 
 NEEDS: Mapping[str, tuple[tuple[str, str | None], ...]] = {
@@ -138,10 +195,10 @@ SPRINT_M_S = 4.3
 WAYS: Mapping[str, tuple[str, ...]] = {
     "forward": ("forward", "forward", "ahead", "forwards", "straight ahead", "in a straight line"),
     "backward": ("backward", "backwards", "back", "in reverse"),
-    "left": ("sideways to the left", "to the left sideways", "leftward, sideways"),
-    "right": ("sideways to the right", "to the right sideways", "rightward, sideways"),
-    "forward left": ("diagonally forward to the left", "forward and to the left", "forward, drifting to the left"),
-    "forward right": ("diagonally forward to the right", "forward and to the right", "forward, drifting to the right"),
+    "left": ("sideways to the left", "sideways to the left", "to the left", "leftward"),
+    "right": ("sideways to the right", "sideways to the right", "to the right", "rightward"),
+    "forward left": ("diagonally forward to the left", "forward and to the left", "off diagonally to the left"),
+    "forward right": ("diagonally forward to the right", "forward and to the right", "off diagonally to the right"),
     "backward left": ("diagonally backward to the left", "back and to the left"),
     "backward right": ("diagonally backward to the right", "back and to the right"),
 }
@@ -149,7 +206,12 @@ UNTURNED = ("straight ahead", "in a straight line")
 """Ways that say that nothing turns."""
 
 PACES: tuple[tuple[str, float, float, tuple[str, ...]], ...] = (
-    ("very slow", 0.0, 0.58, ("very slowly", "extremely slowly", "at a crawl", "very, very slowly", "at a snail's pace")),
+    (
+        "very slow",
+        0.0,
+        0.58,
+        ("very slowly", "extremely slowly", "at a crawl", "very, very slowly", "at a snail's pace"),
+    ),
     ("slow", 0.3, 0.86, ("slowly", "at a slow pace", "without hurry", "at a leisurely pace", "in no rush")),
     ("normal", 0.98, 1.28, ("at a normal pace", "at a moderate speed", "at an ordinary pace", "normally")),
     ("fast", 1.4, 2.2, ("quickly", "fast", "briskly", "at a quick pace", "in a hurry", "with fast steps")),
@@ -178,3 +240,19 @@ ANGLES: Mapping[int, tuple[str, ...]] = {
     360: ("a full turn", "all the way around", "a whole turn"),
 }
 """Degrees -> words that say as much."""
+
+OF_PACE = frozenset(
+    {
+        "briskly",
+        "slowly",
+        "quickly",
+        "hurriedly",
+        "swiftly",
+        "lazily",
+        "leisurely",
+        "heavily",
+        "sluggishly",
+        "energetically",
+    }
+)
+"""Adverbs of styles that say something of the pace."""

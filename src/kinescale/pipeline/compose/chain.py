@@ -123,8 +123,9 @@ def piece_of(unit: Unit, start: float, stop: float) -> Piece:
         kind=unit.kind,
         span=(round(start, 3), round(stop, 3)),
         side=unit.side,  # pyright: ignore[reportArgumentType]
-        label="" if unit.kind else unit.name,
+        label="" if unit.kind else unit.label,
         phrases=unit.phrases,
+        style=unit.style,
     )
 
 

@@ -12,7 +12,7 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import torch
 from pydantic import Field
 
 from kinescale.captions import measured
-from kinescale.captions.composed import Piece, Told, holds, told
+from kinescale.captions.composed import Piece, told
 from kinescale.captions.composed.clauses import events_of
 from kinescale.captions.measured import Description
 from kinescale.core.errors import DataError, InputError
@@ -31,23 +31,23 @@ from kinescale.core.records import Record, json_hash, read_json, write_json
 from kinescale.datasets.base import Licence
 from kinescale.datasets.prepared import Prepared, PreparedRow, open_prepared, write_part
 from kinescale.datasets.prepared.writer import VERSION, entries, pyarrow, read_key
-from kinescale.motion import canonicalise, mirror
+from kinescale.motion import Motion, canonicalise, mirror
 from kinescale.pipeline.compose.chain import Refused
 from kinescale.pipeline.compose.checks import Bars, Physics, physics_of
 from kinescale.pipeline.compose.kinds import KINDS, Made
 from kinescale.pipeline.compose.sources import BROAD, QUIET, Library, names_of
-from kinescale.pipeline.compose.track import Track
+from kinescale.pipeline.compose.track import ANKLE_M, TOES_M, Track, runs
 from kinescale.pipeline.compose.workshop import Workshop
 
 PART_CLIPS = 100
-ENGINE = 1
+ENGINE = 2
 """Version of the engine: part of every part's key, so that a change of it composes anew."""
 
 TRIES = 8
 """Attempts at one clip of a kind before it is given up."""
 
 LEAST_FRAMES, LEAST_CAPTIONS = 20, 4
-TEMPO_PERCENTILES = (15.0, 85.0)
+TEMPO_PERCENTILES = (25.0, 75.0)
 LEAST_TEMPOS = 8
 CORPUS = "composed"
 
@@ -89,7 +89,9 @@ def compose(
     """
     unknown = [kind for kind in settings.kinds if kind not in KINDS]
     if unknown or not settings.kinds or workers < 1:
-        what = f"'{unknown[0]}' is no kind of composed clip" if unknown else f"{workers} workers, {settings.kinds} kinds"
+        what = (
+            f"'{unknown[0]}' is no kind of composed clip" if unknown else f"{workers} workers, {settings.kinds} kinds"
+        )
         raise InputError(f"{what}; expected at least one of each: kinds among {', '.join(KINDS)}.")
     folder = Path(out) / CORPUS
     (folder / "parts").mkdir(parents=True, exist_ok=True)
@@ -350,6 +352,8 @@ def _judged(
     """The clip as a row. ``Refused`` where physics, measurement or captions speak against it."""
     if len(made.track) < LEAST_FRAMES:
         raise Refused("too short")
+    if _floats(made.track):
+        raise Refused("off the floor")
     motion = canonicalise(made.track.motion(), floor=False)
     track = Track.of(motion)
     found = measured.describe(motion)
@@ -358,11 +362,14 @@ def _judged(
     pieces = [_with_tempo(shop, piece, track, found, made.factor) for piece in made.pieces]
     if _shows_more(pieces, found):
         raise Refused("shows more than is told")
-    sentences = told(made.relation, pieces, found, random.Random(seed), settings.captions_per_clip)
+    each = _descriptions(motion, pieces, found)
+    pieces = [replace(one, span=(0.0, one.span[1] - one.span[0])) if one.own else one for one in pieces]
+    sentences = told(made.relation, pieces, each, random.Random(seed), settings.captions_per_clip, counted=made.counted)
     if len(sentences) < min(LEAST_CAPTIONS, settings.captions_per_clip):
         raise Refused("nothing true to tell")
-    turned = measured.describe(mirror(motion))
-    mirrored = _true_of(turned, [each.mirrored() for each in sentences])
+    image = mirror(motion)
+    turned = _descriptions(image, made.pieces, measured.describe(image))
+    mirrored = tuple(one.text for one in (s.mirrored() for s in sentences) if one.true_of(turned))
     sources = tuple(dict.fromkeys(made.sources))
     return PreparedRow(
         id=f"{CORPUS}/{settings.split}-{settings.seed}-{number:06d}-{kind}",
@@ -370,7 +377,7 @@ def _judged(
         action=f"{kind} {made.name}",
         style="normal",
         licence=licence,
-        captions=tuple(each.text for each in sentences),
+        captions=tuple(one.text for one in sentences),
         captions_mirrored=mirrored,
         steady=False,
         source_sha256=sha256_bytes("\n".join(sources).encode()),
@@ -380,8 +387,27 @@ def _judged(
     )
 
 
-def _true_of(found: Description, sentences: Sequence[Told]) -> tuple[str, ...]:
-    return tuple(each.text for each in sentences if all(holds(stated, found) for stated in each.stated))
+def _descriptions(motion: Motion, pieces: Sequence[Piece], whole: Description) -> list[Description]:
+    """What each piece is told by: the whole clip's description, or that of its stretch where it stands alone."""
+    made = []
+    for piece in pieces:
+        if piece.own:
+            start, stop = (round(at * motion.fps) for at in piece.span)
+            made.append(measured.describe(motion.slice(start, min(stop, len(motion)))))
+        else:
+            made.append(whole)
+    return made
+
+
+FLOATS_M, FLOATS_S = 0.12, 1.0
+"""Height of the lower foot over the floor, and how long it may be there: longer is no jump, but a body on something
+that is not there any more."""
+
+
+def _floats(track: Track) -> bool:
+    points = track.positions[:, [*track.legs.ankles, *track.legs.toes]][..., 1]
+    high = (points - points.new_tensor([ANKLE_M, ANKLE_M, TOES_M, TOES_M])).amin(-1) > FLOATS_M
+    return any(stop - start > FLOATS_S * track.fps for start, stop in runs(high))
 
 
 def _check_physics(
@@ -406,8 +432,8 @@ def _with_tempo(shop: Workshop, piece: Piece, track: Track, found: Description, 
         return piece
     speed = float(np.mean([_joint_speed(track, event.start_s, event.end_s) for event in events]))
     slow, fast = shop.tempos[name]
-    tempo = "slow" if speed < slow and factor <= 1 else "fast" if speed > fast and factor >= 1 else ""
-    return Piece(piece.kind, piece.span, piece.side, piece.label, piece.phrases, tempo, piece.stops)
+    tempo = "slow" if speed < slow and factor < 0.9 else "fast" if speed > fast and factor > 1.1 else ""
+    return replace(piece, tempo=tempo)
 
 
 STRAY_TURN_DEG, STRAY_TRAVEL_M, STRAY_BEND_DEG = 40.0, 0.9, 35.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,9 +12,9 @@ import torch
 from kinescale.captions.composed import Piece
 from kinescale.captions.composed.sentences import Relation
 from kinescale.pipeline.compose.chain import MOST_FRAMES, SHORT_M, Chain, Part, Refused, piece_of
-from kinescale.pipeline.compose.parts import laid_over
+from kinescale.pipeline.compose.parts import EASE, laid_over
 from kinescale.pipeline.compose.path import bent, ramp
-from kinescale.pipeline.compose.retime import FASTEST, SLOWEST, retimed
+from kinescale.pipeline.compose.retime import FASTEST, SLOWEST
 from kinescale.pipeline.compose.sources import Unit
 from kinescale.pipeline.compose.track import Track
 from kinescale.pipeline.compose.workshop import Workshop
@@ -44,22 +45,35 @@ class Made:
     seams: list[tuple[int, int]] = field(default_factory=list)
     name: str = ""
     factor: float = 1.0
+    counted: bool = False
 
 
-def draw_class(shop: Workshop, rng: Rng, *, without: str = "", only: tuple[str, ...] = ()) -> Unit:
-    """A unit of a family drawn by weight, of any of its classes."""
+def draw_class(
+    shop: Workshop, rng: Rng, *, without: str = "", only: tuple[str, ...] = (), way: str | None = None
+) -> Unit:
+    """A unit of a family drawn by weight, of any of its classes; ``way``: travel in this direction only."""
     names, weights = [], []
     labelled = [name for name in shop.library.classes if _family(name) == ""]
     for name in shop.library.classes:
         family = _family(name)
         if name == without or name == "stand_still" or (only and family not in only):
             continue
+        if way is not None and name.split()[1:] != [way]:
+            continue
         alike = sum(_family(other) == family for other in shop.library.classes) if family else len(labelled)
         names.append(name)
-        weights.append((FAMILIES[family] if family else LABELLED) / alike)
+        weights.append((FAMILIES[family] if family else LABELLED) / alike * _plainness(name))
     if not names:
         raise Refused("no source")
     return shop.library.draw(rng, names, weights)
+
+
+def _plainness(name: str) -> float:
+    """Weight of a direction among those of a gait."""
+    first, *way = name.split()
+    if first not in GAITS:
+        return 1.0
+    return {("forward",): 5.0, ("backward",): 2.0, ("left",): 1.5, ("right",): 1.5}.get(tuple(way), 0.6)
 
 
 def _family(name: str) -> str:
@@ -102,14 +116,24 @@ def _join_best(shop: Workshop, rng: Rng, chain: Chain, used: list[Unit], tries: 
             best = (cost, trial, unit)
     if best is None:
         raise Refused("hard seam")
-    chain.track, chain.lasts, chain.pieces, chain.seams = best[1].track, best[1].lasts, best[1].pieces, best[1].seams
+    won = best[1]
+    chain.track, chain.lasts, chain.pieces, chain.seams = won.track, won.lasts, won.pieces, won.seams
     used.append(best[2])
 
 
 def _of_chain(shop: Workshop, chain: Chain, relation: Relation, units: list[Unit]) -> Made:
     sources = [shop.source(unit) for unit in units]
+    pieces = chain.told()
+    for k, (one, other) in enumerate(pairwise(pieces)):
+        if one.kind == other.kind == "travel":
+            pieces[k : k + 2] = [_alone(one), _alone(other)]
     striking = next((unit for unit in units if unit.kind not in ("travel", "stand_still")), units[0])
-    return Made(chain.track, relation, chain.told(), sources, chain.seams, striking.name.split()[0])
+    return Made(chain.track, relation, pieces, sources, chain.seams, striking.label)
+
+
+def _alone(piece: Piece) -> Piece:
+    """Travel after travel is measured on its own stretch: together they are one."""
+    return replace(piece, own=True)
 
 
 def at_once(shop: Workshop, rng: Rng) -> Made:
@@ -129,12 +153,14 @@ def at_once(shop: Workshop, rng: Rng) -> Made:
         start = first_of
     else:
         start = int(rng.integers(0, max(1, room)))
+    if stop - first < EASE + 10:
+        raise Refused("too short")
     parts = ("arms",) if upper.side in ("both", None) else (f"{upper.side}_arm",)
     track = laid_over(chain.track, lent.track.slice(first, stop), start, parts)
     (piece,) = chain.told()
     end = min(len(track), start + stop - first) / track.fps
     pieces = [piece, piece_of(upper, start / track.fps, end)]
-    return Made(track, "while", pieces, [shop.source(lower), shop.source(upper)], [], upper.name.split()[0])
+    return Made(track, "while", pieces, [shop.source(lower), shop.source(upper)], [], upper.label)
 
 
 def repetition(shop: Workshop, rng: Rng) -> Made:
@@ -154,7 +180,7 @@ def repetition(shop: Workshop, rng: Rng) -> Made:
     for _ in range(count - 1):
         chain.then(part)
     chain.finish(rng)
-    return _as_one(shop, chain, used, unit)
+    return _as_one(shop, chain, used, unit, counted=True)
 
 
 def _tight(part: Part) -> Part:
@@ -170,18 +196,20 @@ def _waves(shop: Workshop, rng: Rng, unit: Unit) -> Made:
     low, high = part.starts[1] + 16, part.stops[0] - 16
     if high - low < 24:
         raise Refused("too short")
-    leave = low + int(rng.integers(8, max(9, (high - low) // 2)))
-    enter = leave + int(rng.integers(6, max(7, high - leave)))
+    # few swings are what one counts
+    leave = low + int(rng.integers(8, max(9, min(60, (high - low) // 2))))
+    enter = max(leave + 6, high - int(rng.integers(8, 60)))
     chain = Chain.start(Part(unit, part.track, part.starts, (leave, min(leave + 10, high))), rng)
     chain.then(Part(unit, part.track, (enter, min(enter + 10, high)), part.stops))
     chain.finish(rng)
-    return _as_one(shop, chain, [unit], unit)
+    return _as_one(shop, chain, [unit], unit, counted=True)
 
 
-def _as_one(shop: Workshop, chain: Chain, used: list[Unit], unit: Unit) -> Made:
+def _as_one(shop: Workshop, chain: Chain, used: list[Unit], unit: Unit, *, counted: bool = False) -> Made:
     """The whole chain told as one piece."""
     whole = piece_of(unit, 0.0, len(chain.track) / chain.track.fps)
-    return Made(chain.track, "one", [whole], [shop.source(u) for u in used], chain.seams, unit.name.split()[0])
+    sources = [shop.source(u) for u in used]
+    return Made(chain.track, "one", [whole], sources, chain.seams, unit.label, counted=counted)
 
 
 def pace(shop: Workshop, rng: Rng) -> Made:
@@ -196,7 +224,7 @@ def pace(shop: Workshop, rng: Rng) -> Made:
     if travels:
         stretch = float(rng.uniform(0.7, 1.2))
         track = _bent(track, torch.zeros(len(track), dtype=torch.float64), stretch)
-    made = Made(track, "one", chain.told(), [shop.source(unit)], [], unit.name.split()[0], factor)
+    made = Made(track, "one", chain.told(), [shop.source(unit)], [], unit.label, factor)
     if travels and rng.random() < 0.3:
         return _two_paces(shop, rng, unit)
     return made
@@ -228,9 +256,7 @@ DEG_S = {"walk": 100.0, "jog": 110.0, "run": 90.0}
 
 def bend(shop: Workshop, rng: Rng) -> Made:
     """A straight walk or run bent into a turn, an arc, a circle."""
-    unit = draw_class(shop, rng, only=GAITS)
-    if unit.name.split()[1:] not in (["forward"], ["backward"]):
-        raise Refused("not straight")
+    unit = draw_class(shop, rng, only=GAITS, way="backward" if rng.random() < 0.06 else "forward")
     circle = rng.random() < 0.15
     track, seams = _long_travel(shop, rng, unit, 190 if circle else int(rng.integers(75, 170)))
     angle = float(rng.choice((300, 330, 360, 360, 360, 390))) if circle else float(rng.choice(TURNS))
@@ -299,7 +325,7 @@ def distance(shop: Workshop, rng: Rng) -> Made:
     first = chain.seams[0][0] / chain.track.fps if at else 0.0
     span = (first, chain.seams[-1][1] / chain.track.fps + 0.1)
     piece = replace(pieces[at], span=span, stops=True)
-    return Made(chain.track, "one", [piece], [shop.source(u) for u in used], chain.seams, unit.name.split()[0])
+    return Made(chain.track, "one", [piece], [shop.source(u) for u in used], chain.seams, unit.label)
 
 
 def _standing(shop: Workshop, rng: Rng) -> Part:
@@ -349,5 +375,3 @@ KINDS: Mapping[str, tuple[float, Callable[[Workshop, Rng], Made]]] = {
     "single": (0.03, single),
 }
 """Kind -> its share, and how it is made."""
-
-__all__ = ["KINDS", "Made", "retimed"]

@@ -35,10 +35,7 @@ def with_feet(track: Track, ankles: Float[Tensor, "T 2 3"], soles: Float[Tensor,
     upper, lower = (
         quat_multiply(track.world[:, some], quat_conjugate(back)) for some, back in zip(joints, rest, strict=True)
     )
-    flat = [
-        value.flatten(0, 1)
-        for value in (hip + lowered, knee + lowered, ankle + lowered, ankles, upper, lower)
-    ]
+    flat = [value.flatten(0, 1) for value in (hip + lowered, knee + lowered, ankle + lowered, ankles, upper, lower)]
     found = two_bone(*flat)
     new_upper = quat_multiply(found.upper.view_as(upper), rest[0])
     new_lower = quat_multiply(found.lower.view_as(lower), rest[1])

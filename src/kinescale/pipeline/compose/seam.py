@@ -54,7 +54,7 @@ class Seam:
 
 @dataclass(frozen=True, eq=False)
 class _Ends:
-    """Frames of a clip as seen from the body: everything in the frame that faces ahead, about the root's ground place."""
+    """Frames of a clip as seen from the body: facing ahead, about the root's place on the ground."""
 
     frames: Tensor
     pose: Float[Tensor, "N J 3"]
@@ -182,9 +182,7 @@ def _filled(a: Track, b: Track, count: int) -> Track:
     span = count + 1
     p0, p1 = a.root[-1], b.root[0]
     basis = (2 * u**3 - 3 * u**2 + 1, u**3 - 2 * u**2 + u, -2 * u**3 + 3 * u**2, u**3 - u**2)
-    root = sum(
-        weight[:, None] * value for weight, value in zip(basis, (p0, span * v0, p1, span * v1), strict=True)
-    )
+    root = sum(weight[:, None] * value for weight, value in zip(basis, (p0, span * v0, p1, span * v1), strict=True))
     assert isinstance(root, Tensor)
     tail, head = a.slice(max(0, len(a) - 6), len(a)).motion(), b.slice(0, min(6, len(b))).motion()
     here = carried(tail, count).rotations.double()

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from kinescale.captions.composed import label_phrases
 from kinescale.captions.measured import Description, Event
 from kinescale.datasets.prepared import PreparedClip
-from kinescale.captions.composed import label_phrases
 
 ACTS = ("kick", "punch", "jump", "hop", "squat", "wave", "raise_hand", "knee_lift", "bend", "clap",
         "lie_down", "sit_down", "stand_up", "turn")  # fmt: skip
@@ -30,7 +30,14 @@ ROOM = 18
 LONGEST = 195
 """Frames of the longest unit: two of them and a seam fit into what training sees."""
 
+STEADY_FRAMES = 60
+"""Frames of the shortest part of a dance that shows it."""
+
+TOLD = "told"
+"""Begins the class of a unit that its label alone tells."""
+
 LEAST_TRAVEL_S, LEAST_STILL_S = 1.2, 1.0
+LEAST_TRAVEL_M = 0.8
 TURN_DEG = 35.0
 STRAY_TURN_DEG = 25.0
 BROAD = ("travel", "turn", "circle", "kick", "jump", "hop", "squat", "lie_down", "lie", "sit_down", "sit", "stand_up",
@@ -61,7 +68,7 @@ class Unit:
     clip : index in the sources. name : the class that it is drawn by, such as "kick left" or "throwBasketball".
     kind, side : the measured event; ``kind`` is "" where only the label tells. starts, stops : frames among which the
     first one, and the one after the last, may be chosen. phrases : what the label says (base form, verbs marked).
-    steady : any part of it shows it (walking), so that it may be cut shorter.
+    steady : any part of it shows it (walking), so that it may be cut shorter. style : the clip's label.
     """
 
     clip: int
@@ -72,6 +79,13 @@ class Unit:
     stops: tuple[int, int]
     phrases: tuple[str, ...] = ()
     steady: bool = False
+    style: str = "normal"
+
+    @property
+    def label(self) -> str:
+        """The class of who is told by the label, else the first word of the class."""
+        first, *rest = self.name.split()
+        return " ".join(rest) if first == TOLD else first
 
     @property
     def frames(self) -> int:
@@ -91,7 +105,8 @@ class Library:
         """Units of the clips that were described."""
         units: list[Unit] = []
         for index in sorted(found):
-            units.extend(units_of(index, clips[index], found[index], fps))
+            style = clips[index].style
+            units.extend(replace(unit, style=style) for unit in units_of(index, clips[index], found[index], fps))
         grouped: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for number, unit in enumerate(units):
             clip = clips[unit.clip]
@@ -126,10 +141,18 @@ def units_of(index: int, clip: PreparedClip, found: Description, fps: float) -> 
     frames = clip.frames
     made = [unit for event in found.events if (unit := _unit(index, frames, event, found, fps)) is not None]
     made += _turns(index, frames, found, fps)
-    phrases = label_phrases(clip.corpus, clip.action)
-    if phrases and frames <= LONGEST:
+    name, phrases, anywhere = label_phrases(clip.corpus, clip.action, clip.captions)
+    if anywhere:
+        # every step of a dance is its own: what is measured of it is not what one would say
+        made = [unit for unit in made if unit.kind in ("stand_still", "kick", "jump", "sit_down", "lie_down")]
+        begin = max([0, *(round(e.end_s * fps) for e in found.of("stand_still") if e.start_s < 2.0)])
+        if frames - begin > STEADY_FRAMES:
+            starts, stops = (begin, frames - STEADY_FRAMES // 2), (begin + STEADY_FRAMES // 2, frames)
+            made.append(Unit(index, f"{TOLD} {name}", "", None, starts, stops, phrases, True))
+    elif phrases and frames <= LONGEST:
+        edge = frames // 6
         made.append(
-            Unit(index, clip.action, "", None, (0, min(ROOM // 2, frames // 6)), (frames - frames // 6, frames), phrases)
+            Unit(index, f"{TOLD} {name}", "", None, (0, min(ROOM // 2, edge)), (frames - edge, frames), phrases)
         )
     return made
 
@@ -139,8 +162,7 @@ def _unit(index: int, frames: int, event: Event, found: Description, fps: float)
     if event.kind == "travel":
         return _travel(index, event, found, (start, stop), fps)
     if event.kind == "stand_still":
-        long = event.seconds >= LEAST_STILL_S
-        return Unit(index, "stand_still", "stand_still", None, (start, stop - 25), (start + 25, stop), (), True) if long else None  # noqa: E501
+        return _still(index, event, found, (start, stop))
     if event.kind not in ACTS or (event.kind == "turn" and _inside(event, found, "travel")):
         return None
     if event.kind == "turn" and (event.angle_deg or 0.0) < TURN_DEG:
@@ -162,6 +184,15 @@ def _unit(index: int, frames: int, event: Event, found: Description, fps: float)
     return Unit(index, name, event.kind, event.side, starts, (max(stops[0], first + 5), max(*stops)))
 
 
+def _still(index: int, event: Event, found: Description, span: tuple[int, int]) -> Unit | None:
+    """Standing still with the arms down: one who holds a hand up does something."""
+    busy = any(_shared(event, other) > 0.1 for other in found.of("raise_hand", "bend", "knee_lift", "squat", "wave"))
+    if busy or event.seconds < LEAST_STILL_S:
+        return None
+    start, stop = span
+    return Unit(index, "stand_still", "stand_still", None, (start, stop - 25), (start + 25, stop), (), True)
+
+
 def _travel(index: int, event: Event, found: Description, span: tuple[int, int], fps: float) -> Unit | None:
     """Straight travel: cut down to where nothing turns."""
     start, stop = span
@@ -172,7 +203,8 @@ def _travel(index: int, event: Event, found: Description, span: tuple[int, int],
         if a < stop and b > start:
             # the longer side of what disturbs
             start, stop = (start, a) if a - start >= stop - b else (b, stop)
-    if stop - start < LEAST_TRAVEL_S * fps or event.direction is None or event.gait is None:
+    way = (event.distance_m or 0.0) * (stop - start) / max(1, span[1] - span[0])
+    if stop - start < LEAST_TRAVEL_S * fps or way < LEAST_TRAVEL_M or event.direction is None or event.gait is None:
         return None
     name = f"{event.gait} {event.direction}"
     least = round(LEAST_TRAVEL_S * fps)

@@ -141,7 +141,7 @@ class Track:
         return Track(self.skeleton, self.fps, self.root[start:stop], self.rotations[start:stop])
 
     def moved(self, yaw: float | Tensor, shift: Tensor) -> Track:
-        """Turned about the vertical axis through the origin by ``yaw`` (a number or [T]), then shifted ([3] or [T, 3])."""
+        """Turned about the vertical axis through the origin by ``yaw``, then shifted; both for all frames or each."""
         turn = quat_about_y(torch.as_tensor(yaw, dtype=torch.float64))
         rotations = self.rotations.clone()
         rotations[:, 0] = quat_multiply(turn, rotations[:, 0])
@@ -160,9 +160,7 @@ class Track:
 def runs(flags: Bool[Tensor, "T"]) -> list[tuple[int, int]]:
     """(first, one after last) of each run of true."""
     edges = torch.diff(torch.nn.functional.pad(flags.to(torch.int8), (1, 1)))
-    return list(
-        zip((edges == 1).nonzero().flatten().tolist(), (edges == -1).nonzero().flatten().tolist(), strict=True)
-    )
+    return list(zip((edges == 1).nonzero().flatten().tolist(), (edges == -1).nonzero().flatten().tolist(), strict=True))
 
 
 def _closed(flags: Bool[Tensor, "T"]) -> Bool[Tensor, "T"]:
