@@ -54,7 +54,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Clause:
-    """A phrase with marked verbs, what it states, and how much it tells (0 brief, 1 plain, 2 full, 3 brief with a style)."""
+    """A phrase with marked verbs, what it states, and how much it tells (``BRIEF`` to ``STYLED``)."""
 
     phrase: str
     stated: tuple[Stated, ...]

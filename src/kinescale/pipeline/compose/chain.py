@@ -9,7 +9,7 @@ import numpy as np
 
 from kinescale.captions.composed import Piece
 from kinescale.pipeline.compose.retime import retimed
-from kinescale.pipeline.compose.seam import best_seam, joined
+from kinescale.pipeline.compose.seam import Seam, best_seam, joined
 from kinescale.pipeline.compose.sources import Unit
 from kinescale.pipeline.compose.track import Track
 
@@ -78,15 +78,18 @@ class Chain:
         lasts = (max(1, part.stops[0] - 1 - first), len(track) - 1)
         return Chain(track, lasts, [(part.unit, 0, len(track))])
 
-    def then(self, part: Part) -> float:
-        """Join a unit on; returns the seam's cost. ``Refused`` where no seam is easy enough."""
-        stop = part.stops[1]
-        second = part.track.slice(0, stop)
+    def seam_to(self, part: Part) -> Seam:
+        """The easiest seam to a unit."""
         lasts = _spread(max(self.lasts[0], 2), self.lasts[1])
         firsts = _spread(part.starts[0], min(part.starts[1], part.stops[0] - 2))
-        seam = best_seam(self.track, second, lasts, firsts)
+        return best_seam(self.track, part.track, lasts, firsts)
+
+    def then(self, part: Part, seam: Seam | None = None) -> float:
+        """Join a unit on, at ``seam`` or else the easiest one; returns its cost. ``Refused`` where it is too hard."""
+        seam = seam or self.seam_to(part)
         if seam.cost > HARD_SEAM:
             raise Refused("hard seam")
+        second = part.track.slice(0, part.stops[1])
         track, at, short = joined(self.track, second, seam)
         if short > SHORT_M:
             raise Refused("foot out of reach")

@@ -20,9 +20,9 @@ PERCENTILES = {
     "skate_m_s": 95.0,
     "skid_share": 95.0,
     "sink_m": 98.0,
-    "joint_speed_m_s": 99.0,
-    "acceleration_m_s2": 97.0,
-    "jerk_m_s3": 97.0,
+    "joint_speed_m_s": 97.0,
+    "acceleration_m_s2": 94.0,
+    "jerk_m_s3": 94.0,
 }
 """Physics -> the percentile of the recordings that a composed clip has to stay below."""
 
@@ -32,7 +32,7 @@ LEAST = {"skate_m_s": 0.05, "skid_share": 0.02, "sink_m": 0.03}
 FEW = 20
 """Recordings of a group below which the bars of all recordings count."""
 
-SEAM_PERCENTILE = 99.7
+SEAM_PERCENTILE = 99.5
 """Of the fastest joint's acceleration and jerk in a frame: what a seam has to stay below."""
 
 

@@ -40,7 +40,7 @@ from kinescale.pipeline.compose.track import ANKLE_M, TOES_M, Track, runs
 from kinescale.pipeline.compose.workshop import Workshop
 
 PART_CLIPS = 100
-ENGINE = 2
+ENGINE = 4
 """Version of the engine: part of every part's key, so that a change of it composes anew."""
 
 TRIES = 8
@@ -194,7 +194,7 @@ def _each(pool: Any, work: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterato
 def _stock(every: list[Prepared], places: tuple[str, ...], settings: Settings, pool: Any, workers: int) -> _Stock:
     """Describe and measure every clip of the split, in parallel."""
     clips = _All(every).clips
-    wanted = [i for i, clip in enumerate(clips) if clip.split == settings.split]
+    wanted = [i for i, c in enumerate(clips) if c.split == settings.split and not c.id.startswith(f"{CORPUS}/")]
     if not wanted:
         raise DataError(f"the sources hold no clip of split '{settings.split}' to compose from.")
     size = 60
@@ -234,6 +234,8 @@ def _describe(job: tuple[tuple[str, ...], list[int]]) -> dict[int, Any]:
         if len(motion) < 4:
             continue
         track = Track.of(motion)
+        if _floats(track):
+            continue
         found = measured.describe(motion)
         made[index] = (found, physics_of(track, found.path.gait), _paces(track, found))
     return made

@@ -15,6 +15,7 @@ from kinescale.pipeline.compose.chain import MOST_FRAMES, SHORT_M, Chain, Part, 
 from kinescale.pipeline.compose.parts import EASE, laid_over
 from kinescale.pipeline.compose.path import bent, ramp
 from kinescale.pipeline.compose.retime import FASTEST, SLOWEST
+from kinescale.pipeline.compose.seam import Seam
 from kinescale.pipeline.compose.sources import Unit
 from kinescale.pipeline.compose.track import Track
 from kinescale.pipeline.compose.workshop import Workshop
@@ -53,16 +54,20 @@ def draw_class(
 ) -> Unit:
     """A unit of a family drawn by weight, of any of its classes; ``way``: travel in this direction only."""
     names, weights = [], []
-    labelled = [name for name in shop.library.classes if _family(name) == ""]
+    filled = sum(shop.library.size(name) ** 0.5 for name in shop.library.classes if _family(name) == "")
     for name in shop.library.classes:
         family = _family(name)
         if name == without or name == "stand_still" or (only and family not in only):
             continue
         if way is not None and name.split()[1:] != [way]:
             continue
-        alike = sum(_family(other) == family for other in shop.library.classes) if family else len(labelled)
         names.append(name)
-        weights.append((FAMILIES[family] if family else LABELLED) / alike * _plainness(name))
+        if family:
+            alike = sum(_family(other) == family for other in shop.library.classes)
+            weights.append(FAMILIES[family] / alike * _plainness(name))
+        else:
+            # labels of a single clip are many: together they come as often as a few well-filled ones
+            weights.append(LABELLED * shop.library.size(name) ** 0.5 / filled)
     if not names:
         raise Refused("no source")
     return shop.library.draw(rng, names, weights)
@@ -101,24 +106,19 @@ def sequence(shop: Workshop, rng: Rng) -> Made:
 
 def _join_best(shop: Workshop, rng: Rng, chain: Chain, used: list[Unit], tries: int = 4) -> None:
     """Join on the candidate that goes best with where the chain ends."""
-    best: tuple[float, Chain, Unit] | None = None
+    best: tuple[Seam, Part] | None = None
     for _ in range(tries):
         unit = draw_class(shop, rng, without=used[-1].name)
         part = _part(shop, unit, rng)
         if chain.lasts[0] + part.stops[0] - part.starts[1] + 12 > MOST_FRAMES:
             continue
-        trial = Chain(chain.track, chain.lasts, list(chain.pieces), list(chain.seams))
-        try:
-            cost = trial.then(part)
-        except Refused:
-            continue
-        if best is None or cost < best[0]:
-            best = (cost, trial, unit)
+        seam = chain.seam_to(part)
+        if best is None or seam.cost < best[0].cost:
+            best = (seam, part)
     if best is None:
-        raise Refused("hard seam")
-    won = best[1]
-    chain.track, chain.lasts, chain.pieces, chain.seams = won.track, won.lasts, won.pieces, won.seams
-    used.append(best[2])
+        raise Refused("too long")
+    chain.then(best[1], best[0])
+    used.append(best[1].unit)
 
 
 def _of_chain(shop: Workshop, chain: Chain, relation: Relation, units: list[Unit]) -> Made:
@@ -128,7 +128,16 @@ def _of_chain(shop: Workshop, chain: Chain, relation: Relation, units: list[Unit
         if one.kind == other.kind == "travel":
             pieces[k : k + 2] = [_alone(one), _alone(other)]
     striking = next((unit for unit in units if unit.kind not in ("travel", "stand_still")), units[0])
-    return Made(chain.track, relation, pieces, sources, chain.seams, striking.label)
+    return Made(chain.track, relation, pieces, sources, chain.seams, _named(shop, striking))
+
+
+FEW = 8
+"""Units of a label below which clips are filed under "other": a class of one clip would be drawn all the time."""
+
+
+def _named(shop: Workshop, unit: Unit) -> str:
+    """What a clip is filed under."""
+    return unit.label if unit.kind or shop.library.size(unit.name) >= FEW else "other"
 
 
 def _alone(piece: Piece) -> Piece:
@@ -160,7 +169,7 @@ def at_once(shop: Workshop, rng: Rng) -> Made:
     (piece,) = chain.told()
     end = min(len(track), start + stop - first) / track.fps
     pieces = [piece, piece_of(upper, start / track.fps, end)]
-    return Made(track, "while", pieces, [shop.source(lower), shop.source(upper)], [], upper.label)
+    return Made(track, "while", pieces, [shop.source(lower), shop.source(upper)], [], _named(shop, upper))
 
 
 def repetition(shop: Workshop, rng: Rng) -> Made:
@@ -209,7 +218,7 @@ def _as_one(shop: Workshop, chain: Chain, used: list[Unit], unit: Unit, *, count
     """The whole chain told as one piece."""
     whole = piece_of(unit, 0.0, len(chain.track) / chain.track.fps)
     sources = [shop.source(u) for u in used]
-    return Made(chain.track, "one", [whole], sources, chain.seams, unit.label, counted=counted)
+    return Made(chain.track, "one", [whole], sources, chain.seams, _named(shop, unit), counted=counted)
 
 
 def pace(shop: Workshop, rng: Rng) -> Made:
@@ -224,7 +233,7 @@ def pace(shop: Workshop, rng: Rng) -> Made:
     if travels:
         stretch = float(rng.uniform(0.7, 1.2))
         track = _bent(track, torch.zeros(len(track), dtype=torch.float64), stretch)
-    made = Made(track, "one", chain.told(), [shop.source(unit)], [], unit.label, factor)
+    made = Made(track, "one", chain.told(), [shop.source(unit)], [], _named(shop, unit), factor)
     if travels and rng.random() < 0.3:
         return _two_paces(shop, rng, unit)
     return made
@@ -325,7 +334,7 @@ def distance(shop: Workshop, rng: Rng) -> Made:
     first = chain.seams[0][0] / chain.track.fps if at else 0.0
     span = (first, chain.seams[-1][1] / chain.track.fps + 0.1)
     piece = replace(pieces[at], span=span, stops=True)
-    return Made(chain.track, "one", [piece], [shop.source(u) for u in used], chain.seams, unit.label)
+    return Made(chain.track, "one", [piece], [shop.source(u) for u in used], chain.seams, _named(shop, unit))
 
 
 def _standing(shop: Workshop, rng: Rng) -> Part:

@@ -130,12 +130,7 @@ def joined(first: Track, second: Track, seam: Seam) -> tuple[Track, int, float]:
     a, b = first.slice(0, seam.last + 1), second.slice(seam.first, len(second))
     b = _laid(first, second, b, seam)
     fill = _filled(a, b, seam.gap)
-    whole = Track(
-        first.skeleton,
-        first.fps,
-        torch.cat([a.root, fill.root, b.root]),
-        torch.cat([a.rotations, fill.rotations, b.rotations]),
-    )
+    whole = Track.row(a, fill, b)
     start, stop = len(a), len(a) + seam.gap
     ankles, soles = whole.feet.clone(), whole.world[:, whole.legs.ankles].clone()
     both_step = _both_step(first, second, a, b, seam)

@@ -131,9 +131,9 @@ class Library:
         numbers = groups[labels[int(rng.choice(len(labels), p=sizes / sizes.sum()))]]
         return self.units[numbers[int(rng.integers(len(numbers)))]]
 
-    def names(self, *prefixes: str) -> list[str]:
-        """Classes whose name begins with one of the words."""
-        return [name for name in self.classes if name.split()[0] in prefixes]
+    def size(self, name: str) -> int:
+        """How many units a class has."""
+        return sum(len(numbers) for numbers in self.classes[name].values())
 
 
 def units_of(index: int, clip: PreparedClip, found: Description, fps: float) -> list[Unit]:

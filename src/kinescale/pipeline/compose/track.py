@@ -137,15 +137,38 @@ class Track:
         return torch.stack([_closed(flags[:, side]) for side in (0, 1)], dim=1)
 
     def slice(self, start: int, stop: int) -> Track:
-        """Frames ``start`` to ``stop - 1``."""
-        return Track(self.skeleton, self.fps, self.root[start:stop], self.rotations[start:stop])
+        """Frames ``start`` to ``stop - 1``, with what is already known of them."""
+        part = Track(self.skeleton, self.fps, self.root[start:stop], self.rotations[start:stop])
+        known = self.__dict__
+        if "_forward" in known:
+            part.__dict__["_forward"] = tuple(value[start:stop] for value in known["_forward"])
+        if "planted" in known:
+            part.__dict__["planted"] = known["planted"][start:stop]
+        return part
 
     def moved(self, yaw: float | Tensor, shift: Tensor) -> Track:
-        """Turned about the vertical axis through the origin by ``yaw``, then shifted; both for all frames or each."""
+        """Turned about the vertical axis through the origin by ``yaw``, then shifted by ``shift`` [3]."""
         turn = quat_about_y(torch.as_tensor(yaw, dtype=torch.float64))
         rotations = self.rotations.clone()
         rotations[:, 0] = quat_multiply(turn, rotations[:, 0])
-        return Track(self.skeleton, self.fps, quat_apply(turn, self.root) + shift, rotations)
+        made = Track(self.skeleton, self.fps, quat_apply(turn, self.root) + shift, rotations)
+        if "_forward" in self.__dict__:
+            made.__dict__["_forward"] = (quat_apply(turn, self.positions) + shift, quat_multiply(turn, self.world))
+        return made
+
+    @staticmethod
+    def row(*parts: Track) -> Track:
+        """Tracks one after another, as they lie."""
+        made = Track(
+            parts[0].skeleton,
+            parts[0].fps,
+            torch.cat([part.root for part in parts]),
+            torch.cat([part.rotations for part in parts]),
+        )
+        made.__dict__["_forward"] = tuple(
+            torch.cat(some) for some in zip(*(part._forward for part in parts), strict=True)
+        )
+        return made
 
     def but(self, *, root: Tensor | None = None, rotations: Tensor | None = None) -> Track:
         """The same with another root or other rotations."""
