@@ -288,8 +288,8 @@ def _turn(piece: Piece, found: Description, rng: random.Random) -> list[Clause]:
         extra = []
         if angle >= 300:
             way = "counterclockwise" if side == "left" else "clockwise"
-            extra = [f"{walk} in a circle to the {side}", f"{walk} in a circle, {way}", f"{walk} round in a {way} circle",
-                     f"{walk} in a full circle to the {side}"]  # fmt: skip
+            extra = [f"{walk} in a circle to the {side}", f"{walk} in a circle, {way}"]
+            extra += [f"{walk} round in a {way} circle", f"{walk} in a full circle to the {side}"]
         elif angle >= 150 and event.seconds < 3.0:
             extra = [f"{walk} and *turn around to the {side}", f"{walk} and *make a U-turn to the {side}"]
         if long and angle < 300:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from kinescale.captions._grammar import conjugate
-from kinescale.captions.phrase_book import phrases
+from kinescale.captions.phrase_book import actions, phrases
 
 _LABELLED: Mapping[str, tuple[str, ...]] = {
     "depositFloorR": (
@@ -58,7 +58,7 @@ _LABELLED: Mapping[str, tuple[str, ...]] = {
 }
 """Acts of HDM05's classes that measurement cannot tell apart."""
 
-_BOOK = ("bow", "guide", "call", "respond", "bye", "byebye", "slash", "dance-short", "dance-long", "punch", "kick")
+_BOOK = ("bow", "guide", "call", "respond", "bye", "byebye", "slash", "punch", "kick")
 """Actions of the phrase book that are told by the label where the clip is short enough to be whole."""
 
 
@@ -88,18 +88,22 @@ NOT_ALONE = re.compile(
 
 
 @lru_cache(maxsize=8192)
-def label_phrases(corpus: str, action: str, captions: tuple[str, ...]) -> tuple[str, tuple[str, ...], bool]:
+def label_phrases(action: str, captions: tuple[str, ...]) -> tuple[str, tuple[str, ...], bool]:
     """A class, what can be said of a clip by its label, and whether that holds of any few seconds of it.
 
     No phrases for acts that are measured, and for labels that tell nothing in a few words.
     """
+    said = " ".join((action, *captions)).lower()
     if action in _LABELLED:
         return action, _LABELLED[action], False
-    if corpus == "bandai_namco":
-        if action.startswith("dance"):
-            return "dance", _STEADY[2][2], True
-        return action, phrases(action)[:12] if action in _BOOK else (), False
-    said = " ".join((action, *captions)).lower()
+    if action in actions():
+        some = phrases(action)
+        verbs = [match.group(1) for phrase in some[:3] if (match := re.search(r"\*([a-z]+)", phrase))]
+        # another corpus may mean something else by the same word
+        if action in _BOOK and any(verb in said for verb in verbs):
+            return action, some[:12], False
+        if not action.startswith("dance"):
+            return action, (), False
     for word, name, some in _STEADY:
         if word in said:
             return name, some, True

@@ -141,7 +141,7 @@ def units_of(index: int, clip: PreparedClip, found: Description, fps: float) -> 
     frames = clip.frames
     made = [unit for event in found.events if (unit := _unit(index, frames, event, found, fps)) is not None]
     made += _turns(index, frames, found, fps)
-    name, phrases, anywhere = label_phrases(clip.corpus, clip.action, clip.captions)
+    name, phrases, anywhere = label_phrases(clip.action, clip.captions)
     if anywhere:
         # every step of a dance is its own: what is measured of it is not what one would say
         made = [unit for unit in made if unit.kind in ("stand_still", "kick", "jump", "sit_down", "lie_down")]
