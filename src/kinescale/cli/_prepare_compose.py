@@ -23,7 +23,7 @@ class Options:
     compose: tyro.conf.Positional[tuple[Path, ...]]
     """Prepared folders to compose from."""
     out: Path
-    """Folder for prepared data; the clips get a folder of their own, composed, below it."""
+    """Folder for prepared data; the clips get a folder of their own below it, composed or composed-val."""
     clips: int = 2000
     """How many clips to make; a few that cannot be made after several attempts are left out."""
     seed: int = 0

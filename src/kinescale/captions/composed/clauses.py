@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kinescale.captions._grammar import conjugate
 from kinescale.captions._styles import STYLES
 from kinescale.captions.composed import words as w
 from kinescale.captions.composed.stated import Stated, holds, pace
@@ -282,7 +283,7 @@ def _turn(piece: Piece, found: Description, rng: random.Random) -> list[Clause]:
     going = travel[0].gait if travel else None
     made = [Clause(phrase, (base,), BRIEF) for phrase in _turn_words(angle, side)]
     made += [Clause(phrase, (base.but(angle_deg=told),), PLAIN) for phrase, told in _angle_words(angle, side)]
-    if going in w.GAITS:
+    if going is not None and going in w.GAITS:
         walk = f"*{going}"
         long = event.seconds > 2.0 or event.kind == "circle"
         extra = []
@@ -295,7 +296,7 @@ def _turn(piece: Piece, found: Description, rng: random.Random) -> list[Clause]:
         if long and angle < 300:
             extra += [f"{walk} in an arc to the {side}", f"{walk} along a curve to the {side}",
                       f"{walk} in a curve that bends {side}"]  # fmt: skip
-        extra += [f"{walk} and *turn {side}", f"*turn {side} while {'running' if going == 'run' else f'{going}ing'}"]
+        extra += [f"{walk} and *turn {side}", f"*turn {side} while {conjugate(going, 'gerund')}"]
         made += [Clause(phrase, (base,), BRIEF) for phrase in extra]
         some = _some([Clause(p, (base.but(angle_deg=t),), PLAIN) for p, t in _angle_words(angle, side)], rng, 4)
         made += [Clause(f"{walk} and {clause.phrase}", clause.stated, FULL) for clause in some]

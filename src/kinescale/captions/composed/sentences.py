@@ -13,6 +13,7 @@ from kinescale.captions.composed.stated import Stated, holds
 from kinescale.captions.measured.records import Description
 
 Relation = Literal["one", "then", "while"]
+Needs = Literal["", "count", "pace"]
 
 SUBJECTS: tuple[tuple[str, str, str], ...] = (
     ("a person", "their", "they"),
@@ -57,19 +58,21 @@ def told(
     rng: random.Random,
     count: int,
     *,
-    counted: bool = False,
+    needs: Needs = "",
 ) -> tuple[Told, ...]:
     """Up to ``count`` distinct sentences about the pieces in order; none where a piece cannot be told truly.
 
-    ``found``: of each piece the description that it is told by. ``counted``: most sentences give the count, and there
-    are none where it cannot be given.
+    ``found``: of each piece the description that it is told by. ``needs``: "count" for sentences that mostly give the
+    count, "pace" for those that always give each piece's pace; there are none where these cannot be given.
     """
     options = [clauses(piece, each, rng) for piece, each in zip(pieces, found, strict=True)]
     if relation == "while":
         options = [[clause for clause in some if " while " not in clause.phrase] for some in options]
-    if not all(options) or (counted and not any(s.count for c in options[0] for s in c.stated)):
+    if needs == "pace":
+        options = [[clause for clause in some if any(_paced(each) for each in clause.stated)] for some in options]
+    if not all(options) or (needs == "count" and not any(s.count for c in options[0] for s in c.stated)):
         return ()
-    levels = (PLAIN, PLAIN, BRIEF, PLAIN) if counted else (BRIEF, PLAIN, BRIEF, FULL, STYLED, PLAIN)
+    levels = (PLAIN, PLAIN, BRIEF, PLAIN) if needs else (BRIEF, PLAIN, BRIEF, FULL, STYLED, PLAIN)
     made: dict[str, Told] = {}
     for turn in range(TRIES * count):
         if len(made) >= count:
@@ -80,6 +83,10 @@ def told(
         if one.true_of(found):
             made.setdefault(text, one)
     return tuple(made.values())
+
+
+def _paced(stated: Stated) -> bool:
+    return stated.low is not None or stated.high is not None
 
 
 def _choose(options: Sequence[Clause], level: int, rng: random.Random) -> Clause:

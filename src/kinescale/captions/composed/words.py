@@ -82,7 +82,7 @@ ONE_VERB = re.compile(r"(?:a person|someone|a figure|a man|a woman|a character) 
 NO_VERB = ("is", "has", "does", "was")
 NOT_ALONE = re.compile(
     r"\b(and|then|while|after|before|again|several|times|twice|\d+|slow\w*|fast|quick\w*|brisk\w*|degrees?|metres?|"
-    r"meters?|steps?|each|every|both sides|back and forth)\b"
+    r"meters?|steps?|each|every|both sides|back and forth|still|in place)\b"
 )
 """Words of captions that tell more than one act, or numbers that are true of the whole take only."""
 

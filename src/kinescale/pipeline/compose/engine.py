@@ -29,7 +29,7 @@ from kinescale.core.files import sha256_bytes
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record, json_hash, read_json, write_json
 from kinescale.datasets.base import Licence
-from kinescale.datasets.prepared import Prepared, PreparedRow, open_prepared, write_part
+from kinescale.datasets.prepared import Prepared, PreparedRow, write_part
 from kinescale.datasets.prepared.writer import VERSION, entries, pyarrow, read_key
 from kinescale.motion import Motion, canonicalise, mirror
 from kinescale.pipeline.compose.chain import Refused
@@ -37,10 +37,10 @@ from kinescale.pipeline.compose.checks import Bars, Physics, physics_of
 from kinescale.pipeline.compose.kinds import KINDS, Made
 from kinescale.pipeline.compose.sources import BROAD, QUIET, Library, names_of
 from kinescale.pipeline.compose.track import ANKLE_M, TOES_M, Track, runs
-from kinescale.pipeline.compose.workshop import Workshop
+from kinescale.pipeline.compose.workshop import Sources, Workshop, open_sources
 
 PART_CLIPS = 100
-ENGINE = 4
+ENGINE = 6
 """Version of the engine: part of every part's key, so that a change of it composes anew."""
 
 TRIES = 8
@@ -82,7 +82,7 @@ def compose(
     workers: int = 2,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ComposeReport:
-    """Compose clips from prepared folders into ``out/composed``, a prepared corpus of its own.
+    """Compose clips from prepared folders into ``out/composed`` (``out/composed-val`` for that split), a corpus.
 
     ``on_progress(done, total)`` counts clips. Raises ``DataError`` when the sources hold no clip of the split or do not
     agree on skeleton and rate, ``InputError`` for kinds that are none.
@@ -93,7 +93,7 @@ def compose(
             f"'{unknown[0]}' is no kind of composed clip" if unknown else f"{workers} workers, {settings.kinds} kinds"
         )
         raise InputError(f"{what}; expected at least one of each: kinds among {', '.join(KINDS)}.")
-    folder = Path(out) / CORPUS
+    folder = Path(out) / (CORPUS if settings.split == "train" else f"{CORPUS}-{settings.split}")
     (folder / "parts").mkdir(parents=True, exist_ok=True)
     places = tuple(str(Path(source)) for source in sources)
     prepared = open_sources(places)
@@ -103,16 +103,6 @@ def compose(
         jobs = _jobs(places, settings, stock, folder, licence.name)
         results = list(_run(jobs, pool, settings.clips, on_progress))
     return _finish(folder, prepared, settings, stock, licence, sorted(results, key=lambda r: r["part"]))
-
-
-def open_sources(places: Sequence[str]) -> list[Prepared]:
-    """The prepared folders, on one skeleton and at one rate."""
-    if not places:
-        raise InputError("no prepared folder to compose from; give one or several.")
-    found = [open_prepared(place) for place in places]
-    if len({(one.skeleton.name, one.fps) for one in found}) > 1:
-        raise DataError("the sources were prepared with different skeletons or rates; prepare them alike.")
-    return found
 
 
 def union(licences: Sequence[Licence]) -> Licence:
@@ -135,20 +125,6 @@ class _Stock:
     bars: Bars
     tempos: dict[str, tuple[float, float]]
     hash: str
-
-
-class _All:
-    """Several prepared folders as one list of clips."""
-
-    def __init__(self, every: Sequence[Prepared]):
-        self._every = every
-        self._at = [(k, i) for k, one in enumerate(every) for i in range(len(one.clips))]
-        self.clips = [clip for one in every for clip in one.clips]
-        self.fps, self.skeleton = every[0].fps, every[0].skeleton
-
-    def motion(self, index: int) -> Any:
-        folder, clip = self._at[index]
-        return self._every[folder].motion(clip)
 
 
 _SHOP: dict[str, Any] = {}
@@ -193,7 +169,7 @@ def _each(pool: Any, work: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterato
 
 def _stock(every: list[Prepared], places: tuple[str, ...], settings: Settings, pool: Any, workers: int) -> _Stock:
     """Describe and measure every clip of the split, in parallel."""
-    clips = _All(every).clips
+    clips = Sources(every).clips
     wanted = [i for i, c in enumerate(clips) if c.split == settings.split and not c.id.startswith(f"{CORPUS}/")]
     if not wanted:
         raise DataError(f"the sources hold no clip of split '{settings.split}' to compose from.")
@@ -209,19 +185,23 @@ def _stock(every: list[Prepared], places: tuple[str, ...], settings: Settings, p
         for name, speed in rows[index][2]:
             speeds[name].append(speed)
     tempos = {
-        name: tuple(round(float(np.percentile(some, q)), 4) for q in TEMPO_PERCENTILES)
+        name: (_percentile(some, TEMPO_PERCENTILES[0]), _percentile(some, TEMPO_PERCENTILES[1]))
         for name, some in sorted(speeds.items())
         if len(some) >= LEAST_TEMPOS
     }
     what = [one.manifest_hash for one in every]
-    return _Stock(found, bars, tempos, json_hash({"sources": what, "engine": ENGINE}))  # pyright: ignore
+    return _Stock(found, bars, tempos, json_hash({"sources": what, "engine": ENGINE}))
 
 
-def _sources(places: tuple[str, ...]) -> _All:
+def _percentile(values: list[float], q: float) -> float:
+    return round(float(np.percentile(values, q)), 4)
+
+
+def _sources(places: tuple[str, ...]) -> Sources:
     if _SHOP.get("places") != places:
         _SHOP.clear()
-        _SHOP.update(places=places, all=_All(open_sources(places)))
-    return _SHOP["all"]
+        _SHOP.update(places=places, sources=Sources(open_sources(places)))
+    return _SHOP["sources"]
 
 
 def _describe(job: tuple[tuple[str, ...], list[int]]) -> dict[int, Any]:
@@ -325,7 +305,7 @@ def _workshop(places: tuple[str, ...], stock: _Stock) -> Workshop:
     sources = _sources(places)
     if _SHOP.get("stock") != stock.hash:
         library = Library.of(sources.clips, stock.found, sources.fps)
-        shop = Workshop(sources, library, stock.bars, stock.tempos)  # pyright: ignore[reportArgumentType]
+        shop = Workshop(sources, library, stock.bars, stock.tempos)
         _SHOP.update(stock=stock.hash, shop=shop)
     return _SHOP["shop"]
 
@@ -366,7 +346,7 @@ def _judged(
         raise Refused("shows more than is told")
     each = _descriptions(motion, pieces, found)
     pieces = [replace(one, span=(0.0, one.span[1] - one.span[0])) if one.own else one for one in pieces]
-    sentences = told(made.relation, pieces, each, random.Random(seed), settings.captions_per_clip, counted=made.counted)
+    sentences = told(made.relation, pieces, each, random.Random(seed), settings.captions_per_clip, needs=made.needs)
     if len(sentences) < min(LEAST_CAPTIONS, settings.captions_per_clip):
         raise Refused("nothing true to tell")
     image = mirror(motion)
@@ -401,7 +381,7 @@ def _descriptions(motion: Motion, pieces: Sequence[Piece], whole: Description) -
     return made
 
 
-FLOATS_M, FLOATS_S = 0.12, 1.0
+FLOATS_M, FLOATS_S = 0.1, 0.9
 """Height of the lower foot over the floor, and how long it may be there: longer is no jump, but a body on something
 that is not there any more."""
 
@@ -482,7 +462,7 @@ def _finish(
         for kind, reason, count in result["discarded"]:
             discarded[kind][reason] += count
     by_kind = Counter(row["action"].split()[0] for row in rows)
-    library = Library.of(_All(every).clips, stock.found, every[0].fps)
+    library = Library.of(Sources(every).clips, stock.found, every[0].fps)
     tables = {kind: dict(sorted(reasons.items())) for kind, reasons in sorted(discarded.items())}
     report = {
         "written": len(rows),

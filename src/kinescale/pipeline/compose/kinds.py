@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from kinescale.captions.composed import Piece
-from kinescale.captions.composed.sentences import Relation
+from kinescale.captions.composed.sentences import Needs, Relation
 from kinescale.pipeline.compose.chain import MOST_FRAMES, SHORT_M, Chain, Part, Refused, piece_of
 from kinescale.pipeline.compose.parts import EASE, laid_over
 from kinescale.pipeline.compose.path import bent, ramp
@@ -46,7 +46,7 @@ class Made:
     seams: list[tuple[int, int]] = field(default_factory=list)
     name: str = ""
     factor: float = 1.0
-    counted: bool = False
+    needs: Needs = ""
 
 
 def draw_class(
@@ -189,7 +189,7 @@ def repetition(shop: Workshop, rng: Rng) -> Made:
     for _ in range(count - 1):
         chain.then(part)
     chain.finish(rng)
-    return _as_one(shop, chain, used, unit, counted=True)
+    return _as_one(shop, chain, used, unit, needs="count")
 
 
 def _tight(part: Part) -> Part:
@@ -211,14 +211,14 @@ def _waves(shop: Workshop, rng: Rng, unit: Unit) -> Made:
     chain = Chain.start(Part(unit, part.track, part.starts, (leave, min(leave + 10, high))), rng)
     chain.then(Part(unit, part.track, (enter, min(enter + 10, high)), part.stops))
     chain.finish(rng)
-    return _as_one(shop, chain, [unit], unit, counted=True)
+    return _as_one(shop, chain, [unit], unit, needs="count")
 
 
-def _as_one(shop: Workshop, chain: Chain, used: list[Unit], unit: Unit, *, counted: bool = False) -> Made:
+def _as_one(shop: Workshop, chain: Chain, used: list[Unit], unit: Unit, *, needs: Needs = "") -> Made:
     """The whole chain told as one piece."""
     whole = piece_of(unit, 0.0, len(chain.track) / chain.track.fps)
     sources = [shop.source(u) for u in used]
-    return Made(chain.track, "one", [whole], sources, chain.seams, _named(shop, unit), counted=counted)
+    return Made(chain.track, "one", [whole], sources, chain.seams, _named(shop, unit), needs=needs)
 
 
 def pace(shop: Workshop, rng: Rng) -> Made:
@@ -255,7 +255,7 @@ def _two_paces(shop: Workshop, rng: Rng, unit: Unit) -> Made:
     chain = Chain.start(parts[0], rng)
     chain.then(parts[1])
     chain.finish(rng)
-    return _of_chain(shop, chain, "then", [unit, unit])
+    return replace(_of_chain(shop, chain, "then", [unit, unit]), needs="pace")
 
 
 TURNS = (30, 45, 60, 75, 90, 90, 105, 120, 135, 150, 180, 180, 180)
