@@ -198,7 +198,7 @@ def _travel(piece: Piece, found: Description, rng: random.Random) -> list[Clause
     if not events or len({(e.direction, e.gait) for e in events}) > 1:
         return []
     gait, direction = events[0].gait, events[0].direction
-    if gait not in w.GAITS or direction is None:
+    if gait is None or gait not in w.GAITS or direction is None:
         return []
     base = Stated(kind="travel", span=piece.span, direction=direction, gaits=(gait,))
     verbs = w.GAITS[gait] + (("*sprint", "*dash") if pace(events) > w.SPRINT_M_S else ())

@@ -71,7 +71,7 @@ class Bars(Record):
             group: _limits(some if len(some) >= FEW else every)
             for group, some in sorted({"stand": [], "walk": [], "run": [], **by_group}.items())
         }
-        curves = [np.concatenate([row[k] for row in rows]) for k in (1, 2)]
+        curves = np.concatenate([row[1] for row in rows]), np.concatenate([row[2] for row in rows])
         return Bars(
             groups=groups,
             counts=dict(sorted(Counter(p.group for p in every).items())),

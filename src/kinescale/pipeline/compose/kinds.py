@@ -78,7 +78,7 @@ def _plainness(name: str) -> float:
     first, *way = name.split()
     if first not in GAITS:
         return 1.0
-    return {("forward",): 5.0, ("backward",): 2.0, ("left",): 1.5, ("right",): 1.5}.get(tuple(way), 0.6)
+    return {"forward": 5.0, "backward": 2.0, "left": 1.5, "right": 1.5}.get(" ".join(way), 0.6)
 
 
 def _family(name: str) -> str:
