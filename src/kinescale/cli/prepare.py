@@ -55,10 +55,6 @@ def run(argv: list[str]) -> int:
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from kinescale.core.errors import InputError
-    from kinescale.core.family import Family
-    from kinescale.datasets import FAMILY
-
     if _prepare_compose.FLAG in argv:
         return _prepare_compose.run([word for word in argv if word != _prepare_compose.FLAG])
     options = parse(Options, argv, "prepare")

@@ -30,6 +30,7 @@ from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record, json_hash, read_json, write_json
 from kinescale.datasets.base import Licence
 from kinescale.datasets.prepared import Prepared, PreparedRow, write_part
+from kinescale.datasets.prepared.integrity import FORMAT, write_manifest
 from kinescale.datasets.prepared.writer import VERSION, entries, pyarrow, read_key
 from kinescale.motion import Motion, canonicalise, mirror
 from kinescale.pipeline.compose.chain import Refused
@@ -477,20 +478,17 @@ def _finish(
     fps = every[0].fps
     minutes = sum(row["frames"] for row in rows) / fps / 60
     write_json(folder / "report.json", report)
-    write_json(
-        folder / "manifest.json",
-        {
-            "format": "kinescale-prepared",
-            "version": VERSION,
-            "corpus": CORPUS,
-            "skeleton": every[0].skeleton.name,
-            "fps": fps,
-            "settings": settings.to_json(),
-            "licence": licence.to_json(),
-            "sources": [one.manifest_hash for one in every],
-            "parts": parts,
-            "clips": rows,
-        },
-    )
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "corpus": CORPUS,
+        "skeleton": every[0].skeleton.name,
+        "fps": fps,
+        "settings": {**settings.to_json(), "sources": [one.manifest_hash for one in every]},
+        "licence": licence.to_json(),
+        "parts": parts,
+        "clips": rows,
+    }
+    write_manifest(folder, content, {part: folder / "parts" / part for part in parts})
     reused = sum(result["reused"] for result in results)
     return ComposeReport(folder, len(rows), dict(by_kind), tables, reused, minutes)
