@@ -14,7 +14,7 @@ from torch import Tensor
 from kinescale.core.errors import BundleError
 from kinescale.core.records import Record
 from kinescale.text import base
-from kinescale.text._transformers import encode_in_chunks, load_pretrained, pad_tokens
+from kinescale.text._transformers import encode_each, load_pretrained, pad_tokens
 from kinescale.tokens.text_features import TextFeatures
 
 
@@ -47,7 +47,7 @@ class TextEncoder(base.TextEncoder):
         self.max_tokens = 1 if config.pooled else config.max_tokens
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
-        return encode_in_chunks(
+        return encode_each(
             sentences,
             lambda batch: pad_tokens(self._tokenizer, batch, self.config.max_tokens),
             self._pooled if self.config.pooled else self._words,

