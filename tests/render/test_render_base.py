@@ -79,6 +79,7 @@ def test_any_title_is_drawn(odd_motions: dict[str, Motion], tmp_path: Path, suff
     assert render(motions, tmp_path / f"x{suffix}", titles=TITLES).stat().st_size > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "limit"), [(".png", 1_000_000), (".gif", 5_000_000), (".html", 3_000_000)])
 def test_ten_thousand_frames_take_bounded_time_and_room(
     long_walk: Motion, tmp_path: Path, suffix: str, limit: int
