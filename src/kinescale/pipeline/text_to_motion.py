@@ -139,8 +139,8 @@ class TextToMotion:
         on_scale : called with a scale's index and a batch's clips as they stand after it.
         batch : clips that advance scale by scale together, as ``on_scale`` sees them; no motion depends on it.
         shared_passes : draw a batch's clips in the same network passes: faster on an accelerator and for small
-            networks, but matrix products then round differently, and once in some dozens of clips that turns a draw,
-            so that a motion depends on what else is in its batch (``docs/batch_invariance.md``).
+            networks, but matrix products then round differently, which now and then turns a draw, so that a motion
+            may depend on what else is in its batch (``docs/batch_invariance.md``).
         finish : what is done to the decoded motion; ``RAW`` leaves it as the tokenizer decodes it.
         sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance``,
             ``steps``, ``temperature``, ``top_p``; ``None`` keeps the default.
