@@ -21,11 +21,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from targets import ROOT, Target, broken, targets
 
-SECONDS = 2.0
+from plain_read import PLAIN, plain_read_s
+
+READS = 80
+"""Processor time that an input may take, in plain reads of a megabyte (``tests/plain_read.py``)."""
 FREE_BYTES, TIMES_SIZE = 256 * 1024 * 1024, 8
 HANGS_AFTER_S = 60.0
 
@@ -97,8 +101,9 @@ def try_one(target: Target, data: bytes, folder: Path, number: int) -> dict[str,
     seconds = time.process_time() - start
     memory = peak_bytes() - before
     size = len(data) + (len(target.beside[1]) if target.beside else 0)
-    if not why and seconds > SECONDS:
-        why = f"{seconds:.1f} s"
+    reads = seconds / plain_read_s()
+    if not why and reads > READS:
+        why = f"{seconds:.1f} s, {reads:.0f} plain reads of {len(PLAIN)} bytes"
     if not why and memory > FREE_BYTES + TIMES_SIZE * size:
         why = f"{memory / 2**20:.0f} MiB for {size} bytes"
     return {"number": number, "size": size, "seconds": seconds, "memory": memory, "end": end, "why": why}
@@ -171,7 +176,7 @@ def main() -> int:
     ).stdout.strip()
     record = {
         "command": f"python tests/fuzz/fuzz.py {given.reader} --inputs {given.inputs}",
-        "rules": {"processor_s": SECONDS, "memory_bytes": f"{FREE_BYTES} + {TIMES_SIZE} x size"},
+        "rules": {"plain_megabytes": READS, "memory_bytes": f"{FREE_BYTES} + {TIMES_SIZE} x size"},
         "reader": given.reader,
         "commit": commit,
         "python": platform.python_version(),

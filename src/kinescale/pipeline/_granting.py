@@ -23,6 +23,7 @@ from kinescale.core.randomness import derive_seed
 from kinescale.edits import Mask, Span, Wish, part_joints
 from kinescale.edits.seam import BLEND_S, LIMIT_M_S2, Seam, Stitched, stitch
 from kinescale.motion.motion import Motion
+from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipeline._redraw import Redraw, Rewriting, Stretch, back_on, paired_joints, stretch_of
 from kinescale.pipeline.text_to_motion import FINISH, Finish, sample_indices
 from kinescale.tokenizers import part_wise
@@ -101,6 +102,7 @@ class Granter:
         """Scales of the bundle; a strength is below it."""
         return len(self.bundle.tokenizer.layout().scales)
 
+    @on_fixed_threads
     def grant(
         self,
         motion: Motion,
@@ -165,6 +167,7 @@ class Granter:
                 f"the clip lasts {motion.duration_s:.2f} seconds; this bundle's shortest is {least:.2f} seconds."
             )
 
+    @on_fixed_threads
     def text(self, prompt: str | None) -> TextFeatures:
         """A sentence's features, or what stands for none."""
         generator: Any = self.bundle.generator

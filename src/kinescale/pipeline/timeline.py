@@ -24,6 +24,7 @@ from kinescale.edits.parts import ROOT_ROLE
 from kinescale.edits.seam import LIMIT_M_S2
 from kinescale.edits.story import Story, Told
 from kinescale.motion.motion import Motion
+from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipeline._granting import How, sorted_options
 from kinescale.pipeline.editing import Editor
 from kinescale.skeletons.base import Skeleton
@@ -124,6 +125,7 @@ class Timeline:
         assert told is not None
         yield Chunk(told, tuple(joints))
 
+    @on_fixed_threads
     def _go_on(
         self, told: Motion | None, piece: Told, how: How, sampling: dict[str, Any]
     ) -> tuple[Motion, list[Joint]]:
@@ -143,6 +145,7 @@ class Timeline:
         )
         return grown, [Joint(start, seam.blend, seam.peak_m_s2)]
 
+    @on_fixed_threads
     def _over(self, told: Motion, begun: int, over: Told, how: How, sampling: dict[str, Any]) -> tuple[Motion, Joint]:
         """What has been told with some parts of some frames drawn anew."""
         start, stop = over.span[0] - begun, over.span[1] - begun

@@ -21,7 +21,7 @@ from kinescale.tokens import TextFeatures
 from kinescale.training.checkpoint import digest
 from kinescale.training.watch import Watch
 
-CHUNK = 128
+CHUNK = 1024
 
 
 class TextCache:
@@ -132,13 +132,13 @@ def _read(path: Path, key: str, by: str = "key") -> dict[str, Tensor] | None:
 
 
 def _encode(encoder: TextEncoder, sentences: list[str], watch: Watch) -> list[Float[Tensor, "_ W"]]:
-    # Sentences of like length share a batch, since encoders pad to the longest.
+    # Sentences of one length share a pass, so neighbors in length go together.
     order = sorted(range(len(sentences)), key=lambda i: (len(sentences[i].split()), i))
     rows: list[Tensor] = [torch.empty(0)] * len(sentences)
     watch.begin("captions", 0, len(sentences))
     for at in range(0, len(order), CHUNK):
         chunk = order[at : at + CHUNK]
-        found = encoder.encode([sentences[i] for i in chunk])
+        found = encoder.encode_together([sentences[i] for i in chunk])
         for i, tokens, mask in zip(chunk, found.tokens, found.mask, strict=True):
             rows[i] = tokens[mask].half()
         watch.advance("captions", at + len(chunk))
