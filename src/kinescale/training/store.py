@@ -43,7 +43,7 @@ class FeatureStore:
     digests: np.ndarray
     """CRC-32 of each stretch of rows, checked when a process first reads it."""
     path: Path
-    _sound: set[int] = field(default_factory=set)
+    _sound: set[int] = field(default_factory=set, init=False)
 
     def frames(self, clip: int) -> int:
         """Feature rows of a clip (0: it could not be used)."""
@@ -76,7 +76,7 @@ class FeatureStore:
 
 def _crc(values: np.ndarray) -> int:
     # of bit rot, a CRC sees every burst up to 32 bits, at four times the speed of a SHA-256
-    return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
 
 
 def build_feature(part: Part) -> Feature:
