@@ -89,6 +89,7 @@ def try_one(target: Target, data: bytes, folder: Path, number: int) -> dict[str,
     try:
         motion = read_motion(read)
         end = "motion"
+        seconds, memory = time.process_time() - start, peak_bytes() - before
         if not bool(torch.isfinite(motion.positions()).all()):
             why = "positions that are not finite"
     except KinescaleError as problem:
@@ -98,8 +99,8 @@ def try_one(target: Target, data: bytes, folder: Path, number: int) -> dict[str,
     except BaseException as problem:
         end = "escaped"
         why = f"{type(problem).__name__}: {str(problem)[:200]}"
-    seconds = time.process_time() - start
-    memory = peak_bytes() - before
+    if end != "motion":
+        seconds, memory = time.process_time() - start, peak_bytes() - before
     size = len(data) + (len(target.beside[1]) if target.beside else 0)
     reads = seconds / plain_read_s()
     if not why and reads > READS:
@@ -118,9 +119,10 @@ def work(name: str, first: int, last: int, pipe: Any) -> None:
     with tempfile.TemporaryDirectory() as scratch, contextlib.suppress(BrokenPipeError):
         folder = Path(scratch)
         seeds = target.seeds(folder)
+        large = target.large(folder) if target.large is not None else []
         for number in range(first, last):
             pipe.send(number)
-            pipe.send(try_one(target, broken(target, seeds, number), folder, number))
+            pipe.send(try_one(target, broken(target, seeds, number, large), folder, number))
         pipe.send(None)
 
 

@@ -27,6 +27,7 @@ from kinescale.core.randomness import derive_seed
 from kinescale.edits import Span, Wish
 from kinescale.edits._constraints_goals import Goals, Missed, contradictions, errors, goals_of
 from kinescale.edits.constraints import Constraints, parse_constraints, read_constraints
+from kinescale.edits.provenance import one_line, prompts_of
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
@@ -292,7 +293,7 @@ class Controller:
         names = [entry.name for entry in goals.entries]
         licences = [*str(clip.meta.get("licence") or "").split("; "), *self.bundle.licence.split("; ")]
         meta: dict[str, Any] = {
-            "prompt": prompt or str(clip.meta.get("prompt") or ""),
+            "prompt": one_line(prompts_of(clip)) or prompt or "",
             "control": "; ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else ""),
             "licence": "; ".join(dict.fromkeys(one for one in licences if one)),
             "generator": f"kinescale {kinescale.__version__}",

@@ -30,6 +30,7 @@ from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
+from kinescale.pipeline._provenance import sampling_meta
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
@@ -152,9 +153,10 @@ class TextToMotion:
         tokens: list[TokenMap] = []
         with _timed(clock, "total"), torch.no_grad():
             prompts = [check_prompt(p) for p in ([prompt] if isinstance(prompt, str) else prompt)]
-            clips = self._clips(prompts, sample_indices(samples), seed)
             frames = self.frames(seconds)
             config = self._settings(sampling)
+            known = sampling_meta(self.bundle, config, finish, scales=scales)
+            clips = self._clips(prompts, sample_indices(samples), seed, known)
             self._check_scales(scales)
             if batch < 1:
                 raise InputError(f"batch is {batch}; expected at least 1.")
@@ -172,7 +174,7 @@ class TextToMotion:
                 tokens += singles
         return Generated(tuple(motions), tuple(tokens), tuple(clip.seed for clip in clips), clock)
 
-    def _clips(self, prompts: list[str], indices: Sequence[int], seed: int) -> list[_Clip]:
+    def _clips(self, prompts: list[str], indices: Sequence[int], seed: int, known: dict[str, Any]) -> list[_Clip]:
         if not 1 <= len(prompts) * len(indices) <= MAX_CLIPS:
             raise InputError(
                 f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {MAX_CLIPS} clips."
@@ -181,6 +183,7 @@ class TextToMotion:
             "licence": self.bundle.licence,
             "generator": f"kinescale {kinescale.__version__}",
             "bundle": self.bundle.content_hash,
+            **known,
         }
         return [
             _Clip(row, derive_seed(seed, "sample", i), {"prompt": p, "seed": seed, "sample": i, **shared})
