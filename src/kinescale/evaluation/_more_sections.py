@@ -67,7 +67,7 @@ def floor(found: Evaluation) -> Section | None:
         for row in rows
     )
     text = (
-        "Skate: mean speed of the toes while the foot is down, by height alone, so that a slide cannot hide itself. "
+        "Skate: mean speed of toes that are down, by height alone, so that a slide cannot hide itself. "
         "Sinking: 90th percentile of how far the level of the feet, or the hips, falls below its start."
     )
     return Section("Feet and floor", text, head, lines)
