@@ -72,6 +72,8 @@ def test_fewer_motions_read_higher_and_the_quotient_does_not() -> None:
     assert few is not None and many is not None
     assert few.real.median > 3 * many.real.median
     assert many.ratio.median > few.ratio.median > 1
+    # the difference moves less with the size than the quotient does
+    assert few.excess.median / many.excess.median < many.ratio.median / few.ratio.median
 
 
 def test_recordings_themselves_are_below_their_own_halves() -> None:
