@@ -165,3 +165,16 @@ def test_other_weights_have_another_text_cache(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(encoder, "weights_digest", lambda self: "other")
     open_text_cache(part, ["a person walks"], tmp_path)
     assert len(list(tmp_path.glob("text-*.safetensors"))) == 2
+
+
+def test_sentences_of_another_cache_are_not_encoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Part(name="hashed", config={"width": 8, "max_tokens": 6})
+    old = open_text_cache(part, ["a person walks", "someone waves twice"], tmp_path)
+    asked: list[str] = []
+    encoder = text.FAMILY.get("hashed", "TextEncoder")
+    encode = encoder.encode
+    monkeypatch.setattr(encoder, "encode", lambda self, some: asked.extend(some) or encode(self, some))
+    new = open_text_cache(part, ["jump", "someone waves twice", "a person walks"], tmp_path)
+    assert asked == ["jump"]
+    for sentence in ("a person walks", "someone waves twice"):
+        assert torch.equal(new.look_up([sentence]).tokens, old.look_up([sentence]).tokens)
