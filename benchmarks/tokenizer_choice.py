@@ -58,6 +58,12 @@ class _Clock(Watch):
             self.marks.append(time.process_time())
 
 
+HEAD = (
+    *("variant", "steps", "parameters", "tokens/s", "Bandai mm", "CMU mm", "HDM05 mm"),
+    *("world Bandai", "world CMU", "world HDM05", "kick", "hop", "dance"),
+)
+
+
 def recipe(variant: str, steps: int) -> RunConfig:
     """The grouped recipe's tokenizer stage with another tokenizer in it."""
     base = recipes.get("grouped.cpu")
@@ -115,14 +121,12 @@ def page(found: dict[str, Any], chosen: argparse.Namespace) -> str:
         shown += [f"{bars[n]:.2f}" if bars.get(n) is not None else "–" for n in peaks]
         sizes = [str(row["steps"]), f"{row['parameters']:,}", f"{row['tokens_per_second']:.0f}"]
         rows.append([variant, *sizes, *shown])
-    head = ["variant", "steps", "parameters", "tokens/s", "Bandai mm", "CMU mm", "HDM05 mm", "world Bandai", "world CMU",
-            "world HDM05", "kick", "hop", "dance"]  # fmt: skip
     return (
         f"# Tokenizers at equal processor time\n\n{chosen.cpu_minutes:g} processor minutes each, one thread.\n\n"
         f"```text\n{command_line()}\n```\n\n"
         "*mm*: mean root-aligned joint error of held-out recordings; *world*: joint error after 4 s, both starting "
         "alike; *kick, hop, dance*: median share of the recording's peak that is kept (foot height, hop height, foot "
-        "speed). All but `moscale_features` are trained with the kinematic losses.\n\n" + table(head, rows) + "\n"
+        "speed). All but `moscale_features` are trained with the kinematic losses.\n\n" + table(HEAD, rows) + "\n"
     )
 
 
