@@ -29,7 +29,7 @@ SYSTEMS = ("moscale", "mosa", "scalemogen", "msq", "momask")
 
 def tokenizer_parts() -> dict[str, Part]:
     """Those of the debug recipes, ScaleMoGen's also with each quantiser of codes."""
-    found = {name: recipes.get(f"{name}.debug").tokenizer for name in SYSTEMS}
+    found = {name: recipes.get(f"{name}.debug").tokenizer for name in (*SYSTEMS, "grouped")}
     bits = found["scalemogen"].config
     for kind, size in (("vq", {"codes": 16}), ("fsq", {"levels": [5, 3]})):
         config = {**bits, "quantizer": kind, "code_dim": 6, **size}
