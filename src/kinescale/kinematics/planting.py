@@ -61,8 +61,11 @@ def plant_feet(
     raised = (hip + root[:, None], knee + root[:, None], ankle + root[:, None])
     drop = hips_drop(raised, goal, feet.stands.any(2), MOST_DROP_M * feet.scale, fps)
     root = root - drop[:, None] * root.new_tensor([0.0, 1.0, 0.0])
-    toes = shift[:, :, TOES] - shift[:, :, 0] if len(points) > 1 else None
-    return root, reach_with_legs(positions + root[:, None], world, body, goal, toes)
+    if len(points) == 1:
+        return root, reach_with_legs(positions + root[:, None], world, body, goal)
+    bone = feet_at[:, :, TOES] - feet_at[:, :, 0]
+    turn = quat_between(bone, _swung(bone, shift[:, :, TOES] - shift[:, :, 0]))
+    return root, reach_with_legs(positions + root[:, None], world, body, goal, turn)
 
 
 def reach_with_legs(
@@ -70,12 +73,11 @@ def reach_with_legs(
     world: Float[Tensor, "T J 4"],
     body: Body,
     goal: Float[Tensor, "T 2 3"],
-    toes: Float[Tensor, "T 2 3"] | None = None,
+    turn: Float[Tensor, "T 2 4"] | None = None,
 ) -> Float[Tensor, "T J 4"]:
     """World orientations [T, J, 4] with both ankles (left, right) at ``goal``, metres, as far as the legs reach.
 
-    Feet keep their orientation; with ``toes`` the foot bone's end goes so far along the ground relative to the ankle.
-    A leg whose ankle is at its goal is left as it is.
+    Feet keep their orientation, or are turned by ``turn`` (left, right; as seen from the world). A leg whose ankle is at its goal is left as it is.
     """
     roles = [[body.roles[f"{side}_{part}"] for part in ("hip", "knee", "ankle")] for side in SIDES]
     hip, knee, ankle = (positions[:, list(joints)] for joints in zip(*roles, strict=True))
@@ -89,9 +91,8 @@ def reach_with_legs(
         quat_multiply(found.upper.view_as(upper), quat_conjugate(upper)),
         quat_multiply(found.lower.view_as(lower), quat_conjugate(lower)),
     ]
-    if toes is not None:
-        bone = positions[:, [body.roles[f"{side}_toes"] for side in SIDES]] - ankle
-        turns.append(quat_between(bone, _swung(bone, toes)))
+    if turn is not None:
+        turns.append(turn)
     return _turned(world, turns, body, roles)
 
 

@@ -16,11 +16,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.kinematics.contacts import ADULT_LEG_M, steady_contacts
+from kinescale.kinematics.contacts import ADULT_LEG_M, steady_contacts, velocities
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.kinematics.forward import global_to_local
 from kinescale.kinematics.planting import SIDES, hips_drop, reach_with_legs
 from kinescale.kinematics.retarget import Body, ancestors
+from kinescale.kinematics.rotations import quat_about_y, rotate_about_y
 from kinescale.kinematics.standing import TOES, filled, stance_corrections
 from kinescale.motion.canonical import FEET, TOE_HEIGHT
 from kinescale.motion.clean_up.base import leg_length
@@ -33,12 +34,19 @@ FADE_S = 0.2
 SMOOTHING_S = 0.1
 """Sigma of the Gaussian over the rise and fall of the hips."""
 
-MOST_SLIDE_M, MOST_UP_M, MOST_DROP_M = 0.12, 0.1, 0.04
+MOST_SLIDE_M, MOST_UP_M, MOST_DROP_M = 0.08, 0.1, 0.04
 """Farthest a foot is moved along the ground, and up or down, and the hips lowered for a leg that is too short; for an
 adult's legs, others scale."""
 
-LOW_M, HIGH_M = 0.005, 0.01
+LOW_M, HIGH_M = 0.005, 0.03
 """Standing toes so little below or above their height on the floor are left as they are."""
+
+LEAST_BONE_M = 0.03
+"""A foot bone shorter than this, seen from above, is not turned."""
+
+FASTEST_M_S, HIGHEST_M = 0.6, 0.08
+"""A foot joint that is faster, or toes that are higher over the floor, do not stand, whatever contacts say; for an
+adult's legs."""
 
 UNDER_M = 0.005
 """Joints are lifted to within this of the floor."""
@@ -78,22 +86,22 @@ def plant_stances(
         shift, lift = shift * free[..., None, None].to(shift), lift * free.to(lift)
         rise = rise * free.amin(1).to(rise)
     up = feet.points.new_tensor([0.0, 1.0, 0.0])
-    goal = feet.ankle + shift[:, :, 0] + lift[..., None] * up
+    turn, shift = _turned_feet(feet.points, shift)
+    goal = feet.ankle + shift + lift[..., None] * up
     leg = tuple(part + rise[:, None, None] * up for part in (feet.hip, feet.knee, feet.ankle))
     drop = torch.zeros_like(rise)
     if hips:
         drop = hips_drop(leg, goal, feet.stands.any(2), MOST_DROP_M * feet.scale, motion.fps)
         drop = drop if free is None else drop * free.amin(1).to(drop)
     root = (rise - drop)[:, None] * up
-    toes = shift[:, :, TOES] - shift[:, :, 0]
-    world = reach_with_legs(feet.positions + root[:, None], feet.world, feet.body, goal, toes)
-    moved = (shift[:, :, 0] + lift[..., None] * up).norm(dim=-1)
+    world = reach_with_legs(feet.positions + root[:, None], feet.world, feet.body, goal, turn)
+    moved = (goal - feet.ankle).norm(dim=-1)
     report = {
         "foot_moved_m": float(moved.detach().max()),
         "hips_raised_m": float(root[:, 1].detach().max().clamp(min=0)),
         "hips_lowered_m": float((-root[:, 1]).detach().max().clamp(min=0)),
     }
-    changed = (goal - feet.ankle - root[:, None]).norm(dim=-1) + toes.norm(dim=-1) > 1e-9
+    changed = (goal - feet.ankle - root[:, None]).norm(dim=-1) + turn[..., :3].norm(dim=-1) > 1e-7
     return Planted(_with_legs(motion, root, world, changed), report)
 
 
@@ -113,8 +121,12 @@ class _Feet:
         positions, world = motion._forward()
         still, rest = t_pose(motion.skeleton, positions.dtype)
         body = Body(motion.skeleton.parents, motion.skeleton.role_indices(), still, rest)
-        stands = steady_contacts(contacts, motion.fps).view(-1, 2, 2)
-        return _Feet(body, positions, world, stands, leg_length(motion.skeleton) / ADULT_LEG_M, motion.fps)
+        scale = leg_length(motion.skeleton) / ADULT_LEG_M
+        feet = positions[:, [body.roles[role] for role in FEET]].view(-1, 2, 2, 3)
+        low = feet[:, :, TOES:, 1] < HIGHEST_M * scale
+        slow = velocities(feet, motion.fps)[..., [0, 2]].norm(dim=-1) < FASTEST_M_S * scale
+        stands = steady_contacts(contacts, motion.fps).view(-1, 2, 2) & low & slow
+        return _Feet(body, positions, world, stands, scale, motion.fps)
 
     def part(self, name: str) -> Float[Tensor, "T 2 3"]:
         """Both sides of a role."""
@@ -141,6 +153,23 @@ class _Feet:
         return torch.stack([self.ankle, self.part("toes")], dim=2)
 
 
+def _turned_feet(
+    points: Float[Tensor, "T 2 2 3"], shift: Float[Tensor, "T 2 2 3"]
+) -> tuple[Float[Tensor, "T 2 4"], Float[Tensor, "T 2 3"]]:
+    """Turns of the feet about the vertical, and shifts of the ankles, that bring the toes to where they should be.
+
+    About the vertical alone: a foot that stands flat stays flat, and its toes at their height.
+    """
+    bone = (points[:, :, TOES] - points[:, :, 0])[..., [0, 2]]
+    wanted = bone + (shift[:, :, TOES] - shift[:, :, 0])[..., [0, 2]]
+    # A foot on tiptoe has hardly a direction over the ground.
+    clear = torch.minimum(bone.norm(dim=-1), wanted.norm(dim=-1)) > LEAST_BONE_M
+    angle = torch.atan2(wanted[..., 0], wanted[..., 1]) - torch.atan2(bone[..., 0], bone[..., 1])
+    angle = torch.where(clear, torch.atan2(torch.sin(angle), torch.cos(angle)), torch.zeros_like(angle))
+    flat = torch.stack([bone[..., 0], torch.zeros_like(angle), bone[..., 1]], dim=-1)
+    return quat_about_y(angle), shift[:, :, TOES] + flat - rotate_about_y(angle, flat)
+
+
 def _heights(feet: _Feet, hips: bool) -> tuple[Float[Tensor, " T"], Float[Tensor, "T 2"]]:
     """How far the hips rise, and each ankle: what standing feet have in common, and what is left to each."""
     toes, ankles = feet.points[..., TOES, 1], feet.ankle[..., 1]
@@ -162,8 +191,8 @@ def _heights(feet: _Feet, hips: bool) -> tuple[Float[Tensor, " T"], Float[Tensor
 
 
 def _upper_joints(feet: _Feet) -> Float[Tensor, "T N"]:
-    """Heights of all joints that no leg's correction moves."""
-    legs = [feet.body.roles[f"{side}_{name}"] for side in SIDES for name in ("knee", "ankle", "toes")]
+    """Heights of all joints but the feet's."""
+    legs = [feet.body.roles[f"{side}_{name}"] for side in SIDES for name in ("ankle", "toes")]
     return feet.positions[:, [joint for joint in range(feet.positions.shape[1]) if joint not in legs], 1]
 
 
