@@ -129,7 +129,11 @@ def _share_below(heights: Tensor, low: float, high: float) -> Tensor:
 
 
 def hips_drop(
-    leg: tuple[Tensor, Tensor, Tensor], goal: Float[Tensor, "T 2 3"], stands: Bool[Tensor, "T 2"], most_m: float, fps: float
+    leg: tuple[Tensor, Tensor, Tensor],
+    goal: Float[Tensor, "T 2 3"],
+    stands: Bool[Tensor, "T 2"],
+    most_m: float,
+    fps: float,
 ) -> Float[Tensor, " T"]:
     """How far the hips must sink, metres, for standing ankles to reach their ``goal``: smooth, and at most ``most_m``.
 

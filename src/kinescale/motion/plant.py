@@ -57,8 +57,8 @@ MOST_LIFT_M = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """The corrected clip and what was done, each the largest over the clip, metres: ``foot_moved_m``,
-    ``hips_raised_m``, ``hips_lowered_m``."""
+    """The corrected clip and what was done, each the largest over the clip, metres: ``foot_m``, ``hips_up_m``,
+    ``hips_down_m``."""
 
     motion: Motion
     report: Mapping[str, float]
@@ -70,16 +70,17 @@ def plant_stances(
     *,
     hips: bool = True,
     free: Float[Tensor, "T 2"] | None = None,
+    floor: float = 0.0,
 ) -> Planted:
     """``contacts`` in [0, 1] for left ankle, left toes, right ankle, right toes: how surely each stands.
 
     ``hips``: whether the hips may rise and sink; ``free``: from 0 to 1, how far each leg (left, right) may be corrected
-    in each frame. Rotations of all but the legs stay to the bit. Raises ``InputError`` for contacts of another shape,
-    ``SkeletonError`` for a skeleton without legs or toes.
+    in each frame; ``floor``: its height, metres. Rotations of all but the legs stay to the bit. Raises ``InputError``
+    for contacts of another shape, ``SkeletonError`` for a skeleton without legs or toes.
     """
     if contacts.shape != (len(motion), len(FEET)):
         raise InputError(f"contacts {tuple(contacts.shape)}; expected [{len(motion)}, {len(FEET)}].")
-    feet = _Feet.of(motion, contacts)
+    feet = _Feet.of(motion, contacts, floor)
     shift = stance_corrections(feet.points, feet.stands, MOST_SLIDE_M * feet.scale, FADE_S * motion.fps)
     rise, lift = _heights(feet, hips)
     if free is not None:
@@ -97,9 +98,9 @@ def plant_stances(
     world = reach_with_legs(feet.positions + root[:, None], feet.world, feet.body, goal, turn)
     moved = (goal - feet.ankle).norm(dim=-1)
     report = {
-        "foot_moved_m": float(moved.detach().max()),
-        "hips_raised_m": float(root[:, 1].detach().max().clamp(min=0)),
-        "hips_lowered_m": float((-root[:, 1]).detach().max().clamp(min=0)),
+        "foot_m": float(moved.detach().max()),
+        "hips_up_m": float(root[:, 1].detach().max().clamp(min=0)),
+        "hips_down_m": float((-root[:, 1]).detach().max().clamp(min=0)),
     }
     changed = (goal - feet.ankle - root[:, None]).norm(dim=-1) + turn[..., :3].norm(dim=-1) > 1e-7
     return Planted(_with_legs(motion, root, world, changed), report)
@@ -117,8 +118,9 @@ class _Feet:
     fps: float
 
     @staticmethod
-    def of(motion: Motion, contacts: Float[Tensor, "T 4"]) -> _Feet:
+    def of(motion: Motion, contacts: Float[Tensor, "T 4"], floor: float) -> _Feet:
         positions, world = motion._forward()
+        positions = positions - positions.new_tensor([0.0, floor, 0.0])
         still, rest = t_pose(motion.skeleton, positions.dtype)
         body = Body(motion.skeleton.parents, motion.skeleton.role_indices(), still, rest)
         scale = leg_length(motion.skeleton) / ADULT_LEG_M
