@@ -77,7 +77,8 @@ def reach_with_legs(
 ) -> Float[Tensor, "T J 4"]:
     """World orientations [T, J, 4] with both ankles (left, right) at ``goal``, metres, as far as the legs reach.
 
-    Feet keep their orientation, or are turned by ``turn`` (left, right; as seen from the world). A leg whose ankle is at its goal is left as it is.
+    Feet keep their orientation, or are turned by ``turn`` (left, right; as seen from the world). A leg whose ankle is
+    at its goal is left as it is.
     """
     roles = [[body.roles[f"{side}_{part}"] for part in ("hip", "knee", "ankle")] for side in SIDES]
     hip, knee, ankle = (positions[:, list(joints)] for joints in zip(*roles, strict=True))

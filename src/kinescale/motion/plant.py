@@ -1,4 +1,4 @@
-"""Plant the feet of a decoded motion: legs bent so that feet that stand neither slide nor sink, and no joint underground.
+"""Plant the feet of a decoded motion: legs bent so that standing feet neither slide nor sink, no joint underground.
 
 Contacts say when a foot stands. Over a stance its bearing point is held where it is in the mean, and its toes at the
 height of the floor (y = 0); the hips rise or sink by what the standing feet have in common, the legs take the rest by

@@ -24,7 +24,7 @@ from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import retarget
 from kinescale.pipeline._redraw import paired_joints
-from kinescale.pipeline.runtime import RAW, PostProcess, smoothed, smoothing_of
+from kinescale.pipeline.runtime import RAW, PostProcess, slow_feet, smoothed, smoothing_of
 from kinescale.skeletons.base import Skeleton
 
 FADE_S = 0.25
@@ -190,8 +190,10 @@ class Chain:
             # bones measured on a clip (in features that hold positions) stay as they were measured first
             self.skeleton = self.skeleton or motion.skeleton
             motion = motion.replace(skeleton=self.skeleton)
-            steady = steady_contacts(stands, feature.fps).to(stands)
-            made.append(anchor_feet(motion, steady).motion if self.ground.finish.anchor else motion)
+            if self.ground.finish.anchor:
+                steady = steady_contacts(stands, feature.fps).to(stands) * slow_feet(motion)
+                motion = anchor_feet(motion, steady).motion
+            made.append(motion)
         return torch.stack([m.root for m in made]), torch.stack([m.rotations for m in made]), contacts
 
     def _there(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from kinescale.core.records import Record
 from kinescale.features import Feature
-from kinescale.kinematics.contacts import steady_contacts
+from kinescale.kinematics.contacts import SPEED_LIMIT, steady_contacts, velocities
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.motion.anchor import anchor_feet
+from kinescale.motion.canonical import FEET
 from kinescale.motion.motion import Motion
 from kinescale.motion.plant import plant_stances
 
@@ -87,6 +88,12 @@ def smoothed(features: Float[Tensor, "T F"], sigma: float) -> Float[Tensor, "T F
     return gaussian_smooth(features.T.contiguous(), sigma).T
 
 
+def slow_feet(motion: Motion) -> Bool[Tensor, "T 4"]:
+    """Whether each foot joint is slow enough for a contact to be true: a wrong one would drag the root along."""
+    feet = motion.positions().detach()[:, [motion.skeleton.role(role) for role in FEET]]
+    return velocities(feet, motion.fps)[..., [0, 2]].norm(dim=-1) < SPEED_LIMIT
+
+
 def post_process(
     feature: Feature,
     features: Float[Tensor, "T F"],
@@ -103,7 +110,7 @@ def post_process(
     motion = feature.to_motion(features)
     contacts = steady_contacts(feature.contacts(features), feature.fps).to(features)
     if settings.anchor:
-        anchored = anchor_feet(motion, contacts)
+        anchored = anchor_feet(motion, contacts * slow_feet(motion))
         motion, report["finish_root_m"] = anchored.motion, anchored.moved_m
     if settings.plant:
         planted = plant_stances(motion, contacts)
