@@ -269,7 +269,9 @@ def _mixed(
             done = stitch(standing, made.motion, (0, frames), Seam(joints, True, 0.0))
             known = {"edit": "compose", "seed": how.seed, "sample": i}
             meta = granter.meta(first, wish, told, known, stays=True)
-            clips.append(done.motion.with_meta(**meta, **made.report, **sampling_meta(granter.bundle, config, how.finish)))
+            clips.append(
+                done.motion.with_meta(**meta, **made.report, **sampling_meta(granter.bundle, config, how.finish))
+            )
             tokens.append(drawn.tokens)
             kept = drawn.kept
     return Edited(tuple(clips), ((),) * len(clips), tuple(tokens), kept, wish.spans)
