@@ -27,7 +27,7 @@ from _record import RESULTS, command_line, save, table
 from kinescale.core.files import atomic_write_text
 from kinescale.datasets.prepared import Prepared, open_prepared
 from kinescale.motion import Motion, canonicalise, mirror
-from kinescale.pipeline import FINISH, RAW, Finish, TextToMotion
+from kinescale.pipeline import FINISH, RAW, PostProcess, TextToMotion
 from kinescale.render import render
 
 REPORTED_SEED, CHOOSING_SEED = 100, 0
@@ -93,7 +93,12 @@ def _arguments() -> argparse.Namespace:
         help="clips that share network passes; over 1: samples of seed 0, and a clip may depend on its batch",
     )
     parser.add_argument("--raw", action="store_true", help="leave the motions as decoded")
-    parser.add_argument("--smoothing", type=float, default=FINISH.smoothing, help="sigma in frames")
+    parser.add_argument(
+        "--smoothing",
+        type=float,
+        default=FINISH.smoothing,
+        help="sigma in frames; as far as clips tremble when not given",
+    )
     parser.add_argument("--reconstruction", type=Path, metavar="DATA", help="measure the tokenizer on prepared data")
     parser.add_argument("--limit", type=int, default=0, help="clips of --reconstruction; 0: all")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON (docs/results)")
@@ -101,9 +106,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def finish_of(chosen: argparse.Namespace) -> Finish:
+def finish_of(chosen: argparse.Namespace) -> PostProcess:
     """How the motions are finished."""
-    return RAW if chosen.raw else Finish(smoothing=chosen.smoothing)
+    return RAW if chosen.raw else PostProcess(smoothing=chosen.smoothing)
 
 
 def _settings(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:

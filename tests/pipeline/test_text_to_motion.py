@@ -162,11 +162,13 @@ def test_save_and_load_make_the_same_motion(pipe, eight, tmp_path):
     assert same(again(PROMPTS[0], seconds=2.0, seed=7).motions[0], eight.motions[0])
 
 
-def test_the_finish_smooths_and_anchors_but_keeps_the_tokens(pipe):
-    from kinescale.pipeline import FINISH, RAW, Finish
+def test_post_processing_smooths_and_anchors_but_keeps_the_tokens(pipe):
+    from kinescale.pipeline import FINISH, RAW, PostProcess
 
     ask = {"prompt": "a person walks", "seconds": 2.0, "seed": 3}
-    raw, plain, default = (pipe(**ask, finish=finish) for finish in (RAW, Finish(smoothing=0.0), FINISH))
+    raw, plain, default = (
+        pipe(**ask, finish=finish) for finish in (RAW, PostProcess(smoothing=0.0, plant=False), FINISH)
+    )
     assert all(torch.equal(a, b) for a, b in zip(raw.tokens[0].scales, default.tokens[0].scales, strict=True))
     assert torch.equal(raw.motions[0].rotations, plain.motions[0].rotations)
     jerk = [m.motions[0].positions().diff(n=3, dim=0).norm(dim=-1).mean() for m in (raw, default)]

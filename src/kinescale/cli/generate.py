@@ -62,7 +62,8 @@ class Options(Drawing, _What):
     scales: MaybeInt = None
     """Decode only the coarsest so many scales."""
     raw: Flag = False
-    """Leave the motion as decoded; else it is smoothed by a frame and the sliding of standing feet is taken out."""
+    """Leave the motion as decoded; else it is smoothed where it trembles, standing feet are planted and
+    joints lifted out of the floor."""
 
 
 def run(argv: list[str]) -> int:

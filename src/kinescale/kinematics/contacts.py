@@ -88,6 +88,26 @@ def standing(
     return _opened(_opened(still, wide, -1.0), wide, 1.0)[:, 0].T > 0.5
 
 
+ENTER, LEAVE = 0.6, 0.35
+"""A joint begins to stand where its contact rises above the one, and stops where it falls below the other."""
+
+
+def steady_contacts(contacts: Float[Tensor, "T K"], fps: float) -> Bool[Tensor, "T K"]:
+    """Which of K foot joints stand, from contacts in [0, 1]: with hysteresis, and without short stances and gaps.
+
+    Stances and gaps shorter than ``SHORTEST_STANCE_S`` are noise of a decoder.
+    """
+    sure = torch.where(contacts > ENTER, 1, torch.where(contacts < LEAVE, 0, -1))
+    at = torch.arange(len(contacts), device=contacts.device)[:, None].expand_as(sure)
+    last = torch.where(sure >= 0, at, torch.full_like(at, -1)).cummax(0).values
+    held = torch.where(last >= 0, sure.gather(0, last.clamp(min=0)) > 0, contacts > (ENTER + LEAVE) / 2)
+    if len(contacts) < 2:
+        return held
+    wide = 2 * (max(1, round(SHORTEST_STANCE_S * fps)) // 2) + 1
+    flags = held.T.to(contacts.dtype)[:, None]
+    return _opened(_opened(flags, wide, -1.0), wide, 1.0)[:, 0].T > 0.5
+
+
 def _opened(flags: Float[Tensor, "K 1 T"], wide: int, sign: float) -> Float[Tensor, "K 1 T"]:
     """Runs of ones shorter than ``wide`` gone; with ``sign`` -1, runs of zeros instead."""
     values = flags if sign > 0 else 1 - flags

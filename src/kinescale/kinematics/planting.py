@@ -57,24 +57,44 @@ def plant_feet(
     rise, lift = _heights(feet.heights - soles, feet, fps)
     goal = ankle + shift[:, :, 0]
     goal = torch.stack([goal[..., 0], goal[..., 1] + lift, goal[..., 2]], dim=-1)
-    rise = rise - _drop(hip, knee, ankle, goal, rise, feet, fps)
     root = torch.stack([torch.zeros_like(rise), rise, torch.zeros_like(rise)], dim=-1)
-    moved = root[:, None]
+    raised = (hip + root[:, None], knee + root[:, None], ankle + root[:, None])
+    drop = hips_drop(raised, goal, feet.stands.any(2), MOST_DROP_M * feet.scale, fps)
+    root = root - drop[:, None] * root.new_tensor([0.0, 1.0, 0.0])
+    if len(points) == 1:
+        return root, reach_with_legs(positions + root[:, None], world, body, goal)
+    bone = feet_at[:, :, TOES] - feet_at[:, :, 0]
+    turn = quat_between(bone, _swung(bone, shift[:, :, TOES] - shift[:, :, 0]))
+    return root, reach_with_legs(positions + root[:, None], world, body, goal, turn)
+
+
+def reach_with_legs(
+    positions: Float[Tensor, "T J 3"],
+    world: Float[Tensor, "T J 4"],
+    body: Body,
+    goal: Float[Tensor, "T 2 3"],
+    turn: Float[Tensor, "T 2 4"] | None = None,
+) -> Float[Tensor, "T J 4"]:
+    """World orientations [T, J, 4] with both ankles (left, right) at ``goal``, metres, as far as the legs reach.
+
+    Feet keep their orientation, or are turned by ``turn`` (left, right; as seen from the world). A leg whose ankle is
+    at its goal is left as it is.
+    """
+    roles = [[body.roles[f"{side}_{part}"] for part in ("hip", "knee", "ankle")] for side in SIDES]
+    hip, knee, ankle = (positions[:, list(joints)] for joints in zip(*roles, strict=True))
     # As turns from the T-pose: there a knee points along +Z, which a straight leg is bent by.
     upper, lower = (
         quat_multiply(world[:, joints], quat_conjugate(body.t_world[joints]))
         for joints in ([leg[part] for leg in roles] for part in (0, 1))
     )
-    flat = [value.flatten(0, 1) for value in (hip + moved, knee + moved, ankle + moved, goal, upper, lower)]
-    found = two_bone(*flat)
+    found = two_bone(*[value.flatten(0, 1) for value in (hip, knee, ankle, goal, upper, lower)])
     turns = [
         quat_multiply(found.upper.view_as(upper), quat_conjugate(upper)),
         quat_multiply(found.lower.view_as(lower), quat_conjugate(lower)),
     ]
-    if len(points) > 1:
-        bone = feet_at[:, :, TOES] - feet_at[:, :, 0]
-        turns.append(quat_between(bone, _swung(bone, shift[:, :, TOES] - shift[:, :, 0])))
-    return root, _turned(world, turns, body, roles)
+    if turn is not None:
+        turns.append(turn)
+    return _turned(world, turns, body, roles)
 
 
 def _swung(bone: Float[Tensor, "T 2 3"], by: Float[Tensor, "T 2 3"]) -> Float[Tensor, "T 2 3"]:
@@ -109,16 +129,24 @@ def _share_below(heights: Tensor, low: float, high: float) -> Tensor:
     return share.square() * (3 - 2 * share)
 
 
-def _drop(
-    hip: Tensor, knee: Tensor, ankle: Tensor, goal: Tensor, rise: Tensor, feet: Feet, fps: float
+def hips_drop(
+    leg: tuple[Tensor, Tensor, Tensor],
+    goal: Float[Tensor, "T 2 3"],
+    stands: Bool[Tensor, "T 2"],
+    most_m: float,
+    fps: float,
 ) -> Float[Tensor, " T"]:
-    """How far the hips must sink for standing feet to be in reach, smooth and never less."""
+    """How far the hips must sink, metres, for standing ankles to reach their ``goal``: smooth, and at most ``most_m``.
+
+    ``leg``: hips, knees and ankles, [T, 2, 3] each, as they are before.
+    """
+    hip, knee, ankle = leg
     longest = ((knee - hip).norm(dim=-1) + (ankle - knee).norm(dim=-1)) * STRETCH
     longest = torch.maximum(longest, (ankle - hip).norm(dim=-1))
     gap = hip - goal
     upright = (longest.square() - gap[..., [0, 2]].square().sum(-1)).clamp(min=0).sqrt()
-    lack = (gap[..., 1] + rise[:, None] - upright).clamp(0, MOST_DROP_M * feet.scale)
-    need = torch.where(feet.stands.any(2), lack, torch.zeros_like(lack)).amax(1)
+    lack = (gap[..., 1] - upright).clamp(0, most_m)
+    need = torch.where(stands, lack, torch.zeros_like(lack)).amax(1)
     radius = max(1, round(SMOOTHING_S * fps))
     wide = torch.nn.functional.max_pool1d(need[None, None], 2 * radius + 1, stride=1, padding=radius)[0]
     return gaussian_smooth(wide, radius / 2)[0]

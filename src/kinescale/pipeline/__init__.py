@@ -11,9 +11,9 @@ _PUBLIC = {
     "Controller": "control",
     "Edited": "editing",
     "Editor": "editing",
-    "FINISH": "text_to_motion",
-    "RAW": "text_to_motion",
-    "Finish": "text_to_motion",
+    "FINISH": "runtime",
+    "RAW": "runtime",
+    "PostProcess": "runtime",
     "Generated": "text_to_motion",
     "TextToMotion": "text_to_motion",
     "Timeline": "timeline",
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from kinescale.pipeline.control import Controlled, Controller
     from kinescale.pipeline.editing import Edited, Editor
     from kinescale.pipeline.reconstruction import mean_joint_error, onto_feature, reconstruct
-    from kinescale.pipeline.text_to_motion import FINISH, RAW, Finish, Generated, TextToMotion
+    from kinescale.pipeline.runtime import FINISH, RAW, PostProcess
+    from kinescale.pipeline.text_to_motion import Generated, TextToMotion
     from kinescale.pipeline.timeline import Timeline
 
 __all__ = [
@@ -36,8 +37,8 @@ __all__ = [
     "Controller",
     "Edited",
     "Editor",
-    "Finish",
     "Generated",
+    "PostProcess",
     "TextToMotion",
     "Timeline",
     "mean_joint_error",

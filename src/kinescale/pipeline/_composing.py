@@ -266,10 +266,12 @@ def _mixed(
         for i in sample_indices(how.samples):
             drawn = mixing(torch.Generator().manual_seed(derive_seed(how.seed, "sample", i)))
             made = back_on(granter.bundle, stretch, drawn.features, first, how.finish, drawn.decoded)
-            done = stitch(standing, made, (0, frames), Seam(joints, True, 0.0))
+            done = stitch(standing, made.motion, (0, frames), Seam(joints, True, 0.0))
             known = {"edit": "compose", "seed": how.seed, "sample": i}
             meta = granter.meta(first, wish, told, known, stays=True)
-            clips.append(done.motion.with_meta(**meta, **sampling_meta(granter.bundle, config, how.finish)))
+            clips.append(
+                done.motion.with_meta(**meta, **made.report, **sampling_meta(granter.bundle, config, how.finish))
+            )
             tokens.append(drawn.tokens)
             kept = drawn.kept
     return Edited(tuple(clips), ((),) * len(clips), tuple(tokens), kept, wish.spans)

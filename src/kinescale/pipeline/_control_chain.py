@@ -17,12 +17,14 @@ from torch import Tensor
 from kinescale.bundle.bundle import Bundle
 from kinescale.edits.retime import retimed
 from kinescale.edits.wish import Span
-from kinescale.kinematics.filters import eased, gaussian_smooth
+from kinescale.kinematics.contacts import steady_contacts
+from kinescale.kinematics.filters import eased
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply, quat_yaw_between
 from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import retarget
 from kinescale.pipeline._redraw import paired_joints
+from kinescale.pipeline.runtime import RAW, PostProcess, slow_feet, smoothed, smoothing_of
 from kinescale.skeletons.base import Skeleton
 
 FADE_S = 0.25
@@ -68,16 +70,14 @@ class Ground:
     clips : the clips that are changed, from the stretch's first frame on, alike in skeleton, rate and length; none for
         generated ones.
     lifted_m : of each clip, how much its floor was raised for the features.
-    smoothing : sigma (frames) of the Gaussian over what is decoded.
-    anchor : whether the root follows the standing feet, as a generated motion's does.
+    finish : how what is decoded is smoothed, and whether the root follows the standing feet.
     """
 
     features: Float[Tensor, "B T F"]
     span: Span
     clips: tuple[Motion, ...] = ()
     lifted_m: tuple[float, ...] = ()
-    smoothing: float = 0.0
-    anchor: bool = False
+    finish: PostProcess = RAW
 
 
 class Chain:
@@ -96,6 +96,7 @@ class Chain:
         self.base = self.encode(ground.features) if latent is None else latent
         with torch.no_grad():
             self.decoded = self._decode(self.base)
+            self.sigmas = [smoothing_of(bundle.feature, row, ground.finish) for row in self.decoded]
             self._set_residual()
 
     def encode(self, features: Float[Tensor, "B T F"]) -> Float[Tensor, "B K T2 P D"]:
@@ -177,10 +178,7 @@ class Chain:
         return total
 
     def _smoothed(self, change: Float[Tensor, "B T F"]) -> Float[Tensor, "B T F"]:
-        if self.ground.smoothing <= 0 or change.shape[1] < 2:
-            return change
-        rows = change.transpose(1, 2)
-        return gaussian_smooth(rows.flatten(0, 1), self.ground.smoothing).view(rows.shape).transpose(1, 2)
+        return torch.stack([smoothed(row, sigma) for row, sigma in zip(change, self.sigmas, strict=True)])
 
     def _plain(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Root, rotations and contacts on the bundle's skeleton, from the origin."""
@@ -192,7 +190,10 @@ class Chain:
             # bones measured on a clip (in features that hold positions) stay as they were measured first
             self.skeleton = self.skeleton or motion.skeleton
             motion = motion.replace(skeleton=self.skeleton)
-            made.append(anchor_feet(motion, stands).motion if self.ground.anchor else motion)
+            if self.ground.finish.anchor:
+                steady = steady_contacts(stands, feature.fps).to(stands) * slow_feet(motion)
+                motion = anchor_feet(motion, steady).motion
+            made.append(motion)
         return torch.stack([m.root for m in made]), torch.stack([m.rotations for m in made]), contacts
 
     def _there(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:

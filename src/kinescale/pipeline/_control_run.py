@@ -18,6 +18,7 @@ from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import standing_points
 from kinescale.pipeline._control_chain import FADE_S, Chain, fading
 from kinescale.pipeline._control_path import begins_free, laid
+from kinescale.pipeline._control_planted import planted
 from kinescale.pipeline._controlled import Settings, Tried, optimise
 from kinescale.pipeline._corrected import corrected
 from kinescale.pipeline._redraw import paired_joints
@@ -85,14 +86,16 @@ def steer(task: Task) -> list[Steered]:
     with torch.no_grad():
         root, rotations, contacts = chain.motions(tried.latent, tried.start)
     turned = moved = (0.0,) * len(task.clips)
+    inside = (task.span[0] - task.offset, task.span[1] - task.offset)
+    fade = fading(root.shape[1], inside, FADE_S * chain.fps)
     if task.correct:
-        inside = (task.span[0] - task.offset, task.span[1] - task.offset)
-        fade = fading(root.shape[1], inside, FADE_S * chain.fps)
         done = corrected(tried.objective, root, rotations, contacts, fade)
         root, rotations, turned, moved = done.root, done.rotations, done.turned_rad, done.moved_m
     results = []
     for i, clip in enumerate(task.clips):
         made = chain.one(root[i], rotations[i])
+        if chain.ground.finish.plant:
+            made = planted(made, contacts[i], goals, fade, None if chain.clip is None else chain.ground.clips[i])
         motion, after = (made, 0.0) if chain.clip is None else _set_in(clip, made, task)
         results.append(Steered(motion, curves[i], tried.steps[i], tried.why[i], turned[i], moved[i], after))
     return results

@@ -27,7 +27,8 @@ from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipeline._provenance import sampling_meta
 from kinescale.pipeline._redraw import Redraw, Rewriting, Stretch, back_on, paired_joints, stretch_of
-from kinescale.pipeline.text_to_motion import FINISH, Finish, sample_indices
+from kinescale.pipeline.runtime import FINISH, PostProcess
+from kinescale.pipeline.text_to_motion import sample_indices
 from kinescale.tokenizers import part_wise
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
@@ -83,7 +84,7 @@ class How:
     blend: float = BLEND_S
     widen: bool = True
     anchor_end: bool = False
-    finish: Finish = FINISH
+    finish: PostProcess = FINISH
     level: bool = False
 
 
@@ -131,10 +132,10 @@ class Granter:
             for i in sample_indices(how.samples):
                 drawn = redraw(torch.Generator().manual_seed(derive_seed(how.seed, "sample", i)))
                 made = back_on(self.bundle, stretch, drawn.features, motion, how.finish, drawn.decoded)
-                clip, done = _set_in(motion, made, wish, seam, stretch)
+                clip, done = _set_in(motion, made.motion, wish, seam, stretch)
                 known = {"edit": task, "seed": how.seed, "sample": i}
                 meta = self.meta(motion, wish, told, known, stays=rewriting is not None or task == "rewrite")
-                clips.append(clip.with_meta(**meta, **sampling_meta(self.bundle, config, how.finish)))
+                clips.append(clip.with_meta(**meta, **made.report, **sampling_meta(self.bundle, config, how.finish)))
                 seams.append(done)
                 tokens.append(drawn.tokens)
                 kept = drawn.kept

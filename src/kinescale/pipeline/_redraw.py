@@ -17,12 +17,10 @@ from kinescale.core.records import Record
 from kinescale.edits import Mask, Span, Wish, drawn_positions, latents_touched
 from kinescale.edits.retime import retimed
 from kinescale.features import Feature
-from kinescale.kinematics.filters import gaussian_smooth
-from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.canonical import canonicalise
 from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import retarget
-from kinescale.pipeline.text_to_motion import Finish
+from kinescale.pipeline.runtime import PostProcess, PostProcessed, post_process
 from kinescale.samplers.base import Keep
 from kinescale.skeletons.base import Skeleton
 from kinescale.tokenizers import Encoded
@@ -103,20 +101,15 @@ def back_on(
     stretch: Stretch,
     features: Float[Tensor, "T F"],
     motion: Motion,
-    finish: Finish,
+    finish: PostProcess,
     decoded: Bool[Tensor, "T"],
-) -> Motion:
+) -> PostProcessed:
     """The made features as a motion on the clip's skeleton, at its rate, in its precision; frame 0 is ``start``."""
-    if finish.smoothing > 0 and len(features) > 1:
-        smooth = gaussian_smooth(features.T.contiguous(), finish.smoothing).T
-        features = torch.where(decoded[:, None], smooth, features)
-    made = bundle.feature.to_motion(features)
-    if finish.anchor:
-        made = anchor_feet(made, bundle.feature.contacts(features).clamp(0, 1)).motion
-    made = made.to(torch.float64)
+    done = post_process(bundle.feature, features, finish, decoded=decoded)
+    made = done.motion.to(torch.float64)
     down = made.root.new_tensor([0.0, stretch.lifted_m, 0.0])
     made = retarget(made.replace(root=made.root - down), motion.skeleton, feet=False)
-    return retimed(made, motion.fps, stretch.stop - stretch.start)
+    return PostProcessed(retimed(made, motion.fps, stretch.stop - stretch.start), done.report)
 
 
 def paired_joints(skeleton: Skeleton, other: Skeleton, joints: Sequence[int]) -> tuple[int, ...]:

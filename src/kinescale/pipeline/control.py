@@ -28,7 +28,6 @@ from kinescale.edits import Span, Wish
 from kinescale.edits._constraints_goals import Goals, Missed, contradictions, errors, goals_of
 from kinescale.edits.constraints import Constraints, parse_constraints, read_constraints
 from kinescale.edits.provenance import one_line, prompts_of
-from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipeline._control_chain import Chain, Ground
@@ -36,7 +35,8 @@ from kinescale.pipeline._control_run import Point, Steered, Task, steer
 from kinescale.pipeline._controlled import Settings
 from kinescale.pipeline._redraw import Stretch, paired_joints, row_a_frame, stretch_of
 from kinescale.pipeline.editing import Editor
-from kinescale.pipeline.text_to_motion import FINISH, MAX_CLIPS, Finish, Generated, TextToMotion
+from kinescale.pipeline.runtime import FINISH, PostProcess, smoothed, smoothing_of
+from kinescale.pipeline.text_to_motion import MAX_CLIPS, Generated, TextToMotion
 
 __all__ = ["STEPS", "Controlled", "Controller", "Missed", "Point", "Settings", "Steering", "step_count"]
 
@@ -98,7 +98,7 @@ class Steering:
     seed: int = DEFAULT_SEED
     steps: int | str = "fast"
     correct: bool = True
-    finish: Finish = FINISH
+    finish: PostProcess = FINISH
     settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
@@ -165,7 +165,7 @@ class Controller:
 
         def task(rows: list[int]) -> Task:
             features, latent = self._decoded(drawn, rows, frames, how.finish)
-            ground = Ground(features, (0, frames), smoothing=how.finish.smoothing, anchor=how.finish.anchor)
+            ground = Ground(features, (0, frames), finish=how.finish)
             clips = [drawn.motions[row] for row in rows]
             chain = Chain(self.bundle, ground, latent)
             rows_of = partial(row_a_frame, self.bundle.feature)
@@ -212,7 +212,7 @@ class Controller:
             some = [clips[row] for row in rows]
             with torch.no_grad():
                 stretches = [stretch_of(self.bundle, clip, [span]) for clip in some]
-            chain = Chain(self.bundle, _ground(stretches, some, how.finish.smoothing))
+            chain = Chain(self.bundle, _ground(stretches, some, how.finish))
 
             def features_of(clip: Motion) -> Float[Tensor, "T F"]:
                 return stretch_of(self.bundle, clip, [span]).features
@@ -263,7 +263,7 @@ class Controller:
         rotations[..., 3] = 1
         return Motion(feature.skeleton, feature.fps, torch.zeros(1, 3), rotations)
 
-    def _decoded(self, drawn: Generated, rows: list[int], frames: int, finish: Finish) -> tuple[Tensor, Tensor]:
+    def _decoded(self, drawn: Generated, rows: list[int], frames: int, finish: PostProcess) -> tuple[Tensor, Tensor]:
         """Features and latents of some drawn clips, one by one, as they are when made alone."""
         bundle = self.bundle
         features, latents = [], []
@@ -275,9 +275,7 @@ class Controller:
                     latent = latent + bundle.tokenizer.contribution(scale, k, tokens.layout)
                 latents.append(latent.float().cpu())
                 made = bundle.normaliser.undo(bundle.tokenizer.decode(tokens)[0, :frames].float().cpu())
-                if finish.smoothing > 0 and frames > 1:
-                    made = gaussian_smooth(made.T.contiguous(), finish.smoothing).T
-                features.append(made)
+                features.append(smoothed(made, smoothing_of(bundle.feature, made, finish)))
         return torch.stack(features), torch.stack(latents)
 
     def _span(self, motion: Motion, frames: Span | None) -> Span:
@@ -332,7 +330,7 @@ class Controller:
         return notes
 
 
-def _ground(stretches: Sequence[Stretch], clips: Sequence[Motion], smoothing: float) -> Ground:
+def _ground(stretches: Sequence[Stretch], clips: Sequence[Motion], finish: PostProcess) -> Ground:
     """Stretches of clips that are alike."""
     first = stretches[0]
     return Ground(
@@ -340,7 +338,7 @@ def _ground(stretches: Sequence[Stretch], clips: Sequence[Motion], smoothing: fl
         first.spans[0],
         tuple(clip.slice(first.start, first.stop) for clip in clips),
         tuple(one.lifted_m for one in stretches),
-        smoothing,
+        finish.but(anchor=False),
     )
 
 

@@ -26,35 +26,16 @@ from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record
-from kinescale.kinematics.filters import gaussian_smooth
-from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipeline._provenance import sampling_meta
+from kinescale.pipeline.runtime import FINISH, PostProcess, post_process
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
 MAX_CLIPS = 4096
 """Clips of one call."""
 
-
-@dataclass(frozen=True)
-class Finish:
-    """What is done to a decoded motion.
-
-    Parameters
-    ----------
-    smoothing : sigma, in frames, of a Gaussian over the decoded features; 0 is none. A small tokenizer leaves a tremor
-        of a few frames' period that no recording has; one frame takes it out at no cost of accuracy (``LOG.md``).
-    anchor : take the sliding of standing feet out of the root's path (``motion.anchor``); rotations stay.
-    """
-
-    smoothing: float = 1.0
-    anchor: bool = True
-
-
-FINISH = Finish()
-RAW = Finish(smoothing=0.0, anchor=False)
 
 OnScale = Callable[[int, Sequence[Motion]], None]
 
@@ -125,7 +106,7 @@ class TextToMotion:
         on_scale: OnScale | None = None,
         batch: int = 1,
         shared_passes: bool = False,
-        finish: Finish = FINISH,
+        finish: PostProcess = FINISH,
         **sampling: Any,
     ) -> Generated:
         """Make motions.
@@ -208,7 +189,7 @@ class TextToMotion:
         frames: int,
         config: Record,
         on_scale: OnScale | None,
-        finish: Finish,
+        finish: PostProcess,
         shared_passes: bool,
     ) -> TokenMap:
         bundle = self.bundle
@@ -230,15 +211,10 @@ class TextToMotion:
         drawn = sample(bundle.generator, bundle.codec, text, None, layout, latents, **options)
         return bundle.plain(drawn.tokens)
 
-    def _motion(self, decoded: Float[Tensor, "1 T F"], clip: _Clip, frames: int, finish: Finish) -> Motion:
-        feature = self.bundle.feature
+    def _motion(self, decoded: Float[Tensor, "1 T F"], clip: _Clip, frames: int, finish: PostProcess) -> Motion:
         features = self.bundle.normaliser.undo(decoded[0, :frames].float().cpu())
-        if finish.smoothing > 0 and frames > 1:
-            features = gaussian_smooth(features.T.contiguous(), finish.smoothing).T
-        motion = feature.to_motion(features)
-        if finish.anchor:
-            motion = anchor_feet(motion, feature.contacts(features).clamp(0, 1)).motion
-        return motion.with_meta(**clip.meta)
+        done = post_process(self.bundle.feature, features, finish)
+        return done.motion.with_meta(**clip.meta, **done.report)
 
 
 def _single(tokens: TokenMap, clip: int) -> TokenMap:
