@@ -13,8 +13,8 @@ from kinescale import features, skeletons
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.quantizers.bsq import Quantizer
 from kinescale.tokenizers._scalemogen_bodies import BODIES, LATENT_PARTS, MIDDLE_EDGES, columns_of
-from kinescale.tokenizers._scalemogen_quantized, schedules import FACTORS as COUNT
-from kinescale.tokenizers._scalemogen_schedules import IDS, schedule
+from kinescale.tokenizers._scalemogen_schedules import FACTORS as COUNT
+from kinescale.tokenizers._scalemogen_schedules import IDS, quantized, schedule
 from kinescale.tokenizers.scalemogen import Config, Tokenizer
 from kinescale.tokens import Codec
 from kinescale.tokens.token_map import PADDING
