@@ -35,7 +35,7 @@ from kinescale.training.loop import Outcome, check_same, fit
 from kinescale.training.parts import build_generator, build_tokenizer, device_name, pick_device
 from kinescale.training.preflight import check_parts
 from kinescale.training.state import load_weights
-from kinescale.training.store import FeatureStore, build_feature, measure, open_store, published
+from kinescale.training.store import FeatureStore, biased, build_feature, measure, open_store, published
 from kinescale.training.text_cache import open_text_cache
 from kinescale.training.tokenizer_step import TokenizerStep
 from kinescale.training.watch import Watch
@@ -196,6 +196,8 @@ def _normaliser(run: _Run, folder: Path) -> Normaliser:
         normaliser = published(run.prepared, run.feature, settings.std_floor)
     else:
         normaliser = _measured(run)
+    if run.start is None and settings.feature_bias != 1.0:
+        normaliser = biased(normaliser, run.feature.blocks, settings.feature_bias)
     folder.mkdir(parents=True, exist_ok=True)
     files.save(path, files.Checkpoint({"mean": normaliser.mean, "std": normaliser.std}, {"data": run.store.key}))
     return normaliser
