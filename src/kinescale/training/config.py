@@ -196,13 +196,24 @@ def without_defaults(identity: dict[str, Any]) -> dict[str, Any]:
 def override(config: R, changes: Mapping[str, Any]) -> R:
     """A checked copy of a run's config with dotted fields changed, e.g. ``{"generator_training.steps": "200"}``.
 
-    Text values are read as JSON where they are JSON. Raises ``ConfigError`` for a field that does not
+    Text values are read as JSON where they are JSON. With another generator the sampler's settings go, unless they are
+    changed, too: they are the old generator's. Raises ``ConfigError`` for a field that does not
     exist, naming the nearest one.
     """
     data = config.to_json()
     for path, value in changes.items():
         _put(data, path, _value(value))
+    _follow(data, config.to_json(), changes)
     return type(config).parse(data, where=str(data["name"]))
+
+
+def _follow(data: dict[str, Any], before: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """The sampler follows the generator."""
+    old, new = (part.get("generator") for part in (before, data))
+    if "sampling" not in data or not isinstance(old, dict) or not isinstance(new, dict):
+        return
+    if old.get("name") != new.get("name") and not any(path.split(".")[0] == "sampling" for path in changes):
+        data["sampling"] = None
 
 
 def _value(value: Any) -> Any:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from kinescale import generators, recipes, samplers
-from kinescale.bundle.manifest import Part
-from kinescale.core.errors import ConfigError, UnknownNameError
+from kinescale import generators, samplers
+from kinescale.core.errors import ConfigError
 from kinescale.training.config import RunConfig
 from kinescale.training.parts import build_generator, build_tokenizer
 from kinescale.training.text_cache import build_text_encoder
 
 
-def check_parts(config: RunConfig, feature_width: int, *, text: bool) -> RunConfig:
-    """The config, with the settings of the sampler that draws from its generator.
+def check_parts(config: RunConfig, feature_width: int, *, text: bool) -> None:
+    """Refuse a run whose parts do not fit.
 
     Both networks are built without memory for their weights. With ``text`` the text encoder is loaded, so that one
     that is not there is missed before the first stage, not after it.
@@ -25,7 +24,8 @@ def check_parts(config: RunConfig, feature_width: int, *, text: bool) -> RunConf
     with torch.device("meta"):
         tokenizer = build_tokenizer(config.tokenizer, feature_width, config.seed)
     if part is None:
-        return config
+        return
+    check_sampling(config)
     if text and config.text is not None:
         encoder = build_text_encoder(config.text)
         width, tokens = encoder.width, encoder.max_tokens
@@ -37,32 +37,17 @@ def check_parts(config: RunConfig, feature_width: int, *, text: bool) -> RunConf
         )
     with torch.device("meta"):
         build_generator(part, tokenizer, width, tokens, config.seed)
-    return config.but(sampling=fitting_sampling(config))
 
 
-def fitting_sampling(config: RunConfig) -> Part | None:
-    """The run's sampler settings, or None (the sampler's own) where a recipe's are another sampler's.
-
-    A recipe of which only the generator was changed keeps its settings for the old generator's sampler: they go.
-    Settings that were given for a sampler that does not draw from the generator are refused with ``ConfigError``.
-    """
+def check_sampling(config: RunConfig) -> None:
+    """``ConfigError`` for sampler settings that are not those of the sampler that draws from the run's generator."""
     part = config.sampling
     if part is None or config.generator is None:
-        return part
+        return
     wanted = generators.FAMILY.get(config.generator.name, "SAMPLER")
-    if part.name == wanted:
-        samplers.FAMILY.get(wanted, "Config").parse(part.config, where=f"sampler '{wanted}'")
-        return part
-    if part == _of_recipe(config.name):
-        return None
-    raise ConfigError(
-        f"the sampling is for '{part.name}', but the generator '{config.generator.name}' is drawn from by '{wanted}'; "
-        f"give settings of '{wanted}' or leave sampling out."
-    )
-
-
-def _of_recipe(name: str) -> Part | None:
-    try:
-        return getattr(recipes.get(name), "sampling", None)
-    except UnknownNameError:
-        return None
+    if part.name != wanted:
+        raise ConfigError(
+            f"the sampling is for '{part.name}', but the generator '{config.generator.name}' is drawn from by "
+            f"'{wanted}'; give settings of '{wanted}' or leave sampling out."
+        )
+    samplers.FAMILY.get(wanted, "Config").parse(part.config, where=f"sampler '{wanted}'")

@@ -108,7 +108,7 @@ def train(
     if "generator" in stages and (config.generator is None or config.text is None):
         raise ConfigError(f"'{config.name}' has no generator and text encoder to train; use --stage tokenizer.")
     feature = build_feature(config.feature)
-    config = check_parts(config, feature.width, text="generator" in stages)
+    check_parts(config, feature.width, text="generator" in stages)
     prepared = open_prepared(data)
     folder.mkdir(parents=True, exist_ok=True)
     mirrored = config.tokenizer_training.draw.mirror or config.generator_training.draw.mirror
