@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,26 @@ def test_files_that_are_not_checkpoints(tmp_path: Path, capsys: pytest.CaptureFi
     assert "executed" not in capsys.readouterr().out
     with pytest.raises(BundleError, match="not a file"):
         scalemogen.read_generator(tmp_path / "absent.pth")
+
+
+def test_both_forms_of_block_names_give_the_same_generator(states: dict) -> None:
+    chunked = states["generator"]
+    # four blocks in chunks of two; as one row, and as chunks of three and one
+    rename = [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+    def named(form: dict[tuple[int, int], str]) -> dict[str, Tensor]:
+        made = {}
+        for key, value in chunked.items():
+            match = re.match(r"block_chunks\.(\d)\.module\.(\d)\.", key)
+            made[form[int(match[1]), int(match[2])] + key[match.end() :] if match else key] = value
+        return made
+
+    plain = named({place: f"blocks.{k}." for k, place in enumerate(rename)})
+    uneven = named({place: f"block_chunks.{k // 3}.module.{k % 3}." for k, place in enumerate(rename)})
+    wanted = scalemogen.import_generator(chunked).state_dict()
+    for state in (plain, uneven, {**chunked, **plain}):
+        got = scalemogen.import_generator(state).state_dict()
+        assert got.keys() == wanted.keys() and all(torch.equal(value, got[name]) for name, value in wanted.items())
+    other = {**chunked, **plain, "blocks.1.ffn.fc1.bias": plain["blocks.1.ffn.fc1.bias"] + 1}
+    with pytest.raises(BundleError, match="differ"):
+        scalemogen.import_generator(other)

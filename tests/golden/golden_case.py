@@ -7,7 +7,8 @@ dots.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class Case:
         self.folder = folder
         self.json: dict[str, Any] = json.loads((folder / "case.json").read_text(encoding="utf-8"))
         self.checked: set[str] = set()
+        self.left: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"Case({self.folder.name})"
@@ -86,6 +88,24 @@ class Case:
         start = f"{prefix}." if prefix else ""
         return [name for name, row in self.rows.items() if row["role"] == "output" and name.startswith(start)]
 
+    def words(self, name: str) -> str:
+        """What the case says that a tensor is (empty where it says nothing)."""
+        return self.rows[name].get("what", "")
+
+    def number(self, name: str, pattern: str, default: int | None = None) -> int:
+        """The number that ``pattern`` captures in the words about a tensor."""
+        found = re.search(pattern, self.words(name))
+        assert found or default is not None, f"{self}: '{self.words(name)}' of '{name}' says no number by {pattern!r}"
+        return int(found[1]) if found else int(default or 0)
+
+    def agree(self, mine: Any, numbers: Mapping[str, Any], names: Mapping[str, str]) -> None:
+        """The sizes read off the weights (ours -> theirs) are those that the case lists."""
+        for ours, theirs in names.items():
+            if theirs in numbers:
+                found, wanted = getattr(mine, ours), numbers[theirs]
+                found = list(found) if isinstance(found, tuple) else found
+                assert found == wanted, f"{self}: {ours} is {found} by the weights; the case says {wanted}"
+
     def weights_path(self, name: str = "weights.safetensors") -> Path:
         """Where a weight file lies: its ``path`` relative to the case's folder, or the folder itself."""
         files = self.json["files"]
@@ -114,6 +134,16 @@ class Case:
             assert worst <= row["atol"], f"{self}: {name} is off by {worst:.3g}; tolerance {row['atol']:.3g}"
         self.checked.add(name)
 
+    def check_present(self, prefix: str, mine: list[Any] | tuple[Any, ...]) -> None:
+        """``check_series`` where the case holds the series at all."""
+        if any(name.startswith(f"{prefix}.") for name in self.outputs()):
+            self.check_series(prefix, mine)
+
+    def leave(self, name: str, why: str) -> None:
+        """Not compared, since the case does not hold what it was computed from; counted apart by the test."""
+        assert self.rows[name]["role"] == "output", f"{self}: '{name}' is an input"
+        self.left[name] = why
+
     def check_series(self, prefix: str, mine: list[Any] | tuple[Any, ...]) -> None:
         """``check`` every ``prefix.k``; the numbers of entries must agree."""
         theirs = [name for name in self.outputs(prefix) if name[len(prefix) + 1 :].isdigit()]
@@ -122,8 +152,8 @@ class Case:
             self.check(f"{prefix}.{k}", value)
 
     def assert_all_checked(self) -> None:
-        """Fail when an output tensor was not compared."""
-        left = [name for name in self.outputs() if name not in self.checked]
+        """Fail when an output tensor was not compared (but for those that a runner left with a reason)."""
+        left = [name for name in self.outputs() if name not in self.checked and name not in self.left]
         assert not left, f"{self}: {len(left)} outputs were never compared: {left}"
 
 

@@ -17,14 +17,8 @@ from kinescale.tokens.token_map import PADDING
 def run_tokenizer(case: Case) -> None:
     tokenizer = imports.import_tokenizer(case.weights("weights.safetensors"))
     numbers = case.config
-    for ours, theirs in (
-        ("width", "width"),
-        ("code_dim", "code"),
-        ("codes", "nb"),
-        ("books", "nq"),
-        ("blocks", "depth"),
-    ):
-        assert getattr(tokenizer.config, ours) == numbers[theirs]
+    names = {"width": "width", "code_dim": "code", "codes": "nb", "books": "nq", "blocks": "depth"}
+    case.agree(tokenizer.config, numbers, {**names, "feature_width": "pose"})
     motion = case.tensor("motion")
     lengths = torch.full((len(motion),), motion.shape[1])
     encoded = tokenizer.encode(motion, lengths)
@@ -32,7 +26,8 @@ def run_tokenizer(case: Case) -> None:
     case.check("ids", torch.cat(encoded.tokens.scales, dim=2))
     case.check("sum", encoded.quantised.squeeze(2).transpose(1, 2))
     case.check("decoded", tokenizer.decode(encoded.tokens))
-    case.check("decoded_two_layers", tokenizer.decode(encoded.tokens.first(2)))
+    if case.has("decoded_two_layers"):
+        case.check("decoded_two_layers", tokenizer.decode(encoded.tokens.first(2)))
 
 
 def sentences(text: torch.Tensor) -> TextFeatures:

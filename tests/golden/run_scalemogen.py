@@ -14,6 +14,7 @@ from kinescale.bundle.imports import scalemogen as imports
 from kinescale.generators._scalemogen_training import Choose, bit_loss, correct, position_weights
 from kinescale.generators.scalemogen import Generator
 from kinescale.samplers import bitwise
+from kinescale.tokenizers import _scalemogen_schedules as schedules
 from kinescale.tokenizers.scalemogen import Tokenizer
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -27,24 +28,30 @@ def load_tokenizer(case: Case, file: str) -> Tokenizer:
         factors=case.config["time_factors"],
         schedule=case.config["scale_list"],
     )
-    assert built.config.width == numbers["latent_dim"] and built.config.bits == numbers["bits"]
-    assert list(built.body.contacts) == case.config["contact_joints"]
-    layout = built.layout()
-    assert [[1, scale.bins, scale.groups] for scale in layout.scales] == case.config["schedule"]
-    theirs = [(s["factor"], s["bins"], tuple(tuple(group) for group in s["groups"])) for s in case.config["scales"]]
-    assert [(scale.factor, scale.bins, scale.members) for scale in layout.scales] == theirs
+    case.agree(built.config, numbers, {"width": "latent_dim", "bits": "bits"})
+    case.agree(built.body, case.config, {"contacts": "contact_joints", "joints": "joints"})
+    check_scales(case, built)
     return built
+
+
+def check_scales(case: Case, tokenizer: Tokenizer) -> None:
+    """The scales are those of the case: the list as declared, or the one quantized, which differ in list 2's last."""
+    c, config = tokenizer.config, case.config
+    declared = schedules.schedule(config["scale_list"], c.factors)
+    theirs = tuple((scale["factor"], tuple(tuple(group) for group in scale["groups"])) for scale in config["scales"])
+    assert theirs in (declared, c.scales), f"{case}: scales {theirs}; expected {declared} or {c.scales}"
+    bins = [scale.bins for scale in tokenizer.layout().scales]
+    assert [scale["bins"] for scale in config["scales"]] == bins
+    groups = [[len(scale[1]) for scale in scales] for scales in (declared, c.scales)]
+    assert [row[1] for row in config["schedule"]] == bins and [row[2] for row in config["schedule"]] in groups
 
 
 def load_generator(case: Case, tokenizer: Tokenizer) -> Generator:
     numbers: dict[str, Any] = case.config["predictor"]
     built = imports.import_generator(case.weights("weights.safetensors"), **imports.scales_of(tokenizer))
-    c = built.config
-    assert (c.width, c.heads, c.layers, c.hidden) == tuple(
-        numbers[k] for k in ("width", "heads", "depth", "ffn_hidden")
-    )
-    assert (c.text_width, c.text_tokens) == (numbers["text_width"], numbers["text_rows_of_cfg_uncond"])
-    assert c.pool_heads == numbers["text_pool_heads"]
+    names = {n: n for n in ("width", "heads", "text_width")}
+    names |= {"layers": "depth", "hidden": "ffn_hidden", "text_tokens": "text_rows_of_cfg_uncond"}
+    case.agree(built.config, numbers, {**names, "pool_heads": "text_pool_heads"})
     return built
 
 
@@ -83,8 +90,12 @@ def check_training(case: Case, tokenizer: Tokenizer, motion: Tensor, lengths: Te
     case.check("training_losses", losses)
     decoded = tokenizer.decode_latent(quantised.total, lengths // layout.stride)
     (decoded.square().mean() + 4.0 * losses.mean()).backward()
-    case.check("gradient.project_in.weight", tokenizer.project_in.weight.grad)
-    case.check("gradient.motion_enc.layers.0.0.weight", tokenizer.get_parameter("encoder.joints.0.0.weight").grad)
+    gradients = {
+        "gradient.project_in.weight": tokenizer.project_in.weight.grad,
+        "gradient.motion_enc.layers.0.0.weight": tokenizer.get_parameter("encoder.joints.0.0.weight").grad,
+    }
+    for name in case.outputs("gradient"):
+        case.check(name, gradients[name])
 
 
 def text_of(rows: Tensor, counts: list[int]) -> TextFeatures:
@@ -112,9 +123,9 @@ def run_teacher(case: Case) -> None:
     latents = layout.touched(lengths)
     latent = tokenizer.encode(motion, lengths).latent
     text = text_of(case.tensor("text_features"), case["text_tokens"])
-    for name in ("clean", "flipped", "unconditional"):
+    for name in dict.fromkeys(name.split(".")[0] for name in case.outputs()):
         made = correct(tokenizer, latent, layout, latents, recorded(case, name, layout), True)
-        source = generator.unconditional(text) if name == "unconditional" else text
+        source = generator.unconditional(text) if name.startswith("unconditional") else text
         logits = generator(generator.read(source), made.inputs, layout, latents)
         weights = position_weights(layout, layout.valid_flat(latents), True)
         results = {
@@ -127,8 +138,15 @@ def run_teacher(case: Case) -> None:
             case.check(output, results[output.removeprefix(f"{name}.")])
 
 
-def greedy(case: Case, **changes: Any) -> bitwise.Config:
-    return bitwise.Config(guidance=case["guidance"], temperature=case["tau"], **{"greedy": True, **changes})
+def settings(case: Case, greedy: bool) -> bitwise.Config:
+    return bitwise.Config(
+        guidance=case["guidance"],
+        temperature=case["tau"],
+        top_k=case.get("top_k", 0),
+        top_p=case.get("top_p", 0.0),
+        greedy=greedy,
+        stop=case.get("trunk_scale") or 0,
+    )
 
 
 def draw(case: Case, tokenizer: Tokenizer, generator: Generator, text: Tensor, config: bitwise.Config):
@@ -149,10 +167,9 @@ def draw(case: Case, tokenizer: Tokenizer, generator: Generator, text: Tensor, c
 def run_sample(case: Case) -> None:
     tokenizer = load_tokenizer(case, "weights_tokenizer.safetensors")
     generator = load_generator(case, tokenizer)
-    drawn = draw(case, tokenizer, generator, case.tensor("text_features"), greedy(case))
+    drawn = draw(case, tokenizer, generator, case.tensor("text_features"), settings(case, greedy=True))
     case.check_series("bits", [with_axis(row) for row in drawn.tokens.scales])
-    if case.has("probabilities.0"):
-        case.check_series("probabilities", [chance.view(1, -1, 1) for chance in drawn.probabilities])
+    case.check_present("probabilities", [chance.view(1, -1, 1) for chance in drawn.probabilities])
     case.check("latent", tokenizer.project_out(drawn.latent))
     case.check("motion", tokenizer.decode_latent(drawn.latent, torch.tensor([case["length"] // 4])))
 
@@ -162,11 +179,11 @@ def run_edit(case: Case) -> None:
     tokenizer = load_tokenizer(case, "weights_tokenizer.safetensors")
     generator = load_generator(case, tokenizer)
     layout = tokenizer.layout()
-    source = draw(case, tokenizer, generator, case.tensor("source_text"), greedy(case))
+    source = draw(case, tokenizer, generator, case.tensor("source_text"), settings(case, greedy=True))
     case.check_series("source.bits", [with_axis(row) for row in source.tokens.scales])
-    case.check_series("source.probabilities", [chance.view(1, -1, 1) for chance in source.probabilities])
-    frames = None if case["frame_region"] is None else tuple(case["frame_region"])
-    inside = bitwise.region(layout, frames, case["parts"])
+    case.check_present("source.probabilities", [chance.view(1, -1, 1) for chance in source.probabilities])
+    frames = None if case.get("frame_region") is None else tuple(case["frame_region"])
+    inside = bitwise.region(layout, frames, case.get("parts"))
     asked: list[int] = []
 
     def numbers(scale: int, wanted: Tensor, bits: int) -> Tensor:
@@ -179,7 +196,7 @@ def run_edit(case: Case) -> None:
     target = TextFeatures(text[None], torch.ones(1, len(text), dtype=torch.bool))
     both = TextFeatures.stack([target, generator.unconditional(target)])
     keep = bitwise.rewrite(source, inside, early=case["gamma"], threshold=case["threshold"])
-    config = greedy(case, greedy=False)
+    config = settings(case, greedy=not case.tensors("uniform"))
     drawn = bitwise.draw_pyramid(generator, tokenizer, both, layout, source.tokens.latents, config, numbers, keep=keep)
     assert asked == [int(name.removeprefix("uniform.")) for name in case.rows if name.startswith("uniform.")]
     case.check_series("target.bits", [with_axis(row) for row in drawn.tokens.scales])

@@ -101,3 +101,17 @@ def test_perplexity_runs_from_one_to_all() -> None:
     assert float(perplexity(torch.zeros(9, dtype=torch.int64), 8)) == pytest.approx(1.0, abs=1e-4)
     assert float(perplexity(torch.arange(8), 8)) == pytest.approx(8.0, abs=1e-4)
     assert float(usage(torch.tensor([0, 0, 3]), 8)) == 0.25
+
+
+def test_revival_without_a_bound_takes_any_batch_row_by_row() -> None:
+    for count in (9, 6, 4):
+        book = Quantizer(Config(codes=6, width=3, faithful=True, revive_above=0))
+        book.code_count.fill_(0.5)
+        book.code_sum.copy_(book.codebook * 0.5)
+        vectors = torch.randn(count, 3, generator=rng(count))
+        book.observe(vectors, torch.zeros(count, dtype=torch.int64), rng(1))
+        for code in range(6):
+            gap = float((book.codebook[code] - vectors[code % count]).abs().max())
+            # with fewer vectors than codes they repeat with noise of 0.01 / sqrt(3)
+            assert gap < 0.05 if count < 6 else gap == 0.0
+        assert torch.allclose(book.code_count[1:], torch.tensor(0.495))

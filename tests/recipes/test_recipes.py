@@ -81,3 +81,43 @@ def test_an_unknown_recipe_lists_those_there_are(name: str, hint: str) -> None:
 
 def test_a_hyphen_is_an_underscore() -> None:
     assert recipes.get("moscale.humanml3d") == recipes.get("moscale.humanml3d".replace("_", "-"))
+
+
+MOSCALE_SIZES = {"tiny": 46_113_664, "small": 88_639_360, "medium": 131_165_056}
+SCALEMOGEN_SIZES = {"layer16": 361_606_128, "layer24": 940_907_952, "layer40": 4_716_357_360}
+"""By the counts of the method notes, section 3 (that of ScaleMoGen holds where four times the width is a multiple of
+256, as it is for these)."""
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        *((f"moscale.humanml3d_{size}", count) for size, count in MOSCALE_SIZES.items()),
+        *((f"scalemogen.humanml3d_{size}", count) for size, count in SCALEMOGEN_SIZES.items()),
+    ],
+)
+def test_the_named_sizes_have_the_published_parameters(name: str, count: int) -> None:
+    config = recipes.get(name)
+    assert config.generator is not None and config.text is not None
+    width = build_feature(config.feature).width
+    with torch.device("meta"):
+        tokenizer = build_tokenizer(config.tokenizer, width, 0)
+        generator = build_generator(config.generator, tokenizer, *text_sizes(config.text), 0)
+    assert sum(p.numel() for p in generator.parameters()) == count
+
+
+def test_published_settings_that_are_not_ours() -> None:
+    """Method notes: MoScale 4 and 5.3, MoSa 1 and 3, ScaleMoGen 1.2 and 3.7, MoMask in the baselines."""
+    release, kit = recipes.get("moscale.humanml3d"), recipes.get("moscale.kit")
+    assert release.sampling.config == {"faithful": True, "guidance": 5.0}
+    assert kit.sampling.config == {"faithful": True, "guidance": 3.0}
+    epoch = 9_652 // 64
+    assert kit.generator_training.steps == 60 * epoch and kit.tokenizer.config["explicit_slice"] == [4, 64]
+    for name in ("mosa.humanml3d", "mosa.motionx", "mosa.kit"):
+        assert recipes.get(name).text.config == {"max_tokens": 77, "masked": False}
+        assert recipes.get(name).data.feature_bias == 5.0
+    assert recipes.get("momask.humanml3d").data.feature_bias == recipes.get("momask.kit").data.feature_bias == 5.0
+    snap = recipes.get("scalemogen.snapmogen")
+    assert snap.tokenizer_training.draw.unit == snap.generator_training.draw.unit == 8
+    optimiser = snap.generator_training.optimiser
+    assert (optimiser.clip, optimiser.clip_extra) == (1.0, 5.0)

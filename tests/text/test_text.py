@@ -169,3 +169,15 @@ def test_minilm_is_silent():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_clip_unmasked_reads_what_fills_a_sentence_up_as_words(tiny_clip):
+    module = FAMILY.load("clip")
+    plain = module.TextEncoder(module.Config(model=str(tiny_clip)))
+    whole = module.TextEncoder(module.Config(model=str(tiny_clip), masked=False))
+    words, all_of_it = plain.encode(SENTENCES), whole.encode(SENTENCES)
+    assert all_of_it.tokens.shape == (len(SENTENCES), 77, plain.width) and bool(all_of_it.mask.all())
+    # the tower looks back only, so that a sentence's own words are the same either way
+    for row, other, mask in zip(words.tokens, all_of_it.tokens, words.mask, strict=True):
+        torch.testing.assert_close(other[: len(row)][mask], row[mask])
+        assert bool(other[int(mask.sum()) :].abs().sum(1).gt(0).all())

@@ -14,7 +14,7 @@ from kinescale.core.errors import ConfigError, InputError
 from kinescale.quantizers.bsq import Quantizer
 from kinescale.tokenizers._scalemogen_bodies import BODIES, LATENT_PARTS, MIDDLE_EDGES, columns_of
 from kinescale.tokenizers._scalemogen_schedules import FACTORS as COUNT
-from kinescale.tokenizers._scalemogen_schedules import IDS, schedule
+from kinescale.tokenizers._scalemogen_schedules import IDS, quantized, schedule
 from kinescale.tokenizers.scalemogen import Config, Tokenizer
 from kinescale.tokens import Codec
 from kinescale.tokens.token_map import PADDING
@@ -40,7 +40,7 @@ def test_published_sizes(changes: dict, whole: int, frozen: int, positions: int)
 
 def test_the_lists_of_scales_are_the_published_ones() -> None:
     def sizes(number: int) -> list[tuple[int, int]]:
-        return [(49 // factor, len(groups)) for factor, groups in schedule(number, Config().factors)]
+        return [(49 // factor, len(groups)) for factor, groups in quantized(schedule(number, Config().factors))]
 
     bins = [1, 2, 3, 7, 12, 24, 49]
     assert IDS == (0, 1, 2, 3, 4, 5)
@@ -51,6 +51,9 @@ def test_the_lists_of_scales_are_the_published_ones() -> None:
     assert sizes(4) == [*((b, 1) for b in bins), (49, 2), (49, 4), (49, 7)]
     wanted = [(1, 1), (2, 1), (2, 2), (3, 2), (7, 2), (7, 3), (12, 3), (24, 3), (24, 5), (49, 5), (49, 7)]
     assert sizes(5) == wanted and COUNT == 7
+    # only list 2 is declared otherwise than it is quantized
+    assert [k for k in IDS if quantized(schedule(k, Config().factors)) != schedule(k, Config().factors)] == [2]
+    assert Config(schedule=2).scales == quantized(schedule(2, Config().factors))
     for number in IDS:
         for _, groups in schedule(number, Config().factors):
             assert sorted(part for group in groups for part in group) == list(range(7))

@@ -116,3 +116,9 @@ def test_the_coin_takes_one_step_from_a_third() -> None:
     assert set(short) == {0, 4} and 0.3 < np.mean(np.array(short) > 0) < 0.37
     tiny = Draws([Candidate(0, 5)], DrawConfig.parse({"min_frames": 4, "coin": 1.0}), stride=4, max_frames=128, seed=1)
     assert {w.length for w in tiny.windows(0, 9)} == {4}
+
+
+def test_windows_are_multiples_of_the_unit_where_one_is_asked_for() -> None:
+    made = draws(unit=24)
+    windows = [window for step in range(20) for window in made.windows(step, 8)]
+    assert all(window.length % 24 == 0 for window in windows) and len({window.length for window in windows}) > 1

@@ -7,6 +7,7 @@ The folder follows the conventions of the model mixin of ``huggingface_hub``: ``
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +89,12 @@ class Bundle:
             codec = self.codec
         except ConfigError as problem:
             raise BundleError(f"the parts of the bundle do not fit: {problem}") from None
+        drawn_by = generators.FAMILY.get(variant_of(self.generator), "SAMPLER")
+        if self.sampling is not None and self.sampling.name != drawn_by:
+            raise BundleError(
+                f"the parts of the bundle do not fit: its sampling is for '{self.sampling.name}', but its generator "
+                f"'{variant_of(self.generator)}' is drawn from by '{drawn_by}'; give settings of that or leave it out."
+            )
         asked, layout = self.generator.config, self.tokenizer.layout()
         made = {
             "vocabulary": ("vocabulary", codec.vocabulary),
@@ -186,6 +193,23 @@ class Bundle:
         part = self.manifest.sampling
         assert part is not None
         return samplers.FAMILY.get(part.name, "sample"), parse_part(samplers.FAMILY, part)
+
+    def settings(self, given: Mapping[str, Any]) -> Record:
+        """This bundle's sampler settings with the ``given`` ones changed; None stands for not given.
+
+        Raises ``InputError`` for a setting that the sampler does not have, ``ConfigError`` for a value out of range.
+        """
+        _, config = self.sampler()
+        changes = {name: value for name, value in given.items() if value is not None}
+        part, known = self.manifest.sampling, list(type(config).model_fields)
+        assert part is not None
+        for name in changes:
+            if name not in known:
+                raise InputError(
+                    f"this bundle is drawn from by '{part.name}', which has no '{name}' (--{name.replace('_', '-')}); "
+                    f"leave it out or give one of: {', '.join(known)}."
+                )
+        return type(config).parse({**config.model_dump(), **changes}, where=f"sampler '{part.name}'")
 
     def to(self, device: torch.device | str) -> Bundle:
         """The same bundle with its networks moved to ``device`` (in place, as torch does)."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
@@ -66,6 +67,16 @@ def corruptor(
         return torch.where(hit, (tokens + shift) % codes[scale], tokens)
 
     return corrupt
+
+
+def scored_loss(
+    logits: Float[Tensor, "N V"], labels: Int[Tensor, "N"], weights: Float[Tensor, "N"] | None = None
+) -> Float[Tensor, ""]:
+    """Mean cross entropy over the scored positions, weighted or (as published, method notes, 3.6) all alike; 0 when
+    none is scored."""
+    if weights is None:
+        return functional.cross_entropy(logits, labels, reduction="sum") / max(1, len(labels))
+    return (functional.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
 
 
 def logs_of(loss: Tensor, logits: Tensor, labels: Tensor, layout: TokenLayout, chosen: Tensor) -> dict[str, float]:

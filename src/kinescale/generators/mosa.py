@@ -136,7 +136,8 @@ class Generator(base.Generator):
     def _check_layout(self, layout: TokenLayout) -> None:
         c = self.config
         bins, groups = [scale.bins for scale in layout.scales], tuple(scale.groups for scale in layout.scales)
-        fits = groups == c.groups and all(0 < mine <= most for mine, most in zip(bins, c.bins, strict=True))
+        count = len(groups) if layout.longest else len(c.groups)
+        fits = groups == c.groups[:count] and all(0 < mine <= most for mine, most in zip(bins, c.bins[:count]))
         if not fits or layout.capacity > c.capacity:
             raise InputError(
                 f"a layout of {bins} bins and {list(groups)} groups over {layout.capacity} latents; this generator "

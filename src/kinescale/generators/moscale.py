@@ -19,7 +19,7 @@ from kinescale.core.errors import InputError
 from kinescale.generators import base
 from kinescale.generators._masking import Masking, mask_tokens
 from kinescale.generators._moscale_config import Config
-from kinescale.generators._moscale_training import corruptor, logs_of, refine
+from kinescale.generators._moscale_training import corruptor, logs_of, refine, scored_loss
 from kinescale.generators.base import StepLoss
 from kinescale.nn.adaln import AdaptiveBlock, Modulation, modulated
 from kinescale.nn.rotary import neighbour_turns
@@ -427,12 +427,11 @@ class Generator(base.Generator):
             reading = self.read(self._without_text(text, silent))
             logits = self.forward(reading, refined.inputs, tokens, layout, latents, chosen).float()
         labels = refined.labels[chosen]
+        weights = None
         if c.scale_balance:
             sizes = torch.tensor([scale.size for scale in layout.scales], dtype=torch.float32)
             weights = (sizes**-c.scale_balance)[layout.scale_of_position()].to(labels.device).expand_as(chosen)[chosen]
-            loss = (functional.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
-        else:
-            loss = functional.cross_entropy(logits, labels, reduction="sum") / max(1, len(labels))
+        loss = scored_loss(logits, labels, weights)
         return StepLoss(loss, logs_of(loss, logits, labels, layout, chosen))
 
     def _inside_spans(self, layout: TokenLayout, latents: Tensor, rng: torch.Generator) -> Bool[Tensor, "B L"]:

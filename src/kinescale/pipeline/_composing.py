@@ -254,8 +254,7 @@ def _mixed(
     first, second, exact, ground = (clip.slice(0, frames) for clip in (*pair, *base))
     granter.check(first, wish, how)
     told = sentence(prompt)
-    _, config = granter.bundle.sampler()
-    config = config.but(**sampling) if sampling else config
+    config = granter.bundle.settings(sampling)
     joints = paired_joints(first.skeleton, granter.bundle.feature.skeleton, range(len(first.skeleton)))
     standing = exact.replace(root=ground.root, rotations=_headed(exact, ground))
     clips, tokens, kept = [], [], ()

@@ -121,8 +121,7 @@ class Granter:
         how, sampling = sorted_options(how, options)
         self.check(motion, wish, how)
         told = sentence(prompt)
-        _, config = self.bundle.sampler()
-        config = config.but(**sampling) if sampling else config
+        config = self.bundle.settings(sampling)
         made_joints = paired_joints(motion.skeleton, self.bundle.feature.skeleton, self._joints(motion, wish))
         with torch.no_grad():
             stretch = stretch_of(self.bundle, motion, wish.spans, level=how.level)

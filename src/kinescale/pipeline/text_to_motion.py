@@ -173,9 +173,7 @@ class TextToMotion:
         ]
 
     def _settings(self, sampling: dict[str, Any]) -> Record:
-        _, config = self.bundle.sampler()
-        given = {name: value for name, value in sampling.items() if value is not None}
-        return config.but(**given) if given else config
+        return self.bundle.settings(sampling)
 
     def _check_scales(self, scales: int | None) -> None:
         most = len(self.bundle.tokenizer.layout().scales)

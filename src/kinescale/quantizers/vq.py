@@ -24,7 +24,7 @@ from kinescale.quantizers import _processes, base
 from kinescale.tokens.token_map import PADDING
 
 VECTORS_A_CODE = 5
-"""A batch must hold this many vectors a code before an average of one use a batch is asked of every code."""
+"""Vectors per code from which on a batch is large enough to use every code once on average."""
 
 FIRST_NOISE = 0.01
 """Spread (over sqrt(D)) of the copies that fill the book when the first batch has fewer vectors than codes."""
@@ -37,8 +37,10 @@ class Config(Record):
     ``decay`` of the moving averages; ``temperature`` of the soft assignment (None: nearest code in training too);
     ``assignment``: one number a vector from the cumulative probabilities ("stochastic"), or the best of all codes after
     Gumbel noise (the same distribution, a number a code).
-    ``faithful``: revive dead codes from the batch's first vectors, only when the batch is large, and leave their
-    averages as they were, like the reference; otherwise revive by a random draw and give the code a fresh average.
+    ``faithful``: a dead code (average use below one) becomes the vector of its own index in the batch and keeps its
+    averages, as in the references; otherwise it becomes a random vector of the batch, with fresh averages.
+    ``revive_above``: the faithful revival needs more than this many vectors per code (MoScale: 5; MoSa: 0, every
+    batch; a batch of fewer vectors than codes is repeated with a little noise).
     """
 
     codes: int = Field(512, ge=2)
@@ -48,6 +50,7 @@ class Config(Record):
     lookup: Literal["distance", "cosine"] = "distance"
     assignment: Literal["stochastic", "gumbel"] = "stochastic"
     faithful: bool = False
+    revive_above: int = Field(VECTORS_A_CODE, ge=0)
 
 
 class Quantizer(base.Quantizer):
@@ -109,16 +112,22 @@ class Quantizer(base.Quantizer):
         if total == 0:
             return
         order = torch.arange(total) if self.config.faithful else torch.randperm(total, generator=rng)
-        repeats = -(-self.vocabulary // total)
-        places = _processes.agreed(order.repeat(repeats)[: self.vocabulary].to(vectors.device))
-        first = _processes.take(vectors, held, places)
-        if repeats > 1:
-            noise = torch.randn((repeats * total, self.width), generator=rng)[: self.vocabulary].to(first)
-            first = first + noise * (FIRST_NOISE / self.width**0.5)
-        self.codebook.copy_(_processes.agreed(first))
+        self.codebook.copy_(self._one_a_code(vectors, held, order, rng))
         self.code_sum.copy_(self.codebook)
         self.code_count.fill_(1.0)
         self.initialised.fill_(True)
+
+    def _one_a_code(
+        self, vectors: Tensor, held: list[int], order: Int[Tensor, "N"], rng: torch.Generator
+    ) -> Float[Tensor, "V D"]:
+        """The vectors in ``order``, one per code; with fewer vectors than codes they repeat, with noise."""
+        repeats = -(-self.vocabulary // len(order))
+        places = _processes.agreed(order.repeat(repeats)[: self.vocabulary].to(vectors.device))
+        first = _processes.take(vectors, held, places)
+        if repeats > 1:
+            noise = torch.randn((repeats * len(order), self.width), generator=rng)[: self.vocabulary].to(first)
+            first = first + noise * (FIRST_NOISE / self.width**0.5)
+        return _processes.agreed(first)
 
     @torch.no_grad()
     def observe(self, vectors: Float[Tensor, "N D"], tokens: Int[Tensor, "N"], rng: torch.Generator) -> None:
@@ -132,16 +141,16 @@ class Quantizer(base.Quantizer):
         self.code_count.mul_(decay).add_(_processes.summed(count), alpha=1.0 - decay)
         self.code_sum.mul_(decay).add_(_processes.summed(total), alpha=1.0 - decay)
         if self.config.faithful:
-            self._revive_first(vectors, held)
+            self._revive_first(vectors, held, rng)
         else:
             self._revive_drawn(vectors, held, rng)
         self.initialised.fill_(True)
 
-    def _revive_first(self, vectors: Tensor, held: list[int]) -> None:
+    def _revive_first(self, vectors: Tensor, held: list[int], rng: torch.Generator) -> None:
         means = self.code_sum / self.code_count.unsqueeze(-1).clamp(min=1e-12)
         dead = self.code_count < 1.0
-        if sum(held) > VECTORS_A_CODE * self.vocabulary:
-            first = _processes.take(vectors, held, torch.arange(self.vocabulary))
+        if sum(held) > self.config.revive_above * self.vocabulary:
+            first = self._one_a_code(vectors, held, torch.arange(sum(held)), rng)
             means = torch.where(dead.unsqueeze(-1), first.to(means), means)
         self.codebook.copy_(means)
 

@@ -121,7 +121,7 @@ def _published(
         generator=Part(name="momask"),
         text=Part(name="clip", config={"pooled": True}),
         sampling=Part(name="masked", config=sampling),
-        data=DataConfig(dtype="float32", statistics="given"),
+        data=DataConfig(dtype="float32", statistics="given", feature_bias=5.0),
         tokenizer_training=StageConfig(
             steps=TOKENIZER_STEPS,
             batch_size=256,

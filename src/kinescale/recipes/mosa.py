@@ -129,8 +129,8 @@ def _published(name: str, feature: Part, clips: int, min_frames: int, **tokenize
         feature=feature,
         tokenizer=Part(name="mosa", config={"faithful": True, **tokenizer}),
         generator=Part(name="mosa"),
-        text=Part(name="clip", config={"max_tokens": 77}),
-        data=DataConfig(dtype="float32", statistics="given"),
+        text=Part(name="clip", config={"max_tokens": 77, "masked": False}),
+        data=DataConfig(dtype="float32", statistics="given", feature_bias=5.0),
         tokenizer_training=StageConfig(
             steps=500 * first,
             batch_size=256,

@@ -6,6 +6,8 @@ the method notes.
 
 from __future__ import annotations
 
+from typing import Any
+
 from kinescale.bundle.manifest import Part
 from kinescale.recipes._stages import (
     CPU_GENERATOR_STAGE,
@@ -127,39 +129,81 @@ def cpu() -> RunConfig:
     )
 
 
+DEPTHS = {"tiny": 4, "small": 8, "medium": 12, "large": 16}
+"""Blocks of the generators of the paper's size study, by name; "large" is the release."""
+
+KIT_POSITIONS = (4, 64)
+"""Local joint positions in the 251 features of KIT-ML's 21 joints."""
+
+KIT_CLIPS = 9_652
+"""Clips in KIT-ML's training split, mirrored ones included."""
+
+
 def humanml3d() -> RunConfig:
     """The published run on HumanML3D: 263 features at 20 fps, 16 blocks, T5 text.
 
     It needs the data set and T5's weights.
     """
-    first, second = _steps(256), _steps(64)
+    return _published("humanml3d", Part(name="humanml3d"), "large")
+
+
+def humanml3d_tiny() -> RunConfig:
+    """The published run with 4 blocks, the smallest of the paper's size study."""
+    return _published("humanml3d_tiny", Part(name="humanml3d"), "tiny")
+
+
+def humanml3d_small() -> RunConfig:
+    """The published run with 8 blocks."""
+    return _published("humanml3d_small", Part(name="humanml3d"), "small")
+
+
+def humanml3d_medium() -> RunConfig:
+    """The published run with 12 blocks."""
+    return _published("humanml3d_medium", Part(name="humanml3d"), "medium")
+
+
+def kit() -> RunConfig:
+    """The paper's run on KIT-ML: 251 features of 21 joints at 12.5 fps, 60 epochs, guidance 3. (The released code is
+    for HumanML3D; what it does not say is as there.)"""
+    feature = Part(name="humanml3d", config={"variant": "kit"})
+    return _published("kit", feature, "large", KIT_CLIPS, 24, 60, 3.0, explicit_slice=list(KIT_POSITIONS))
+
+
+def _published(
+    name: str,
+    feature: Part,
+    size: str,
+    clips: int = TRAINING_CLIPS,
+    min_frames: int = 40,
+    epochs: int = 120,
+    guidance: float = 5.0,
+    **tokenizer: Any,
+) -> RunConfig:
+    first, second = clips // 256, clips // 64
+    # the published set already holds every clip's mirror image
+    draw = DrawConfig(min_frames=min_frames, mirror=False, coin=COIN)
     return RunConfig(
-        name="moscale.humanml3d",
-        feature=Part(name="humanml3d"),
-        tokenizer=Part(name="moscale", config={"faithful": True}),
-        generator=Part(name="moscale", config={"faithful": True}),
+        name=f"moscale.{name}",
+        feature=feature,
+        tokenizer=Part(name="moscale", config={"faithful": True, **tokenizer}),
+        generator=Part(name="moscale", config={"faithful": True, "layers": DEPTHS[size]}),
         text=Part(name="t5", config={"max_tokens": 20}),
+        sampling=Part(name="next_scale", config={"faithful": True, "guidance": guidance}),
         data=DataConfig(dtype="float32", statistics="given"),
         tokenizer_training=StageConfig(
             steps=1000 * first,
             batch_size=256,
-            # the published set already holds every clip's mirror image
-            draw=DrawConfig(min_frames=40, mirror=False, coin=COIN),
+            draw=draw,
             optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
             schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(300 * first, 700 * first), factor=0.3),
         ),
         generator_training=StageConfig(
-            steps=120 * second,
+            steps=epochs * second,
             batch_size=64,
-            draw=DrawConfig(min_frames=40, mirror=False, coin=COIN),
+            draw=draw,
             optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
             schedule=ScheduleConfig(
                 kind="cosine", warmup=10 * second, warmup_start=0.005, final=0.01, horizon=250 * second
             ),
         ),
     )
-
-
-def _steps(batch_size: int) -> int:
-    """Steps of one epoch; the last, smaller batch is dropped."""
-    return TRAINING_CLIPS // batch_size

@@ -5,6 +5,8 @@ ScaleMoGen (arXiv 2605.11704); the published numbers are those of sections 1 to 
 
 from __future__ import annotations
 
+from typing import Any
+
 from kinescale.bundle.manifest import Part
 from kinescale.recipes._stages import DEBUG
 from kinescale.training.config import (
@@ -31,6 +33,12 @@ SHORT_SCHEDULE = [
 
 TRAINING_CLIPS = {"humanml3d": 24_550, "snapmogen": 16_360}
 """Clips in the training splits, which turn published epochs into steps; SnapMoGen's is four fifths of its clips."""
+
+SIZES = {
+    "layer16": (16, 1152, 12), "layer24": (24, 1536, 16), "layer32": (32, 2080, 20), "layer40": (40, 2688, 24),
+    "layer48": (48, 3360, 28),
+}  # fmt: skip
+"""Blocks, width and heads of the generators that the release names beside its own of 12 blocks."""
 
 LEARNING_RATE = 6e-3 / 256 / 64
 """Of the published generators, for each clip of a batch."""
@@ -121,21 +129,59 @@ def humanml3d() -> RunConfig:
     return _published("humanml3d", tokenizer, batches=(64, 16), generator_epochs=100, min_frames=40, coin=1 / 3)
 
 
+def humanml3d_layer16() -> RunConfig:
+    """The published run with the 16-block generator that the release names but does not train: 362 M parameters."""
+    return _sized("layer16")
+
+
+def humanml3d_layer24() -> RunConfig:
+    """As ``humanml3d_layer16`` with 24 blocks: 941 M parameters."""
+    return _sized("layer24")
+
+
+def humanml3d_layer32() -> RunConfig:
+    """As ``humanml3d_layer16`` with 32 blocks: 2.3 billion parameters."""
+    return _sized("layer32")
+
+
+def humanml3d_layer40() -> RunConfig:
+    """As ``humanml3d_layer16`` with 40 blocks: 4.7 billion parameters."""
+    return _sized("layer40")
+
+
+def humanml3d_layer48() -> RunConfig:
+    """As ``humanml3d_layer16`` with 48 blocks: 8.8 billion parameters."""
+    return _sized("layer48")
+
+
+def _sized(size: str) -> RunConfig:
+    config, (layers, width, heads) = humanml3d(), SIZES[size]
+    assert config.generator is not None
+    sizes = {**config.generator.config, "layers": layers, "width": width, "heads": heads}
+    return config.but(name=f"scalemogen.humanml3d_{size}", generator=Part(name="scalemogen", config=sizes))
+
+
 def snapmogen() -> RunConfig:
     """The published run on SnapMoGen: 296 features at 30 fps, seven scales of single parts, Flan-T5-XL text."""
     tokenizer = {
         "feature_width": 296, "body": "snapmogen24", "max_frames": 320, "factors": [80, 40, 20, 10, 5, 2, 1],
         "schedule": 3, "faithful": True,
     }  # fmt: skip
-    return _published("snapmogen", tokenizer, batches=(32, 8), generator_epochs=200, min_frames=128, coin=0.0)
+    return _published("snapmogen", tokenizer, batches=(32, 8), generator_epochs=200, min_frames=128, coin=0.0, unit=8)
 
 
 def _published(
-    dataset: str, tokenizer: dict, batches: tuple[int, int], generator_epochs: int, min_frames: int, coin: float
+    dataset: str,
+    tokenizer: dict[str, Any],
+    batches: tuple[int, int],
+    generator_epochs: int,
+    min_frames: int,
+    coin: float,
+    unit: int = 0,
 ) -> RunConfig:
     first, second = (TRAINING_CLIPS[dataset] // size for size in batches)
     # the published sets already hold every clip's mirror image
-    draw = DrawConfig(min_frames=min_frames, mirror=False, coin=coin)
+    draw = DrawConfig(min_frames=min_frames, mirror=False, coin=coin, unit=unit)
     return RunConfig(
         name=f"scalemogen.{dataset}",
         feature=Part(name=dataset),
@@ -154,8 +200,10 @@ def _published(
             steps=generator_epochs * second,
             batch_size=batches[1],
             draw=draw,
-            # the published bound of the gradient falls from 6 to 1 in the first fifth of the run
-            optimiser=OptimiserConfig(lr=LEARNING_RATE * batches[1], betas=(0.9, 0.97), weight_decay=0.005, clip=1.0),
+            # the published bound of the gradient falls from 6 to 1, most of it in the first fifth of the run
+            optimiser=OptimiserConfig(
+                lr=LEARNING_RATE * batches[1], betas=(0.9, 0.97), weight_decay=0.005, clip=1.0, clip_extra=5.0
+            ),
             schedule=ScheduleConfig(kind="constant"),
         ),
     )

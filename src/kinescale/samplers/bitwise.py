@@ -209,8 +209,8 @@ def _choose(
     device, bits = chance.device, chance.shape[-1]
     if isinstance(keep, Rewrite):
         given, free = keep.given[scale].to(device), keep.free[scale].to(device)
-        # A scale of which all is kept draws no number.
-        wanted = (valid & ~given).flatten(1).any(1)[:, None, None] & valid
+        # A scale of which all is kept draws no number; else every bit does, also where only padding is drawn anew.
+        wanted = (~given).flatten(1).any(1)[:, None, None] & valid
         plain = bit_chances(logits)
         new = _drawn(logits, plain, wanted, scale, config, numbers)
         source = keep.tokens[scale].to(device).clamp(min=0)
@@ -251,21 +251,24 @@ def rewritten(
 def region(
     layout: TokenLayout, frames: tuple[int, int] | None = None, parts: Sequence[int] | None = None
 ) -> tuple[Bool[Tensor, "_ _"], ...]:
-    """Which positions of each scale an edit of some frames or some latent parts is about.
+    """Positions of each scale that an edit redraws, from a range of frames and a set of latent parts.
 
-    ``frames`` (first, past the last) take the bins from ``first // stride // factor`` on; a group counts when all its
-    parts are among ``parts``; with both, either is enough. None and None is nowhere.
+    ``frames`` (first, past the last): the bins ``first // stride // factor`` up to ``last // stride // factor``, kept
+    inside the scale; None: all. ``parts``: every group whose parts are all among them, within those bins.
+    With both, the published rule is the union of the range (all groups) and the groups inside the range, which is the
+    range itself; with neither, nothing is inside. ScaleMoGen (arXiv 2605.11704), section 4.2 of its method notes.
     """
     masks = []
     for spec in layout.scales:
         mask = torch.zeros(spec.bins, spec.groups, dtype=torch.bool)
+        first, stop = 0, spec.bins
         if frames is not None:
             latents_a_bin = spec.factor or -(-layout.capacity // spec.bins)
             first, stop = (min(max(0, edge // layout.stride // latents_a_bin), spec.bins) for edge in frames)
             mask[first:stop] = True
         if parts is not None:
             members = spec.members or tuple((part,) for part in range(spec.groups))
-            mask[:, [set(inside) <= set(parts) for inside in members]] = True
+            mask[first:stop, [set(inside) <= set(parts) for inside in members]] = True
         masks.append(mask)
     return tuple(masks)
 

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional
 
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
@@ -162,3 +163,42 @@ class _Row:
         codes = draw(shaped, uniform_numbers(self.wanted, rngs))
         chance = logits.softmax(-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
         return _Row(torch.where(hidden, codes, self.tokens), torch.where(hidden, chance, self.scores), self.wanted)
+
+
+def redrawn(
+    layout: TokenLayout, latents: Int[Tensor, "B"], regions: Sequence[tuple[float, float]]
+) -> tuple[Bool[Tensor, "B bins groups"], ...]:
+    """Positions of each scale that an edit of some stretches of each clip redraws, by the published rule.
+
+    ``regions``: fractions [a, b] of a clip. Of the clip's n latents, steps ``round(a n)`` up to ``round(b n)`` count 1,
+    the others 0 (halves round to even); a scale redraws the bins whose mean of that, pooled over the clip's own bins,
+    is above one half. MoScale (arXiv 2604.03799), section 4.2 of its method notes.
+
+    Raises ``InputError`` for a region that is not 0 <= a <= b <= 1.
+    """
+    for first, last in regions:
+        if not 0.0 <= first <= last <= 1.0:
+            raise InputError(f"a region from {first} to {last}; expected fractions of the clip, 0 <= from <= to <= 1.")
+    masks = []
+    for scale, spec in enumerate(layout.scales):
+        mask = torch.zeros(len(latents), spec.bins, spec.groups, dtype=torch.bool)
+        counts = layout.valid_bins(latents, scale).tolist()
+        for clip, (steps, bins) in enumerate(zip(latents.tolist(), counts, strict=True)):
+            fine = torch.zeros(1, steps)
+            for first, last in regions:
+                fine[:, round(first * steps) : round(last * steps)] = 1.0
+            if bins:
+                mask[clip, :bins] = (functional.adaptive_avg_pool1d(fine, bins)[0] > 0.5)[:, None]
+        masks.append(mask)
+    return tuple(masks)
+
+
+def keep_outside(source: TokenMap, latents: Int[Tensor, "B"], regions: Sequence[tuple[float, float]]) -> Keep:
+    """The published edit of encoded clips, for ``sample``'s ``keep``: the source's tokens outside ``redrawn``.
+
+    ``latents``: steps of each edited clip, in the source's layout; where that is longer than the source, the positions
+    that the source does not fill are drawn as well.
+    """
+    again = redrawn(source.layout, latents, regions)
+    given = tuple(~mask.to(row.device) & (row != PADDING) for mask, row in zip(again, source.scales, strict=True))
+    return Keep(source.scales, given)

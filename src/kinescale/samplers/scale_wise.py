@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -31,7 +32,9 @@ class Config(Record):
     ``guidance`` w: scale q of a run that ends with scale m is guided by ``w q / m`` (w = 0: not at all, and no
     unconditional branch is computed); ``drop``: share of a scale's codes, the worst, that are never drawn (1: always
     the best code); ``top_p``: the nucleus that is kept, the crossing code included (0: off);
-    ``scales``: draw only the coarsest so many (None: all).
+    ``scales``: draw only the coarsest so many (None: all); ``accumulate``: "full", the sum has the layout's length
+    whatever is drawn, or "last", the length of the last scale drawn, so that the tokens are those of a shorter latent
+    grid (a clip as long as its bins). MoSa notes, section 4.
     """
 
     guidance: float = Field(4.0, ge=0.0, le=100.0)
@@ -39,6 +42,7 @@ class Config(Record):
     top_p: float = Field(0.95, ge=0.0, le=1.0)
     temperature: float = Field(1.0, gt=0.0, le=100.0)
     scales: int | None = Field(None, ge=1)
+    accumulate: Literal["full", "last"] = "full"
 
     def strength(self, scale: int, count: int) -> float:
         """Guidance of one scale of a run over ``count`` scales."""
@@ -81,6 +85,9 @@ def sample(
     """
     if config.scales is not None and config.scales > len(layout.scales):
         raise InputError(f"{config.scales} scales to draw of a layout of {len(layout.scales)}; ask for at most those.")
+    if config.accumulate == "last":
+        layout = layout.coarsest(config.scales or len(layout.scales))
+        keep = None if keep is None else Keep(keep.tokens[: len(layout.scales)], keep.given[: len(layout.scales)])
     request = SampleRequest(generator, codec, text, unconditional, layout, latents, rngs, keep)
     return draw_clips(partial(_steps, config=config), request, on_scale, shared_passes)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
@@ -23,13 +24,15 @@ class Config(Record):
     """``model``: a local folder or a hub name. ``offline``: never download.
 
     ``pooled``: one token a sentence, CLIP's own pooled and projected embedding (what MoMask reads), instead of the
-    words' features.
+    words' features; ``masked`` off: every sentence is ``max_tokens`` long, filled up with id 0 that counts as words do
+    (what MoSa reads).
     """
 
     model: str = "openai/clip-vit-base-patch32"
     max_tokens: int = Field(77, ge=2, le=512)
     offline: bool = True
     pooled: bool = False
+    masked: bool = True
 
 
 class TextEncoder(base.TextEncoder):
@@ -59,10 +62,17 @@ class TextEncoder(base.TextEncoder):
     def _encode(self, sentences: Sequence[str], together: bool = False) -> TextFeatures:
         return encode_each(
             sentences,
-            lambda batch: pad_tokens(self._tokenizer, batch, self.config.max_tokens),
+            self._tokens,
             self._pooled if self.config.pooled else self._words,
             together=together,
         )
+
+    def _tokens(self, batch: list[str]) -> tuple[Int[Tensor, "B N"], Int[Tensor, "B N"]]:
+        ids, mask = pad_tokens(self._tokenizer, batch, self.config.max_tokens)
+        if self.config.masked:
+            return ids, mask
+        # the tower that MoSa was trained with fills up with zeros; this library's tokenizer repeats the end mark
+        return ids.masked_fill(mask == 0, 0), torch.ones_like(mask)
 
     def _words(self, ids: Int[Tensor, "B N"], mask: Int[Tensor, "B N"]) -> Float[Tensor, "B N W"]:
         return self._model(input_ids=ids, attention_mask=mask).last_hidden_state

@@ -32,8 +32,7 @@ LOWER_UPPER: tuple[Grouping, ...] = (
 _PAIRS: dict[int, tuple[tuple[Grouping, ...], str]] = {
     0: (OUTWARD, "00 10 20 30 40 50 60 61 62 63 64"),
     1: (LOWER_UPPER, "00 10 20 21 31 41 42 52 62 63"),
-    # The reference's own list says one group for the last scale, but quantises all parts there.
-    2: ((ALL, SINGLE), "00 10 20 30 40 50 61"),
+    2: ((ALL,), "00 10 20 30 40 50 60"),
     3: ((SINGLE,), "00 10 20 30 40 50 60"),
     4: (LOWER_UPPER, "00 10 20 30 40 50 60 61 62 63"),
     5: (OUTWARD, "00 10 11 21 31 32 42 52 53 63 64"),
@@ -46,10 +45,18 @@ FACTORS = 7
 
 
 def schedule(number: int, factors: tuple[int, ...]) -> Schedule:
-    """The published list of that id over seven time factors; ``ValueError`` when there is none."""
+    """The published list of that id over seven time factors, as declared; ``ValueError`` when there is none."""
     if number not in _PAIRS:
         raise ValueError(f"schedule is {number}; expected one of {IDS}, or a list of (factor, groups)")
     if len(factors) != FACTORS:
         raise ValueError(f"factors are {factors}; schedule {number} takes {FACTORS} of them")
     groupings, pairs = _PAIRS[number]
     return tuple((factors[int(time)], groupings[int(group)]) for time, group in pairs.split())
+
+
+def quantized(declared: Schedule) -> Schedule:
+    """What the reference quantizes for a declared list: at the last scale the residual as it is, all parts single.
+
+    Only list 2 declares anything else there. Method notes, section 2.2, step 2.
+    """
+    return (*declared[:-1], (declared[-1][0], SINGLE))

@@ -47,7 +47,7 @@ class Config(Record):
     feature_width: int = Field(263, ge=1)
     width: int = Field(256, ge=1)
     multipliers: tuple[int, ...] = (1, 2, 1)
-    blocks: int = Field(2, ge=1)
+    blocks: int = Field(2, ge=0)
     code_dim: int = Field(512, ge=1)
     bins: tuple[int, ...] = (3, 6, 10, 15, 20, 25, 30, 36, 42, 49)
     codes: tuple[int, ...] = (256, 313, 370, 427, 484, 540, 597, 654, 711, 768)
@@ -88,6 +88,10 @@ class Config(Record):
             raise ValueError(
                 f"width {self.width} times multipliers {self.multipliers}; expected 1 to 6 levels of at least 1 times "
                 f"a multiple of {GROUPS} channels"
+            )
+        if not self.blocks and len(set(self.multipliers)) > 1:
+            raise ValueError(
+                f"no blocks and multipliers {self.multipliers}; expected equal ones, as nothing widens them"
             )
         if self.max_frames % self.stride:
             raise ValueError(f"max_frames is {self.max_frames}; expected a multiple of {self.stride}")
@@ -132,6 +136,7 @@ class Tokenizer(base.Tokenizer):
                     decay=c.ema_decay,
                     temperature=c.assignment_temperature,
                     faithful=c.faithful,
+                    revive_above=0,
                 )
             )
             for codes in c.codes

@@ -35,7 +35,7 @@ from kinescale.tokenizers._scalemogen_bodies import (
 from kinescale.tokenizers._scalemogen_books import build_quantizer
 from kinescale.tokenizers._scalemogen_network import LEVELS, Decoder, Encoder
 from kinescale.tokenizers._scalemogen_pyramid import SkeletalPyramid
-from kinescale.tokenizers._scalemogen_schedules import Schedule, schedule
+from kinescale.tokenizers._scalemogen_schedules import Schedule, quantized, schedule
 from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
 from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import TokenMap
@@ -99,8 +99,10 @@ class Config(Record):
 
     @property
     def scales(self) -> Schedule:
-        """(Factor, groups) of each scale."""
-        return schedule(self.schedule, self.factors) if isinstance(self.schedule, int) else self.schedule
+        """(Factor, groups) of each scale; those of a published list as the reference quantizes it."""
+        if isinstance(self.schedule, int):
+            return quantized(schedule(self.schedule, self.factors))
+        return self.schedule
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

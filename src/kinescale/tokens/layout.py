@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -48,6 +48,8 @@ class TokenLayout:
         "all" every bin whatever the length, since what stands after a clip's end is coded too (MoSa).
     least : bins of each scale that any clip fills, however short (MSQ: 1; what they pool is then part of a bin).
     partly : whether a latent step that a clip reaches into, but does not fill, is one of its latents (ScaleMoGen).
+    longest : latent steps of the longest clip where that is more than ``capacity``: a pyramid cut short by ``coarsest``
+        (0: the capacity).
     """
 
     scales: tuple[Scale, ...]
@@ -56,6 +58,7 @@ class TokenLayout:
     rounding: Literal["down", "up", "all"] = "down"
     least: int = 0
     partly: bool = False
+    longest: int = 0
 
     @property
     def positions(self) -> int:
@@ -80,10 +83,26 @@ class TokenLayout:
         if frames.numel() == 0:
             raise InputError("the batch is empty; give at least one clip.")
         low, high = int(frames.min()), int(frames.max())
-        if low < self.stride or high > self.max_frames:
+        most = max(self.longest, self.capacity) * self.stride
+        if low < self.stride or high > most:
             wrong = low if low < self.stride else high
-            raise InputError(f"a clip of {wrong} frames; expected {self.stride} to {self.max_frames}.")
+            raise InputError(f"a clip of {wrong} frames; expected {self.stride} to {most}.")
         return frames
+
+    def coarsest(self, count: int) -> TokenLayout:
+        """The first ``count`` scales over a latent grid of the last one's bins: what they add up to at that length.
+
+        Clips keep their own lengths, which may be more than the grid holds. Only for pyramids that code every bin
+        (``rounding`` "all"). MoSa, method notes, section 4: a run that stops early, summed at the last scale's length.
+        """
+        if self.rounding != "all" or not 1 <= count <= len(self.scales):
+            raise InputError(
+                f"the coarsest {count} of {len(self.scales)} scales at their own length (bins: '{self.rounding}'); "
+                "expected 1 or more of them, at most all, and bins that are all filled (MoSa with padding slots)."
+            )
+        capacity = self.scales[count - 1].bins
+        scales = tuple(replace(s, factor=0 if capacity % s.bins else capacity // s.bins) for s in self.scales[:count])
+        return replace(self, scales=scales, capacity=capacity, longest=max(self.longest, self.capacity))
 
     def latents(self, frames: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
         """Latent steps of clips of ``frames`` frames: whole ones, or all those they touch if ``partly``."""

@@ -30,17 +30,25 @@ OPERATIONAL = frozenset(
 
 
 class OptimiserConfig(Record):
-    """AdamW; ``weight_decay`` is for linear and convolution weights, ``clip`` bounds the gradient's norm."""
+    """AdamW; ``weight_decay`` is for linear and convolution weights, ``clip`` bounds the gradient's norm.
+
+    ``clip_extra``: at the start the bound is larger by that many times itself, which falls by 0.3 with each twentieth
+    of the run (ScaleMoGen: 5, from 6 to 1).
+    """
 
     lr: float = Field(default=3e-4, gt=0, allow_inf_nan=False)
     betas: tuple[float, float] = (0.9, 0.99)
     eps: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     clip: float = Field(default=1.0, ge=0, description="0 turns clipping off")
+    clip_extra: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 LATER: dict[str, Any] = {
     "coin": 0.0,
+    "unit": 0,
+    "clip_extra": 0.0,
+    "feature_bias": 1.0,
     "statistics": "measured",
     "held_out_pairs": 0.0,
     "shares": {},
@@ -82,6 +90,7 @@ class DrawConfig(Record):
     mirror : see each clip left-right mirrored half of the time.
     coin : chance that a window is one latent step shorter than it could be (Guo et al. 2022: a third), from a start
         of its own.
+    unit : window lengths are multiples of this many frames, beside the tokenizer's latent step (0: of that alone).
     held_out_pairs : share of the pairs of action and style of which the stage sees no clip, neither to train nor to
         validate, whatever their split; chosen by a hash of the label (``PreparedClip.held_out``).
     """
@@ -95,6 +104,7 @@ class DrawConfig(Record):
     shares: dict[str, float] = Field(default_factory=dict)
     mirror: bool = True
     coin: float = Field(default=0.0, ge=0, le=1)
+    unit: int = Field(default=0, ge=0, le=256)
     held_out_pairs: float = Field(default=0.0, ge=0, lt=1)
 
 
@@ -131,12 +141,15 @@ class DataConfig(Record):
     ``block_std``: one deviation for each feature block, as HumanML3D has it, so that parts that hardly
     move are not blown up; ``std_floor`` bounds deviations from below, in the feature's own units. ``statistics``
     "given" takes the mean and deviation published with the data instead, as published weights expect.
+    ``feature_bias``: the deviations of the root's features and of the contacts are divided by this, so that they weigh
+    more in the losses (MoMask, MoSa: 5).
     """
 
     dtype: Literal["float16", "float32"] = "float16"
     statistics: Literal["measured", "given"] = "measured"
     block_std: bool = True
     std_floor: float = Field(default=1e-3, gt=0)
+    feature_bias: float = Field(default=1.0, ge=1.0, le=1000.0)
 
 
 class RunConfig(Record):
@@ -183,13 +196,24 @@ def without_defaults(identity: dict[str, Any]) -> dict[str, Any]:
 def override(config: R, changes: Mapping[str, Any]) -> R:
     """A checked copy of a run's config with dotted fields changed, e.g. ``{"generator_training.steps": "200"}``.
 
-    Text values are read as JSON where they are JSON. Raises ``ConfigError`` for a field that does not
+    Text values are read as JSON where they are JSON. With another generator the sampler's settings go, unless they are
+    changed, too: they are the old generator's. Raises ``ConfigError`` for a field that does not
     exist, naming the nearest one.
     """
     data = config.to_json()
     for path, value in changes.items():
         _put(data, path, _value(value))
+    _follow(data, config.to_json(), changes)
     return type(config).parse(data, where=str(data["name"]))
+
+
+def _follow(data: dict[str, Any], before: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """The sampler follows the generator."""
+    old, new = (part.get("generator") for part in (before, data))
+    if "sampling" not in data or not isinstance(old, dict) or not isinstance(new, dict):
+        return
+    if old.get("name") != new.get("name") and not any(path.split(".")[0] == "sampling" for path in changes):
+        data["sampling"] = None
 
 
 def _value(value: Any) -> Any:

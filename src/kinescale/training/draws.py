@@ -7,6 +7,7 @@ every clip keeps its chance, and a resumed run needs nothing but the step number
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,13 +54,14 @@ class Draws:
     ----------
     candidates : clips to draw from; those that no window fits are left out.
     config : how to draw.
-    stride : lengths are multiples of it.
+    stride : lengths are multiples of it (and of ``config.unit``).
     max_frames : the longest window; a clip that is longer and not ``cuttable`` is left out.
     seed : names the whole sequence.
     """
 
     def __init__(self, candidates: Sequence[Candidate], config: DrawConfig, *, stride: int, max_frames: int, seed: int):
         top = min(config.crop_frames or max_frames, max_frames)
+        stride = math.lcm(stride, config.unit or 1)
         self.config, self.seed, self.stride = config, seed, stride
         self.top = top // stride * stride
         self.low = -(-config.min_frames // stride) * stride

@@ -26,7 +26,7 @@ from kinescale.core.randomness import derive_seed
 from kinescale.training import checkpoint as files
 from kinescale.training.config import StageConfig, first_difference
 from kinescale.training.log import Log, open_tensorboard
-from kinescale.training.schedule import rate
+from kinescale.training.schedule import clip_bound, rate
 from kinescale.training.state import MAX_BAD_STEPS, TrainState, load_weights
 from kinescale.training.watch import Watch
 
@@ -215,7 +215,7 @@ class _Run:
             outcome = self.what.loss(state.module, batch, rng)
         state.scaler.scale(outcome.loss).backward()
         state.scaler.unscale_(state.optimiser)
-        bound = config.optimiser.clip or math.inf
+        bound = clip_bound(config.optimiser, state.step, config.steps)
         norm = float(nn.utils.clip_grad_norm_(state.module.parameters(), bound))
         if math.isfinite(norm) or config.precision == "fp16":
             state.scaler.step(state.optimiser)

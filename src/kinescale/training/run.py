@@ -33,8 +33,9 @@ from kinescale.training.generator_step import GeneratorStep
 from kinescale.training.kinematic_loss import KinematicLoss
 from kinescale.training.loop import Outcome, check_same, fit
 from kinescale.training.parts import build_generator, build_tokenizer, device_name, pick_device
+from kinescale.training.preflight import check_parts
 from kinescale.training.state import load_weights
-from kinescale.training.store import FeatureStore, build_feature, measure, open_store, published
+from kinescale.training.store import FeatureStore, biased, build_feature, measure, open_store, published
 from kinescale.training.text_cache import open_text_cache
 from kinescale.training.tokenizer_step import TokenizerStep
 from kinescale.training.watch import Watch
@@ -99,13 +100,15 @@ def train(
 
     ``start``: a bundle whose weights and statistics a stage without a checkpoint begins with, such as one made by an
     earlier run on other data; a generator stage without a tokenizer stage takes the bundle's tokenizer as it is.
-    Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another
-    configuration.
+    Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another configuration or
+    parts that do not fit, ``BundleError`` for a text encoder without weights; both before anything is trained.
     """
     watch = watch or Watch()
     device = pick_device(config.device)
     if "generator" in stages and (config.generator is None or config.text is None):
         raise ConfigError(f"'{config.name}' has no generator and text encoder to train; use --stage tokenizer.")
+    feature = build_feature(config.feature)
+    check_parts(config, feature.width, text="generator" in stages)
     prepared = open_prepared(data)
     folder.mkdir(parents=True, exist_ok=True)
     mirrored = config.tokenizer_training.draw.mirror or config.generator_training.draw.mirror
@@ -118,7 +121,7 @@ def train(
         workers=config.workers,
         watch=watch,
     )
-    run = _Run(config, folder, prepared, build_feature(config.feature), store, device, watch, start)
+    run = _Run(config, folder, prepared, feature, store, device, watch, start)
     outcomes: dict[Stage, Outcome] = {}
     for stage in stages:
         outcomes[stage] = _tokenizer(run) if stage == "tokenizer" else _generator(run, data)
@@ -193,6 +196,8 @@ def _normaliser(run: _Run, folder: Path) -> Normaliser:
         normaliser = published(run.prepared, run.feature, settings.std_floor)
     else:
         normaliser = _measured(run)
+    if run.start is None and settings.feature_bias != 1.0:
+        normaliser = biased(normaliser, run.feature.blocks, settings.feature_bias)
     folder.mkdir(parents=True, exist_ok=True)
     files.save(path, files.Checkpoint({"mean": normaliser.mean, "std": normaliser.std}, {"data": run.store.key}))
     return normaliser

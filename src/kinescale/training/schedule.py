@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from kinescale.training.config import ScheduleConfig
+from kinescale.training.config import OptimiserConfig, ScheduleConfig
 
 
 def rate(config: ScheduleConfig, step: int, steps: int) -> float:
@@ -18,6 +18,16 @@ def rate(config: ScheduleConfig, step: int, steps: int) -> float:
     horizon = config.horizon or steps
     done = min(1.0, (step - config.warmup) / max(1, horizon - config.warmup))
     return config.final + (1.0 - config.final) * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def clip_bound(config: OptimiserConfig, step: int, steps: int) -> float:
+    """Bound of the gradient's norm at ``step`` (0-based) of ``steps``; infinite when clipping is off.
+
+    With ``clip`` 1 and ``clip_extra`` 5: ``5 (0.3 ** (20 step / steps) + 0.2)``. ScaleMoGen, method notes, section 3.7.
+    """
+    if not config.clip:
+        return math.inf
+    return config.clip * (1.0 + config.clip_extra * 0.3 ** (20.0 * step / steps))
 
 
 def ema_weight(decay: float, step: int) -> float:

@@ -87,13 +87,18 @@ def _flag(value: Tensor) -> bool:
 
 
 def tokenizer_config(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Config:
-    """Sizes read off the shapes, in the faithful setting; ``given`` fields (``bins``, ``max_frames``) win."""
+    """Sizes read off the shapes, in the faithful setting; ``given`` fields (``bins``, ``max_frames``) win.
+
+    The longest clip is that of the last scale's bins unless ``max_frames`` is given.
+    """
     width, features, _ = _shape(state, "encoder.conv_in.weight", _TOKENIZER)
     code_dim = _shape(state, "encoder.conv_out.weight", _TOKENIZER)[0]
-    levels = count_of(state, r"encoder\.down\.(\d+)\.")
-    frames = given.get("max_frames", tokenizer.Config.model_fields["max_frames"].default)
+    # the decoder has a block at every level, also where the encoder has none
+    levels = count_of(state, r"decoder\.up\.(\d+)\.")
+    bins = given.get("bins", tokenizer.Config.model_fields["bins"].default)
+    frames = given.get("max_frames", bins[-1] * 2 ** (levels - 1))
     rows = _shape(state, "virtual_slot", _TOKENIZER)[0]
-    widths = [_shape(state, f"encoder.down.{k}.block.0.conv2.weight", _TOKENIZER)[0] for k in range(levels)]
+    widths = [_shape(state, f"decoder.up.{k}.block.0.conv2.weight", _TOKENIZER)[0] for k in range(levels)]
     books = range(count_of(state, r"quantizer\.layers\.(\d+)\."))
     sizes: dict[str, Any] = {
         "feature_width": features,
@@ -104,6 +109,7 @@ def tokenizer_config(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Con
         "codes": tuple(_shape(state, f"quantizer.layers.{k}.codebook", _TOKENIZER)[0] for k in books),
         "phi_depth": count_of(state, r"quantizer\.phis\.0\.phi\.(\d+)\."),
         "slot_groups": max(1, rows // frames),
+        "max_frames": frames,
         "faithful": True,
     }
     if features <= 67:

@@ -111,14 +111,25 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
     return built.eval()
 
 
+_CHUNKED = re.compile(r"block_chunks\.(\d+)\.module\.(\d+)\.(.+)")
+
+
 def _layer_number(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``block_chunks.c.module.i`` as one row of blocks, whatever the chunks' size."""
-    size = count_of(state, r"block_chunks\.\d+\.module\.(\d+)\.")
+    """Both published forms, ``block_chunks.c.module.i`` (any sizes of chunks) and ``blocks.n``, as ``blocks.n``.
 
-    def numbered(match: re.Match[str]) -> str:
-        return f"blocks.{int(match[1]) * size + int(match[2])}."
-
-    return {re.sub(r"^block_chunks\.(\d+)\.module\.(\d+)\.", numbered, key): value for key, value in state.items()}
+    Raises ``BundleError`` where a file holds a tensor in both forms with different numbers.
+    """
+    chunked = {key: match for key in state if (match := _CHUNKED.fullmatch(key))}
+    places = sorted({(int(match[1]), int(match[2])) for match in chunked.values()})
+    number = {place: layer for layer, place in enumerate(places)}
+    plain: dict[str, Tensor] = {}
+    for key, value in state.items():
+        match = chunked.get(key)
+        name = f"blocks.{number[int(match[1]), int(match[2])]}.{match[3]}" if match else key
+        if name in plain and not torch.equal(plain[name], value):
+            raise BundleError(f"{_GENERATOR}: '{key}' and '{name}' differ; the file is another model's.")
+        plain[name] = value
+    return plain
 
 
 def _generator_renaming() -> Renaming:
@@ -174,13 +185,13 @@ def generator_config(state: Mapping[str, Tensor], **given: Any) -> generator.Con
     """
     text_tokens, text_width = _shape(state, "cfg_uncond", _GENERATOR)
     width, code_dim = _shape(state, "word_embed.weight", _GENERATOR)
-    hidden = _shape(state, "block_chunks.0.module.0.ffn.fc1.weight", _GENERATOR)[0]
     numbered = _layer_number(state)
+    hidden = _shape(numbered, "blocks.0.ffn.fc1.weight", _GENERATOR)[0]
     sizes: dict[str, Any] = {
         "vocabulary": _shape(state, "head.weight", _GENERATOR)[0] // 2,
         "code_dim": code_dim,
         "width": width,
-        "heads": _shape(state, "block_chunks.0.module.0.sa.scale_mul_1H11", _GENERATOR).numel(),
+        "heads": _shape(numbered, "blocks.0.sa.scale_mul_1H11", _GENERATOR).numel(),
         "layers": count_of(numbered, r"blocks\.(\d+)\."),
         "mlp_ratio": round(hidden / width),
         "text_width": text_width,
