@@ -7,25 +7,35 @@ them. Three things a format may have besides:
 * ``needs(motion, **options) -> Needs``: the skeleton and frame rate without which it cannot be written.
 * a double suffix ``.NAME.SUFFIX`` (``.amass.npz``), the format's own name before a suffix that others have too.
 * ``sniff(path) -> str``: the name of the format that reads this file, where a suffix is shared.
+
+Every file that is read goes through one step that settles its up axis, unit and frame rate (``_world``). A format
+whose files leave these open takes ``up``, ``unit_m`` and ``fps`` and lets that step decide what the caller does not
+state; for all others they are applied here. What was assumed stands in ``meta["reading_notes"]``.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kinescale.core.errors import InputError
+from kinescale.core.errors import FormatError, InputError
 from kinescale.core.family import Family
 from kinescale.core.files import atomic_path, refuse_overwrite
+from kinescale.formats._notes import NOTES, taken_out
 from kinescale.formats._sidecar import check_sidecar, is_ours, read_sidecar, sidecar, wants_sidecar, write_sidecar
+from kinescale.formats._world import Stated, merged, scaled, turned
 from kinescale.motion.motion import Motion
 from kinescale.skeletons.base import Skeleton
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Largest file any reader opens."""
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+WORLD = ("up", "unit_m", "fps")
+"""Options that every file takes on reading."""
 
 
 @dataclass(frozen=True)
@@ -40,22 +50,66 @@ class Needs:
     notes: tuple[str, ...] = ()
 
 
-def read_motion(path: str | Path, **options: Any) -> Motion:
-    """Read a motion file of any known format.
+def read_motion(path: str | Path, *, up: str | None = None, **options: Any) -> Motion:
+    """Read a motion file of any known format, in metres with +Y up.
 
-    ``options`` are the format's own (``unit_m`` for BVH, ``asf`` and ``fps`` for AMC; see ``options_of``). Raises
-    ``InputError`` for a missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
+    ``up`` ("y", "z", "-y" ...), ``unit_m`` (metres a unit) and ``fps`` state the file's world, where it does not say or
+    says it wrong; else a person's body decides, and ``meta["reading_notes"]`` says what was assumed. Other ``options``
+    are the format's own (``asf`` for AMC, ``animation`` for GLB; see ``options_of``). Raises ``InputError`` for a
+    missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
+
+    Example: ``read_motion("walk.bvh", up="z", unit_m=1.0)``
     """
+    return read_with_notes(path, up=up, **options)[0]
+
+
+def read_with_notes(path: str | Path, *, up: str | None = None, **options: Any) -> tuple[Motion, tuple[str, ...]]:
+    """The motion as ``read_motion`` gives it, and what was assumed on reading it, a sentence each."""
     path = Path(path)
     module = _reader(path)
-    _check_options(module, "read", options)
+    stated = Stated(up, options.get("unit_m"), options.get("fps"))
+    said = {name: value for name, value in {**options, "up": stated.up}.items() if value is not None}
+    known = _parameters(module, "read")
+    general = {name: said.pop(name) for name in WORLD if name in said and name not in known}
+    _check_options(module, "read", said)
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise InputError(f"{path}: {size} bytes, more than the {MAX_FILE_BYTES} allowed; cut the clip into parts.")
-    motion = module.read(path, **options)
+    _refuse_pointer(path)
+    motion, notes = taken_out(module.read(path, **said))
+    motion = _as_stated(motion, general)
     beside = {} if getattr(module, "HOLDS_META", False) else read_sidecar(path)
     # What the file itself says is newer than what lies beside it.
-    return motion.replace(meta={**beside, **motion.meta}) if beside else motion
+    meta = {**beside, **motion.meta}
+    if notes:
+        before = meta.get(NOTES)
+        meta[NOTES] = merged([n for n in before if isinstance(n, str)] if isinstance(before, list) else [], notes)
+    return (motion.replace(meta=meta) if meta != dict(motion.meta) else motion), notes
+
+
+def _refuse_pointer(path: Path) -> None:
+    """``FormatError`` for what Git LFS leaves in the place of a file that was not fetched."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError:
+        return  # the reader will say why
+    if head.startswith(LFS_POINTER):
+        size = re.search(rb"^size (\d{1,15})$", head, re.MULTILINE)
+        what = f"; the file itself has {int(size.group(1)):,} bytes" if size else ""
+        raise FormatError(
+            f"is only a Git LFS pointer to the file{what}: fetch it with 'git lfs pull', or download it whole.",
+            path=path,
+        )
+
+
+def _as_stated(motion: Motion, general: dict[str, Any]) -> Motion:
+    """The motion of a format that takes no such options, in the world that the caller states."""
+    if "unit_m" in general:
+        motion = scaled(motion, general["unit_m"])
+    if "up" in general:
+        motion = turned(motion, general["up"], None)
+    return motion.replace(fps=general["fps"]) if "fps" in general else motion
 
 
 def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **options: Any) -> None:
@@ -94,7 +148,8 @@ def needs_of(motion: Motion, path: str | Path, **options: Any) -> Needs:
 
 def options_of(path: str | Path, action: str) -> dict[str, str]:
     """The options that reading or writing this file takes: name -> type, such as "float | None"."""
-    return _parameters(_reader(Path(path)) if action == "read" else _variant(Path(path), action), action)
+    known = _parameters(_reader(Path(path)) if action == "read" else _variant(Path(path), action), action)
+    return {**dict.fromkeys(WORLD, "float | None"), "up": "str | None", **known} if action == "read" else known
 
 
 def suffixes(action: str = "read") -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from kinescale.core.family import Family
 from kinescale.skeletons._override import Override, override, read_override
-from kinescale.skeletons._recognise import Reading, examine, recognise
+from kinescale.skeletons._recognise import Reading, examine, recognise, rest_up, stature
 from kinescale.skeletons.base import EndSite, Skeleton
 
 FAMILY = Family(__name__, "skeleton")
@@ -24,4 +24,6 @@ __all__ = [
     "override",
     "read_override",
     "recognise",
+    "rest_up",
+    "stature",
 ]

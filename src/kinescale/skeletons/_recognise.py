@@ -12,10 +12,19 @@ import numpy as np
 from jaxtyping import Float
 
 from kinescale.core.family import Family
-from kinescale.skeletons._body_axes import arm_angle_degrees, axis_name, body_axes, is_body, rest_kind, uprightness
+from kinescale.skeletons._body_axes import (
+    SIDES,
+    arm_angle_degrees,
+    axis_name,
+    body_axes,
+    is_body,
+    rest_kind,
+    uprightness,
+)
 from kinescale.skeletons._guess import guess
 from kinescale.skeletons._t_pose import stands_like, t_pose
 from kinescale.skeletons._tree import Tree, posed_trees, tree
+from kinescale.skeletons._trunk import LEG_TO_HEIGHT
 from kinescale.skeletons.base import Skeleton
 
 LEAST_SHARE = 0.9
@@ -129,6 +138,31 @@ def _trees(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None) -> l
     """The rest pose, then (where it does not stand) the frames looked at."""
     first = tree(skeleton, rest)
     return [first] if is_body(first, skeleton.role_indices()) else [first, *posed_trees_of(skeleton, poses)]
+
+
+def stature(skeleton: Skeleton) -> float | None:
+    """Height of a person: of the T-pose where that stands, else from the legs; ``None`` where those have no roles.
+
+    In the unit of the offsets, and in no way dependent on a clip.
+    """
+    roles = skeleton.role_indices()
+    tall = tree(skeleton, skeleton.t_pose)
+    if roles and is_body(tall, roles):
+        return float(np.ptp([*tall.positions[:, 1], *(tip[1] for _, tip in tall.tips)])) or None
+    legs = [
+        [roles[f"{side}_{place}"] for place in ("hip", "knee", "ankle")]
+        for side in SIDES
+        if all(f"{side}_{place}" in roles for place in ("hip", "knee", "ankle"))
+    ]
+    lengths = [float(np.linalg.norm(np.diff(tall.positions[leg], axis=0), axis=1).sum()) for leg in legs]
+    return sum(lengths) / len(lengths) / LEG_TO_HEIGHT or None if lengths else None
+
+
+def rest_up(skeleton: Skeleton) -> str | None:
+    """The coordinate axis along which the rest pose stands, as "+z"; ``None`` where it shows no standing body."""
+    roles, rest = skeleton.role_indices(), tree(skeleton)
+    axes = body_axes(rest, roles) if roles and is_body(rest, roles) else None
+    return None if axes is None else axis_name(axes.up).lower()
 
 
 def posed_trees_of(skeleton: Skeleton, poses: Poses | None) -> list[Tree]:
