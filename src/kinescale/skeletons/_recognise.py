@@ -18,9 +18,10 @@ from kinescale.skeletons._body_axes import (
     axis_name,
     body_axes,
     is_body,
+    is_creature,
     rest_kind,
-    uprightness,
 )
+from kinescale.skeletons._folded import folded_t_pose
 from kinescale.skeletons._guess import guess
 from kinescale.skeletons._t_pose import stands_like, t_pose
 from kinescale.skeletons._tree import Tree, posed_trees, tree
@@ -65,12 +66,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Found:
-    """``posed``: the T-pose was worked out from a pose that is not the rest pose; ``None``: from none at all."""
+    """``folded``: the T-pose was made from the bones' directions, as the rest pose does not stand; ``None``: there is none.
+    ``creature``: the body stands as animals do, and has been given no roles.
+    """
 
     skeleton: Skeleton
     how: Mapping[str, str]
     sides: str
-    posed: bool | None
+    folded: bool | None
+    creature: bool = False
 
 
 def recognise(
@@ -101,37 +105,52 @@ def examine(
     if skeleton.roles:
         same = {role: how for role, how in found.how.items() if found.skeleton.roles[role] == skeleton.roles.get(role)}
         how = {role: same.get(role, "file") for role in skeleton.roles}
-        found = _Found(skeleton, how, found.sides if same else "names", found.posed)
+        found = _Found(skeleton, how, found.sides if same else "names", found.folded)
     return _describe(found, _trees(found.skeleton, rest, poses))
 
 
 def _find(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None, known: bool) -> _Found:
     match = _known(skeleton) if known else None
     if match is not None:
-        return _as_known(skeleton, match, rest, poses)
-    first = tree(skeleton, rest)
-    guessed = guess(first, lambda: posed_trees_of(skeleton, poses))
-    roles = {role: skeleton.joints[joint] for role, joint in guessed.roles.items()}
-    if not roles:
-        return _Found(skeleton, {}, "", None)
-    named = replace(skeleton, roles=roles)
-    made, posed_by = with_t_pose(named, _trees(named, rest, poses))
-    return _Found(made, guessed.how, guessed.sides or "convention", posed_by)
+        found = _as_known(skeleton, match, rest, poses)
+    else:
+        first = tree(skeleton, rest)
+        guessed = guess(first, lambda: posed_trees_of(skeleton, poses))
+        roles = {role: skeleton.joints[joint] for role, joint in guessed.roles.items()}
+        if not roles:
+            return _Found(skeleton, {}, "", None)
+        named = replace(skeleton, roles=roles)
+        made, folded = with_t_pose(named, _trees(named, rest, poses))
+        found = _Found(made, guessed.how, guessed.sides or "convention", folded)
+    if found.folded is not False and _is_animal(found.skeleton, rest, poses):
+        return _Found(skeleton, {}, "", None, True)
+    return found
+
+
+def _is_animal(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None) -> bool:
+    """Whether the rest pose stands on its legs as animals do, and no frame shows a person standing."""
+    roles = skeleton.role_indices()
+    if not is_creature(tree(skeleton, rest), roles):
+        return False
+    return not any(is_body(frame, roles) for frame in posed_trees_of(skeleton, poses))
 
 
 def with_t_pose(skeleton: Skeleton, trees: Sequence[Tree]) -> tuple[Skeleton, bool | None]:
-    """The skeleton with the T-pose that the first standing pose gives (rest poses first), and whether that is not a
-    rest pose; ``None`` when none stands, and the T-pose is left as it is.
+    """The skeleton with the T-pose that the first standing rest pose gives, and whether there was none of those.
+
+    Where none stands the T-pose is made from the bones' directions (``_folded``), so that it does not hang on the clip;
+    ``None`` when the roles do not even allow that, and the T-pose is left as it is.
     """
     roles = skeleton.role_indices()
-    standing = [option for option in trees if is_body(option, roles) and body_axes(option, roles) is not None]
-    at_rest = [option for option in standing if option.symmetric]
-    if not standing:
+    for option in trees:
+        axes = body_axes(option, roles) if option.symmetric and is_body(option, roles) else None
+        if axes is not None:
+            return replace(skeleton, t_pose=t_pose(option, roles, axes)), False
+    rest = next((option for option in trees if option.symmetric), None)
+    pose = None if rest is None else folded_t_pose(rest, roles, [option for option in trees if not option.symmetric])
+    if pose is None:
         return skeleton, None
-    chosen = at_rest[0] if at_rest else max(standing, key=lambda option: uprightness(option, roles))
-    axes = body_axes(chosen, roles)
-    assert axes is not None
-    return replace(skeleton, t_pose=t_pose(chosen, roles, axes)), not chosen.symmetric
+    return replace(skeleton, t_pose=pose), True
 
 
 def _trees(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None) -> list[Tree]:
@@ -202,8 +221,8 @@ def _as_known(skeleton: Skeleton, known: Skeleton, rest: Pose | None, poses: np.
     if rest is None and stands_like(taken, tree(known, known.t_pose)):
         return _Found(named, how, "names", False)
     trees = [tree(named, rest), taken, *posed_trees_of(named, poses)]
-    made, posed = with_t_pose(named, trees)
-    return _Found(made, how, "names", posed)
+    made, folded = with_t_pose(named, trees)
+    return _Found(made, how, "names", folded)
 
 
 def _describe(found: _Found, trees: Sequence[Tree]) -> Reading:
@@ -234,6 +253,11 @@ def _describe(found: _Found, trees: Sequence[Tree]) -> Reading:
 
 def _warnings(found: _Found, trees: Sequence[Tree], standing: Tree | None) -> list[str]:
     roles = found.skeleton.role_indices()
+    if found.creature:
+        return [
+            "the body stands with its trunk level over its legs, as animals do, and never upright: no joint is given a "
+            "role, so that it is not taken for a person; --roles gives them by hand."
+        ]
     if not roles:
         return ["no joint has a role: the names say nothing, and the shape is not that of a person."]
     said = []
@@ -242,8 +266,12 @@ def _warnings(found: _Found, trees: Sequence[Tree], standing: Tree | None) -> li
         said.append("nothing tells left from right; sides are taken as if the body faced +Z (-Y where Z is up).")
     elif axes is not None and axes.seen_by == "toes" and axes.ahead < 0:
         said.append("the toes point backwards for these sides; left and right may be exchanged.")
-    if found.posed is None and found.skeleton.t_pose is None and standing is None:
+    if found.folded is None and found.skeleton.t_pose is None and standing is None:
         said.append("no pose was found in which the body stands, so that its T-pose is not known.")
-    elif found.posed:
-        said.append("the rest pose is folded up; the T-pose was worked out from a frame of the motion.")
+    elif found.folded:
+        never = "" if standing is not None else ", and no frame shows the body standing"
+        said.append(
+            f"the rest pose is folded up{never}; the T-pose was made from the directions of the bones, and how limbs are "
+            f"turned about themselves is a guess."
+        )
     return said
