@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,8 @@ from kinescale.core.family import Family
 
 if TYPE_CHECKING:
     from kinescale.motion import Motion
+
+MAX_ANIMATIONS, MAX_STEM = 1000, 80
 
 # flag of the command line -> option of a format
 _WRITE_FLAGS = {"unit": "unit_m", "kind": "kind"}
@@ -53,6 +56,8 @@ class Options:
     """Unit of the new file: m, cm, mm, in or a number of metres; the format's own when not given."""
     option: Settings = ()
     """Any other option of the new file's format; may be given again."""
+    all_animations: Flag = False
+    """Write every animation of a .glb, each into OUT with the animation's name before its suffix."""
     force: Flag = False
     """Replace an existing file."""
     reading: Source = AS_IT_IS
@@ -62,7 +67,12 @@ def run(argv: list[str]) -> int:
     """Parse ``argv``, convert, say what was written and what did not fit."""
     options = parse(Options, argv, "convert")
     _check(options)
+    if options.all_animations:
+        return _each_animation(options)
+    return _convert(options)
 
+
+def _convert(options: Options) -> int:
     from kinescale.formats import write_motion
 
     writing = _format_options(options)
@@ -75,10 +85,36 @@ def run(argv: list[str]) -> int:
     return 0
 
 
+def _each_animation(options: Options) -> int:
+    """Every animation of the source into a file of its own, OUT with the animation's name before its suffix."""
+    from kinescale.formats.base import animations_of
+
+    if options.reading.animation is not None:
+        raise InputError("--animation names one, --all-animations asks for each; leave one of them out.")
+    names = animations_of(options.source)
+    if not names:
+        raise InputError(f"{options.source}: holds no animations by name; leave --all-animations out.")
+    if len(names) > MAX_ANIMATIONS:
+        raise InputError(f"{options.source}: holds {len(names)} animations; expected at most {MAX_ANIMATIONS} at once.")
+    places: list[Path] = []
+    for name in names:
+        stem = re.sub(r"[^\w.-]+", "_", name)[:MAX_STEM].strip("._") or "animation"
+        place = options.out.with_name(f"{options.out.stem}-{stem}{options.out.suffix}")
+        count = 2
+        while place in places:
+            place = options.out.with_name(f"{options.out.stem}-{stem}-{count}{options.out.suffix}")
+            count += 1
+        places.append(check_output(place, options.force))
+    for number, place in enumerate(places):
+        reading = replace(options.reading, animation=number)
+        _convert(replace(options, out=place, reading=reading))
+    return 0
+
+
 def _check(options: Options) -> None:
     """What can be told before anything is read."""
     check_source(options.source, options.reading)
-    check_output(options.out, options.force)
+    check_output(options.out, options.force or options.all_animations)
     check_fps(options.fps)
     if options.skeleton is not None:
         Family("kinescale.skeletons", "skeleton").check(options.skeleton)

@@ -55,6 +55,8 @@ def _motion(path: Path, reading: Reading) -> tuple[dict[str, Any], list[str]]:
 
     from kinescale.cli._about_skeleton import about_skeleton
 
+    from kinescale.formats.base import animations_of
+
     motion, notes = read_quietly(path, reading)
     skeleton = motion.skeleton
     positions = motion.positions()
@@ -63,6 +65,7 @@ def _motion(path: Path, reading: Reading) -> tuple[dict[str, Any], list[str]]:
     about = {
         "kind": "motion",
         "file": str(path),
+        **({"animations": names} if len(names := animations_of(path)) > 1 else {}),
         "frames": len(motion),
         "fps": motion.fps,
         "seconds": round(motion.duration_s, 4),

@@ -2,10 +2,11 @@
 
 A format is a module of this package with ``SUFFIXES`` and ``read(path, **options) -> Motion`` and/or
 ``write(motion, path, **options)``. Nothing is listed anywhere; modules are imported when a suffix asks for
-them. Three things a format may have besides:
+them. Four things a format may have besides:
 
 * ``needs(motion, **options) -> Needs``: the skeleton and frame rate without which it cannot be written.
 * a double suffix ``.NAME.SUFFIX`` (``.amass.npz``), the format's own name before a suffix that others have too.
+* ``animations(path) -> list[str]``: names of the animations in a file that may hold several.
 * ``sniff(path) -> str``: the name of the format that reads this file, where a suffix is shared.
 
 Every file that is read goes through one step that settles its up axis, unit and frame rate (``_world``). A format
@@ -150,6 +151,15 @@ def options_of(path: str | Path, action: str) -> dict[str, str]:
     """The options that reading or writing this file takes: name -> type, such as "float | None"."""
     known = _parameters(_reader(Path(path)) if action == "read" else _variant(Path(path), action), action)
     return {**dict.fromkeys(WORLD, "float | None"), "up": "str | None", **known} if action == "read" else known
+
+
+def animations_of(path: str | Path) -> list[str]:
+    """Names of the animations in a file of a format that can hold several; empty for any other.
+
+    Each is read with the option ``animation``.
+    """
+    module = _reader(Path(path))
+    return module.animations(Path(path)) if hasattr(module, "animations") else []
 
 
 def suffixes(action: str = "read") -> tuple[str, ...]:

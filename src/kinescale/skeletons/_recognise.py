@@ -89,6 +89,19 @@ def recognise(
     return skeleton if skeleton.roles else _find(skeleton, rest, poses, True).skeleton
 
 
+def posed(skeleton: Skeleton, pose: Pose) -> Skeleton | None:
+    """The skeleton with the roles and the T-pose that a pose shows in which the body stands; ``None`` where it does not.
+
+    ``pose``: local rotations xyzw, such as those that a skin was bound in. Roles already set are kept.
+    """
+    named = skeleton if skeleton.roles else _find(skeleton, pose, None, True).skeleton
+    option, roles = tree(named, pose), named.role_indices()
+    if not roles or not is_body(option, roles):
+        return None
+    axes = body_axes(option, roles)
+    return None if axes is None else replace(named, t_pose=t_pose(option, roles, axes))
+
+
 def examine(
     skeleton: Skeleton,
     *,
@@ -105,8 +118,15 @@ def examine(
     if skeleton.roles:
         same = {role: how for role, how in found.how.items() if found.skeleton.roles[role] == skeleton.roles.get(role)}
         how = {role: same.get(role, "file") for role in skeleton.roles}
-        found = _Found(skeleton, how, found.sides if same else "names", found.folded)
+        folded = found.folded and _one_t_pose(skeleton, found.skeleton)
+        found = _Found(skeleton, how, found.sides if same else "names", folded)
     return _describe(found, _trees(found.skeleton, rest, poses))
+
+
+def _one_t_pose(one: Skeleton, other: Skeleton) -> bool:
+    """Whether the joints of one tree stand in the same places in two T-poses: else one of them is known from elsewhere."""
+    a, b = (tree(each, each.t_pose).positions for each in (one, other))
+    return bool(np.abs(a - b).max() < 1e-3 * max(float(np.ptp(a[:, 1])), 1e-9))
 
 
 def _find(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None, known: bool) -> _Found:
