@@ -118,7 +118,7 @@ def test_doubts_are_said(capsys, tmp_path):
     rotations[:, 0] = turned
     write_motion(lying.replace(rotations=rotations), tmp_path / "zup.bvh")
     about = asked(capsys, str(tmp_path / "zup.bvh"))
-    assert about["motion_up"] == "+Z" and any("at +Z of its feet" in line for line in about["notes"])
+    assert about["motion_up"] == "+Z" and any("at +Z of the feet" in line for line in about["notes"])
     chain = Skeleton("chain", ("a", "b"), (-1, 0), np.array([[0.0, 0, 0], [0.0, 1, 0]]))
     write_motion(still(chain), tmp_path / "chain.bvh")
     about = asked(capsys, str(tmp_path / "chain.bvh"))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
-from kinescale.core.conventions import MAX_FPS
+from kinescale.core.conventions import MAX_FPS, UNITS_M
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.files import refuse_overwrite
@@ -152,8 +152,6 @@ def roles_file(motion: Path, given: Path | None) -> Path | None:
 
 def metres(text: str, flag: str) -> float:
     """Metres a unit, from the unit's name or a number."""
-    from kinescale.formats._world import UNITS_M
-
     if text.lower() in UNITS_M:
         return UNITS_M[text.lower()]
     try:

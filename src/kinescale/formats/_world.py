@@ -14,22 +14,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.core.conventions import CENTIMETRE, INCH, MAX_FPS
+from kinescale.core.conventions import MAX_FPS, UNITS_M
 from kinescale.core.errors import InputError
 from kinescale.kinematics.rotations import quat_apply, quat_conjugate, quat_multiply
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton, rest_up, stature
 
-UNITS_M = {
-    "m": 1.0,
-    "cm": CENTIMETRE,
-    "mm": 0.001,
-    "in": INCH,
-    "ft": 0.3048,
-    "dm": 0.1,
-    "cmu": INCH / 0.45,
-}
-"""Metres of the units that files are written in; "cmu" is the scaled inch of the CMU captures (0.0564 m)."""
 _NAMES = {"m": "metres", "cm": "centimetres", "mm": "millimetres", "in": "inches", "ft": "feet", "dm": "decimetres"}
 LARGEST_UNIT_M = 1000.0
 USUAL_M, LIKELY_M = (0.9, 2.5), (1.2, 2.2)
@@ -147,8 +137,8 @@ def upright(motion: Motion, stated: str | None, *, identity_rest: bool) -> tuple
     shown = found.upper()
     if not sure:
         note = (
-            f"the body's head is at {shown} of its feet most of the time: it is taken to lie or to stand on its head, with "
-            f"Y up. State --source-up {found.removeprefix('+')} if {shown} is up in the file."
+            f"the head is at {shown} of the feet most of the time: the body is taken to lie, crawl or stand on its head, "
+            f"with Y up. State --source-up={found.removeprefix('+')} if {shown} is up in the file."
         )
         return motion, (note,)
     note = f"{shown} is taken to be up, as the body stands along it; state --source-up y where it lies down instead."
