@@ -123,15 +123,19 @@ def likely_unit(height: float) -> float | None:
     return None
 
 
-def upright(motion: Motion, stated: str | None, *, identity_rest: bool) -> tuple[Motion, tuple[str, ...]]:
+def upright(
+    motion: Motion, stated: str | None, *, identity_rest: bool, least: float | None = None
+) -> tuple[Motion, tuple[str, ...]]:
     """The motion with +Y up, and the notes on how that was told.
+
+    ``least``: the evidence that is enough, where a format's files mostly show people who stand.
 
     ``identity_rest``: the skeleton's rest pose is drawn in the file's world, as in BVH, and speaks for its up axis.
     """
     rest = rest_up(motion.skeleton) if identity_rest else None
     if stated is not None:
         return turned(motion, stated, rest), ()
-    found, sure = _told_by_body(motion, rest)
+    found, sure = _told_by_body(motion, rest, LEAST_SCORE if least is None else least)
     if found == "+y":
         return motion, ()
     shown = found.upper()
@@ -183,7 +187,7 @@ def _turned_skeleton(skeleton: Skeleton, turn: torch.Tensor) -> Skeleton:
     return replace(skeleton, offsets=moved(skeleton.offsets), ends=ends, t_pose=pose)
 
 
-def _told_by_body(motion: Motion, rest: str | None) -> tuple[str, bool]:
+def _told_by_body(motion: Motion, rest: str | None, least: float) -> tuple[str, bool]:
     """The axis along which the body stands, and whether the evidence for another than +Y is clear.
 
     Evidence for an axis: the share of frames that stand along it; the rest pose is drawn along it; the lowest joint
@@ -207,7 +211,7 @@ def _told_by_body(motion: Motion, rest: str | None) -> tuple[str, bool]:
     standing = [name for name in TURNS if shares[name] >= LEAST_SHARE or (rest == name and shares[name] > 0)]
     best = max(standing, key=lambda name: scores[name], default="+y")
     lead = scores[best] - scores["+y"]
-    return (best, lead > MARGIN and scores[best] > LEAST_SCORE) if lead > 0 else ("+y", True)
+    return (best, lead > min(MARGIN, least / 2) and scores[best] >= least) if lead > 0 else ("+y", True)
 
 
 def _seen(motion: Motion) -> tuple[Float[np.ndarray, "T J 3"], Float[np.ndarray, "T 3"]] | None:

@@ -35,6 +35,13 @@ from kinescale.skeletons.base import Skeleton
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Largest file any reader opens."""
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_MARKERS = ", as it holds markers and no joints: solve a skeleton for them in your capture program and export that"
+_PICKLE = ", as only a pickle could open it, which may run code: save its arrays with numpy.savez"
+ROUTES = {
+    **dict.fromkeys((".c3d", ".trc"), _MARKERS),
+    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), _PICKLE),
+}
+"""Suffix -> why it is not read, and what to do."""
 WORLD = ("up", "unit_m", "fps")
 """Options that every file takes on reading."""
 
@@ -203,7 +210,10 @@ def _variant(path: Path, action: str) -> ModuleType:
             return module
         verb = "written" if action == "write" else "read"
         raise InputError(f"{path}: {suffix} files cannot be {verb}; expected one of {', '.join(suffixes(action))}.")
-    raise InputError(f"{path}: '{suffix}' is no known motion format; expected one of {', '.join(suffixes(action))}.")
+    route = ROUTES.get(suffix, "")
+    raise InputError(
+        f"{path}: '{suffix}' is no known motion format{route}; expected one of {', '.join(suffixes(action))}."
+    )
 
 
 def _check_options(module: ModuleType, action: str, options: dict[str, Any]) -> None:
