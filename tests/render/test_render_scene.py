@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinescale import skeletons
-from kinescale.kinematics.rotations import quat_about_y
 from kinescale.kinematics.contacts import foot_slide
+from kinescale.kinematics.rotations import quat_about_y
 from kinescale.motion import Motion
 from kinescale.motion.canonical import transform
 from kinescale.motion.retarget import standing_points

@@ -54,7 +54,6 @@ def _motion(path: Path, reading: Reading) -> tuple[dict[str, Any], list[str]]:
     check_source(path, reading)
 
     from kinescale.cli._about_skeleton import about_skeleton
-
     from kinescale.formats.base import animations_of
 
     motion, notes = read_quietly(path, reading)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from kinescale.core.conventions import MAX_FPS, MAX_JOINTS
 from kinescale.core.errors import InputError, SkeletonError
+from kinescale.formats._glb_bind import bind_pose, human_bones, roles_of_bones
 from kinescale.formats._glb_build import EXTRAS
 from kinescale.formats._glb_container import LARGEST, Document
-from kinescale.formats._glb_bind import bind_pose, human_bones, roles_of_bones
 from kinescale.formats._glb_nodes import EVEN, Rig, even_scale, read_rig
 from kinescale.formats._glb_sampling import Sampling, choose, read_channels
 from kinescale.kinematics.rotations import quat_apply, quat_continuous, quat_multiply

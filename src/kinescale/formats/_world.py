@@ -164,6 +164,11 @@ def turned(motion: Motion, up: str, rest: str | None) -> Motion:
     return motion.replace(skeleton=_turned_skeleton(motion.skeleton, turn), root=root, rotations=rotations)
 
 
+def in_world(skeleton: Skeleton, up: str) -> Skeleton:
+    """A skeleton whose rest pose stands along +Y, drawn with the axis ``up`` up."""
+    return _turned_skeleton(skeleton, quat_conjugate(torch.tensor(TURNS[up], dtype=torch.float64)))
+
+
 def _turned_skeleton(skeleton: Skeleton, turn: torch.Tensor) -> Skeleton:
     """The skeleton with every joint's frame turned."""
 

@@ -18,7 +18,7 @@ from kinescale.core.errors import FormatError, KinescaleError
 from kinescale.formats._notes import with_notes
 from kinescale.formats._npy import Expected, open_npz
 from kinescale.formats._scan import LARGEST, sound
-from kinescale.formats._world import Stated, upright
+from kinescale.formats._world import Stated, in_world, upright
 from kinescale.kinematics.rotations import matrix_to_quat, quat_continuous
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import Skeleton
@@ -28,6 +28,8 @@ SKELETON = "humanml22"
 """Has the joints of SMPL's body in their order."""
 ORTHOGONAL = 1e-2
 LEAST_BODY_M = 0.3
+HIPS_M = (0.5, 1.3)
+"""Heights of hips over the floor."""
 
 _MEMBERS = {
     "local_rot_mats": Expected("f4 f8", (4,), lenient=True),
@@ -62,13 +64,24 @@ def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -
         raise FormatError("'local_rot_mats' holds a matrix that is no rotation.", path=path)
     quats = quat_continuous(matrix_to_quat(torch.from_numpy(turns.astype(np.float64))))
     body = _with_lengths(skeleton, arrays.get("posed_joints"), turns)
+    if body is skeleton and stated.up is None and _stands_on_z(root):
+        # rotations are given against a rest pose in the file's own world: it, too, has Z up there
+        body = in_world(skeleton, "+z")
     try:
         motion = Motion(body, stated.fps or NATIVE_FPS, torch.from_numpy(root.astype(np.float32)), quats.float())
     except KinescaleError as problem:
         raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
-    notes = [] if fps is not None else [f"the file says no frame rate: {NATIVE_FPS:g} is taken; --source-fps states it."]
+    notes = (
+        [] if fps is not None else [f"the file says no frame rate: {NATIVE_FPS:g} is taken; --source-fps states it."]
+    )
     motion, told = upright(motion, stated.up, identity_rest=True)
     return with_notes(motion, [*notes, *told])
+
+
+def _stands_on_z(root: np.ndarray) -> bool:
+    """Whether the hips are as high as hips are along Z, and not along Y."""
+    y, z = (float(np.median(root[:, axis])) for axis in (1, 2))
+    return HIPS_M[0] <= z <= HIPS_M[1] and not HIPS_M[0] <= y <= HIPS_M[1]
 
 
 def _with_lengths(skeleton: Skeleton, joints: np.ndarray | None, turns: np.ndarray) -> Skeleton:

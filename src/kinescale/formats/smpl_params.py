@@ -54,7 +54,8 @@ def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -
     quats = torch.cat([_quats(path, name, part, len(trans)) for name, part in zip(wanted, parts, strict=False)], dim=1)
     if not 1 + BODY_JOINTS <= quats.shape[1] <= 3 + BODY_JOINTS:
         raise FormatError(
-            f"holds rotations of {quats.shape[1]} joints; expected 22 (SMPL-X) or 24 (SMPL), the root included.", path=path
+            f"holds rotations of {quats.shape[1]} joints; expected 22 (SMPL-X) or 24 (SMPL), the root included.",
+            path=path,
         )
     rest = mean_rest(BODY)
     whole = torch.zeros(len(trans), len(rest.skeleton), 4, dtype=torch.float64)
@@ -65,7 +66,9 @@ def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -
         motion = Motion(rest.skeleton, stated.fps or NATIVE_FPS, root.float(), quat_continuous(whole).float())
     except KinescaleError as problem:
         raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
-    notes = [] if fps is not None else [f"the file says no frame rate: {NATIVE_FPS:g} is taken; --source-fps states it."]
+    notes = (
+        [] if fps is not None else [f"the file says no frame rate: {NATIVE_FPS:g} is taken; --source-fps states it."]
+    )
     motion, told = upright(motion, stated.up, identity_rest=False, least=STANDS)
     return with_notes(motion, [*notes, *told])
 
@@ -85,7 +88,9 @@ def members(names: list[str]) -> tuple[str, ...] | None:
 def _quats(path: Path, name: str, values: np.ndarray, frames: int) -> Float[torch.Tensor, "T J 4"]:
     """Axis-angles [T, 3 J] or [T, J, 3], or matrices [T, J, 3, 3], as quaternions."""
     if len(values) != frames or not sound(values):
-        raise FormatError(f"'{name}' has {len(values)} frames or a number above {LARGEST:g}; expected {frames}.", path=path)
+        raise FormatError(
+            f"'{name}' has {len(values)} frames or a number above {LARGEST:g}; expected {frames}.", path=path
+        )
     if values.ndim == 4 and values.shape[2:] == (3, 3):
         off = np.abs(np.swapaxes(values, -1, -2) @ values - np.eye(3)).max() if values.size else 0.0
         if not off < 1e-2 or not (np.linalg.det(values) > 0).all():
@@ -93,5 +98,7 @@ def _quats(path: Path, name: str, values: np.ndarray, frames: int) -> Float[torc
         return matrix_to_quat(torch.from_numpy(values.astype(np.float64)))
     flat = values.reshape(frames, -1)
     if values.ndim == 4 or not flat.shape[1] or flat.shape[1] % 3:
-        raise FormatError(f"'{name}' has shape {values.shape}; expected three numbers, or a matrix, a joint.", path=path)
+        raise FormatError(
+            f"'{name}' has shape {values.shape}; expected three numbers, or a matrix, a joint.", path=path
+        )
     return torch.from_numpy(axis_angles_to_quats(flat.astype(np.float64)))

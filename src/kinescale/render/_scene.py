@@ -193,9 +193,7 @@ def runs(flags: Sequence[bool] | Bool[np.ndarray, " T"]) -> list[tuple[int, int]
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _stands(
-    points: Float[Tensor, "T P 3"], skeleton: Skeleton, fps: float
-) -> dict[str, Bool[np.ndarray, "T K"]]:
+def _stands(points: Float[Tensor, "T P 3"], skeleton: Skeleton, fps: float) -> dict[str, Bool[np.ndarray, "T K"]]:
     """side -> in which frames each joint of the foot stands: low and slow for a while, as ``foot_skate`` counts it.
 
     A foot that swings past low over the floor is not down.

@@ -44,9 +44,7 @@ OPPOSITE = 1e-6
 _UP, _LEFT, _AHEAD = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])
 
 
-def folded_t_pose(
-    tree: Tree, roles: Mapping[str, int], frames: Sequence[Tree] = ()
-) -> Float[np.ndarray, "J 4"] | None:
+def folded_t_pose(tree: Tree, roles: Mapping[str, int], frames: Sequence[Tree] = ()) -> Float[np.ndarray, "J 4"] | None:
     """Local rotations xyzw of the T-pose; ``None`` where hips, legs or trunk are not known.
 
     ``tree`` is in its rest pose; ``frames`` are poses of a motion.

@@ -76,9 +76,7 @@ def _told(events: Sequence[Event], detail: Detail) -> list[Event]:
 
 def _weight(event: Event) -> float:
     """Short, striking things weigh more than their seconds."""
-    return event.seconds + (
-        1.5 if event.kind in _STRIKING else 0
-    )
+    return event.seconds + (1.5 if event.kind in _STRIKING else 0)
 
 
 def _dull(event: Event, events: Sequence[Event]) -> bool:

@@ -137,7 +137,10 @@ def _turned_on(rotations: Float[Tensor, "T J 4"], bad: Bool[Tensor, "T J"]) -> F
         good = (~bad[:, joint]).nonzero().flatten()
         if len(good) < 2:
             continue
-        for ends, order in ((good[:2], range(int(good[0]) - 1, -1, -1)), (good[-2:].flip(0), range(int(good[-1]) + 1, len(bad)))):
+        for ends, order in (
+            (good[:2], range(int(good[0]) - 1, -1, -1)),
+            (good[-2:].flip(0), range(int(good[-1]) + 1, len(bad))),
+        ):
             near, inner = rotations[ends[0], joint], rotations[ends[1], joint]
             step = quat_multiply(quat_conjugate(inner), near)
             here = near
