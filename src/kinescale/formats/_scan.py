@@ -25,7 +25,7 @@ _BOM = b"\xef\xbb\xbf"
 MAX_HEAD = 1 << 20
 """Bytes at a file's beginning in which names stand."""
 MOSTLY = 0.3
-_ENCODINGS = {"cp932": "Shift-JIS", "gb18030": "GB 18030", "cp1252": "Windows-1252"}
+_ENCODINGS = {"cp932": "Shift-JIS", "gb2312": "GB 2312", "cp1252": "Windows-1252"}
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -38,8 +38,8 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _legacy_encoding(text: bytes) -> str:
-    """Shift-JIS where that gives kana, GB 18030 where that gives Chinese characters, else Windows-1252."""
-    for encoding, low, high in (("cp932", "\u3040", "\u30ff"), ("gb18030", "\u4e00", "\u9fff")):
+    """Shift-JIS where that gives kana, GB 2312 where that gives Chinese characters, else Windows-1252."""
+    for encoding, low, high in (("cp932", "\u3040", "\u30ff"), ("gb2312", "\u4e00", "\u9fff")):
         try:
             letters = [c for c in text.decode(encoding) if not c.isascii()]
         except UnicodeDecodeError:

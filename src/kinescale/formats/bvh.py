@@ -170,7 +170,7 @@ def _may_be_marked(tree: Hierarchy, joint: int) -> bool:
 
 
 def _stays_near_zero(track: Float[np.ndarray, " T"], offset: float) -> bool:
-    return abs(float(np.median(track))) < NEAR_ZERO * abs(offset)
+    return bool(abs(np.median(track)) < NEAR_ZERO * abs(offset))
 
 
 def _rotations(tree: Hierarchy, table: Float[np.ndarray, "T C"]) -> Float[torch.Tensor, "T J 4"]:
