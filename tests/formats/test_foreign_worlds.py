@@ -240,14 +240,14 @@ def test_what_stands_for_a_file_that_was_not_fetched_is_named(tmp_path: Path, su
     path.write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:" + 64 * "0" + "\nsize 1843212\n", encoding="ascii"
     )
-    with pytest.raises(FormatError, match="Git LFS pointer.*1,843,212 bytes"):
+    with pytest.raises(FormatError, match=r"Git LFS pointer.*1,843,212 bytes"):
         read_motion(path)
 
 
 @pytest.mark.parametrize("name", ["a.c3d", "a.trc", "a.pkl", "a.pt"])
 def test_the_route_for_what_is_not_read_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(InputError, match="markers|pickle"):
+    with pytest.raises(InputError, match=r"markers|pickle"):
         read_motion(tmp_path / name)
 
 
@@ -340,5 +340,5 @@ def test_wham_and_smpls_23_joints_are_read(tmp_path: Path) -> None:
 
 
 def test_an_archive_of_something_else_says_what_was_expected() -> None:
-    with pytest.raises(FormatError, match="gender, betas.*Kimodo"):
+    with pytest.raises(FormatError, match=r"gender, betas.*Kimodo"):
         read_motion(case("shape.npz"))

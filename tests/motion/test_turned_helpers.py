@@ -1,4 +1,4 @@
-"""Pelvis and chest go by the lines across hips and shoulders where joints in between turn back what the joint turned."""
+"""Pelvis and chest go by the lines across hips and shoulders where joints in between turn back what a joint turned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kinescale.skeletons import Skeleton
 
 
 def with_helpers(motion: Motion, role: str, turn: torch.Tensor) -> Motion:
-    """The same motion in the world, the joint of ``role`` turned and every joint below it hung from one that turns back."""
+    """The same motion in the world, the joint of ``role`` turned, each joint below it hung from one that turns back."""
     skeleton = motion.skeleton
     at = skeleton.role(role)
     names, parents, offsets, kept, index = [], [], [], [], {}

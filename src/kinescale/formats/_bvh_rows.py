@@ -16,7 +16,7 @@ def read_rows(source: Source, start: int, shape: tuple[int, int], notes: list[st
     With ``notes``, a list to add to, rows are also taken where whole ones go on beyond the said number, where the last
     one is missing, and where they are broken over lines but their numbers are as many as said. Without it they are not.
     """
-    frames, columns = shape
+    columns = shape[1]
     block = source.data[start:]
     lines, counts = words_per_line(block)
     rows = _whole_rows(lines, counts, shape, notes)

@@ -249,7 +249,7 @@ def even_scale(document: Document, scale: Float[np.ndarray, " 3"], node: int) ->
         shown = ", ".join(f"{value:.4g}" for value in scale)
         fault = "mirrors" if float(np.prod(scale)) < 0 else "scales"
         document.fail(
-            f"{document.node_name(node)} {fault} what hangs from it, by ({shown}); expected one number above 0: apply its "
-            f"scale in the program that made the file."
+            f"{document.node_name(node)} {fault} what hangs from it, by ({shown}); expected one number above 0: "
+            f"apply its scale in the program that made the file."
         )
     return 1.0 if abs(mean - 1) < UNIT_SCALE else mean

@@ -65,7 +65,7 @@ class Source:
         return cls(path, read_bytes_bounded(path, limit))
 
     def in_utf8(self, notes: list[str]) -> Source:
-        """The same text in UTF-8 where it is in UTF-16 or in a legacy encoding of its author's language, with a note."""
+        """The same text in UTF-8 where it is in UTF-16 or in a legacy encoding of some language, with a note."""
         data = self.data
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
             notes.append("the file is in UTF-16; it is read as such.")

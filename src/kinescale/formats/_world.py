@@ -141,8 +141,8 @@ def upright(
     shown = found.upper()
     if not sure:
         note = (
-            f"the head is at {shown} of the feet most of the time: the body is taken to lie, crawl or stand on its head, "
-            f"with Y up. State --source-up={found.removeprefix('+')} if {shown} is up in the file."
+            f"the head is at {shown} of the feet most of the time: the body is taken to lie, crawl or stand on its "
+            f"head, with Y up. State --source-up={found.removeprefix('+')} if {shown} is up in the file."
         )
         return motion, (note,)
     note = f"{shown} is taken to be up, as the body stands along it; state --source-up y where it lies down instead."
@@ -237,7 +237,8 @@ def _seen(motion: Motion) -> tuple[Float[np.ndarray, "T J 3"], Float[np.ndarray,
 def scaled(motion: Motion, factor: float) -> Motion:
     """The motion and its skeleton with all lengths times ``factor``."""
     skeleton = motion.skeleton
-    ends = tuple(EndSite(e.joint, tuple(float(v * factor) for v in e.offset)) for e in skeleton.ends)  # type: ignore[arg-type]
+    tips = [(end.joint, *(float(v * factor) for v in end.offset)) for end in skeleton.ends]
+    ends = tuple(EndSite(joint, (x, y, z)) for joint, x, y, z in tips)
     made = replace(skeleton, offsets=skeleton.offsets * factor, ends=ends)
     return motion.replace(skeleton=made, root=(motion.root.double() * factor).to(motion.root))
 

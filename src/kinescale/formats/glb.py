@@ -9,8 +9,8 @@ identities. Even scales, such as 0.01 above a skeleton in centimetres, are folde
 room for is left out and noted in ``meta``: a scale that moves (``scale_dropped``), translations that move below the
 root (``translation_dropped_m``), small trees of joints beside the main one (``joints_left_out``). A file without an
 animation gives one frame. Where a skin has inverse bind matrices, the pose they show is the one that the T-pose is
-made from: nodes often stand as an animation left them. ``.vrm`` and ``.vrma`` are GLB files that say which node is which
-bone of a person: those are the roles.
+made from: nodes often stand as an animation left them. ``.vrm`` and ``.vrma`` are GLB files that say which node is
+which bone of a person: those are the roles.
 """
 
 from __future__ import annotations

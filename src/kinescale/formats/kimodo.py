@@ -1,8 +1,8 @@
 """Kimodo npz: local rotation matrices and root positions of the 22 body joints of SMPL; read only.
 
-Members: ``local_rot_mats`` [T, 22, 3, 3], ``root_positions`` [T, 3] (metres, Y up) and ``posed_joints`` [T, 22, 3], which
-gives the bones' lengths where it is filled in. Files on other skeletons (SOMA, G1) hold rest poses of their own that are
-not in them: those are refused. No frame rate is in the file: 30 is taken, with a note.
+Members: ``local_rot_mats`` [T, 22, 3, 3], ``root_positions`` [T, 3] (metres) and ``posed_joints`` [T, 22, 3], which gives
+the bones' lengths where it is filled in. Files on other skeletons (SOMA, G1) have rest poses that are not in them: those
+are refused. No frame rate is in the file: 30 is taken, with a note.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -
     frames, joints = len(turns), len(skeleton)
     if turns.shape != (frames, joints, 3, 3) or root.shape != (frames, 3) or not 1 <= frames <= MAX_FRAMES:
         raise FormatError(
-            f"'local_rot_mats' has shape {turns.shape} and 'root_positions' {root.shape}; expected [T, {joints}, 3, 3] and "
-            f"[T, 3], the body joints of SMPL.",
+            f"'local_rot_mats' has shape {turns.shape} and 'root_positions' {root.shape}; expected [T, {joints}, 3, 3] "
+            f"and [T, 3], the body joints of SMPL.",
             path=path,
         )
     if not (sound(turns) and sound(root)):

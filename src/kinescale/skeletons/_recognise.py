@@ -66,7 +66,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Found:
-    """``folded``: the T-pose was made from the bones' directions, as the rest pose does not stand; ``None``: there is none.
+    """``folded``: the T-pose was made from the bones' directions, as no rest pose stands; ``None``: there is none.
     ``creature``: the body stands as animals do, and has been given no roles.
     """
 
@@ -90,7 +90,7 @@ def recognise(
 
 
 def posed(skeleton: Skeleton, pose: Pose) -> Skeleton | None:
-    """The skeleton with the roles and the T-pose that a pose shows in which the body stands; ``None`` where it does not.
+    """The skeleton with the roles and T-pose that a pose shows in which the body stands; ``None`` where it does not.
 
     ``pose``: local rotations xyzw, such as those that a skin was bound in. Roles already set are kept.
     """
@@ -124,7 +124,7 @@ def examine(
 
 
 def _one_t_pose(one: Skeleton, other: Skeleton) -> bool:
-    """Whether the joints of one tree stand in the same places in two T-poses: else one of them is known from elsewhere."""
+    """Whether the joints of one tree stand in the same places in two T-poses: else one is known from elsewhere."""
     a, b = (tree(each, each.t_pose).positions for each in (one, other))
     return bool(np.abs(a - b).max() < 1e-3 * max(float(np.ptp(a[:, 1])), 1e-9))
 
@@ -291,7 +291,7 @@ def _warnings(found: _Found, trees: Sequence[Tree], standing: Tree | None) -> li
     elif found.folded:
         never = "" if standing is not None else ", and no frame shows the body standing"
         said.append(
-            f"the rest pose is folded up{never}; the T-pose was made from the directions of the bones, and how limbs are "
-            f"turned about themselves is a guess."
+            f"the rest pose is folded up{never}; the T-pose was made from the directions of the bones, and how limbs "
+            f"are turned about themselves is a guess."
         )
     return said

@@ -43,7 +43,7 @@ KICK, KICK_STRETCH, KICK_SPEED, KICK_S = 0.4, 0.85, 2.2, 1.5
 """Ankle over the floor and distance from hip to ankle, in leg lengths; metres a second of an adult; seconds."""
 
 THRUST = (0.75, 0.6, 3.0)
-"""A foot flung so far ahead so fast (leg lengths; metres a second of an adult) kicks on a leg that is less stretched."""
+"""A foot flung so far ahead so fast (leg lengths; metres a second of an adult) kicks on a leg less stretched."""
 KICK_BEHIND = -0.2
 """Further behind the hip, in leg lengths, a lifted foot is on its way through a running step."""
 

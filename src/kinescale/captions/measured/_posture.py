@@ -31,7 +31,7 @@ SEAT_BACK = 0.2
 
 FLAT, LOW, LIE_S = radians(55), 0.45, 0.4
 KNEE_DOWN, SHIN_FLAT, SHIN_BEHIND, HELD_UP = 0.2, 0.3, 0.2, 0.3
-"""Leg lengths: a knee this low over the floor, with its ankle so near its height and so far behind it, is knelt on; hips
+"""Leg lengths: a knee this low over the floor, its ankle so near its height and so far behind it, is knelt on; hips
 this high over the floor are held up by the thighs even where the trunk is level, as on all fours."""
 
 CALM_S = 0.1
