@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from kinescale.kinematics.contacts import floor_height, foot_slide, velocities
+from kinescale.kinematics.contacts import velocities
+from kinescale.metrics.ground import DOWN_M, planted_skate
 from kinescale.motion import Motion
-
-DOWN_LIMITS = {"ankle": 0.05, "toes": 0.03}
-"""Metres over its own lowest level under which a foot joint is down; by height alone, or a slide would hide itself."""
 
 NAMES = ("slide_m_s", "acceleration_p99_m_s2", "jerk_mean_m_s3")
 
@@ -36,10 +34,6 @@ def mean_of(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:
 
 
 def _slide(motion: Motion, positions: torch.Tensor) -> float:
-    tips, downs = [], []
-    for side in ("left", "right"):
-        parts = {part: positions[:, motion.skeleton.role(f"{side}_{part}")] for part in DOWN_LIMITS}
-        down = [at[:, 1] - floor_height(at[:, None]) < DOWN_LIMITS[part] for part, at in parts.items()]
-        downs.append(torch.stack(down).all(dim=0))
-        tips.append(parts["toes"])
-    return foot_slide(torch.stack(tips, dim=1), torch.stack(downs, dim=1), motion.fps)
+    """0 where no foot is ever down."""
+    feet = [motion.skeleton.role(f"{side}_{part}") for side in ("left", "right") for part in DOWN_M]
+    return planted_skate(positions[:, feet].view(len(motion), 2, 2, 3), motion.fps) or 0.0

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- tree: begin (make docs) -->", "<!-- tree: end -->"
 ROOMS = (
-    "core", "kinematics", "skeletons", "motion", "tokens", "nn", "formats", "features", "quantizers", "render",
+    "core", "io", "kinematics", "skeletons", "motion", "tokens", "nn", "formats", "features", "quantizers", "render",
     "datasets", "captions", "text", "tokenizers", "generators", "samplers", "edits", "metrics", "evaluators", "bundle",
     "bundle", "pipeline", "training", "evaluation", "recipes", "cli",
 )  # fmt: skip

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from kinescale.bundle import Bundle, Part, resolve
+from kinescale import text
+from kinescale.bundle import Bundle, Part, places, resolve
+from kinescale.bundle.bundle import build_text_encoder
+from kinescale.bundle.places import DEFAULT, DEFAULT_EVALUATOR
 from kinescale.core.errors import BundleError, InputError
+from kinescale.core.files import sha256_file
 from kinescale.features import Normaliser
 from tiny_bundle import LICENCES, tiny_bundle
 
@@ -160,6 +165,8 @@ def edit_weights(folder, change) -> None:
     tensors = load_file(folder / "model.safetensors")
     change(tensors)
     save_file(tensors, folder / "model.safetensors")
+    # as its maker would: what is tried here is not damage
+    edit_config(folder, lambda config: config.update(weights_sha256=sha256_file(folder / "model.safetensors")))
 
 
 @pytest.mark.parametrize(
@@ -243,3 +250,47 @@ def test_the_text_encoder_is_built_on_first_use(saved):
     assert "text_encoder" not in vars(back)
     assert back.text_encoder is back.text_encoder
     assert back.text_encoder.width == 16
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.7, 0.9, 0.999])
+def test_a_flipped_bit_of_the_weights_is_noticed(copy, share):
+    path = copy / "model.safetensors"
+    whole = path.read_bytes()
+    for bit in range(8):
+        data = bytearray(whole)
+        data[int(share * (len(data) - 1))] ^= 1 << bit
+        path.write_bytes(bytes(data))
+        refused(copy)
+    path.write_bytes(whole)
+    assert Bundle.from_pretrained(copy).content_hash
+    # the weights of another bundle are not this one's
+    edit_config(copy, lambda config: config.update(weights_sha256="0" * 64))
+    assert "does not match the digest" in refused(copy)
+    # bundles of the time before digests still load
+    edit_config(copy, lambda config: config.pop("weights_sha256"))
+    assert Bundle.from_pretrained(copy).content_hash
+
+
+def test_the_bundles_in_the_package_are_pinned():
+    for name in (DEFAULT, DEFAULT_EVALUATOR):
+        folder = Path(places.__file__).parent / name
+        config = json.loads((folder / "config.json").read_text())
+        assert config["weights_sha256"] == sha256_file(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize("name", ["t5", "clip"])
+def test_a_bundle_cannot_allow_downloads(name, monkeypatch):
+    seen = []
+
+    class Encoder(text.TextEncoder):
+        def encode(self, sentences):
+            raise NotImplementedError
+
+        def __init__(self, config):
+            seen.append(config.offline)
+
+    monkeypatch.setattr(text.FAMILY.load(name), "TextEncoder", Encoder)
+    for asked in (True, False):
+        for offline in (True, False):
+            build_text_encoder(Part(name=name, config={"offline": asked}), offline=offline)
+    assert seen == [True, False, True, False]

@@ -17,7 +17,20 @@ from kinescale.evaluation import pages
 from tiny_bundle import tiny_bundle
 from toy_training import toy_prepared
 
-SMALL = ("--split", "train", "--limit", "3", "--repeats", "1", "--instructions", "0", "--evaluator", "none")
+SMALL = (
+    "--split",
+    "train",
+    "--limit",
+    "3",
+    "--repeats",
+    "1",
+    "--instructions",
+    "0",
+    "--evaluator",
+    "none",
+    "--sections",
+    "motions,codes",
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +51,7 @@ def test_the_ground_truth_stands_first_and_the_folder_says_how(
     capsys: pytest.CaptureFixture, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "POSES", 2)
-    monkeypatch.setattr("kinescale.evaluation.run.SHOWN", 1)
+    monkeypatch.setattr("kinescale.evaluation.motions.SHOWN", 1)
     asked = ("evaluate", str(place / "bundle"), "--data", str(place / "data"), "--out", str(place / "out"), *SMALL)
     said = accepted(capsys, *asked)
     assert said.index("ground truth") < said.index("the bundle's own") and "MPJPE" in said

@@ -208,7 +208,39 @@ def test_the_shared_corpora_read_upright_and_adult(data_root, tmp_path):
         clips = module.find(tmp_path / corpus)
         assert clips
         for clip in clips[:2]:
-            row = room._row(clip, Settings(), "any")
+            row = room._rows(clip, Settings(), "any")[0]
             positions = row.motion.positions()
             head = positions[:, row.motion.skeleton.role("head"), 1]
             assert 1.0 < float(head.max()) < 2.6 and float(positions[..., 1].min()) > -0.15
+
+
+@pytest.mark.parametrize(
+    ("corpus", "name", "rise"),
+    [
+        ("mesh2motion", "Backflip", 0.3),
+        ("mesh2motion", "Sitting_Enter", -0.2),
+        ("mesh2motion", "Death01", -0.5),
+        ("kaykit", "Jump_Full_Long", 0.1),
+        ("kaykit", "Lie_Down", -0.5),
+        ("accad", "Female1_B20_WalkWithBox", None),
+    ],
+)
+def test_the_shared_game_clips_keep_their_jumps_and_falls(data_root, tmp_path, corpus, name, rise):
+    """Adults on the floor, and hips that rise in a jump and sink in a fall as the name says."""
+    with tarfile.open(data_root / "open-clips.tar.xz") as archive:
+        member = next(one for one in archive if one.name.endswith(f"{corpus}/clips/{name}.glb")
+                      or one.name.endswith(f"{corpus}/{name}.glb"))  # fmt: skip
+        archive.extract(member, tmp_path, filter="data")
+    (clip,) = FAMILY.load(corpus).find(tmp_path / corpus)
+    (row,) = room._rows(clip, Settings.of(corpus), "any")
+    positions, hips = row.motion.positions(), row.motion.root[:, 1]
+    head = positions[:, row.motion.skeleton.role("head"), 1]
+    assert 1.3 < float(head.max()) < 2.6 and float(positions[..., 1].min()) > -0.2
+    start = float(hips[0])
+    assert 0.7 < start < 1.1
+    if rise is None:
+        assert float((row.motion.root[-1] - row.motion.root[0])[[0, 2]].norm()) > 2.0
+    else:
+        change = float(hips.max()) - start if rise > 0 else float(hips.min()) - start
+        assert change > rise if rise > 0 else change < rise
+    assert len(row.captions) == len(row.captions_mirrored) > 10

@@ -11,6 +11,8 @@ from kinescale.evaluation import protocol
 from kinescale.evaluation.record import Request
 from kinescale.features import Normaliser
 
+SMALL = ("motions", "codes", "instructions")
+
 POOL = 3
 """The toy data's clips have three first sentences."""
 
@@ -32,5 +34,5 @@ def tiny_evaluator(feature_name: str = "rotations", seed: int = 0, **sizes: int)
 
 def request(**changes) -> Request:
     """Six clips of the toy data's largest split, two repeats, no prompts."""
-    small = {"split": "train", "limit": 6, "repeats": 2, "instructions": 0, "seed": 3}
+    small = {"split": "train", "limit": 6, "repeats": 2, "instructions": 0, "seed": 3, "draws": 2, "sections": SMALL}
     return Request(**{**small, "protocol": protocol.FIXED.but(pool=POOL), **changes})

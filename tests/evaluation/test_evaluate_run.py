@@ -17,8 +17,9 @@ from kinescale.core.errors import BundleError, DataError, InputError
 from kinescale.datasets.prepared import Prepared, open_prepared
 from kinescale.evaluation import pages, protocol
 from kinescale.evaluation.clips import choose, generate
+from kinescale.evaluation.motions import Shown
 from kinescale.evaluation.record import Evaluation
-from kinescale.evaluation.run import Shown, find_evaluator, run
+from kinescale.evaluation.run import find_evaluator, run
 from kinescale.evaluation.sections import sections
 from kinescale.metrics import foot_skate, jitter
 from kinescale.pipeline import TextToMotion, mean_joint_error, onto_feature, reconstruct
@@ -33,7 +34,7 @@ def small_sheet() -> Iterator[None]:
     """Pictures take long; one row of two poses is enough."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "POSES", 2)
-        patch.setattr("kinescale.evaluation.run.SHOWN", 1)
+        patch.setattr("kinescale.evaluation.motions.SHOWN", 1)
         yield
 
 

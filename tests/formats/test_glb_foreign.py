@@ -286,3 +286,42 @@ def test_a_person_from_another_program_is_recognised(tmp_path: Path):
     posed = motion.replace(rotations=torch.from_numpy(motion.skeleton.t_pose.copy())[None].float())
     stands = posed.positions()[0] - posed.positions()[0, 0]
     assert float((stands - torch.from_numpy(places - places[0]) / 100).abs().max()) < 0.05
+
+
+def game_rig(rng: np.random.Generator) -> Scene:
+    """A person below a ``root`` on the floor, whose pelvis carries the body; a prop's joint beside the pelvis."""
+    from kinescale.skeletons import get
+
+    body = get("humanml22")
+    nodes: list[dict] = [{"name": "root", "children": [1, len(body) + 1]}]
+    for joint, name in enumerate(body.joints):
+        children = [other + 1 for other, parent in enumerate(body.parents) if parent == joint]
+        place = [0.0, 0.95, 0.0] if joint == 0 else body.offsets[joint].tolist()
+        nodes.append({"name": name, "translation": place, **({"children": children} if children else {})})
+    nodes.append({"name": "prop", "translation": [0.5, 0.0, 0.5]})
+    times = np.float32(np.arange(12) / 30).astype(np.float64)
+    height = np.array([0.0, 0.95, 0.0])
+    way = np.float32(height + np.cumsum(rng.normal(size=(12, 3)) * 0.05, axis=0)).astype(np.float64)
+    channels = [(1, "translation", "LINEAR", times, way)]
+    for node in (0, 1, 5):
+        channels.append((node, "rotation", "LINEAR", times, np.float32(quats(rng, 12)).astype(np.float64)))
+    drift = np.float32(np.cumsum(rng.normal(size=(12, 3)) * 0.1, axis=0)).astype(np.float64)
+    channels.append((0, "translation", "LINEAR", times, drift))
+    return Scene(nodes, list(range(len(nodes))), channels)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_hips_that_move_below_a_root_carry_the_body(tmp_path: Path, seed: int):
+    """Nothing of the way is lost: every joint that is kept lies where the twin has its node."""
+    scene = game_rig(np.random.default_rng(seed))
+    check(scene, tmp_path / "a.glb", 30.0)
+    motion = glb.read(tmp_path / "a.glb")
+    assert motion.skeleton.role("hips") == 0 and "prop" not in motion.skeleton.joints
+    assert motion.meta == {"joints_left_out": 2}
+
+
+def test_a_root_above_hips_that_stand_still_in_it_stays(tmp_path: Path):
+    scene = game_rig(np.random.default_rng(4))
+    scene.channels = [channel for channel in scene.channels if channel[:2] != (1, "translation")]
+    check(scene, tmp_path / "a.glb", 30.0)
+    assert glb.read(tmp_path / "a.glb").skeleton.joints[0] == "root"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,20 @@ def test_pairs_that_are_held_out_are_seen_by_neither_training_nor_validation(dat
     said = {sentence for clip in clips if clip.label in kept for sentence in (*clip.captions, *clip.captions_mirrored)}
     validation = [fewer.validation(index) for index in range(4)]
     assert all(set(batch.captions) <= said for batch in validation if batch is not None)
+
+
+def test_captions_that_tell_amounts_are_not_used_for_crops(batches: Batches) -> None:
+    """The last ``amounts`` captions hold for the whole clip: a crop draws among the others, the whole among all."""
+    clips = [replace(clip, amounts=1) for clip in batches.clips]
+    draw = DrawConfig(min_frames=16, shorten=0.7)
+    config = StageConfig(batch_size=5, draw=draw)
+    cutting = Batches(clips, batches.store, batches.normaliser, batches.layout, config, seed=0, with_text=True)
+    crops, wholes = set(), set()
+    for step in range(30):
+        batch, windows = cutting.train(step), cutting.draws.windows(step, 5)
+        for caption, window in zip(batch.captions, windows, strict=True):
+            clip = clips[window.clip]
+            told = clip.captions_mirrored if window.mirrored else clip.captions
+            cut = window.length + cutting.draws.stride <= batches.store.frames(window.clip)
+            (crops if cut else wholes).add(told.index(caption))
+    assert crops == {0} and wholes == {0, 1}

@@ -31,6 +31,7 @@ from kinescale.bundle.manifest import (
 from kinescale.bundle.places import DEFAULT, check_target, new_folder, resolve
 from kinescale.bundle.weights import (
     at_most_modules,
+    check_digest,
     check_shapes,
     module_shapes,
     put_weights,
@@ -39,7 +40,7 @@ from kinescale.bundle.weights import (
 )
 from kinescale.core.errors import BundleError, ConfigError, InputError, KinescaleError, UnknownNameError
 from kinescale.core.family import Family
-from kinescale.core.files import atomic_write_text
+from kinescale.core.files import atomic_write_text, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
 from kinescale.features import Feature, Normaliser
 from kinescale.generators import Generator
@@ -173,11 +174,7 @@ class Bundle:
         """Built on first use; ``BundleError`` when there is none or its width is not what was trained on."""
         if self.text is None or self.generator is None:
             raise BundleError("this bundle has no generator; it reconstructs motions, but makes none from text.")
-        config = parse_part(text.FAMILY, self.text)
-        if "offline" in type(config).model_fields:
-            # whether to use the network is for the caller to say, never for a bundle
-            config = config.but(offline=self.offline)
-        encoder = text.FAMILY.get(self.text.name, "TextEncoder")(config)
+        encoder = build_text_encoder(self.text, offline=self.offline)
         asked: Any = self.generator.config
         _same("text width", {f"text encoder {self.text.name}": encoder.width, "generator": asked.text_width})
         return encoder
@@ -222,8 +219,10 @@ class Bundle:
         check_target(target, force)
         try:
             with new_folder(target) as temporary:
-                write_json(temporary / CONFIG_FILE, self.manifest.to_json())
-                write_weights(temporary / WEIGHTS_FILE, self.tensors(), half=weights == "fp16")
+                stored = temporary / WEIGHTS_FILE
+                write_weights(stored, self.tensors(), half=weights == "fp16")
+                manifest = self.manifest.but(weights_sha256=sha256_file(stored))
+                write_json(temporary / CONFIG_FILE, manifest.to_json())
                 atomic_write_text(temporary / CARD_FILE, card or model_card(self))
         except OSError as problem:
             raise InputError(
@@ -251,6 +250,7 @@ class Bundle:
         manifest = read_manifest(folder)
         weights = folder / WEIGHTS_FILE
         found = read_shapes(weights)
+        check_digest(weights, manifest.weights_sha256)
         try:
             bundle = _build(manifest, weights, found)
         except KinescaleError as problem:
@@ -288,6 +288,14 @@ def parse_part(family: Family, part: Part) -> Any:
         return config.parse(part.config, where=f"{family.noun} '{part.name}'")
     except (UnknownNameError, ConfigError) as problem:
         raise BundleError(f"the bundle does not fit this version of Kinescale: {problem}") from None
+
+
+def build_text_encoder(part: Part, *, offline: bool) -> TextEncoder:
+    """The text encoder that a bundle names; the network is used only as the caller says, whatever the config does."""
+    config = parse_part(text.FAMILY, part)
+    if "offline" in type(config).model_fields:
+        config = config.but(offline=offline)
+    return text.FAMILY.get(part.name, "TextEncoder")(config)
 
 
 def _build(manifest: Manifest, weights: Path, found: Shapes) -> Bundle:

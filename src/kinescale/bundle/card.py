@@ -6,6 +6,7 @@ import json
 
 from kinescale.bundle.bundle import Bundle
 from kinescale.bundle.manifest import Licence
+from kinescale.core.markdown import markdown_link, plain_markdown
 
 PIPELINE_TAG = "other"
 """The hub has no task of its own for text to motion; the tags name it."""
@@ -17,7 +18,7 @@ def model_card(bundle: Bundle) -> str:
     """The card as Markdown with the YAML front matter hubs read."""
     sections = [
         _front_matter(bundle),
-        f"# {bundle.title or 'A Kinescale bundle'}",
+        f"# {plain_markdown(bundle.title) or 'A Kinescale bundle'}",
         _what(bundle),
         _usage(bundle),
         _training(bundle),
@@ -78,7 +79,7 @@ def _training(bundle: Bundle) -> str:
     made = bundle.provenance
     rows = [
         ("recipe", made.recipe),
-        ("command", f"`{made.command}`" if made.command else ""),
+        ("command", made.command),
         ("data", made.data),
         ("data manifest (SHA-256)", made.data_manifest_sha256),
         ("steps", ", ".join(f"{name} {count:,}" for name, count in made.steps.items())),
@@ -95,7 +96,7 @@ def _training(bundle: Bundle) -> str:
 
 def _limits(bundle: Bundle) -> str:
     limits = bundle.provenance.limits
-    listed = "\n".join(f"- {line}" for line in limits) if limits else "Not recorded."
+    listed = "\n".join(f"- {plain_markdown(line)}" for line in limits) if limits else "Not recorded."
     return f"## What it cannot do\n\n{listed}"
 
 
@@ -104,14 +105,14 @@ def _licences(licences: tuple[Licence, ...]) -> str:
         return "## Licences of the training data\n\nNot recorded: ask its maker before you share it."
     lines = []
     for item in licences:
-        name = f"[{item.name}]({item.url})" if item.url else item.name
+        name = markdown_link(item.name, item.url)
         terms = ["share alike"] * item.share_alike + ["not for commercial use"] * item.non_commercial
-        line = f"- **{item.source}**: {name}" + (f" ({', '.join(terms)})" if terms else "") + "."
-        lines.append(line + (f" {item.attribution}" if item.attribution else ""))
+        line = f"- **{plain_markdown(item.source)}**: {name}" + (f" ({', '.join(terms)})" if terms else "") + "."
+        lines.append(line + (f" {plain_markdown(item.attribution)}" if item.attribution else ""))
     note = "They follow the data into these weights and into the motions made with them."
     return "## Licences of the training data\n\n" + "\n".join(lines) + f"\n\n{note}"
 
 
 def _table(rows: list[tuple[str, str]]) -> str:
-    escaped = [f"| {name} | {value.replace('|', chr(92) + '|')} |" for name, value in rows]
+    escaped = [f"| {plain_markdown(name)} | {plain_markdown(value)} |" for name, value in rows]
     return "\n".join(["| | |", "| --- | --- |", *escaped])

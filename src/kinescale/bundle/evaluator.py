@@ -17,12 +17,13 @@ from torch import Tensor
 
 import kinescale
 from kinescale import evaluators, features, text
-from kinescale.bundle.bundle import parse_part, part_of
+from kinescale.bundle.bundle import build_text_encoder, parse_part, part_of
 from kinescale.bundle.header import read_shapes
 from kinescale.bundle.manifest import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, Licence, Part, Provenance, check_bounds
 from kinescale.bundle.places import new_folder
 from kinescale.bundle.weights import (
     at_most_modules,
+    check_digest,
     check_shapes,
     module_shapes,
     put_weights,
@@ -30,8 +31,9 @@ from kinescale.bundle.weights import (
     write_weights,
 )
 from kinescale.core.errors import BundleError, ConfigError, InputError
-from kinescale.core.files import atomic_write_text
-from kinescale.core.records import Record, json_hash, read_json, write_json
+from kinescale.core.files import atomic_write_text, sha256_file
+from kinescale.core.markdown import plain_markdown as plain
+from kinescale.core.records import Record, json_hash, read_json, shown, write_json
 from kinescale.evaluators import Evaluator
 from kinescale.evaluators.base import embed_in_chunks, frozen
 from kinescale.features import Feature, Normaliser
@@ -54,14 +56,15 @@ class EvaluatorManifest(Record):
     text: Part | None = None
     licences: list[Licence] = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
+    weights_sha256: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluatorBundle:
     """An evaluator ready for use on motions and sentences.
 
-    ``text``: family name and config of the text encoder; ``None`` where token features come from elsewhere. Raises
-    ``BundleError`` when the parts do not fit each other.
+    ``text``: family name and config of the text encoder; ``None`` where token features come from elsewhere.
+    ``offline``: whether its weights may be downloaded. Raises ``BundleError`` when the parts do not fit each other.
     """
 
     feature: Feature
@@ -71,6 +74,7 @@ class EvaluatorBundle:
     licences: tuple[Licence, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     title: str = ""
+    offline: bool = True
 
     def __post_init__(self) -> None:
         widths = (self.feature.width, self.normaliser.mean.shape[0], self.evaluator.feature_width)
@@ -115,7 +119,7 @@ class EvaluatorBundle:
         """Built on first use; ``BundleError`` when there is none or its width is not what the evaluator reads."""
         if self.text is None:
             raise BundleError("this evaluator has no text encoder of its own; give token features to embed_text.")
-        encoder = text.FAMILY.get(self.text.name, "TextEncoder")(parse_part(text.FAMILY, self.text))
+        encoder = build_text_encoder(self.text, offline=self.offline)
         if encoder.width != self.evaluator.text_width:
             raise BundleError(f"the text encoder is {encoder.width} wide; the evaluator {self.evaluator.text_width}.")
         return encoder
@@ -160,22 +164,30 @@ class EvaluatorBundle:
         _check_target(target, force)
         try:
             with new_folder(target) as temporary:
-                write_json(temporary / CONFIG_FILE, self.manifest.to_json())
-                write_weights(temporary / WEIGHTS_FILE, self.tensors(), half=weights == "fp16")
+                stored = temporary / WEIGHTS_FILE
+                write_weights(stored, self.tensors(), half=weights == "fp16")
+                manifest = self.manifest.but(weights_sha256=sha256_file(stored))
+                write_json(temporary / CONFIG_FILE, manifest.to_json())
                 atomic_write_text(temporary / CARD_FILE, self.card())
         except OSError as problem:
             raise InputError(f"cannot write {target} ({problem.strerror or problem}); choose another place.") from None
         return target
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, *, device: torch.device | str = "cpu") -> EvaluatorBundle:
-        """Load a folder (or a training run's); names are looked up in the families, nothing in it is executed."""
+    def from_pretrained(
+        cls, folder: str | Path, *, offline: bool = True, device: torch.device | str = "cpu"
+    ) -> EvaluatorBundle:
+        """Load a folder (or a training run's); names are looked up in the families, nothing in it is executed.
+
+        Text weights that the folder only names are downloaded with ``offline=False`` alone.
+        """
         place = Path(folder).expanduser()
         if not (place / CONFIG_FILE).is_file() and (place / "evaluator_bundle" / CONFIG_FILE).is_file():
             place = place / "evaluator_bundle"
         manifest = read_evaluator_manifest(place)
         path = place / WEIGHTS_FILE
         found = read_shapes(path)
+        check_digest(path, manifest.weights_sha256)
         feature = features.FAMILY.get(_known(features, manifest.feature), "build")(
             parse_part(features.FAMILY, manifest.feature)
         )
@@ -204,24 +216,25 @@ class EvaluatorBundle:
             licences=tuple(manifest.licences),
             provenance=manifest.provenance,
             title=manifest.title,
+            offline=offline,
         )
 
     def card(self) -> str:
         """What it is, in a page."""
         made, network = self.provenance, self.evaluator
         lines = [
-            f"# {self.title or 'A Kinescale evaluator'}",
+            f"# {plain(self.title) or 'A Kinescale evaluator'}",
             "A frozen network that metrics look through (FID, R-precision). It is no generator.",
             f"- network: {self.manifest.evaluator.name}, {sum(p.numel() for p in network.parameters()):,} parameters",
             f"- reads: {self.manifest.feature.name}, {self.feature.width} numbers a frame, "
             f"{network.min_frames} to {network.max_frames} frames at {self.feature.fps:g} a second",
-            f"- text: {'given as token features' if self.text is None else json.dumps(self.text.to_json())}",
-            f"- trained: {made.recipe or 'not recorded'}; {made.data or 'data not recorded'}",
+            f"- text: {'given as token features' if self.text is None else plain(json.dumps(self.text.to_json()))}",
+            f"- trained: {plain(made.recipe) or 'not recorded'}; {plain(made.data) or 'data not recorded'}",
             f"- steps: {made.steps.get('evaluator', 'not recorded')}",
-            f"- weights chosen on: {made.chosen_on or 'not recorded'}",
+            f"- weights chosen on: {plain(made.chosen_on) or 'not recorded'}",
             f"- pairs of action and style kept from training: {made.held_out_pairs:.0%}",
             f"- content hash: {self.content_hash}",
-            *(f"- licence of {item.source}: {item.name}. {item.attribution}" for item in self.licences),
+            *("- " + plain(f"licence of {item.source}: {item.name}. {item.attribution}") for item in self.licences),
             "Numbers made with it compare only with numbers made with the same content hash.",
         ]
         return "\n".join(lines) + "\n"
@@ -235,7 +248,7 @@ def read_evaluator_manifest(folder: Path) -> EvaluatorManifest:
     data = read_json(path, error=BundleError)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         got = data.get("format") if isinstance(data, dict) else type(data).__name__
-        raise BundleError(f"{path}: is not a Kinescale evaluator (format {got!r}); expected '{FORMAT}'.")
+        raise BundleError(f"{path}: is not a Kinescale evaluator (format {shown(got)!r}); expected '{FORMAT}'.")
     try:
         manifest = EvaluatorManifest.parse(data, where=str(path))
     except ConfigError as problem:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from kinescale.core.errors import BundleError, ConfigError
-from kinescale.core.records import Record, read_json
+from kinescale.core.records import Record, read_json, shown
 
 FORMAT = "kinescale-bundle"
 CONFIG_FILE = "config.json"
@@ -78,6 +78,8 @@ class Manifest(Record):
     sampling: Part | None = None
     licences: list[Licence] = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
+    weights_sha256: str = ""
+    """Of the weights file beside it; empty in bundles made before there was one."""
 
 
 def read_manifest(folder: str | Path) -> Manifest:
@@ -88,7 +90,7 @@ def read_manifest(folder: str | Path) -> Manifest:
     data = read_json(path, error=BundleError)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         found = data.get("format", data.get("model_type")) if isinstance(data, dict) else type(data).__name__
-        raise BundleError(f"{path}: is not a Kinescale bundle (format {found!r}); expected '{FORMAT}'.")
+        raise BundleError(f"{path}: is not a Kinescale bundle (format {shown(found)!r}); expected '{FORMAT}'.")
     try:
         manifest = Manifest.parse(data, where=str(path))
     except ConfigError as problem:

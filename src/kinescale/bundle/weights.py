@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
 from kinescale.bundle.header import Shapes, corrupt, read_shapes
+from kinescale.bundle.manifest import CONFIG_FILE
 from kinescale.core.errors import BundleError
+from kinescale.core.files import sha256_file
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], *, half: bool) -> None:
@@ -48,6 +50,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise BundleError(f"{path}: the weight '{key}' is not finite; the bundle is damaged.")
     return tensors
+
+
+def check_digest(path: Path, expected: str) -> None:
+    """``BundleError`` unless the file's SHA-256 is the one its config tells; an empty one is not checked."""
+    if expected and sha256_file(path) != expected:
+        raise BundleError(f"{path}: does not match the digest in {path.parent / CONFIG_FILE}; copy the bundle again.")
 
 
 def check_shapes(path: Path, found: Shapes, expected: Shapes) -> None:

@@ -18,10 +18,10 @@ _SIDE = re.compile(
     re.IGNORECASE,
 )
 
-DOUBLING = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]|signal")
+DOUBLING = re.compile(r"(?:qu|[^aeiou])*[aeiou][^aeiouwxy]|signal")
 """Verbs whose last consonant doubles before -ing: one short vowel before one consonant."""
 
-IRREGULAR = {"go": ("goes", "going"), "do": ("does", "doing")}
+IRREGULAR = {"go": ("goes", "going"), "do": ("does", "doing"), "lie": ("lies", "lying"), "tie": ("ties", "tying")}
 
 
 def conjugate(verb: str, form: Form) -> str:

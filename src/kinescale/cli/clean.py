@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from kinescale.cli._options import Flag, check_output, parse, print_json
 from kinescale.cli._reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
+from kinescale.core.json_input import parse_json
 
 ORDER = ("jitter", "floor", "foot_lock")
 """The order that steps are best run in, and the default: noise first, since it hides where feet stand."""
@@ -91,7 +91,7 @@ def _settings(given: tuple[str, ...], names: list[str]) -> dict[str, dict[str, A
         if step not in names:
             raise InputError(f"the setting '{text}' is for '{step}', which is not among the steps {', '.join(names)}.")
         try:
-            settings.setdefault(step, {})[field] = json.loads(value)
+            settings.setdefault(step, {})[field] = parse_json(value)
         except ValueError:
             settings.setdefault(step, {})[field] = {"none": None}.get(value.lower(), value)
     return settings

@@ -13,18 +13,21 @@ from kinescale.cli._options import Flag, MaybeInt, MaybeText, Out, parse, print_
 from kinescale.core.errors import DataError, InputError
 
 if TYPE_CHECKING:
+    from kinescale.bundle import Bundle
     from kinescale.evaluation.record import Evaluation, Request
 
-MOST_REPEATS, MOST_PROMPTS, MOST_SETTINGS = 1000, 5000, 16
+MOST_REPEATS, MOST_PROMPTS, MOST_SETTINGS, MOST_DRAWS = 1000, 5000, 16, 256
 
 
 @dataclass(frozen=True)
 class Options:
     """Generate for the sentences of a split, at the clips' own lengths, and measure what came out.
 
-    R-precision, FID, matching and diversity as an evaluator network sees them, sliding feet and jerk, what the
-    tokenizer loses, which codes are used, and how often instructions are followed. The folder OUT gets report.json,
-    report.md, report.html and a contact sheet. The same command gives the same numbers. Nothing is selected here.
+    R-precision, FID, matching and diversity as an evaluator network sees them, by corpus, class and kind of split;
+    sliding feet, the floor, jerk and peaks; what the tokenizer loses, which codes are used, how often instructions and
+    sentences from outside the phrase book are followed, and which words change anything. The folder OUT gets
+    report.json, report.md, report.html and a contact sheet. The same command gives the same numbers. Nothing is
+    selected here.
     """
 
     bundle: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="BUNDLE")]]
@@ -54,6 +57,13 @@ class Options:
     """Also make the protocol's many samples of some sentences (takes long)."""
     instructions: int = 160
     """Prompts of the instruction following; 0 leaves it out."""
+    sections: str = "all"
+    """What to measure, comma between: motions, tokenizer, codes, instructions, phrases, sensitivity, spread. The
+    tokenizer alone needs no generator, and takes a run that has only trained a tokenizer."""
+    draws: int = 3
+    """Motions of each sentence of phrases, sensitivity and spread."""
+    per_class: int = 6
+    """Recordings of each class that the tokenizer is measured on."""
     device: str = "cpu"
     """cpu, cuda or cuda:N; numbers of two devices may differ in the last digits."""
     force: Flag = False
@@ -67,14 +77,13 @@ def run(argv: list[str]) -> int:
     options = parse(Options, argv, "evaluate")
     settings = _check(options)
 
-    from kinescale.bundle import Bundle
     from kinescale.datasets.prepared import open_prepared
     from kinescale.evaluation.pages import save
     from kinescale.evaluation.run import find_evaluator
     from kinescale.evaluation.run import run as evaluate
 
-    evaluator, note = find_evaluator(options.evaluator)
-    bundle = Bundle.from_pretrained(options.bundle, device=_device(options.device))
+    evaluator, note = (None, "") if _silent(options) else find_evaluator(options.evaluator)
+    bundle = _bundle(options, _device(options.device))
     if evaluator is not None:
         evaluator.evaluator.to(options.device)
     prepared = open_prepared(options.data)
@@ -92,14 +101,18 @@ def _check(options: Options) -> dict[str, dict[str, Any]]:
     from kinescale.core.randomness import derive_seed
     from kinescale.evaluation import protocol
     from kinescale.evaluation.folder import check_folder
+    from kinescale.evaluation.names import SILENT, parse_sections
 
     derive_seed(options.seed)
+    sections = parse_sections(options.sections)
     protocol.get(options.protocol)
     limits = {
         "--repeats": (options.repeats, 1, MOST_REPEATS),
         "--limit": (options.limit, 1, 10**9),
         "--pool": (options.pool, 2, 10**6),
         "--instructions": (options.instructions, 0, MOST_PROMPTS),
+        "--draws": (options.draws, 1, MOST_DRAWS),
+        "--per-class": (options.per_class, 1, 10**6),
     }
     for name, (value, least, most) in limits.items():
         if value is not None and not least <= value <= most:
@@ -111,11 +124,13 @@ def _check(options: Options) -> dict[str, dict[str, Any]]:
             f"{options.data}: there is no such folder; "
             f"make one with: kinescale prepare CORPUS SOURCE --out {options.data}."
         )
+    if set(sections) <= set(SILENT):
+        return settings
     manifest = read_manifest(resolve(options.bundle))
     if manifest.generator is None or manifest.text is None:
         raise InputError(
             f"the bundle {options.bundle} makes no motion from text, so there is nothing to evaluate; "
-            "kinescale reconstruct shows what its tokens keep."
+            "--sections tokenizer measures what its tokens keep."
         )
     return settings
 
@@ -152,6 +167,7 @@ def _guidance(word: str, whole: str) -> float:
 
 def _request(options: Options, settings: dict[str, dict[str, Any]], argv: list[str]) -> Request:
     from kinescale.evaluation import protocol
+    from kinescale.evaluation.names import parse_sections
     from kinescale.evaluation.record import Request
 
     chosen = protocol.get(options.protocol)
@@ -164,8 +180,30 @@ def _request(options: Options, settings: dict[str, dict[str, Any]], argv: list[s
         settings=settings,
         multimodality=options.multimodality,
         instructions=options.instructions,
+        sections=parse_sections(options.sections),
+        draws=options.draws,
+        per_class=options.per_class,
         command=" ".join(["kinescale evaluate", *_without_places(argv)]),
     )
+
+
+def _silent(options: Options) -> bool:
+    """Whether nothing that is asked needs a generator."""
+    from kinescale.evaluation.names import SILENT, parse_sections
+
+    return set(parse_sections(options.sections)) <= set(SILENT)
+
+
+def _bundle(options: Options, device: str) -> Bundle:
+    """The bundle, or that of a run that has only trained its tokenizer so far."""
+    from kinescale.bundle import Bundle
+
+    place = Path(options.bundle)
+    if _silent(options) and (place / "run.json").is_file() and not (place / "bundle").is_dir():
+        from kinescale.training.export import build_bundle
+
+        return build_bundle(place).to(device)
+    return Bundle.from_pretrained(options.bundle, device=device)
 
 
 def _without_places(argv: list[str]) -> list[str]:
@@ -211,7 +249,8 @@ def _report(found: Evaluation, folder: Path, as_json: bool) -> None:
             print("  " + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line))
     for note in found.notes:
         print(f"note: {note}")
-    print(f"{folder}: report.html, report.md, report.json, sheet.png")
+    names = ("report.html", "report.md", "report.json", "sheet.png")
+    print(f"{folder}: {', '.join(name for name in names if (folder / name).is_file())}")
 
 
 class _bars:

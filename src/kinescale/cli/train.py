@@ -32,6 +32,8 @@ class Options:
     """The folder of the run: checkpoints, logs, and the bundle made of it."""
     stage: Literal["tokenizer", "generator", "all"] = "all"
     """Which stage to train."""
+    start: MaybeText = None
+    """A bundle whose weights a new run begins with: a folder, a hub name, or `default`."""
     minutes: MaybeFloat = None
     """Wall-time budget of each stage; it stops with a checkpoint."""
     device: MaybeText = None
@@ -61,7 +63,7 @@ def run(argv: list[str]) -> int:
         return _evaluator(options, config, changes)
     stages = STAGES if options.stage == "all" else (options.stage,)
     with _watch() as watch:
-        outcomes = train(config, options.data, options.run, stages, watch=watch)
+        outcomes = train(config, options.data, options.run, stages, watch=watch, start=_start(options))
     for stage, outcome in outcomes.items():
         _say(stage, outcome)
     if options.bundle:
@@ -71,11 +73,22 @@ def run(argv: list[str]) -> int:
     return 130 if any(outcome.reason == "interrupted" for outcome in outcomes.values()) else 0
 
 
+def _start(options: Options) -> Any:
+    """The bundle to begin with, if one is named."""
+    if options.start is None:
+        return None
+    from kinescale.bundle import Bundle
+
+    return Bundle.from_pretrained(options.start)
+
+
 def _evaluator(options: Options, config: EvaluatorRunConfig, changes: dict[str, str]) -> int:
     """Train an evaluator: one stage, and a folder of its own kind."""
     from kinescale.core.errors import InputError
     from kinescale.training.evaluator_run import export_evaluator, train_evaluator
 
+    if options.start is not None:
+        raise InputError("an evaluator is trained from the beginning; leave --start out.")
     if options.stage != "all":
         raise InputError(
             f"'{config.name}' has no stage '{options.stage}'; an evaluator is one stage: leave --stage out."

@@ -31,6 +31,12 @@ NATIVE_FPS = 30.0
 """Frames a second of every corpus we prepare; HumanML3D alone stays at its published 20."""
 
 MAX_FPS = 1000.0
+MIN_FPS = 1e-6
+"""A frame lasts at most 11 days."""
+MAX_SECONDS = 1e8
+"""Longest clip, three years: its times in float32 are still numbers every format takes."""
+MAX_LENGTH_M = 1e7
+"""Farthest root and longest bone, metres: sums over any tree stay finite, and every format has room for them."""
 MAX_FRAMES = 1_000_000
 MAX_JOINTS = 1024
 """Bounds a file must declare itself within before anything is allocated for it."""

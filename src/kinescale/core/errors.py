@@ -29,6 +29,10 @@ class InputError(KinescaleError, ValueError):
     """A value the caller gave is outside what the function or command takes."""
 
 
+class MotionError(InputError):
+    """Numbers that make no motion: not finite, too far away, quaternions without a length, no frames."""
+
+
 class SkeletonError(KinescaleError):
     """A skeleton lacks a joint, a role or a rest pose that the operation needs."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 import tempfile
@@ -10,6 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kinescale.core.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 @contextlib.contextmanager
@@ -21,17 +27,56 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     target = Path(target)
     if not target.parent.is_dir():
         raise InputError(f"cannot write {target}: the folder {target.parent} does not exist; make it first.")
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}.", suffix=target.suffix, dir=target.parent)
-    os.close(handle)
+    handle, name = tempfile.mkstemp(prefix=_prefix(target), suffix=target.suffix, dir=target.parent)
     temporary = Path(name)
+    if not _lock(handle):
+        os.close(handle)
+        handle = None
     try:
         yield temporary
-        with temporary.open("rb") as done:
-            os.fsync(done.fileno())
+        flush(temporary)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def sweep_temporaries(target: str | Path) -> None:
+    """Remove what killed processes left of ``target`` half-written: temporary files that nobody writes any more."""
+    target = Path(target)
+    for stray in target.parent.glob(f"{glob.escape(_prefix(target))}*{glob.escape(target.suffix)}"):
+        with contextlib.suppress(OSError):
+            if fcntl is not None:
+                with stray.open("r+b") as file:
+                    if not _lock(file.fileno()):
+                        continue
+                    stray.unlink()
+            else:
+                stray.unlink()  # what is open cannot be removed there
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.stem[:40]}."
+
+
+def _lock(handle: int) -> bool:
+    """Hold a file until it is closed or its process ends; whether that could be done."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def flush(path: Path) -> int:
+    """Have a file's bytes on disk, so that a full one is noticed now; its size."""
+    with path.open("rb") as done:
+        os.fsync(done.fileno())
+        return os.fstat(done.fileno()).st_size
 
 
 def _umask() -> int:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kinescale.core.errors import ConfigError
-from kinescale.core.files import atomic_write_text, read_text_bounded
+from kinescale.core.files import atomic_write_text
+from kinescale.core.json_input import check_size, read_json, shown
+
+__all__ = ["Record", "json_hash", "read_json", "shown", "write_json"]
 
 # not ``Self``: the run-time type checks of the tests cannot resolve it on a single method
 R = TypeVar("R", bound="Record")
-
-MAX_JSON_BYTES = 16 * 1024 * 1024
 
 
 class Record(BaseModel):
@@ -23,20 +24,28 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
+    MAX_PARSED_ITEMS: ClassVar[int] = 10_000
+    """Most items, at all depths together, that are looked at: every wrong one of them costs an error's memory."""
+    MAX_PARSED_DEPTH: ClassVar[int] = 32
+
     @classmethod
     def parse(cls: type[R], data: Any, *, where: str = "config") -> R:
         """Check ``data`` (a mapping from JSON) against this record.
 
-        Raises ``ConfigError`` naming the first offending field.
+        Raises ``ConfigError`` naming the first offending field, or for more items than a record can have.
         """
+        try:
+            check_size(data, max_items=cls.MAX_PARSED_ITEMS, max_depth=cls.MAX_PARSED_DEPTH)
+        except ValueError as problem:
+            raise ConfigError(f"{where}: {problem}.") from None
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = shown(".".join(str(part) for part in first["loc"]))
             place = f"field '{field}' of {cls.__name__}: " if field else ""
             # pydantic's prefix to the words of a record's own check
-            problem = first["msg"].removeprefix("Value error, ")
+            problem = shown(first["msg"].removeprefix("Value error, "), limit=400)
             raise ConfigError(f"{where}: {place}{problem}.") from None
 
     def to_json(self) -> dict[str, Any]:
@@ -46,20 +55,6 @@ class Record(BaseModel):
     def but(self: R, **changes: Any) -> R:
         """A checked copy with some fields changed."""
         return type(self).parse({**self.model_dump(), **changes}, where=type(self).__name__)
-
-
-def read_json(path: str | Path, *, error: type[Exception] = ConfigError) -> Any:
-    """Read a JSON file of bounded size; NaN and infinities are refused."""
-    path = Path(path)
-    text = read_text_bounded(path, MAX_JSON_BYTES, error=error)
-
-    def refuse(constant: str) -> Any:
-        raise error(f"{path}: holds {constant}, which is not JSON.")
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError) as problem:
-        raise error(f"{path}: is not valid JSON ({problem}).") from None
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from kinescale.datasets._splits import Split, listed, split_of
 from kinescale.datasets.base import Licence, RawClip, need
 from kinescale.formats import read_motion
 from kinescale.motion import Motion
@@ -18,6 +20,22 @@ LICENCE = Licence(
 
 NAME = re.compile(r"(dataset-\d+)_([a-z-]+)_([a-z-]+)_(\d+)")
 
+PAIRS: Mapping[Split, frozenset[str]] = {
+    "test": frozenset(
+        {"run/feminine", "wave-both-hands/masculine", "raise-up-both-hands/elderly"}
+        | {"walk-left/sad", "walk-right/sad", "bow/proud", "dash/childish"}
+    ),
+    "val": frozenset(
+        {"run/exhausted", "wave-both-hands/active", "walk/masculine"}
+        | {"walk-back/not-confident", "bow/chimpira", "guide/happy"}
+    ),
+}
+"""Pairs of action and style that training never sees, though it sees the action and the style. An action with a side
+is held out with its other side, since a mirrored clip is one of the other."""
+
+TAKE_SHARE = 0.005
+"""Of the other pairs, so many takes for validation, and so many for testing."""
+
 
 def find(folder: Path) -> list[RawClip]:
     """Every ``dataset-N_ACTION_STYLE_NNN.bvh`` below ``folder``."""
@@ -26,11 +44,12 @@ def find(folder: Path) -> list[RawClip]:
         match = NAME.fullmatch(file.stem)
         if match:
             _, action, style, _ = match.groups()
-            clips.append(
-                RawClip(
-                    id=f"bandai_namco/{file.stem}", corpus="bandai_namco", files=(file,), action=action, style=style
-                )
+            clip = RawClip(
+                id=f"bandai_namco/{file.stem}", corpus="bandai_namco", files=(file,), action=action, style=style
             )
+            pair, take = listed(f"{action}/{style}", PAIRS), split_of(clip.id, TAKE_SHARE, TAKE_SHARE)
+            held = {"split": pair, "held_by": "pair"} if pair != "train" else {"split": take, "held_by": "take"}
+            clips.append(clip.but(**held))
     return need(clips, folder, "files named dataset-N_ACTION_STYLE_NNN.bvh, as published")
 
 

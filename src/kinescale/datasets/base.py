@@ -39,8 +39,10 @@ class RawClip(Record):
 
     Sets that come with sentences and splits give them here: ``captions`` (``None``: the corpus's own describer writes
     them), ``caption_tokens`` (the words with their parts of speech, caption by caption), ``mirrorable`` (with left and
-    right exchanged they tell of the mirror image), ``split``, and frames ``start`` to ``stop`` where the clip is a
-    piece of its file. ``problem`` says why a clip that is listed cannot be used: preparation reports it under its id
+    right exchanged they tell of the mirror image), ``split`` with ``held_by`` ("pair", "actor" or "take": what is
+    held out with it), and frames ``start`` to ``stop`` where the clip is a piece of its file. ``unit_m`` is the length
+    of the file's unit in metres where the file does not tell, ``animation`` the number of one in a file of several.
+    ``problem`` says why a clip that is listed cannot be used: preparation reports it under its id
     and goes on.
     """
 
@@ -55,6 +57,9 @@ class RawClip(Record):
     mirrorable: bool = False
     caption_tokens: tuple[str, ...] = ()
     split: str | None = None
+    held_by: str = ""
+    unit_m: float | None = None
+    animation: int | None = None
     start: int = 0
     stop: int | None = None
     problem: str = ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from kinescale.datasets._splits import Split, listed, split_of
 from kinescale.datasets.base import Licence, RawClip, need
 from kinescale.formats import read_motion
 from kinescale.motion import Motion
@@ -20,6 +22,12 @@ LICENCE = Licence(
 
 NAME = re.compile(r"HDM_([a-z]+)_(\w+?)_(\d+)_120")
 
+ACTORS: Mapping[Split, frozenset[str]] = {"test": frozenset({"mm"})}
+"""Actors of whom no clip is in training."""
+
+TAKE_SHARE = 0.04
+"""Of the other actors' clips, so many are for validation."""
+
 
 def find(folder: Path) -> list[RawClip]:
     """Every ``HDM_ACTOR_CLASS_NNN_120.amc`` below ``folder`` (its ``HDM_ACTOR.asf`` beside it)."""
@@ -29,9 +37,10 @@ def find(folder: Path) -> list[RawClip]:
         if match:
             actor, action, _ = match.groups()
             files = (file, file.with_name(f"HDM_{actor}.asf"))
-            clips.append(
-                RawClip(id=f"hdm05/{file.stem}", corpus="hdm05", files=files, action=action, style=actor, fps=120.0)
-            )
+            clip = RawClip(id=f"hdm05/{file.stem}", corpus="hdm05", files=files, action=action, style=actor, fps=120.0)
+            held, take = listed(actor, ACTORS), split_of(clip.id, TAKE_SHARE, 0.0)
+            where = {"split": held, "held_by": "actor"} if held != "train" else {"split": take, "held_by": "take"}
+            clips.append(clip.but(**where))
     return need(clips, folder, "HDM_ACTOR_CLASS_NNN_120.amc files with HDM_ACTOR.asf beside them")
 
 

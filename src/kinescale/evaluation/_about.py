@@ -1,22 +1,18 @@
-"""What an evaluation says beside its numbers: hashes, origins, notes, and accuracy by class."""
+"""What an evaluation says beside its numbers: hashes, origins, notes."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
-
-import torch
 
 from kinescale.bundle.bundle import Bundle, variant_of
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.bundle.manifest import CHOSEN_ON
 from kinescale.datasets.prepared import Prepared
 from kinescale.evaluation.clips import Chosen
-from kinescale.evaluation.plan import Repeat
-from kinescale.evaluation.record import BundleAbout, ClassRow, DataAbout, EvaluatorAbout, Request
-from kinescale.evaluation.report import GENERATED, REAL, Embedded
-from kinescale.metrics import r_precision
+from kinescale.evaluation.plan import plain
+from kinescale.evaluation.record import BundleAbout, DataAbout, EvaluatorAbout, Request
 
 
 def about_data(chosen: Chosen, split: str) -> DataAbout:
@@ -70,6 +66,7 @@ def notes(request: Request, bundle: Bundle, chosen: Chosen, evaluator: Evaluator
     known = made.data_manifest_sha256
     if known and known != prepared.manifest_hash:
         found.append("The bundle was trained on other data than these (or the same prepared otherwise).")
+    found.append(_repeated(chosen))
     if request.split == "train" and known == prepared.manifest_hash:
         found.append("These clips were trained on: the numbers say nothing of new ones.")
     if len(request.settings) > 1:
@@ -86,6 +83,13 @@ def notes(request: Request, bundle: Bundle, chosen: Chosen, evaluator: Evaluator
     return found
 
 
+def _repeated(chosen: Chosen) -> str:
+    """How many of the sentences that are asked stand word for word in the captions that training sees."""
+    trained = {plain(text) for clip in chosen.prepared.clips if clip.split == "train" for text in clip.captions}
+    share = sum(plain(clip.captions[0]) in trained for clip in chosen.clips) / len(chosen)
+    return f"{share:.0%} of the clips' first captions occur word for word among the captions of the training split."
+
+
 def _choice(chosen_on: str) -> str:
     """Which split chose the bundle's weights."""
     if not chosen_on:
@@ -99,29 +103,3 @@ def _looking(bundle: Bundle, evaluator: EvaluatorBundle | None) -> Iterable[tupl
     yield "bundle", bundle.feature
     if evaluator is not None:
         yield "evaluator", evaluator.feature
-
-
-def class_rows(chosen: Chosen, plans: Sequence[Repeat], embedded: Sequence[Embedded], cosine: bool) -> list[ClassRow]:
-    """Share of sentences that find their own motion first, by the corpus's action, the commonest first."""
-    clips = chosen.clips
-    hits: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for part, item in zip(plans, embedded, strict=True):
-        for whose, space in ((REAL, item.real), (GENERATED, item.generated)):
-            assert space is not None
-            pools = torch.from_numpy(part.pools)
-            if part.own_pools:
-                rows = part.counted.tolist()
-                found = r_precision.hits_against(item.text, space.match, pools[:, 1:], cosine=cosine)
-            else:
-                rows = part.pools.flatten().tolist()
-                found = r_precision.hits(item.text, space.match, pools, cosine=cosine).flatten(0, 1)
-            for row, hit in zip(rows, found[:, 0].double().tolist(), strict=True):
-                clip = clips[row]
-                hits[f"{clip.corpus}/{clip.action}"][whose].append(hit)
-    counts = Counter(f"{clip.corpus}/{clip.action}" for clip in clips)
-    names = sorted(hits, key=lambda name: (-counts[name], name))
-    mean = {name: {whose: sum(found) / len(found) for whose, found in hits[name].items()} for name in names}
-    return [
-        ClassRow(name=name, clips=counts[name], real=mean[name][REAL], generated=mean[name][GENERATED])
-        for name in names
-    ]

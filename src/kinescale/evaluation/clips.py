@@ -56,18 +56,24 @@ class Chosen:
 
 
 def choose(
-    prepared: Prepared, split: str, bundle: Bundle, evaluator: EvaluatorBundle | None, limit: int | None
+    prepared: Prepared,
+    split: str,
+    bundle: Bundle,
+    evaluator: EvaluatorBundle | None,
+    limit: int | None,
+    *,
+    captions: bool = True,
 ) -> Chosen:
     """The split's clips that have captions and a length the bundle makes; ``limit``: so many, evenly spread.
 
-    ``DataError`` when there is none.
+    ``captions``: whether clips without any are left out. ``DataError`` when there is none.
     """
     why: Counter[str] = Counter()
     kept = []
     counts = Counter(clip.split for clip in prepared.clips)
     for row, clip in enumerate(prepared.clips):
         if clip.split == split:
-            reason = _refused(clip, prepared.fps, bundle, evaluator)
+            reason = _refused(clip, prepared.fps, bundle, evaluator) if captions else ""
             kept += [row] * (reason == "")
             why[reason] += reason != ""
     if not kept:

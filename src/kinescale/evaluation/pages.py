@@ -10,6 +10,7 @@ from pathlib import Path
 from kinescale.bundle.places import new_folder
 from kinescale.core.errors import InputError
 from kinescale.core.files import atomic_write_text
+from kinescale.core.markdown import plain_markdown as plain
 from kinescale.core.records import write_json
 from kinescale.evaluation.folder import REPORT_FILE, check_folder
 from kinescale.evaluation.record import Evaluation
@@ -56,10 +57,15 @@ def contact_sheet(shown: Sequence[Shown], path: Path) -> Path | None:
 
 def markdown(found: Evaluation, sheet: bool = False) -> str:
     """The page as Markdown, without plots."""
-    lines = [f"# Evaluation of {_plain(found.bundle.title) or 'a bundle'}", "", *_pipes(("", ""), about(found)), ""]
-    lines += [*(f"* {note}" for note in _notes(found)), ""]
+    lines = [
+        f"# Evaluation of {plain(found.bundle.title) or 'a bundle'}",
+        "",
+        *_pipes(("", ""), about(found)),
+        "",
+    ]
+    lines += [*(f"* {plain(note)}" for note in _notes(found)), ""]
     for section in sections(found):
-        lines += [f"## {section.title}", "", section.text, "", *_pipes(section.head, section.rows), ""]
+        lines += [f"## {section.title}", "", plain(section.text), "", *_pipes(section.head, section.rows), ""]
     if found.protocol.quirks:
         lines += [f"## What '{found.protocol.name}' does", ""]
         lines += [*(f"* {one.name}: {one.what}; {one.effect}." for one in found.protocol.quirks), ""]
@@ -112,12 +118,7 @@ def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _pipes(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     cells = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(_plain(cell) for cell in row) + " |" for row in cells]
-
-
-def _plain(cell: str) -> str:
-    """A cell that is no markup: titles and names come from files."""
-    return " ".join(cell.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return ["| " + " | ".join(plain(cell) for cell in row) + " |" for row in cells]
 
 
 def _notes(found: Evaluation) -> list[str]:

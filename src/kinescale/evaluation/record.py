@@ -8,9 +8,16 @@ from typing import Any, Literal
 from pydantic import Field
 
 from kinescale.core.records import Record
+from kinescale.evaluation.fid_band import FidBand
 from kinescale.evaluation.folder import FORMAT
+from kinescale.evaluation.group_record import FloorRow, GroupRow
+from kinescale.evaluation.kept_record import Bar, KeptReport
+from kinescale.evaluation.names import SECTIONS
+from kinescale.evaluation.phrases import PhraseReport
 from kinescale.evaluation.protocol import FIXED, Protocol
 from kinescale.evaluation.report import Figure, Report
+from kinescale.evaluation.sensitivity import Response
+from kinescale.evaluation.spread import SpreadRow
 
 Row = dict[str, Figure]
 
@@ -26,6 +33,9 @@ class Request:
     settings : name -> changes to the bundle's sampler; one row of the table each.
     multimodality : also make the protocol's many samples of some sentences.
     instructions : prompts of the instruction following; 0: none.
+    sections : names of ``names.SECTIONS``.
+    draws : motions of each sentence of the phrases, the sensitivity and the spread.
+    per_class : recordings of each class for the tokenizer.
     """
 
     split: str = "test"
@@ -36,6 +46,9 @@ class Request:
     settings: dict[str, dict[str, Any]] = field(default_factory=lambda: {"the bundle's own": {}})
     multimodality: bool = False
     instructions: int = 160
+    sections: tuple[str, ...] = tuple(SECTIONS)
+    draws: int = 3
+    per_class: int = 6
     command: str = ""
 
 
@@ -75,23 +88,22 @@ class EvaluatorAbout(Record):
     held_out_pairs: float = 0.0
 
 
-class ClassRow(Record):
-    """How often the sentences of a class find their own motion first: of ``clips`` real and generated ones."""
-
-    name: str
-    clips: int
-    real: float
-    generated: float
-
-
 class SettingResult(Record):
-    """What one setting of the sampler gave: the protocol's table, physical numbers, accuracy by class."""
+    """What one setting of the sampler gave.
+
+    The protocol's table, physical numbers, FID at one size with recordings, and everything by corpus, by class (its
+    action) and by kind of split.
+    """
 
     name: str
     sampling: dict[str, Any] = Field(default_factory=dict)
     report: Report | None = None
     physical: dict[str, Row] = Field(default_factory=dict)
-    classes: list[ClassRow] = Field(default_factory=list)
+    fid: FidBand | None = None
+    splits: list[GroupRow] = Field(default_factory=list)
+    corpora: list[GroupRow] = Field(default_factory=list)
+    classes: list[GroupRow] = Field(default_factory=list)
+    floor: list[FloorRow] = Field(default_factory=list)
 
 
 class CodeRow(Record):
@@ -132,8 +144,13 @@ class Evaluation(Record):
     data: DataAbout
     bundle: BundleAbout
     evaluator: EvaluatorAbout | None = None
-    settings: list[SettingResult]
+    settings: list[SettingResult] = Field(default_factory=list)
+    tokenizer: KeptReport | None = None
     reconstruction: Row = Field(default_factory=dict)
     codebook: list[CodeRow] = Field(default_factory=list)
     instructions: list[Followed] = Field(default_factory=list)
+    phrases: PhraseReport | None = None
+    sensitivity: list[Response] = Field(default_factory=list)
+    spread: list[SpreadRow] = Field(default_factory=list)
+    bars: list[Bar] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)

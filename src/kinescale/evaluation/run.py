@@ -1,16 +1,13 @@
-"""The whole evaluation of a bundle on a split: motions made for its sentences, looked at in every way there is.
+"""The whole evaluation of a bundle on a split, section by section.
 
 Nothing is selected: all settings asked for are shown. The same request gives the same numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import torch
 
 import kinescale
 from kinescale import bundle as bundle_room
@@ -20,60 +17,27 @@ from kinescale.bundle.places import DEFAULT_EVALUATOR as DEFAULT_EVALUATOR_FOLDE
 from kinescale.core.errors import BundleError, InputError
 from kinescale.datasets.prepared import Prepared
 from kinescale.evaluation import codes, physical
-from kinescale.evaluation._about import about_bundle, about_data, about_evaluator, class_rows, notes
-from kinescale.evaluation.clips import Chosen, Progress, check_evaluator, choose, generate, seen
+from kinescale.evaluation._about import about_bundle, about_data, about_evaluator, notes
+from kinescale.evaluation.bars import bars
+from kinescale.evaluation.clips import Progress, check_evaluator, choose
 from kinescale.evaluation.following import following
+from kinescale.evaluation.groups import floor_rows, group_fid, group_rows, held_kinds
+from kinescale.evaluation.kept import TokenizerYardstick, samples
+from kinescale.evaluation.kept_record import KeptReport
+from kinescale.evaluation.motions import Made, Recordings, Shown, Work, make, recordings
+from kinescale.evaluation.names import SILENT
+from kinescale.evaluation.phrases import phrase_report
 from kinescale.evaluation.plan import Repeat, plan
 from kinescale.evaluation.record import Evaluation, Request, SettingResult
-from kinescale.evaluation.report import GENERATED, REAL, Embedded, Space, evaluate
-from kinescale.motion import Motion
+from kinescale.evaluation.report import GENERATED, REAL, evaluate
+from kinescale.evaluation.sensitivity import responses
+from kinescale.evaluation.spread import spread
 from kinescale.pipeline import TextToMotion, onto_feature
-from kinescale.tokens import TokenMap
 
 DEFAULT_EVALUATOR = "default"
 NO_EVALUATOR = "none"
-CHUNK = 64
-SHOWN = 6
-"""Clips of the contact sheet."""
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A clip of the contact sheet: its sentence, its recording, and what was made of the sentence."""
-
-    caption: str
-    real: Motion
-    made: Motion
-
-
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """What all steps share."""
-
-    request: Request
-    bundle: Bundle
-    pipe: TextToMotion
-    chosen: Chosen
-    evaluator: EvaluatorBundle | None
-    plans: tuple[Repeat, ...]
-    progress: Progress
-
-    def captions(self, repeat: int) -> list[str]:
-        rows = self.plans[repeat].captions if self.plans else [0] * len(self.chosen)
-        return [clip.captions[int(row)] for clip, row in zip(self.chosen.clips, rows, strict=True)]
-
-    @property
-    def repeats(self) -> int:
-        return self.request.repeats or self.request.protocol.repeats
-
-
-@dataclass(frozen=True, eq=False)
-class _Real:
-    """The recordings, looked at once."""
-
-    space: Space | None
-    measured: list[physical.Measured]
-    level: float
+HELD_OUT = ("val", "test")
+"""Splits that the tokenizer is measured on where the request asks for one of them: neither was trained on."""
 
 
 def find_evaluator(name: str) -> tuple[EvaluatorBundle | None, str]:
@@ -107,39 +71,16 @@ def run(
 ) -> tuple[Evaluation, list[Shown]]:
     """Evaluate, and pick the clips of the contact sheet.
 
-    ``note``: why there is no evaluator. Raises ``BundleError`` for a bundle without text, ``DataError`` for a split
-    with nothing to evaluate on, ``InputError`` for an evaluator that does not fit or too few clips for a pool.
+    ``note``: why there is no evaluator. Raises ``BundleError`` for a bundle without text where a section needs one,
+    ``DataError`` for a split with nothing to evaluate on, ``InputError`` for an evaluator that does not fit or too few
+    clips for a pool.
     """
     if request.repeats is not None and request.repeats < 1:
         raise InputError(f"{request.repeats} repeats; expected at least 1.")
-    pipe = TextToMotion(bundle)
-    chosen = choose(prepared, request.split, bundle, evaluator, request.limit)
-    plans: tuple[Repeat, ...] = ()
-    if evaluator is not None:
-        first = prepared.motion(chosen.rows[0])
-        check_evaluator(evaluator, first, "the data's motions")
-        check_evaluator(evaluator, onto_feature(first, bundle.feature), "the bundle's motions")
-        said = [clip.captions for clip in chosen.clips]
-        plans = plan(request.protocol, said, seed=request.seed, repeats=request.repeats)
-    work = _Work(request, bundle, pipe, chosen, evaluator, plans, progress)
-    real = _look_at_recordings(work)
-    results: list[SettingResult] = []
-    tokens: list[TokenMap] = []
-    shown: list[Shown] = []
-    for at, (name, sampling) in enumerate(request.settings.items()):
-        first_one = at == 0
-        results.append(
-            _setting(work, real, name, sampling, tokens if first_one else None, shown if first_one else None)
-        )
-    own = next(iter(request.settings.values()))
-    progress("reconstruction", 0, len(chosen))
-    counter = iter(range(1, len(chosen) + 1))
-    rows, encoded = codes.reconstruction(
-        bundle,
-        chosen.motions(),
-        request.protocol,
-        lambda: progress("reconstruction", next(counter), len(chosen)),
-    )
+    if set(request.sections) <= set(SILENT):
+        return _silent(bundle, prepared, request, progress), []
+    work = _work(bundle, prepared, request, evaluator, progress)
+    made, results = _motions(work) if "motions" in request.sections else ([], [])
     found = Evaluation(
         kinescale_version=kinescale.__version__,
         command=request.command,
@@ -150,141 +91,151 @@ def run(
         bundle=about_bundle(bundle, prepared),
         evaluator=None if evaluator is None else about_evaluator(evaluator),
         settings=results,
-        reconstruction=rows,
-        codebook=codes.usage(bundle, "real", encoded) + codes.usage(bundle, "generated", tokens),
-        instructions=following(pipe, chosen, request.instructions, request.seed, own, progress)
-        if request.instructions
-        else [],
-        notes=([note] if note else []) + notes(request, bundle, chosen, evaluator),
+        notes=([note] if note else []) + notes(request, bundle, work.chosen, evaluator),
     )
-    return found, shown
+    parts = {name: value for name in request.sections for name, value in _section(name, work, made).items()}
+    found = found.model_copy(update=parts)
+    return found.model_copy(update={"bars": bars(found)}), made[0].shown if made else []
 
 
-def _look_at_recordings(work: _Work) -> _Real:
-    work.progress("recordings", 0, len(work.chosen))
-    spaces, measured, held = [], [], []
-    for at, motion in enumerate(work.chosen.motions()):
-        here = onto_feature(motion, work.bundle.feature).to(torch.float32)
-        measured.append(physical.measured(here))
-        held.append(motion)
-        if len(held) == CHUNK or at == len(work.chosen) - 1:
-            spaces += [_embed(work.evaluator, held)] if work.evaluator else []
-            held = []
-        work.progress("recordings", at + 1, len(work.chosen))
-    return _Real(_joined(spaces), measured, physical.jerk_level(measured))
+def _silent(bundle: Bundle, prepared: Prepared, request: Request, progress: Progress) -> Evaluation:
+    """What a bundle without a generator can be measured by."""
+    chosen = choose(prepared, request.split, bundle, None, request.limit, captions=False)
+    found = Evaluation(
+        kinescale_version=kinescale.__version__,
+        command=request.command,
+        seed=request.seed,
+        repeats=1,
+        protocol=request.protocol,
+        data=about_data(chosen, request.split),
+        bundle=about_bundle(bundle, prepared),
+        tokenizer=kept(bundle, prepared, request, progress),
+    )
+    return found.model_copy(update={"bars": bars(found)})
 
 
-def _setting(
-    work: _Work,
-    real: _Real,
-    name: str,
-    sampling: dict[str, Any],
-    tokens: list[TokenMap] | None,
-    shown: list[Shown] | None,
-) -> SettingResult:
-    """Make all motions of a setting, repeat by repeat; tokens and clips of the sheet go where they are asked for."""
-    clips, task = len(work.chosen), f"motions, {name}"
-    embedded: list[Embedded] = []
-    measured: list[list[physical.Measured]] = []
-    sheet = set(_spread(work.chosen)) if shown is not None else set()
-    work.progress(task, 0, clips * work.repeats)
-    for repeat in range(work.repeats):
-        captions = work.captions(repeat)
-        spaces, numbers, held = [], [], []
-        made = generate(
-            work.pipe,
-            work.chosen,
-            captions,
-            seed=work.request.seed,
-            samples=[repeat],
-            index=range(clips),
-            sampling=sampling,
-        )
-        for at, one in enumerate(made):
-            motion = one.motions[0]
-            numbers.append(physical.measured(motion))
-            held.append(motion)
-            if tokens is not None:
-                tokens += one.tokens
-            if shown is not None and repeat == 0 and at in sheet:
-                recorded = work.chosen.prepared.motion(work.chosen.rows[at])
-                shown.append(Shown(captions[at], onto_feature(recorded, work.bundle.feature), motion))
-            if len(held) == CHUNK or at == clips - 1:
-                spaces += [_embed(work.evaluator, held)] if work.evaluator else []
-                held = []
-            work.progress(task, repeat * clips + at + 1, clips * work.repeats)
-        measured.append(numbers)
-        if work.evaluator is not None and real.space is not None:
-            space = _joined(spaces)
-            assert space is not None
-            text = work.evaluator.embed_text(captions)
-            samples = _samples(work, repeat, captions, sampling) if work.request.multimodality else None
-            embedded.append(Embedded(text, real.space, space, samples))
-    return _result(work, real, name, sampling, embedded, measured)
+def kept(bundle: Bundle, prepared: Prepared, request: Request, progress: Progress) -> KeptReport:
+    """The tokenizer yardstick on the split; on validation and test clips together where it is one of them."""
+    splits = HELD_OUT if request.split in HELD_OUT else (request.split,)
+    stick = TokenizerYardstick(bundle.feature, samples(prepared, splits, request.per_class))
+    progress("tokenizer", 0, stick.clips)
+    return stick.measure(
+        bundle.tokenizer, bundle.normaliser, progress=lambda done, total: progress("tokenizer", done, total)
+    )
 
 
-def _result(
-    work: _Work,
-    real: _Real,
-    name: str,
-    sampling: dict[str, Any],
-    embedded: list[Embedded],
-    measured: list[list[physical.Measured]],
-) -> SettingResult:
+def _work(
+    bundle: Bundle, prepared: Prepared, request: Request, evaluator: EvaluatorBundle | None, progress: Progress
+) -> Work:
+    pipe = TextToMotion(bundle)
+    chosen = choose(prepared, request.split, bundle, evaluator, request.limit)
+    plans: tuple[Repeat, ...] = ()
+    if evaluator is not None and "motions" in request.sections:
+        first = prepared.motion(chosen.rows[0])
+        check_evaluator(evaluator, first, "the data's motions")
+        check_evaluator(evaluator, onto_feature(first, bundle.feature), "the bundle's motions")
+        said = [clip.captions for clip in chosen.clips]
+        plans = plan(request.protocol, said, seed=request.seed, repeats=request.repeats)
+    return Work(request, bundle, pipe, chosen, evaluator, plans, progress)
+
+
+def _motions(work: Work) -> tuple[list[Made], list[SettingResult]]:
+    """What every setting makes of the split's sentences; tokens and sheet of the first."""
+    real = recordings(work)
+    made, results = [], []
+    for at, (name, sampling) in enumerate(work.request.settings.items()):
+        made.append(make(work, real, name, sampling, sheet=at == 0))
+        results.append(_result(work, real, made[-1]))
+    return made, results
+
+
+def _result(work: Work, real: Recordings, made: Made) -> SettingResult:
     protocol = work.request.protocol
-    report, classes = None, []
+    report, band = None, None
     if work.evaluator is not None:
         cosine = work.evaluator.evaluator.cosine
-        report = evaluate(protocol, work.plans, embedded, seed=work.request.seed, cosine=cosine)
-        classes = class_rows(work.chosen, work.plans, embedded, cosine)
+        report = evaluate(protocol, work.plans, made.embedded, seed=work.request.seed, cosine=cosine)
+        band = group_fid(work, made.embedded[0], range(len(work.chosen)))
+    measured = [[one.measured for one in looks] for looks in made.looks]
+    student = protocol.but(spread="student")
     rows = {
-        REAL: physical.summary(protocol.but(spread="student"), [real.measured], real.level),
-        GENERATED: physical.summary(protocol.but(spread="student"), measured, real.level),
+        REAL: physical.summary(student, [[one.measured for one in real.looks]], real.level),
+        GENERATED: physical.summary(student, measured, real.level),
     }
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in sampling.items()}
-    return SettingResult(name=name, sampling=plain, report=report, physical=rows, classes=classes)
-
-
-def _samples(work: _Work, repeat: int, captions: Sequence[str], sampling: dict[str, Any]) -> Space:
-    """Many motions of each of the plan's prompts, [P, S, D]; other draws than those of the table."""
-    prompts, count = work.plans[repeat].prompts.tolist(), work.request.protocol.samples
-    task, spaces = f"samples for multimodality, repeat {repeat + 1}", []
-    start = work.repeats + repeat * count
-    assert work.evaluator is not None
-    made = generate(
-        work.pipe,
-        work.chosen,
-        captions,
-        seed=work.request.seed,
-        samples=range(start, start + count),
-        index=prompts,
-        sampling=sampling,
+    clips = work.chosen.clips
+    return SettingResult(
+        name=made.name,
+        sampling={key: list(value) if isinstance(value, tuple) else value for key, value in made.sampling.items()},
+        report=report,
+        physical=rows,
+        fid=band,
+        splits=group_rows(work, real, made, held_kinds(work.chosen)),
+        corpora=group_rows(work, real, made, [clip.corpus for clip in clips]),
+        classes=group_rows(work, real, made, [f"{clip.corpus}/{clip.action}" for clip in clips], fid=False),
+        floor=floor_rows(work, real, made),
     )
-    for at, one in enumerate(made):
-        work.progress(task, at, len(prompts))
-        spaces.append(_embed(work.evaluator, one.motions))
-    work.progress(task, len(prompts), len(prompts))
-    return Space(torch.stack([one.match for one in spaces]), torch.stack([one.fid for one in spaces]))
 
 
-def _embed(evaluator: EvaluatorBundle | None, motions: Sequence[Motion]) -> Space:
-    """Motions, real and generated alike, through the evaluator's own feature."""
-    assert evaluator is not None
-    match, for_fid = evaluator.embed_motions([seen(motion, evaluator.feature) for motion in motions])
-    return Space(match, for_fid)
+def _section(name: str, work: Work, made: list[Made]) -> dict[str, Any]:
+    """Fields of the evaluation that a section fills."""
+    fill: Callable[[Work, list[Made]], dict[str, Any]] | None = _FILL.get(name)
+    return {} if fill is None else fill(work, made)
 
 
-def _joined(spaces: Sequence[Space]) -> Space | None:
-    if not spaces:
-        return None
-    return Space(torch.cat([one.match for one in spaces]), torch.cat([one.fid for one in spaces]))
+def _own(work: Work) -> dict[str, Any]:
+    """The first setting of the sampler, that everything but the table is made with."""
+    return next(iter(work.request.settings.values()))
 
 
-def _spread(chosen: Chosen) -> list[int]:
-    """Clips for the sheet: the first of each label, evenly spread over labels."""
-    first: dict[str, int] = {}
-    for at, clip in enumerate(chosen.clips):
-        first.setdefault(f"{clip.corpus}/{clip.action}", at)
-    rows = list(first.values())
-    count = min(SHOWN, len(rows))
-    return [rows[i * len(rows) // count] for i in range(count)]
+def _codes(work: Work, made: list[Made]) -> dict[str, Any]:
+    total = len(work.chosen)
+    work.progress("reconstruction", 0, total)
+    counter = iter(range(1, total + 1))
+    rows, encoded = codes.reconstruction(
+        work.bundle,
+        work.chosen.motions(),
+        work.request.protocol,
+        lambda: work.progress("reconstruction", next(counter), total),
+    )
+    used = codes.usage(work.bundle, "real", encoded)
+    used += codes.usage(work.bundle, "generated", made[0].tokens) if made else []
+    return {"reconstruction": rows, "codebook": used}
+
+
+def _tokenizer(work: Work, made: list[Made]) -> dict[str, Any]:
+    return {"tokenizer": kept(work.bundle, work.chosen.prepared, work.request, work.progress)}
+
+
+def _instructions(work: Work, made: list[Made]) -> dict[str, Any]:
+    count = work.request.instructions
+    if not count:
+        return {}
+    rows = following(work.pipe, work.chosen, count, work.request.seed, _own(work), work.progress)
+    return {"instructions": rows}
+
+
+def _phrases(work: Work, made: list[Made]) -> dict[str, Any]:
+    request = work.request
+    prepared = work.chosen.prepared
+    return {"phrases": phrase_report(work.pipe, prepared, request.draws, request.seed, _own(work), work.progress)}
+
+
+def _sensitivity(work: Work, made: list[Made]) -> dict[str, Any]:
+    return {"sensitivity": responses(work.pipe, work.request.draws, work.request.seed, _own(work), work.progress)}
+
+
+def _spread(work: Work, made: list[Made]) -> dict[str, Any]:
+    request = work.request
+    draws = max(2, request.draws)
+    return {"spread": spread(work.pipe, work.chosen, draws, request.seed, _own(work), work.progress)}
+
+
+_FILL = {
+    "tokenizer": _tokenizer,
+    "codes": _codes,
+    "instructions": _instructions,
+    "phrases": _phrases,
+    "sensitivity": _sensitivity,
+    "spread": _spread,
+}
+"""Section -> what fills its fields; the motions are made first."""

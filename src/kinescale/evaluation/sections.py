@@ -3,50 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from kinescale.evaluation import _plots
+from kinescale.evaluation._more_sections import bars, fid, floor, groups, kept, phrases, sensitivity, spread
+from kinescale.evaluation._section import GROUND_TRUTH, Section, share, table
 from kinescale.evaluation.physical import NAMES
-from kinescale.evaluation.record import Evaluation, Row, SettingResult
-from kinescale.evaluation.report import GENERATED, REAL, Figure
-
-TITLES = {
-    "top1": "R@1 ↑",
-    "top2": "R@2 ↑",
-    "top3": "R@3 ↑",
-    "fid": "FID ↓",
-    "fid_halves": "FID of halves",
-    "matching": "matching ↓",
-    "clip_score": "CLIP score ↑",
-    "diversity": "diversity →",
-    "multimodality": "multimodality",
-    "foot_skate_m_s": "foot skate m/s ↓",
-    "skid_share": "skidding share ↓",
-    "jitter_m_s3": "jitter m/s³ →",
-    "peak_jerk_m_s3": "peak jerk m/s³ →",
-    "area_under_jerk_m_s2": "area under jerk m/s² ↓",
-    "mpjpe_mm": "MPJPE mm ↓",
-    "mpjpe_aligned_mm": "MPJPE, roots aligned, mm ↓",
-}
-GROUND_TRUTH = "ground truth"
-MOST_CLASSES = 24
-
-
-@dataclass(frozen=True)
-class Section:
-    """A titled table with a sentence above it; ``plot`` is SVG text, "" where there is none."""
-
-    title: str
-    text: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    plot: str = ""
+from kinescale.evaluation.record import Evaluation, SettingResult
+from kinescale.evaluation.report import GENERATED, REAL
 
 
 def sections(found: Evaluation) -> list[Section]:
     """Everything measured, the ground truth first in each table."""
-    made = [_metrics(found), _physical(found), _reconstruction(found), _codebook(found), _followed(found)]
-    return [section for section in (*made, _classes(found)) if section is not None]
+    made = [
+        *((_metrics(found), fid(found), _physical(found), floor(found)) if found.settings else ()),
+        *groups(found),
+        spread(found),
+        *kept(found),
+        _reconstruction(found),
+        _codebook(found),
+        _followed(found),
+        *phrases(found),
+        *sensitivity(found),
+        bars(found),
+    ]
+    return [section for section in made if section is not None]
 
 
 def about(found: Evaluation) -> list[tuple[str, str]]:
@@ -81,8 +61,11 @@ def _metrics(found: Evaluation) -> Section | None:
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     text = "Mean and 95 % interval over repeats, or over clips where repeats cannot differ (the ground truth)."
     if "fid_halves" in names:
-        text += " FID of halves: between two random halves of the recordings, what FID reads where nothing is amiss."
-    return Section("Text and motion", text, *_table(rows, names), plot=_sweep(found.settings))
+        text += (
+            " FID of halves: between two random halves of the recordings; it is of half as many motions, so that it "
+            "must not be held against the FID beside it: see FID at one size."
+        )
+    return Section("Text and motion", text, *table(rows, names), plot=_sweep(found.settings))
 
 
 def _sweep(settings: Sequence[SettingResult]) -> str:
@@ -106,7 +89,7 @@ def _physical(found: Evaluation) -> Section:
     rows |= {one.name: one.physical[GENERATED] for one in found.settings}
     names = [name for name in NAMES if name in rows[GROUND_TRUTH]]
     text = "Jitter and jerk are best where they are nearest the recordings' own (→)."
-    return Section("Feet and smoothness", text, *_table(rows, names))
+    return Section("Feet and smoothness", text, *table(rows, names))
 
 
 def _reconstruction(found: Evaluation) -> Section | None:
@@ -114,7 +97,7 @@ def _reconstruction(found: Evaluation) -> Section | None:
         return None
     names = list(found.reconstruction)
     text = "Recordings through the tokenizer, all scales; mean over clips."
-    return Section("Reconstruction", text, *_table({"tokenizer": found.reconstruction}, names))
+    return Section("Reconstruction", text, *table({"tokenizer": found.reconstruction}, names))
 
 
 def _codebook(found: Evaluation) -> Section | None:
@@ -137,7 +120,7 @@ def _followed(found: Evaluation) -> Section | None:
     rows, groups = [], []
     for one in found.instructions:
         span = "" if one.low is None or one.high is None else f"{one.low:.0%} to {one.high:.0%}"
-        made, real = _share(one.rate), _share(one.real_rate)
+        made, real = share(one.rate), share(one.real_rate)
         rows.append((one.kind.replace("_", " "), made, span, str(one.count), real, str(one.real_count)))
         if one.count or one.real_count:
             groups.append(
@@ -153,37 +136,3 @@ def _followed(found: Evaluation) -> Section | None:
     )
     plot = _plots.bars(groups, ("recordings", GENERATED)) if groups else ""
     return Section("Instructions followed", text, head, tuple(rows), plot)
-
-
-def _classes(found: Evaluation) -> Section | None:
-    classes = found.settings[0].classes
-    if not classes:
-        return None
-    head = ("class", "clips", "recordings R@1", "generated R@1")
-    rows = tuple((one.name, str(one.clips), _share(one.real), _share(one.generated)) for one in classes)
-    groups = [
-        (f"{one.name} ({one.clips})", (one.real, _share(one.real)), (one.generated, _share(one.generated)))
-        for one in classes[:MOST_CLASSES]
-    ]
-    text = "How often a sentence finds its own motion first in its pool, by class."
-    if len(classes) > MOST_CLASSES:
-        text += f" The plot shows the {MOST_CLASSES} largest classes."
-    return Section("By class", text, head, rows, _plots.bars(groups, ("recordings", GENERATED)))
-
-
-def _table(rows: dict[str, Row], names: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    head = ("", *(TITLES.get(name, name) for name in names))
-    return head, tuple((title, *(_said(row.get(name)) for name in names)) for title, row in rows.items())
-
-
-def _said(figure: Figure | None) -> str:
-    """A figure with as many digits after the point as its size deserves."""
-    if figure is None:
-        return ""
-    digits = 0 if abs(figure.mean) >= 100 else 1 if abs(figure.mean) >= 10 else 3
-    half = "" if figure.half is None else f"±{figure.half:.{digits}f}"
-    return f"{figure.mean:.{digits}f}{half}"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ MAX_WORDS = 20
 
 class Tags(Record):
     """Parts of speech in the order of the one-hot; ``special``: class -> words that have it whatever their tag."""
+
+    MAX_PARSED_ITEMS: ClassVar[int] = 200_000
 
     tags: list[str] = Field(min_length=1, max_length=256)
     special: dict[str, list[str]] = Field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
@@ -11,6 +12,22 @@ from torch import Tensor
 from kinescale.core.records import Record
 from kinescale.motion.motion import Motion
 from kinescale.skeletons.base import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class HeadingKinematics:
+    """Joints in the frame of the body's heading, and how that frame moves: what losses on motion compare.
+
+    Parameters
+    ----------
+    joints : [*b, T, J, 3] metres, relative to the point of the ground under the root, turned back by the heading.
+    turn : [*b, T] radians by which the heading turns about +Y until the next frame.
+    step : [*b, T, 2] metres (x, z) by which the root moves until the next frame, in the frame's own heading.
+    """
+
+    joints: Tensor
+    turn: Tensor
+    step: Tensor
 
 
 class Feature(ABC):
@@ -41,3 +58,10 @@ class Feature(ABC):
     @abstractmethod
     def positions(self, features: Float[Tensor, "*b T F"]) -> Float[Tensor, "*b T J 3"]:
         """World joint positions straight from features, batched and differentiable."""
+
+    @abstractmethod
+    def kinematics(self, features: Float[Tensor, "*b T F"]) -> HeadingKinematics:
+        """Joint positions and root motion in the heading's frame, from the blocks that ``to_motion`` reads.
+
+        Differentiable, and cheap enough for a training loss.
+        """

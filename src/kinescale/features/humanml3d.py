@@ -26,9 +26,9 @@ from kinescale.features._humanml3d_recipe import (
     process_positions,
     target_offsets,
 )
-from kinescale.features.base import Feature
+from kinescale.features.base import Feature, HeadingKinematics
 from kinescale.kinematics.inverse import measure_offsets, positions_to_rotations
-from kinescale.kinematics.rotations import quat_apply, quat_conjugate, quat_to_matrix, rot6d_to_matrix
+from kinescale.kinematics.rotations import quat_apply, quat_conjugate, quat_to_matrix, rot6d_to_matrix, rotate_about_y
 from kinescale.motion.motion import Motion
 from kinescale.skeletons.base import Skeleton
 
@@ -169,6 +169,21 @@ class HumanML3D(Feature):
         """World positions in metres from the position block, which is what the field's metrics look at."""
         self._check(features)
         return recover_positions(features, self.constants.joints) * self.unit_m
+
+    def kinematics(self, features: Float[Tensor, "*b T F"]) -> HeadingKinematics:
+        """See ``Feature.kinematics``: joints from the position block.
+
+        The yaw number is half the angle, in the other sense; a step is stored in the next frame's heading.
+        """
+        self._check(features)
+        height = torch.nn.functional.pad(features[..., self.blocks["root_height"]], (1, 1))[..., None, :]
+        others = features[..., self.blocks["positions"]].unflatten(-1, (-1, 3))
+        turn = -2.0 * features[..., 0]
+        planar = features[..., self.blocks["root_planar_velocity"]]
+        step = rotate_about_y(turn, torch.stack([planar[..., 0], torch.zeros_like(turn), planar[..., 1]], dim=-1))
+        return HeadingKinematics(
+            torch.cat([height, others], dim=-2) * self.unit_m, turn, step[..., [0, 2]] * self.unit_m
+        )
 
     def contacts(self, features: Float[Tensor, "*b T F"]) -> Float[Tensor, "*b T 4"]:
         """The contact block: left ankle, left foot, right ankle, right foot."""

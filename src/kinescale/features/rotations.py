@@ -15,15 +15,16 @@ from kinescale import skeletons
 from kinescale.core.conventions import NATIVE_FPS
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
-from kinescale.features.base import Feature
+from kinescale.features.base import Feature, HeadingKinematics
 from kinescale.kinematics.contacts import foot_contacts, velocities
 from kinescale.kinematics.filters import gaussian_smooth
-from kinescale.kinematics.forward import forward_kinematics, global_to_local
+from kinescale.kinematics.forward import forward_kinematics, global_to_local, joints_of_global
 from kinescale.kinematics.rotations import (
     quat_about_y,
     quat_apply,
     quat_multiply,
     quat_to_rot6d,
+    rot6d_to_matrix,
     rot6d_to_quat,
 )
 from kinescale.motion.canonical import FEET, facing_yaw
@@ -104,6 +105,19 @@ class Rotations(Feature):
         root, local = self._decode(features)
         offsets = torch.as_tensor(self.skeleton.offsets.copy(), dtype=features.dtype, device=features.device)
         return forward_kinematics(root, local, offsets, self.skeleton.parents)[0]
+
+    def kinematics(self, features: Float[Tensor, "*b T F"]) -> HeadingKinematics:
+        """See ``Feature.kinematics``: joints by forward kinematics of the rotation block."""
+        self._check(features)
+        block = {name: features[..., part] for name, part in self.blocks.items()}
+        free = rot6d_to_matrix(block["rotations"].unflatten(-1, (-1, 6)))
+        joints = joints_of_global(free, features.new_tensor(self.skeleton.offsets), self.skeleton.parents)
+        height = torch.nn.functional.pad(block["root_height"], (1, 1))
+        return HeadingKinematics(
+            joints + height[..., None, :],
+            block["root_yaw_velocity"][..., 0] / self.fps,
+            block["root_planar_velocity"] / self.fps,
+        )
 
     def _check(self, features: Tensor) -> None:
         if features.shape[-1] != self.width:

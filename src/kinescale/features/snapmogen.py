@@ -20,9 +20,9 @@ from kinescale import skeletons
 from kinescale.core.conventions import CENTIMETRE, NATIVE_FPS, UP
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
-from kinescale.features.base import Feature
+from kinescale.features.base import Feature, HeadingKinematics
 from kinescale.kinematics.filters import gaussian_smooth
-from kinescale.kinematics.forward import global_to_local
+from kinescale.kinematics.forward import global_to_local, joints_of_global
 from kinescale.kinematics.rotations import (
     quat_about_y,
     quat_apply,
@@ -30,7 +30,9 @@ from kinescale.kinematics.rotations import (
     quat_continuous,
     quat_multiply,
     quat_to_rot6d,
+    rot6d_to_matrix,
     rot6d_to_quat,
+    rotate_about_y,
 )
 from kinescale.motion.motion import Motion
 from kinescale.skeletons.base import Skeleton
@@ -140,6 +142,19 @@ class SnapMoGen(Feature):
         yaw, root = self._root(features)
         others = quat_apply(quat_about_y(yaw)[..., None, :], self._heading_free(features)) + _ground(root)[..., None, :]
         return torch.cat([root[..., None, :], others[..., 1:, :]], dim=-2)
+
+    def kinematics(self, features: Float[Tensor, "*b T F"]) -> HeadingKinematics:
+        """See ``Feature.kinematics``: joints by forward kinematics of the rotation block."""
+        self._check(features)
+        free = rot6d_to_matrix(features[..., self.blocks["rotations"]].unflatten(-1, (-1, 6)))
+        joints = joints_of_global(free, features.new_tensor(self.skeleton.offsets), self.skeleton.parents)
+        height = torch.nn.functional.pad(features[..., self.blocks["root_height"]] * self.unit_m, (1, 1))
+        turn = -features[..., 0]
+        planar = features[..., self.blocks["root_planar_velocity"]] * self.unit_m
+        step = torch.stack([planar[..., 0], torch.zeros_like(turn), planar[..., 1]], dim=-1)
+        # faithful: a step is stored in the next frame's heading
+        step = rotate_about_y(turn, step) if self.config.faithful else step
+        return HeadingKinematics(joints + height[..., None, :], turn, step[..., [0, 2]])
 
     def _root(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Heading (radians) and root position (metres) by summing the velocities from the origin."""

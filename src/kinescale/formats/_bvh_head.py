@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
-from kinescale.core.conventions import MAX_FPS, MAX_FRAMES, MAX_JOINTS
+from kinescale.core.conventions import MAX_FPS, MAX_FRAMES, MAX_JOINTS, MIN_FPS
 from kinescale.formats._scan import Tokens, shown, to_count, to_name, to_number
 
 SNAP = 1.5e-3
@@ -200,9 +200,9 @@ def read_motion_header(tokens: Tokens, fps: float | None = None) -> tuple[int, f
     if fps is not None:
         return frames, fps
     seconds = to_number(word)
-    if seconds is None or not seconds >= 1 / (MAX_FPS * (1 + SNAP)):
-        least = f"expected seconds, at least {1 / MAX_FPS:g}; --source-fps (fps) states the rate instead"
-        tokens.fail(f"got '{shown(word)}' for the frame time; {least}.")
+    if seconds is None or not 1 / (MAX_FPS * (1 + SNAP)) <= seconds <= 1 / MIN_FPS:
+        expected = f"seconds, from {1 / MAX_FPS:g} to {1 / MIN_FPS:g}; --source-fps (fps) states the rate instead"
+        tokens.fail(f"got '{shown(word)}' for the frame time; expected {expected}.")
     return frames, min(frame_rate(word.decode()), MAX_FPS)
 
 

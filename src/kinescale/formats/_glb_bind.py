@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from kinescale.formats._glb_carried import Parts
 from kinescale.formats._glb_container import Document
 from kinescale.formats._glb_nodes import EVEN, Rig
 from kinescale.kinematics.rotations import matrix_to_quat, quat_conjugate, quat_multiply
@@ -44,7 +45,7 @@ SAME = 1e-4
 """Bind rotations this near to the nodes' own say nothing new."""
 
 
-def bind_pose(document: Document, rig: Rig, rest: Float[np.ndarray, "J 4"]) -> Float[np.ndarray, "J 4"] | None:
+def bind_pose(document: Document, rig: Rig, parts: Parts) -> Float[np.ndarray, "J 4"] | None:
     """Local rotations xyzw of the pose the skin was bound in; ``None`` where that is not known, or the nodes' own."""
     if "inverseBindMatrices" not in rig.skin:
         return None
@@ -62,15 +63,17 @@ def bind_pose(document: Document, rig: Rig, rest: Float[np.ndarray, "J 4"]) -> F
     if np.abs(np.swapaxes(turns, 1, 2) @ turns - np.eye(3)).max() > 10 * EVEN or not (np.linalg.det(turns) > 0).all():
         return None
     bound = dict(zip(joints, matrix_to_quat(torch.from_numpy(turns.copy())), strict=False))
+    node_of = {name: chain[-1] for name, chain in zip(rig.names, rig.chains, strict=True) if chain}
     world: list[torch.Tensor] = []
-    local = torch.from_numpy(np.array(rest, dtype=np.float64))
-    for joint, (chain, parent) in enumerate(zip(rig.chains, rig.parents, strict=True)):
-        node = chain[-1] if chain else None
+    rest = torch.from_numpy(parts.rest_turns.astype(np.float64))
+    local = rest.clone()
+    for joint, (name, parent) in enumerate(zip(parts.names, parts.parents, strict=True)):
+        node = node_of.get(name)
         above = world[parent] if parent >= 0 else None
         if node in bound:
             local[joint] = bound[node] if above is None else quat_multiply(quat_conjugate(above), bound[node])
         world.append(local[joint] if above is None else quat_multiply(above, local[joint]))
-    apart = 1 - (local[1:] * torch.from_numpy(np.asarray(rest, dtype=np.float64))[1:]).sum(-1).abs()
+    apart = 1 - (local[1:] * rest[1:]).sum(-1).abs()
     return None if len(apart) and float(apart.max()) < SAME else local.numpy()
 
 

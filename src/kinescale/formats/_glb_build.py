@@ -17,7 +17,7 @@ import kinescale
 from kinescale.core.errors import InputError
 from kinescale.formats._glb_body import bind_rotations, make_body
 from kinescale.formats._glb_container import COMPONENT_TYPES
-from kinescale.formats._sidecar import plain
+from kinescale.formats._sidecar import meta_problem, plain
 from kinescale.kinematics.rotations import quat_continuous
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import Skeleton
@@ -106,6 +106,9 @@ def build(motions: Sequence[Motion]) -> tuple[dict[str, Any], bytes]:
 def _asset(motions: Sequence[Motion]) -> dict[str, Any]:
     """Who made the file, under which licence, and the provenance that all its motions share."""
     metas = [plain(motion.meta) for motion in motions]
+    problem = next(filter(None, map(meta_problem, metas)), "")
+    if problem:
+        raise InputError(f"the motion cannot be written: {problem}.")
     shared = {
         key: value for key, value in metas[0].items() if all(key in meta and meta[key] == value for meta in metas)
     }

@@ -19,6 +19,7 @@ from jaxtyping import Float
 
 from kinescale.core.errors import FormatError
 from kinescale.core.files import read_bytes_bounded
+from kinescale.core.json_input import parse_json
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_JSON_PARTS = 800_000
@@ -29,6 +30,17 @@ LARGEST = 1e9
 """No sound file holds a larger number: larger ones are damage."""
 
 MAX_SHOWN = 80
+KNOWN_EXTENSIONS = frozenset(
+    {
+        *(f"KHR_materials_{kind}" for kind in ("unlit", "emissive_strength", "ior", "specular", "clearcoat", "sheen")),
+        *(f"KHR_materials_{kind}" for kind in ("transmission", "volume", "variants", "iridescence", "anisotropy")),
+        *("KHR_texture_transform", "KHR_texture_basisu", "KHR_lights_punctual", "KHR_materials_dispersion"),
+        *("KHR_materials_pbrSpecularGlossiness", "EXT_texture_webp", "KHR_xmp_json_ld", "KHR_node_visibility"),
+        *("VRMC_vrm", "VRMC_vrm_animation", "VRMC_springBone", "VRMC_materials_mtoon", "VRMC_node_constraint", "VRM"),
+    }
+)
+"""Required extensions that change how a figure looks, or add to it: joints and tracks read the same without them."""
+
 MAGIC, VERSION = b"glTF", 2
 JSON_CHUNK, BIN_CHUNK = 0x4E4F534A, 0x004E4942
 FLOAT = 5126
@@ -102,13 +114,10 @@ class Document:
         return data[20:at], view if kind == BIN_CHUNK else None
 
     def _parse(self, text: bytes) -> dict[str, Any]:
-        parts = sum(text.count(mark) for mark in (b"{", b"[", b","))
-        if parts > MAX_JSON_PARTS:
-            self.fail(f"its JSON has {parts} parts; expected at most {MAX_JSON_PARTS}.")
         try:
-            value = json.loads(text.decode("utf-8-sig"), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as problem:
-            self.fail(f"its JSON cannot be read ({' '.join(str(problem).split())[:80]}).")
+            value = parse_json(text, max_bytes=MAX_FILE_BYTES, max_items=MAX_JSON_PARTS)
+        except ValueError as problem:
+            self.fail(f"its JSON cannot be read ({' '.join(str(problem).split())[:120]}).")
         if not isinstance(value, dict):
             self.fail("its JSON is no object; expected a glTF document.")
         return value
@@ -118,6 +127,13 @@ class Document:
         version = asset.get("version") if isinstance(asset, dict) else None
         if not (isinstance(version, str) and version.startswith("2.")):
             self.fail(f"says glTF version {str(version)[:20]!r}; expected 2.0.")
+        required = self.json.get("extensionsRequired", [])
+        if not (isinstance(required, list) and all(isinstance(name, str) for name in required)):
+            self.fail("'extensionsRequired' is no list of names.")
+        unknown = sorted(set(required) - KNOWN_EXTENSIONS)
+        if unknown:
+            # glTF 2.0, section 3.12: who does not support one of these must not load the file
+            self.fail(f"requires the extension {_shown(unknown[0])}, which is not read; export without it.")
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """One of the document's own lists, such as "nodes"; checked once."""
@@ -244,10 +260,6 @@ class Document:
             return memoryview(base64.b64decode(body, validate=True))
         except (binascii.Error, ValueError):
             self.fail(f"buffer {number} is not sound base64.")
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _is_int(value: Any) -> bool:

@@ -14,9 +14,11 @@ from kinescale.core.conventions import MAX_FPS, MAX_JOINTS
 from kinescale.core.errors import InputError, SkeletonError
 from kinescale.formats._glb_bind import bind_pose, human_bones, roles_of_bones
 from kinescale.formats._glb_build import EXTRAS
+from kinescale.formats._glb_carried import Parts, carried_by
 from kinescale.formats._glb_container import LARGEST, Document
 from kinescale.formats._glb_nodes import EVEN, Rig, even_scale, read_rig
 from kinescale.formats._glb_sampling import Sampling, choose, read_channels
+from kinescale.formats._sidecar import meta_problem
 from kinescale.kinematics.rotations import quat_apply, quat_continuous, quat_multiply
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton, posed, recognise
@@ -25,7 +27,7 @@ STILL_M = 1e-4
 """How far a joint may stray from its mean offset and still count as standing still, metres."""
 TURNED = 1e-7
 """Rest rotations nearer to the identity than this are the identity."""
-MAX_META = 4096
+MAX_LICENCE = 4096
 POSES_SEEN = 64
 """Poses shown to the recogniser of skeletons, about so many."""
 
@@ -70,19 +72,48 @@ def _own_fps(extras: dict[str, Any]) -> float | None:
 def _meta(document: Document, extras: dict[str, Any]) -> dict[str, Any]:
     """The provenance that we wrote, or else the file's copyright as its licence."""
     meta = extras.get("meta")
-    if isinstance(meta, dict) and len(meta) <= MAX_META:
+    if isinstance(meta, dict):
+        problem = meta_problem(meta)
+        if problem:
+            document.fail(f"{problem}.")
         return meta
     said = document.json["asset"].get("copyright")
-    return {"licence": said[:MAX_META]} if isinstance(said, str) and said else {}
+    return {"licence": said[:MAX_LICENCE]} if isinstance(said, str) and said else {}
 
 
 def _assemble(document: Document, rig: Rig, sampling: Sampling, meta: dict[str, Any]) -> Motion:
-    frames, count = len(sampling.times), len(rig.names)
+    parts, bind, scale_moves = _parts(document, rig, sampling)
+    offsets, dropped = _offsets(parts, bind)
+    skeleton = _skeleton(document, rig, parts, offsets)
+    left_out = rig.left_out
+    hips = skeleton.role_indices().get("hips", 0)
+    if any(parts.strays(joint) > STILL_M for joint in parts.line(hips)):
+        whole, parts = len(parts.names), carried_by(parts, hips)
+        kept = [rig.names.index(name) for name in parts.names]
+        left_out += whole - len(kept)
+        offsets, dropped = _offsets(parts, bind[kept])
+        skeleton = _skeleton(document, rig, parts, offsets)
+    notes = {
+        "translation_dropped_m": round(dropped, 6) if dropped > STILL_M else None,
+        "scale_dropped": scale_moves or None,
+        "joints_left_out": left_out or None,
+    }
+    return Motion(
+        skeleton,
+        sampling.fps,
+        parts.tracks[0].expand(len(parts.rotations), 3).to(torch.float32),
+        quat_continuous(parts.rotations),
+        {**meta, **{name: value for name, value in notes.items() if value is not None}},
+    )
+
+
+def _parts(document: Document, rig: Rig, sampling: Sampling) -> tuple[Parts, Float[np.ndarray, "J 3"], bool]:
+    """What every joint does against its parent, its offset at rest [J, 3], and whether a moving scale was left out."""
+    count = len(rig.names)
     scales, scale_moves = _scales(document, rig, sampling)
-    offsets, rest_turns = np.zeros((count, 3)), np.zeros((count, 4))
-    rotations = torch.empty(frames, count, 4)
-    root = torch.zeros(frames, 3, dtype=torch.float64)
-    above, dropped = [1.0] * count, 0.0
+    bind, rest_turns = np.zeros((count, 3)), np.zeros((count, 4))
+    rotations = torch.empty(len(sampling.times), count, 4)
+    above, tracks = [1.0] * count, []
     for joint, parent in enumerate(rig.parents):
         scale = above[parent] if joint else 1.0
         rest = _place(rig, joint, scale, scales, None)
@@ -90,25 +121,19 @@ def _assemble(document: Document, rig: Rig, sampling: Sampling, meta: dict[str, 
         above[joint] = rest.scale
         if not float(moved.at.abs().max()) <= LARGEST:
             document.fail(f"joint '{rig.names[joint]}' lies farther than {LARGEST:g} m away; is a scale damaged?")
-        rest_turns[joint] = rest.turn.numpy()
+        bind[joint], rest_turns[joint] = rest.at.numpy(), rest.turn.numpy()
         rotations[:, joint] = moved.turn.to(torch.float32)
-        if joint:
-            offsets[joint], strays = _settle(rest.at.numpy(), moved.at.numpy())
-            dropped = max(dropped, strays)
-        else:
-            root = moved.at.expand(frames, 3)
-    notes = {
-        "translation_dropped_m": round(dropped, 6) if dropped > STILL_M else None,
-        "scale_dropped": scale_moves or None,
-        "joints_left_out": rig.left_out or None,
-    }
-    return Motion(
-        _skeleton(document, rig, offsets, rest_turns, rotations),
-        sampling.fps,
-        root.to(torch.float32),
-        quat_continuous(rotations),
-        {**meta, **{name: value for name, value in notes.items() if value is not None}},
-    )
+        tracks.append(moved.at)
+    return Parts(rig.names, rig.parents, rotations, rest_turns, tuple(tracks)), bind, scale_moves
+
+
+def _offsets(parts: Parts, bind: Float[np.ndarray, "J 3"]) -> tuple[Float[np.ndarray, "J 3"], float]:
+    """Offset of each joint below the root, and how far one strays from it."""
+    offsets, dropped = np.zeros((len(parts.names), 3)), 0.0
+    for joint in range(1, len(parts.names)):
+        offsets[joint], strays = _settle(bind[joint], parts.tracks[joint].numpy())
+        dropped = max(dropped, strays)
+    return offsets, dropped
 
 
 def _scales(document: Document, rig: Rig, sampling: Sampling) -> tuple[dict[int, float], bool]:
@@ -153,26 +178,25 @@ def _settle(rest: np.ndarray, track: np.ndarray) -> tuple[Float[np.ndarray, " 3"
     return offset, float(np.abs(track - mean).max())
 
 
-def _skeleton(document: Document, rig: Rig, offsets: np.ndarray, rest_turns: np.ndarray, rotations: Tensor) -> Skeleton:
+def _skeleton(document: Document, rig: Rig, parts: Parts, offsets: Float[np.ndarray, "J 3"]) -> Skeleton:
     """The skeleton with what our extras say of it, or else as far as it is recognised."""
     name = rig.skin.get("name")
     name = name[:256] if isinstance(name, str) and name.isprintable() and name else document.path.stem
-    plain = Skeleton(name, rig.names, rig.parents, offsets)
+    plain = Skeleton(name, parts.names, parts.parents, offsets)
     own = _from_extras(plain, rig.skin)
     if own is not None:
         return own
-    turned = bool(np.abs(np.abs(rest_turns[:, 3]) - 1).max() > TURNED)
-    few = rotations[:: max(1, len(rotations) // POSES_SEEN)].double().numpy()
-    plain = replace(plain, roles=roles_of_bones(human_bones(document), rig))
-    bound = bind_pose(document, rig, rest_turns)
-    if bound is not None:
-        made = posed(plain, bound)
-        if made is not None:
-            return made
-    rest = rest_turns if turned else None
+    turned = bool(np.abs(np.abs(parts.rest_turns[:, 3]) - 1).max() > TURNED)
+    few = parts.rotations[:: max(1, len(parts.rotations) // POSES_SEEN)].double().numpy()
+    bones = roles_of_bones(human_bones(document), rig)
+    plain = replace(plain, roles={role: joint for role, joint in bones.items() if joint in plain.joints})
+    bound = bind_pose(document, rig, parts)
+    made = None if bound is None else posed(plain, bound)
+    if made is not None:
+        return made
     if plain.roles:
-        return posed(plain, np.asarray(rest_turns)) or plain
-    return recognise(plain, rest=rest, poses=few)
+        return posed(plain, parts.rest_turns) or plain
+    return recognise(plain, rest=parts.rest_turns if turned else None, poses=few)
 
 
 def _from_extras(skeleton: Skeleton, skin: dict[str, Any]) -> Skeleton | None:

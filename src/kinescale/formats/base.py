@@ -16,18 +16,20 @@ state; for all others they are applied here. What was assumed stands in ``meta["
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kinescale.core.errors import FormatError, InputError
+from kinescale.core.errors import FormatError, InputError, MotionError, SkeletonError
 from kinescale.core.family import Family
-from kinescale.core.files import atomic_path, refuse_overwrite
+from kinescale.core.files import atomic_path, atomic_write_text, flush, refuse_overwrite
 from kinescale.formats._notes import NOTES, taken_out
-from kinescale.formats._sidecar import check_sidecar, is_ours, read_sidecar, sidecar, wants_sidecar, write_sidecar
+from kinescale.formats._sidecar import check_sidecar, is_ours, read_sidecar, sidecar, sidecar_text, wants_sidecar
 from kinescale.formats._world import Stated, merged, scaled, turned
 from kinescale.motion.motion import Motion
 from kinescale.skeletons.base import Skeleton
@@ -84,8 +86,9 @@ def read_with_notes(path: str | Path, *, up: str | None = None, **options: Any) 
     if size > MAX_FILE_BYTES:
         raise InputError(f"{path}: {size} bytes, more than the {MAX_FILE_BYTES} allowed; cut the clip into parts.")
     _refuse_pointer(path)
-    motion, notes = taken_out(module.read(path, **said))
-    motion = _as_stated(motion, general)
+    with _sound(path):
+        motion, notes = taken_out(module.read(path, **said))
+        motion = _as_stated(motion, general)
     beside = {} if getattr(module, "HOLDS_META", False) else read_sidecar(path)
     # What the file itself says is newer than what lies beside it.
     meta = {**beside, **motion.meta}
@@ -120,6 +123,15 @@ def _as_stated(motion: Motion, general: dict[str, Any]) -> Motion:
     return motion.replace(fps=general["fps"]) if "fps" in general else motion
 
 
+@contextlib.contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Say of a file that the numbers in it make no skeleton or no motion."""
+    try:
+        yield
+    except (SkeletonError, MotionError) as problem:
+        raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
+
+
 def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **options: Any) -> None:
     """Write a motion file, whole or not at all; an existing file is kept unless ``force`` is given.
 
@@ -134,14 +146,19 @@ def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **opt
     _check_options(module, "write", options)
     refuse_overwrite(path, force)
     aside = not getattr(module, "HOLDS_META", False) and wants_sidecar(motion.meta)
+    provenance = sidecar_text(motion.meta) if aside else ""
     if aside:
         check_sidecar(path, force)
     try:
         with atomic_path(path) as temporary:
             module.write(motion, temporary, **options)
-        if aside:
-            write_sidecar(path, motion.meta)
-        elif is_ours(sidecar(path)):
+            size = flush(temporary)
+            if size > MAX_FILE_BYTES:
+                raise InputError(f"{path} would take {size} bytes, too many to be read back; cut the clip.")
+            if aside:
+                # before the motion takes its place: on a full disk there is none without its licence
+                atomic_write_text(sidecar(path), provenance)
+        if not aside and is_ours(sidecar(path)):
             sidecar(path).unlink()  # it told of the file that was just replaced
     except OSError as problem:
         raise InputError(f"cannot write {path} ({problem.strerror or problem}); choose another place.") from None
@@ -166,7 +183,7 @@ def animations_of(path: str | Path) -> list[str]:
     Each is read with the option ``animation``.
     """
     module = _reader(Path(path))
-    return module.animations(Path(path)) if hasattr(module, "animations") else []
+    return list(module.animations(Path(path))) if hasattr(module, "animations") else []
 
 
 def suffixes(action: str = "read") -> tuple[str, ...]:

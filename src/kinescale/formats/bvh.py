@@ -26,15 +26,12 @@ import torch
 from jaxtyping import Float
 
 from kinescale.core.conventions import CENTIMETRE
+from kinescale.core.errors import InputError
 from kinescale.core.files import atomic_write_text
 from kinescale.formats._bvh_head import Hierarchy, frame_rate, read_hierarchy, read_motion_header
 from kinescale.formats._bvh_rows import read_rows
 from kinescale.formats._notes import with_notes
-from kinescale.formats._scan import (
-    MAX_NAME,
-    Source,
-    Tokens,
-)
+from kinescale.formats._scan import LARGEST, MAX_NAME, Source, Tokens, sound
 from kinescale.formats._world import Stated, check_unit, in_likely_unit, upright
 from kinescale.kinematics.rotations import euler_to_quat, quat_apply, quat_multiply, quat_to_euler
 from kinescale.motion.motion import Motion
@@ -219,6 +216,8 @@ def write(motion: Motion, path: str | Path, *, unit_m: float = CENTIMETRE) -> No
     ``meta``.
     """
     check_unit(unit_m)
+    if not sound(motion.skeleton.offsets / unit_m):
+        raise InputError(f"the skeleton has bones above {LARGEST:g} units of {unit_m:g} m; name a larger unit.")
     joints = _depth_first(motion.skeleton)
     head = _hierarchy_lines(motion.skeleton, joints, unit_m)
     rows = _row_lines(motion, joints, unit_m)
@@ -304,6 +303,8 @@ def _row_lines(motion: Motion, joints: list[int], unit_m: float) -> list[str]:
     angles = np.unwrap(angles, axis=0, period=360.0)
     root = motion.root.detach().cpu().double().numpy() / unit_m
     table = np.round(np.hstack([root, angles]), 6) + 0.0
+    if not sound(table):
+        raise InputError(f"the motion makes numbers above {LARGEST:g} in units of {unit_m:g} m; name a larger unit.")
     form = " ".join(["%.6f"] * table.shape[1])
     return [form % tuple(row) for row in table.tolist()]
 

@@ -44,6 +44,9 @@ _AXES = "xyz"
 def write(motion: Motion, path: str | Path) -> None:
     """Write world positions of all joints, whole or not at all; an existing file is replaced."""
     positions = motion.to(torch.float64).positions().detach().cpu().numpy().reshape(len(motion), -1)
+    farthest = float(np.abs(positions).max())
+    if farthest > FARTHEST_M:
+        raise InputError(f"a position of {farthest:g} m; the file takes at most {FARTHEST_M:g}: is the unit right?")
     head = io.StringIO()
     columns = [f"{joint}_{axis}" for joint in motion.skeleton.joints for axis in _AXES]
     csv.writer(head, lineterminator="\n").writerow([*_LEAD, *columns])

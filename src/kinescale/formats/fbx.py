@@ -14,13 +14,13 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from kinescale.core.errors import FormatError, InputError, MissingDependencyError
 from kinescale.core.files import atomic_path
 from kinescale.formats import glb
+from kinescale.io.scratch import scratch_folder
 from kinescale.motion.motion import Motion
 
 SUFFIXES = (".fbx",)
@@ -48,7 +48,7 @@ def read(
     """
     path = Path(path)
     _check(path, "is no FBX file", path)
-    with tempfile.TemporaryDirectory(prefix="kinescale-") as folder:
+    with scratch_folder() as folder:
         source, made = Path(folder) / "in.fbx", Path(folder) / "out.glb"
         blender = find_blender()
         shutil.copyfile(path, source)
@@ -68,7 +68,7 @@ def write(motion: Motion, path: str | Path) -> None:
     Raises ``MissingDependencyError`` without Blender, ``FormatError`` when it fails.
     """
     blender = find_blender()
-    with tempfile.TemporaryDirectory(prefix="kinescale-") as folder, atomic_path(path) as temporary:
+    with scratch_folder() as folder, atomic_path(path) as temporary:
         source, made = Path(folder) / "in.glb", Path(folder) / "out.fbx"
         glb.write(motion, source)
         # the path given may be a temporary one: no message names it

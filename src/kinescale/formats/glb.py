@@ -7,10 +7,11 @@ tracks as float32. **Read:** joints keep their nodes' world positions and world 
 its node's translation in the parent's frame, and ``t_pose`` is the file's rest pose where that is not all
 identities. Even scales, such as 0.01 above a skeleton in centimetres, are folded into the offsets. What a Motion has no
 room for is left out and noted in ``meta``: a scale that moves (``scale_dropped``), translations that move below the
-root (``translation_dropped_m``), small trees of joints beside the main one (``joints_left_out``). A file without an
-animation gives one frame. Where a skin has inverse bind matrices, the pose they show is the one that the T-pose is
-made from: nodes often stand as an animation left them. ``.vrm`` and ``.vrma`` are GLB files that say which node is
-which bone of a person: those are the roles.
+root (``translation_dropped_m``), small trees of joints beside the main one (``joints_left_out``). Where hips that are
+recognised move below a root joint, as in game rigs, the hips become the root. A file without an animation gives one
+frame. Where a skin has inverse bind matrices, the pose they show is the one that the T-pose is made from: nodes often
+stand as an animation left them. ``.vrm`` and ``.vrma`` are GLB files that say which node is which bone of a person:
+those are the roles.
 """
 
 from __future__ import annotations
@@ -63,9 +64,12 @@ def read(
     return with_notes(motion, notes)
 
 
-def animations(path: str | Path) -> list[str]:
-    """Names of the file's animations in order; the number of one that has no name."""
-    return names_of(Document.open(path))
+def animations(path: str | Path) -> tuple[str, ...]:
+    """The names of a file's animations, in their order; its number stands for one without a name.
+
+    Raises ``FormatError`` for what is not sound.
+    """
+    return tuple(names_of(Document.open(path)))
 
 
 def write(motion: Motion | Sequence[Motion], path: str | Path) -> None:

@@ -147,7 +147,10 @@ def write(motion: Motion, path: str | Path, *, kind: str = KINDS[0], unit_m: flo
         names = ", ".join(layout.skeleton.name for layout in _layouts())
         raise InputError(f"the motion is on skeleton '{motion.skeleton.name}'; retarget it first to one of {names}.")
     values = motion.positions() / layout.unit_m if kind == KINDS[0] else layout.feature.from_motion(motion)
-    _save(values.detach().cpu().numpy().astype(np.float32), path)
+    array = values.detach().cpu().numpy().astype(np.float32)
+    if not sound(array):
+        raise InputError(f"the motion makes numbers that are not finite or above {LARGEST:g}; is the unit right?")
+    _save(array, path)
 
 
 def _save(values: Float[np.ndarray, "T ..."], path: str | Path) -> None:

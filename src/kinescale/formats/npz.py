@@ -21,7 +21,10 @@ import torch
 from kinescale.core.conventions import MAX_FRAMES, MAX_JOINTS
 from kinescale.core.errors import FormatError, InputError, KinescaleError
 from kinescale.core.files import atomic_path
+from kinescale.core.json_input import parse_json
 from kinescale.formats._npy import Archive, Expected, open_npz
+from kinescale.formats._sidecar import MAX_BYTES as MAX_META_BYTES
+from kinescale.formats._sidecar import meta_problem
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton
 
@@ -29,6 +32,7 @@ SUFFIXES = (".npz",)
 HOLDS_META = True
 
 FORMAT, VERSION = "kinescale-motion", 1
+MAX_HEADER_BYTES = 2 * MAX_META_BYTES
 TAIL_BYTES = 64 * 1024
 """Where an archive's directory stands: its end. That of a motion takes a few hundred bytes."""
 _OTHERS = {
@@ -83,6 +87,9 @@ def _to_arrays(motion: Motion) -> dict[str, np.ndarray]:
         text = json.dumps(header, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as problem:
         raise InputError(f"the motion's meta cannot be written as JSON ({problem}); keep to plain values.") from None
+    excess = meta_problem(header["meta"]) or ("its meta is too long" if len(text) > MAX_HEADER_BYTES else "")
+    if excess:
+        raise InputError(f"the motion cannot be written: {excess}.")
     arrays = {
         "header": np.array(text),
         "fps": np.array(motion.fps, dtype=np.float64),
@@ -156,14 +163,10 @@ def _read_members(path: Path, archive: Archive) -> dict[str, np.ndarray]:
     return {name: picked.read(name, expected) for name, expected in _MEMBERS.items() if name in picked}
 
 
-def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
 def _read_header(path: Path, text: str) -> Mapping[str, Any]:
     try:
-        header = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as problem:
+        header = parse_json(text, max_bytes=MAX_HEADER_BYTES)
+    except ValueError as problem:
         raise FormatError(f"its header is not JSON ({str(problem)[:80]}).", path=path) from None
     if not isinstance(header, dict) or header.get("format") != FORMAT or header.get("version") != VERSION:
         raise FormatError(
@@ -171,6 +174,9 @@ def _read_header(path: Path, text: str) -> Mapping[str, Any]:
         )
     if not (isinstance(header.get("skeleton"), str) and isinstance(header.get("meta"), dict)):
         raise FormatError("its header lacks the skeleton's name or meta.", path=path)
+    problem = meta_problem(header["meta"])
+    if problem:
+        raise FormatError(f"{problem}.", path=path)
     roles = header.get("roles")
     if not (isinstance(roles, dict) and all(isinstance(joint, str) for joint in roles.values())):
         raise FormatError("its header's roles do not map roles to joint names.", path=path)

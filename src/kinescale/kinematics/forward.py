@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -49,6 +50,30 @@ def global_to_local(world: Float[Tensor, "*b J 4"], parents: Sequence[int]) -> F
     inverse = torch.cat([-up[..., :3], up[..., 3:]], dim=-1)
     local = quat_multiply(inverse, world)
     return torch.cat([world[..., :1, :], local[..., 1:, :]], dim=-2)
+
+
+def joints_of_global(
+    world: Float[Tensor, "*b J 3 3"], offsets: Float[Tensor, "J 3"], parents: Sequence[int]
+) -> Float[Tensor, "*b J 3"]:
+    """Joint positions relative to joint 0 from world rotation matrices.
+
+    Each bone is its parent's rotation times its offset, and a joint the sum of the bones above it: two products
+    whatever the depth of the tree, where ``forward_kinematics`` goes level by level. Differentiable.
+    """
+    up = [max(parent, 0) for parent in parents]
+    bones = (world[..., up, :, :] @ offsets[:, :, None])[..., 0]
+    return _ancestry(tuple(parents)).to(bones) @ bones
+
+
+@lru_cache(maxsize=16)
+def _ancestry(parents: tuple[int, ...]) -> Tensor:
+    """[J, J] with 1 where the column's bone lies between joint 0 and the row's joint."""
+    rows = torch.zeros(len(parents), len(parents))
+    for joint, parent in enumerate(parents):
+        if parent >= 0:
+            rows[joint] = rows[parent]
+            rows[joint, joint] = 1.0
+    return rows
 
 
 def _levels(parents: tuple[int, ...]) -> list[list[int]]:

@@ -197,3 +197,10 @@ def quat_angle(a: Float[Tensor, "*b 4"], b: Float[Tensor, "*b 4"]) -> Float[Tens
     """Angle between two orientations, radians in [0, pi]."""
     relative = quat_multiply(quat_conjugate(a), b)
     return 2 * torch.atan2(relative[..., :3].norm(dim=-1), relative[..., 3].abs())
+
+
+def rotate_about_y(angle: Float[Tensor, "*b"], vectors: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
+    """Vectors turned about +Y by ``angle`` radians: ``quat_apply(quat_about_y(angle), vectors)`` at less cost."""
+    sine, cosine = torch.sin(angle), torch.cos(angle)
+    x, y, z = vectors.unbind(-1)
+    return torch.stack([cosine * x + sine * z, y.expand_as(x), cosine * z - sine * x], dim=-1)

@@ -11,10 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.core.conventions import MAX_FPS
-from kinescale.core.errors import InputError
+from kinescale.core.conventions import MAX_FPS, MAX_LENGTH_M, MAX_SECONDS, MIN_FPS
+from kinescale.core.errors import InputError, MotionError
 from kinescale.kinematics.forward import forward_kinematics
 from kinescale.skeletons.base import Skeleton
+
+NORM_SLACK = 1e-2
+"""How far from 1 the length of a normalized quaternion may be, in any float type."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +32,8 @@ class Motion:
     rotations : [T, J, 4] unit quaternions, xyzw, local to the parent (the root's to the world).
     meta : provenance that travels with the clip and into files: ``licence``, ``source``, ``prompt``, ``seed`` ...
 
-    Raises ``InputError`` for shapes that do not fit, no frames, a bad fps, values that are not finite or
-    quaternions of zero length (others are normalised).
+    Raises ``MotionError`` for shapes that do not fit, no frames, a bad fps, values that are not finite, a root farther
+    than ``MAX_LENGTH_M``, or quaternions that cannot be normalized (others are).
     """
 
     skeleton: Skeleton
@@ -42,22 +45,21 @@ class Motion:
     def __post_init__(self) -> None:
         joints, frames = len(self.skeleton), self.root.shape[0]
         if self.root.shape != (frames, 3) or self.rotations.shape != (frames, joints, 4):
-            raise InputError(
+            raise MotionError(
                 f"root {tuple(self.root.shape)} and rotations {tuple(self.rotations.shape)} do not fit; "
                 f"expected [T, 3] and [T, {joints}, 4] for skeleton '{self.skeleton.name}'."
             )
         if frames == 0:
-            raise InputError("a motion needs at least one frame.")
-        if not 0 < float(self.fps) <= MAX_FPS:
-            raise InputError(f"{self.fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+            raise MotionError("a motion needs at least one frame.")
+        if not MIN_FPS <= float(self.fps) <= MAX_FPS:
+            raise MotionError(f"{self.fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+        if frames > MAX_SECONDS * float(self.fps):
+            raise MotionError(f"{frames / self.fps:g} seconds; expected at most {MAX_SECONDS:g}: is the rate right?")
         if not (bool(torch.isfinite(self.root).all()) and bool(torch.isfinite(self.rotations).all())):
-            raise InputError("the motion holds values that are not finite.")
-        norm = self.rotations.detach().norm(dim=-1)
-        if bool((norm < 1e-6).any()):
-            raise InputError("the motion holds a quaternion of zero length.")
-        if bool(((norm - 1).abs() > 1e-6).any()):
-            unit = self.rotations / self.rotations.norm(dim=-1, keepdim=True)
-            object.__setattr__(self, "rotations", unit)
+            raise MotionError("the motion holds values that are not finite.")
+        if not bool((self.root.detach().abs() <= MAX_LENGTH_M).all()):
+            raise MotionError(f"the motion's root is farther than {MAX_LENGTH_M:g} m away; is the unit right?")
+        object.__setattr__(self, "rotations", _unit(self.rotations))
         object.__setattr__(self, "fps", float(self.fps))
         object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
 
@@ -109,3 +111,17 @@ class Motion:
     def to(self, dtype: torch.dtype) -> Motion:
         """The same motion in another float type."""
         return self.replace(root=self.root.to(dtype), rotations=self.rotations.to(dtype))
+
+
+def _unit(rotations: Float[Tensor, "T J 4"]) -> Float[Tensor, "T J 4"]:
+    """Quaternions of length 1; as they are where they all have it already."""
+    norm = rotations.detach().norm(dim=-1)
+    if bool((norm < 1e-6).any()):
+        raise MotionError("the motion holds a quaternion of zero length.")
+    if not bool(((norm - 1).abs() > 1e-6).any()):
+        return rotations
+    unit = rotations / rotations.norm(dim=-1, keepdim=True)
+    # a length that overflows its float type is infinite, and what is divided by it zero
+    if not bool(((unit.detach().norm(dim=-1) - 1).abs() <= NORM_SLACK).all()):
+        raise MotionError("the motion holds a quaternion that is too long to be normalized.")
+    return unit

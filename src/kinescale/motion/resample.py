@@ -9,11 +9,16 @@ from kinescale.core.errors import InputError
 from kinescale.kinematics.rotations import quat_continuous, quat_slerp
 from kinescale.motion.motion import Motion
 
+FREE_POSES = 1_000_000
+"""So many joint rotations (frames times joints) any clip may be resampled to, and ``MAX_STRETCH`` times its own."""
+MAX_STRETCH = 64
+
 
 def resample(motion: Motion, fps: float) -> Motion:
     """The motion at ``fps`` frames a second: frame 0 stays, the last instant is not passed.
 
-    When the new rate divides the old one, frames are taken, not blended.
+    When the new rate divides the old one, frames are taken, not blended. Raises ``InputError`` where a few slow frames
+    would become more than ``FREE_POSES`` poses of joints and ``MAX_STRETCH`` times their own number.
     """
     if not 0 < fps <= MAX_FPS:
         raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
@@ -21,8 +26,13 @@ def resample(motion: Motion, fps: float) -> Motion:
         return motion
     last = len(motion) - 1
     count = int(last * fps / motion.fps + 1e-6) + 1
-    if count > MAX_FRAMES:
-        raise InputError(f"{count} frames after resampling; at most {MAX_FRAMES}.")
+    joints = len(motion.skeleton)
+    most = min(MAX_FRAMES, max(FREE_POSES // joints, MAX_STRETCH * len(motion)))
+    if count > max(most, len(motion)):
+        raise InputError(
+            f"{len(motion)} frames at {motion.fps:g} a second become {count} at {fps:g}; at most {most}: is the "
+            "frame rate of the clip right?"
+        )
     step = motion.fps / fps
     if abs(step - round(step)) < 1e-9:
         index = torch.arange(count) * round(step)

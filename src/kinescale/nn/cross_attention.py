@@ -7,6 +7,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinescale.nn.attention import attend
+
 
 def _rounded(x: Tensor) -> Tensor:
     return x.to(torch.bfloat16).to(x.dtype)
@@ -48,6 +50,6 @@ class CrossAttention(nn.Module):
         key, value = keys_values
         if self.round_bf16:
             query, key, value = _rounded(query), _rounded(key), _rounded(value)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+        mixed = attend(query, key, value, mask[:, None, None, :])
         mixed = mixed.transpose(1, 2).flatten(2)
         return self.dropout(self.out(_rounded(mixed) if self.round_bf16 else mixed))

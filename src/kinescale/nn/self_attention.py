@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinescale.nn.attention import attend
 from kinescale.nn.rotary import rotate_neighbours
 
 SCORE_SCALE = 0.25
@@ -50,5 +51,5 @@ class SelfAttention(nn.Module):
         query, key = rotate_neighbours(query, turns), rotate_neighbours(key, turns)
         if past is not None:
             key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=allowed, scale=self.scale)
+        mixed = attend(query, key, value, allowed, self.scale)
         return self.dropout(self.out(mixed.transpose(1, 2).flatten(2))), (key, value)

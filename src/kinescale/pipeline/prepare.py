@@ -7,16 +7,13 @@ is already there is kept: an interrupted run goes on where it stopped.
 from __future__ import annotations
 
 import multiprocessing
-import tarfile
-import tempfile
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -31,34 +28,61 @@ from kinescale.core.files import atomic_path, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
 from kinescale.datasets.base import Licence, RawClip, read_statistics
 from kinescale.datasets.prepared import GIVEN_STATISTICS, PreparedRow, write_part
+from kinescale.datasets.prepared.integrity import write_manifest
 from kinescale.datasets.prepared.writer import VERSION, entries, pyarrow, read_key
+from kinescale.io.archive import unpacked
 from kinescale.motion import Motion, canonicalise, mirror, resample, retarget
+from kinescale.pipeline._windows import Window, windows
 
 PART_CLIPS = 48
-MAX_UNPACKED_BYTES = 64 * 1024**3
-MAX_MEMBERS = 1_000_000
+WORDS = 2
+"""Raised whenever captions or splits are made in another way: parts of an older way are made again."""
+
 LEAST_FRAMES = 8
+WINDOW_FRAMES = 256
+"""At 30 frames a second 8.5 seconds, what the house's tokenizers hold."""
+
+CAPTIONS, AMOUNTS, PART_AMOUNTS = 18, 1 / 3, 1.5
+"""Captions of a clip, the share that tells amounts, and how much greater that is in a window of a longer take
+whose label may speak of another part."""
 FASTEST_JOINT = 40.0
 """Metres a second: no human joint is faster; a clip that shows more has broken frames."""
 
+_LATER = ("measured", "amounts", "window_frames", "split")
+"""Settings that older folders do not have."""
+
 
 class Settings(Record):
-    """What the prepared motions are brought to. ``measured``: captions to add that tell what the motion shows."""
+    """What the prepared motions are brought to.
+
+    Parameters
+    ----------
+    captions_per_clip : sentences for a clip of a set that comes without any.
+    measured : captions to add to published ones that tell what the motion shows.
+    amounts : share of the captions written here that tell what is measured: counts, lengths, angles, order.
+    window_frames : longer takes are cut into overlapping windows of so many frames; 0 cuts nothing.
+    split : where all clips go, in place of what the set says.
+    """
 
     skeleton: str = "humanml22"
     fps: float = NATIVE_FPS
-    captions_per_clip: int = 12
+    captions_per_clip: int = Field(default=12, ge=1)
     measured: int = Field(default=0, ge=0, le=3)
+    amounts: float = Field(default=0.0, ge=0, le=1)
+    window_frames: int = Field(default=0, ge=0)
+    split: Literal["train", "val", "test"] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready; what is not measured leaves no trace, so that a folder keeps its hash."""
-        return {name: value for name, value in super().to_json().items() if name != "measured" or value}
+        """JSON-ready; what is off leaves no trace, so that a folder keeps its hash."""
+        return {name: value for name, value in super().to_json().items() if name not in _LATER or value}
 
     @classmethod
     def of(cls, corpus: str, **changes: Any) -> Settings:
         """The settings a corpus is best prepared with: those its published arrays were made with, else the house's."""
         native = getattr(datasets.FAMILY.load(corpus), "NATIVE", None)
         own = {} if native is None else {"skeleton": native.skeleton, "fps": native.fps}
+        if datasets.FAMILY.check(corpus) in corpora.FAMILY.names():
+            own |= {"captions_per_clip": CAPTIONS, "amounts": AMOUNTS, "window_frames": WINDOW_FRAMES}
         return cls(**{**own, **{name: value for name, value in changes.items() if value is not None}})
 
 
@@ -110,14 +134,20 @@ def prepare(
 
 
 def _jobs(clips: list[RawClip], settings: Settings, root: Path, folder: Path) -> list[dict[str, Any]]:
+    hashed = lru_cache(maxsize=None)(lambda file: sha256_file(file) if file.is_file() else "")
     jobs = []
     for start in range(0, len(clips), PART_CLIPS):
         some = clips[start : start + PART_CLIPS]
-        sizes = [
-            [(f.relative_to(root).as_posix(), f.stat().st_size if f.exists() else -1) for f in c.files] for c in some
-        ]
+        # by content: a file that changed without growing is another file
+        files = [[(f.relative_to(root).as_posix(), hashed(f)) for f in c.files] for c in some]
         key = json_hash(
-            {"version": VERSION, "settings": settings.to_json(), "ids": [c.id for c in some], "files": sizes}
+            {
+                "version": VERSION,
+                "words": WORDS,
+                "settings": settings.to_json(),
+                "ids": [c.id for c in some],
+                "files": files,
+            }
         )
         part = folder / "parts" / f"part-{start // PART_CLIPS:05d}.parquet"
         jobs.append({"clips": some, "settings": settings, "part": part, "key": key})
@@ -177,8 +207,14 @@ def _reuse(job: dict[str, Any]) -> dict[str, Any] | None:
     part: Path = job["part"]
     if not _skip_file(part).exists() or not part.exists() or read_key(part) != job["key"]:
         return None
-    table = pyarrow().parquet.read_table(part)
-    skipped = [tuple(pair) for pair in read_json(_skip_file(part))]
+    try:
+        told = read_json(_skip_file(part))
+        if not isinstance(told, dict) or told.get("sha256") != sha256_file(part):
+            return None  # changed since, or of the time before digests
+        skipped = [(str(clip), str(reason)) for clip, reason in told["skipped"]]
+        table = pyarrow().parquet.read_table(part)
+    except (KinescaleError, OSError, KeyError, TypeError, ValueError):
+        return None
     return {"part": part.name, "entries": entries(table, part.name), "skipped": skipped, "reused": True}
 
 
@@ -190,16 +226,17 @@ def _do_part(job: dict[str, Any]) -> dict[str, Any]:
             skipped.append((clip.id, clip.problem))
             continue
         try:
-            rows.append(_row(clip, job["settings"], job["licence"]))
+            rows += _rows(clip, job["settings"], job["licence"])
         except (KinescaleError, OSError, ArithmeticError, ValueError) as problem:
             skipped.append((clip.id, str(problem)))
-    write_json(_skip_file(job["part"]), skipped)
     made = write_part(job["part"], rows, job["key"])
+    # last: it says that the part is whole, and what its bytes are
+    write_json(_skip_file(job["part"]), {"skipped": skipped, "sha256": sha256_file(job["part"])})
     return {"part": job["part"].name, "entries": made, "skipped": skipped, "reused": False}
 
 
-def _row(clip: RawClip, settings: Settings, licence: str) -> PreparedRow:
-    """Read one clip and bring it to the common skeleton, rate, place and words."""
+def _rows(clip: RawClip, settings: Settings, licence: str) -> list[PreparedRow]:
+    """Read one clip and bring it to the common skeleton, rate, place and words; a long take in windows."""
     module = datasets.FAMILY.load(clip.corpus)
     motion = module.load(clip)
     motion = canonicalise(resample(retarget(motion, skeletons.get(settings.skeleton), feet=False), settings.fps))
@@ -210,12 +247,16 @@ def _row(clip: RawClip, settings: Settings, licence: str) -> PreparedRow:
     fastest = float((motion.positions().diff(dim=0).norm(dim=-1) * motion.fps).max())
     if fastest > FASTEST_JOINT:
         raise DataError(f"{clip.files[0].name}: a joint moves at {fastest:.0f} m/s; the clip has broken frames.")
-    words = _words(clip, motion, settings)
     given = module.given(clip) if _keeps_given(module, settings) else None
     if given is not None and not np.isfinite(given).all():
         raise DataError(f"{clip.files[0].name}: holds features that are not finite.")
+    return [_row(clip, window, settings, licence, given) for window in windows(motion, settings.window_frames)]
+
+
+def _row(clip: RawClip, window: Window, settings: Settings, licence: str, given: np.ndarray | None) -> PreparedRow:
+    words = _words(clip, window, settings)
     return PreparedRow(
-        id=clip.id,
+        id=window.name(clip.id),
         corpus=clip.corpus,
         action=clip.action,
         style=clip.style,
@@ -224,25 +265,42 @@ def _row(clip: RawClip, settings: Settings, licence: str) -> PreparedRow:
         captions_mirrored=words.mirrored,
         steady=words.steady,
         source_sha256=sha256_file(clip.files[0]),
-        motion=motion,
-        split=clip.split,
+        motion=window.motion,
+        split=settings.split or clip.split,
+        held_by=clip.held_by,
+        take=clip.id,
+        amounts=words.amounts,
         caption_tokens=clip.caption_tokens,
-        given=given,
+        given=given if window.whole else None,
     )
 
 
-def _words(clip: RawClip, motion: Motion, settings: Settings) -> corpora.ClipCaptions:
+def _words(clip: RawClip, window: Window, settings: Settings) -> corpora.ClipCaptions:
     """The clip's own sentences, else those of its corpus's describer; then what is measured."""
     if clip.captions is None:
-        describe = corpora.FAMILY.get(clip.corpus, "describe")
-        words = describe(clip.action, clip.style, clip.take, settings.captions_per_clip)
+        words = _described(clip, window, settings)
     else:
         mirrored = tuple(mirror_sentence(text) for text in clip.captions) if clip.mirrorable else ()
         words = corpora.ClipCaptions(captions=clip.captions, mirrored=mirrored, steady=False)
     if not settings.measured:
         return words
-    told = [_measured(each, settings.measured) for each in (motion, mirror(motion))]
-    return words.but(captions=(*words.captions, *told[0]), mirrored=(*words.mirrored, *told[1]))
+    told = [_measured(each, settings.measured) for each in (window.motion, mirror(window.motion))]
+    return words.but(
+        captions=(*words.captions, *told[0]),
+        mirrored=(*words.mirrored, *told[1]),
+        amounts=words.amounts + min(map(len, told)),
+    )
+
+
+def _described(clip: RawClip, window: Window, settings: Settings) -> corpora.ClipCaptions:
+    """Sentences on the label, and among them the share that tells amounts."""
+    count, part = settings.captions_per_clip, not window.whole
+    describe = corpora.FAMILY.get(clip.corpus, "describe")
+    words = describe(clip.action, clip.style, clip.take, count, part=part)
+    share = min(PART_AMOUNTS * settings.amounts, 1.0) if part and not words.steady else settings.amounts
+    told = round(count * share)
+    words = words.but(captions=words.captions[: count - told], mirrored=words.mirrored[: count - told])
+    return corpora.with_amounts(words, window.motion, told, window.name(clip.id), part=part) if told else words
 
 
 def _measured(motion: Motion, count: int) -> tuple[str, ...]:
@@ -306,7 +364,10 @@ def _finish(
     }
     if given is not None:
         manifest["given"] = given
-    write_json(folder / "manifest.json", manifest)
+    kept = {part: folder / "parts" / part for part in parts}
+    if (folder / GIVEN_STATISTICS).is_file():
+        kept[GIVEN_STATISTICS] = folder / GIVEN_STATISTICS
+    write_manifest(folder, manifest, kept)
     return PrepareReport(folder, len(rows), skipped, sum(r["reused"] for r in results), seconds / 60)
 
 
@@ -324,46 +385,3 @@ def _statistics(rows: list[dict[str, Any]], fps: float) -> dict[str, Any]:
         "shortest_frames": min((row["frames"] for row in rows), default=0),
         "longest_frames": max((row["frames"] for row in rows), default=0),
     }
-
-
-@contextmanager
-def unpacked(source: Path) -> Iterator[Path]:
-    """The folder itself, or a temporary one holding what an archive unpacks to (bounded, and never outside it)."""
-    if source.is_dir():
-        yield source
-        return
-    if not source.is_file():
-        raise DataError(f"{source}: there is no such folder or archive; give the corpus as published.")
-    with tempfile.TemporaryDirectory(prefix="kinescale-") as name:
-        folder = Path(name)
-        try:
-            if zipfile.is_zipfile(source):
-                _unzip(source, folder)
-            else:
-                _untar(source, folder)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as problem:
-            raise DataError(
-                f"{source}: cannot be unpacked ({str(problem).split(':')[0]}); "
-                "expected a folder, a .tar(.gz|.xz) or a .zip."
-            ) from None
-        yield folder
-
-
-def _untar(source: Path, folder: Path) -> None:
-    total = 0
-    with tarfile.open(source) as archive:
-        for count, member in enumerate(archive):
-            total += member.size
-            if count > MAX_MEMBERS or total > MAX_UNPACKED_BYTES:
-                raise DataError(
-                    f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files."
-                )
-            archive.extract(member, folder, filter="data")
-
-
-def _unzip(source: Path, folder: Path) -> None:
-    with zipfile.ZipFile(source) as archive:
-        members = archive.infolist()
-        if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
-            raise DataError(f"{source}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB or {MAX_MEMBERS} files.")
-        archive.extractall(folder)

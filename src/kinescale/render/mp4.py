@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -18,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kinescale.core.errors import InputError, MissingDependencyError
+from kinescale.io.scratch import scratch_folder
 from kinescale.render._film import cells, frames
 from kinescale.render._scene import Scene
 from kinescale.render.base import FPS_RANGE, Options
@@ -49,7 +49,7 @@ def encode(scenes: Sequence[Scene], options: Options) -> bytes:
     height = options.height // 2 * 2
     width = round(height * SHAPE / 2) * 2
     pictures = frames(scenes, times, cells(len(scenes), width, height), (width, height), options)
-    with tempfile.TemporaryDirectory(prefix="kinescale-") as folder:
+    with scratch_folder() as folder:
         out = Path(folder) / "film.mp4"
         command = [encoder(), *_arguments(width, height, rate), str(out)]
         with _running(command, Path(folder) / "said.txt", LIMIT_S + LIMIT_FRAME_S * len(times)) as pipe:

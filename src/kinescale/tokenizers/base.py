@@ -28,11 +28,25 @@ class Encoded:
 
 
 @dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """What a training step decoded, for losses on the motion itself.
+
+    ``decoded`` and ``target`` are normalized features [B, T, F]; ``lengths`` [B] counts the frames of each clip that
+    were coded.
+    """
+
+    decoded: Tensor
+    target: Tensor
+    lengths: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class StepLoss:
-    """A training step's outcome: the scalar to minimise and named numbers for the log."""
+    """A training step's outcome: the scalar to minimize, named numbers for the log, and what was decoded."""
 
     loss: Tensor
     logs: dict[str, float] = field(default_factory=dict)
+    reconstruction: Reconstruction | None = None
 
 
 class Tokenizer(nn.Module, Codec, ABC):

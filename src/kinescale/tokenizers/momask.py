@@ -20,7 +20,7 @@ from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps, zero_after
 from kinescale.quantizers import residual, vq
 from kinescale.tokenizers import base
-from kinescale.tokenizers.base import Encoded, StepLoss
+from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
 from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
@@ -204,7 +204,8 @@ class Tokenizer(base.Tokenizer):
         logs["usage"] = float(vq.usage(quantised.codes, self.vocabulary))
         if self.training:
             self.pyramid.observe(quantised, rng)
-        return StepLoss(loss, {"loss": float(loss.detach()), **logs})
+        made = Reconstruction(decoded[:, : features.shape[1]].float(), features, latents * layout.stride)
+        return StepLoss(loss, {"loss": float(loss.detach()), **logs}, made)
 
     def _books(self, layout: TokenLayout, rng: torch.Generator) -> TokenLayout:
         """The layout of the books that a training batch uses: all, or by chance the first few."""

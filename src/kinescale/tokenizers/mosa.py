@@ -23,7 +23,7 @@ from kinescale.quantizers import residual, vq
 from kinescale.tokenizers import base
 from kinescale.tokenizers._mosa_networks import GROUPS, Decoder, Encoder, ScaleConvs
 from kinescale.tokenizers._mosa_slots import PaddingSlots
-from kinescale.tokenizers.base import Encoded, StepLoss
+from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
 from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
@@ -216,7 +216,8 @@ class Tokenizer(base.Tokenizer):
             logs["explicit"] = float(explicit.detach())
         if self.training:
             self.pyramid.observe(quantised, rng)
-        return StepLoss(loss, {"loss": float(loss.detach()), **logs, **self._usage(quantised)})
+        made = Reconstruction(decoded, target, lengths)
+        return StepLoss(loss, {"loss": float(loss.detach()), **logs, **self._usage(quantised)}, made)
 
     def _quantisation(self, grid: Tensor, sums: tuple[Tensor, ...], layout: TokenLayout, latents: Tensor) -> Tensor:
         """Mean over scales of the pulls of the encoder towards each partial sum and of the sum towards the encoder."""

@@ -20,7 +20,7 @@ from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps, zero_after
 from kinescale.quantizers import residual, vq
 from kinescale.tokenizers import base
-from kinescale.tokenizers.base import Encoded, StepLoss
+from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
 from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
@@ -252,7 +252,8 @@ class Tokenizer(base.Tokenizer):
         logs["usage"] = float(vq.usage(codes, self.vocabulary))
         if self.training:
             self.pyramid.quantizer.observe(quantised.vectors, codes, rng)
-        return StepLoss(loss, {"loss": float(loss.detach()), **logs})
+        made = Reconstruction(guess, target, latents * layout.stride)
+        return StepLoss(loss, {"loss": float(loss.detach()), **logs}, made)
 
     def _commitment(self, grid: Tensor, sums: tuple[Tensor, ...], latents: Tensor) -> Tensor:
         inside = valid_steps(latents, grid.shape[1])[:, :, None, None].to(grid.dtype)

@@ -36,7 +36,7 @@ from kinescale.tokenizers._msq_parts import (
     stream_roles,
 )
 from kinescale.tokenizers._msq_pyramid import PartPyramid, Spread
-from kinescale.tokenizers.base import Encoded, StepLoss
+from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
@@ -276,7 +276,8 @@ class Tokenizer(base.Tokenizer):
             logs["commitment"] = float(quantised.commitment.detach())
         if self.training:
             self.pyramid.observe(quantised, rng)
-        return StepLoss(loss, {"loss": float(loss.detach()), **logs, **self._usage(quantised.seen)})
+        shown = Reconstruction(decoded.float(), made.target, made.latents * layout.stride)
+        return StepLoss(loss, {"loss": float(loss.detach()), **logs, **self._usage(quantised.seen)}, shown)
 
     def _reconstruction(self, decoded: Tensor, made: Mixed) -> tuple[Tensor, dict[str, float]]:
         c = self.config

@@ -36,7 +36,7 @@ from kinescale.tokenizers._scalemogen_books import build_quantizer
 from kinescale.tokenizers._scalemogen_network import LEVELS, Decoder, Encoder
 from kinescale.tokenizers._scalemogen_pyramid import SkeletalPyramid
 from kinescale.tokenizers._scalemogen_schedules import Schedule, schedule
-from kinescale.tokenizers.base import Encoded, StepLoss
+from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
 from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
@@ -223,7 +223,8 @@ class Tokenizer(base.Tokenizer):
             logs["usage"] = vq.usage(codes, self.vocabulary)
         if self.training:
             self.pyramid.observe(quantised, rng)
-        return StepLoss(loss, {name: float(value.detach()) for name, value in logs.items()})
+        made = Reconstruction(guess, target, lengths)
+        return StepLoss(loss, {name: float(value.detach()) for name, value in logs.items()}, made)
 
     def _extra(self, error: Float[Tensor, "F"]) -> tuple[Tensor, Tensor]:
         """The weighted mean errors of the root's features and of the velocities."""

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from kinescale.core.errors import BundleError
 from kinescale.core.files import atomic_path
+from kinescale.core.json_input import parse_json
 
 FORMAT = "kinescale-checkpoint"
 VERSION = 1
@@ -84,14 +85,17 @@ def load(path: Path) -> Checkpoint:
     state = header.get("state", "")
     if digest(tensors, state) != header.get("sha256"):
         raise BundleError(f"{path}: its content does not match its digest; the checkpoint before it may be whole.")
-    return Checkpoint(tensors, json.loads(state))
+    try:
+        return Checkpoint(tensors, parse_json(state))
+    except ValueError as problem:
+        raise BundleError(f"{path}: its state {problem}; the checkpoint before it may be whole.") from None
 
 
 def peek(path: Path) -> dict[str, Any] | None:
     """The state in a checkpoint's header without its tensors; ``None`` when it cannot be read."""
     try:
         with safe_open(path, framework="pt") as file:
-            return json.loads((file.metadata() or {})["state"])
+            return parse_json((file.metadata() or {})["state"])
     except (SafetensorError, OSError, ValueError, KeyError):
         return None
 

@@ -16,6 +16,7 @@ from pydantic import Field
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import ConfigError
 from kinescale.core.records import Record
+from kinescale.training.kinematic_loss import Config as KinematicLossConfig
 
 R = TypeVar("R", bound=Record)
 
@@ -38,7 +39,13 @@ class OptimiserConfig(Record):
     clip: float = Field(default=1.0, ge=0, description="0 turns clipping off")
 
 
-LATER: dict[str, Any] = {"coin": 0.0, "statistics": "measured", "held_out_pairs": 0.0}
+LATER: dict[str, Any] = {
+    "coin": 0.0,
+    "statistics": "measured",
+    "held_out_pairs": 0.0,
+    "shares": {},
+    "kinematics": KinematicLossConfig().to_json(),
+}
 """Settings that older runs do not have, as they are when they are off."""
 
 
@@ -68,8 +75,10 @@ class DrawConfig(Record):
     min_frames : shorter clips are left out.
     shorten : chance that a window of a clip that may be cut is made shorter, down to ``min_frames``.
     balance : "none" every clip alike; "frames" in proportion to length; "class" by (size of its class) to
-        the power ``-balance_power``.
+        the power ``-balance_power``; "class_frames" both: classes are then as large as their frames.
     corpora : relative weight of each corpus by name (1 where not named, 0 leaves it out).
+    shares : share of all windows that come from each corpus, relative to the other corpora named here, however many
+        clips it has; corpora that are not named are left out. Empty: as many as their weights make.
     mirror : see each clip left-right mirrored half of the time.
     coin : chance that a window is one latent step shorter than it could be (Guo et al. 2022: a third), from a start
         of its own.
@@ -80,9 +89,10 @@ class DrawConfig(Record):
     crop_frames: int = Field(default=0, ge=0)
     min_frames: int = Field(default=16, ge=1)
     shorten: float = Field(default=0.0, ge=0, le=1)
-    balance: Literal["none", "frames", "class"] = "none"
+    balance: Literal["none", "frames", "class", "class_frames"] = "none"
     balance_power: float = Field(default=0.5, ge=0, le=1)
     corpora: dict[str, float] = Field(default_factory=dict)
+    shares: dict[str, float] = Field(default_factory=dict)
     mirror: bool = True
     coin: float = Field(default=0.0, ge=0, le=1)
     held_out_pairs: float = Field(default=0.0, ge=0, lt=1)
@@ -91,7 +101,8 @@ class DrawConfig(Record):
 class StageConfig(Record):
     """One training stage.
 
-    ``ema_decay`` 0 keeps no average; ``minutes`` is a wall-time budget for one invocation.
+    ``kinematics``: losses on the decoded motion, for a tokenizer. ``ema_decay`` 0 keeps no average; ``minutes`` is a
+    wall-time budget for one invocation.
     """
 
     steps: int = Field(default=1000, ge=1)
@@ -99,6 +110,7 @@ class StageConfig(Record):
     draw: DrawConfig = DrawConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+    kinematics: KinematicLossConfig = KinematicLossConfig()
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     log_every: int = Field(default=50, ge=1)
@@ -199,7 +211,7 @@ def _put(data: dict[str, Any], path: str, value: Any) -> None:
             raise ConfigError(_unknown(path, part, node))
         node = node.setdefault(part, {}) if free else node[part]
         # configs of parts and the weights of corpora are open: their own records check them
-        free = free or part in ("config", "corpora")
+        free = free or part in ("config", "corpora", "shares")
         if not isinstance(node, dict):
             where = ".".join(parents[: depth + 1])
             raise ConfigError(f"the override '{path}' goes into '{where}', which holds {node!r} and no fields.")

@@ -127,8 +127,11 @@ class Batches:
         return Batch(features, lengths, captions, choices)
 
     def _choices(self, window: Window) -> tuple[str, ...]:
+        """The clip's captions; of a crop those alone that tell no amounts, which hold for the whole clip."""
         clip = self.clips[window.clip]
-        return tuple(clip.captions_mirrored if window.mirrored else clip.captions)
+        texts = clip.captions_mirrored if window.mirrored else clip.captions
+        whole = window.length + self.draws.stride > self.store.frames(window.clip)
+        return texts if whole or not clip.amounts else texts[: -clip.amounts] or texts
 
 
 def class_of(clip: PreparedClip) -> str:

@@ -99,6 +99,8 @@ class Draws:
     def _fits(self, candidate: Candidate) -> bool:
         usable = min(candidate.frames, self.top) // self.stride * self.stride
         wanted = self.config.corpora.get(candidate.corpus, 1.0) > 0
+        if self.config.shares:
+            wanted = wanted and self.config.shares.get(candidate.corpus, 0.0) > 0
         # less than one latent step past the top is lost to rounding anyway
         whole = candidate.cuttable or candidate.frames < self.top + self.stride
         return wanted and whole and usable >= max(self.low, self.stride)
@@ -106,11 +108,16 @@ class Draws:
     def _weigh(self) -> np.ndarray | None:
         """Probability of each candidate; ``None`` when all are alike and each is seen once an epoch."""
         weights = np.array([self.config.corpora.get(c.corpus, 1.0) for c in self.candidates], dtype=np.float64)
-        if self.config.balance == "frames":
+        if self.config.balance in ("frames", "class_frames"):
             weights *= np.maximum(1.0, self._frames / self.top)
-        if self.config.balance == "class":
-            _, inverse, counts = np.unique([c.label for c in self.candidates], return_inverse=True, return_counts=True)
-            weights *= counts[inverse].astype(np.float64) ** -self.config.balance_power
+        if self.config.balance in ("class", "class_frames"):
+            sizes = weights if self.config.balance == "class_frames" else np.ones(len(weights))
+            _, inverse = np.unique([c.label for c in self.candidates], return_inverse=True)
+            weights = weights * np.bincount(inverse, weights=sizes)[inverse] ** -self.config.balance_power
+        if self.config.shares:
+            names, inverse = np.unique([c.corpus for c in self.candidates], return_inverse=True)
+            shares = np.array([self.config.shares[name] for name in names.tolist()])
+            weights = weights / np.bincount(inverse, weights=weights)[inverse] * shares[inverse]
         return None if np.all(weights == weights[0]) else weights / weights.sum()
 
     def _plan(self, pool: int, batch: int) -> tuple[tuple[Window, ...], ...]:

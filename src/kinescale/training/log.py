@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kinescale.core.files import atomic_write_text
+from kinescale.core.json_input import parse_json
 
 FILE = "log.jsonl"
 
@@ -20,7 +21,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     entries = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            value = json.loads(line)
+            value = parse_json(line)
         except ValueError:
             continue
         if isinstance(value, dict) and isinstance(value.get("step"), int):

@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
+from kinescale.bundle import Bundle
 from kinescale.bundle.manifest import Licence
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
@@ -27,6 +28,7 @@ from kinescale.training import checkpoint as files
 from kinescale.training.config import RunConfig, Stage, first_difference
 from kinescale.training.data import Batches
 from kinescale.training.generator_step import GeneratorStep
+from kinescale.training.kinematic_loss import KinematicLoss
 from kinescale.training.loop import Outcome, check_same, fit
 from kinescale.training.parts import build_generator, build_tokenizer, device_name, pick_device
 from kinescale.training.state import load_weights
@@ -61,9 +63,11 @@ class _Run:
     store: FeatureStore
     device: torch.device
     watch: Watch
+    start: Bundle | None = None
 
     def identity(self, stage: Stage) -> dict[str, Any]:
-        return {**self.config.identity(stage), "data_hash": self.prepared.manifest_hash}
+        begun = {} if self.start is None else {"start": self.start.content_hash}
+        return {**self.config.identity(stage), "data_hash": self.prepared.manifest_hash, **begun}
 
     def batches(self, stage: Stage, tokenizer: Tokenizer, normaliser: Normaliser) -> Batches:
         return Batches(
@@ -78,10 +82,18 @@ class _Run:
 
 
 def train(
-    config: RunConfig, data: Path, folder: Path, stages: Sequence[Stage], *, watch: Watch | None = None
+    config: RunConfig,
+    data: Path,
+    folder: Path,
+    stages: Sequence[Stage],
+    *,
+    watch: Watch | None = None,
+    start: Bundle | None = None,
 ) -> dict[Stage, Outcome]:
     """Train ``stages`` in order, each going on from its checkpoint; stops after one that did not finish.
 
+    ``start``: a bundle whose weights and statistics a stage without a checkpoint begins with, such as one made by an
+    earlier run on other data; a generator stage without a tokenizer stage takes the bundle's tokenizer as it is.
     Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another
     configuration.
     """
@@ -101,7 +113,7 @@ def train(
         workers=config.workers,
         watch=watch,
     )
-    run = _Run(config, folder, prepared, build_feature(config.feature), store, device, watch)
+    run = _Run(config, folder, prepared, build_feature(config.feature), store, device, watch, start)
     outcomes: dict[Stage, Outcome] = {}
     for stage in stages:
         outcomes[stage] = _tokenizer(run) if stage == "tokenizer" else _generator(run, data)
@@ -117,7 +129,11 @@ def _tokenizer(run: _Run) -> Outcome:
     _record(run, "tokenizer")
     normaliser = _normaliser(run, folder)
     tokenizer = build_tokenizer(config.tokenizer, run.feature.width, config.seed)
-    step = TokenizerStep(tokenizer, run.batches("tokenizer", tokenizer, normaliser), run.device)
+    if run.start is not None:
+        _begin_with(tokenizer, run.start.tokenizer, "tokenizer")
+    wanted = config.tokenizer_training.kinematics
+    kinematics = KinematicLoss(wanted, run.feature, normaliser) if wanted.on else None
+    step = TokenizerStep(tokenizer, run.batches("tokenizer", tokenizer, normaliser), run.device, kinematics)
     return fit(
         step,
         config.tokenizer_training,
@@ -127,6 +143,24 @@ def _tokenizer(run: _Run) -> Outcome:
         identity=identity,
         watch=run.watch,
     )
+
+
+def _begin_with(module: nn.Module, given: nn.Module | None, what: str) -> None:
+    """Copy the weights of a bundle's part; ``ConfigError`` where it is none of this run's."""
+    if given is None:
+        raise ConfigError(f"the bundle to start from holds no {what}; leave --start out or name another bundle.")
+    mine, theirs = module.state_dict(), given.state_dict()
+    differs = next((k for k in {**mine, **theirs} if mine.get(k, _NONE).shape != theirs.get(k, _NONE).shape), None)
+    if type(module) is not type(given) or differs is not None:
+        raise ConfigError(
+            f"the {what} of the bundle to start from is another one than the recipe's"
+            f"{'' if differs is None else f': {differs} has another shape'}; use the bundle's own recipe and sizes."
+        )
+    module.load_state_dict(theirs)
+
+
+_NONE = torch.empty(0)
+"""Stands for a tensor that a state dict lacks."""
 
 
 def _measured(run: _Run) -> Normaliser:
@@ -148,8 +182,12 @@ def _normaliser(run: _Run, folder: Path) -> Normaliser:
     if path.is_file() and (folder / files.CURRENT).is_file():
         return _to_normaliser(files.load(path).tensors)
     settings = run.config.data
-    given = settings.statistics == "given"
-    normaliser = published(run.prepared, run.feature, settings.std_floor) if given else _measured(run)
+    if run.start is not None:
+        normaliser = run.start.normaliser
+    elif settings.statistics == "given":
+        normaliser = published(run.prepared, run.feature, settings.std_floor)
+    else:
+        normaliser = _measured(run)
     folder.mkdir(parents=True, exist_ok=True)
     files.save(path, files.Checkpoint({"mean": normaliser.mean, "std": normaliser.std}, {"data": run.store.key}))
     return normaliser
@@ -167,6 +205,8 @@ def _generator(run: _Run, data: Path) -> Outcome:
     cache = data / ".features" if (data / ".features").is_dir() else run.folder / "cache"
     texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
     generator = build_generator(config.generator, tokenizer, texts.width, texts.max_tokens, config.seed)
+    if run.start is not None and run.start.generator is not None:
+        _begin_with(generator, run.start.generator, "generator")
     step = GeneratorStep(generator, tokenizer, batches, texts, run.device)
     return fit(
         step,
@@ -189,7 +229,8 @@ def _freeze(run: _Run, folder: Path) -> files.Checkpoint:
     if path.is_file() and any((folder / name).is_file() for name in (files.CURRENT, files.PREVIOUS)):
         frozen = files.load(path)
     else:
-        frozen = _take(run.folder / "tokenizer")
+        trained = any((run.folder / "tokenizer" / name).is_file() for name in (files.CURRENT, files.PREVIOUS))
+        frozen = _take(run.folder / "tokenizer") if trained or run.start is None else _of_bundle(run.start, parts)
         folder.mkdir(parents=True, exist_ok=True)
         files.save(path, frozen)
         if frozen.state["step"] < run.config.tokenizer_training.steps:
@@ -213,6 +254,14 @@ def _take(folder: Path) -> files.Checkpoint:
     parts = {key: identity[key] for key in ("feature", "tokenizer", "data", "data_hash")}
     state = {"parts": parts, "step": trained.state["step"], "elapsed_s": trained.state["elapsed_s"]}
     return files.Checkpoint(tensors, state)
+
+
+def _of_bundle(bundle: Bundle, parts: dict[str, Any]) -> files.Checkpoint:
+    """The tokenizer and statistics of a bundle as one checkpoint, for the run that ``parts`` describe."""
+    tensors = {f"model/{key}": value for key, value in bundle.tokenizer.state_dict().items()}
+    tensors |= {"normaliser/mean": bundle.normaliser.mean, "normaliser/std": bundle.normaliser.std}
+    steps = bundle.provenance.steps.get("tokenizer", 0)
+    return files.Checkpoint(tensors, {"parts": parts, "step": steps, "elapsed_s": bundle.provenance.wall_s or 0.0})
 
 
 def thaw(frozen: files.Checkpoint, config: RunConfig, feature: Feature) -> tuple[Tokenizer, Normaliser]:

@@ -8,9 +8,10 @@ mirroring, number type. Clips are in the order of the prepared folder, whatever 
 from __future__ import annotations
 
 import multiprocessing
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,15 @@ import torch
 from kinescale import features
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import DataError
-from kinescale.core.files import atomic_path
+from kinescale.core.files import atomic_path, sweep_temporaries
 from kinescale.core.records import json_hash, read_json, write_json
 from kinescale.datasets.prepared import Prepared, open_prepared
 from kinescale.features import Feature, Normaliser
 from kinescale.motion.mirror import mirror
 from kinescale.training.watch import Watch
 
-VERSION = 1
+VERSION = 2
+MAX_INDEX_ITEMS = 8_000_000
 CHUNK = 64
 
 
@@ -38,6 +40,10 @@ class FeatureStore:
     values: np.ndarray
     rows: np.ndarray
     key: str
+    digests: np.ndarray
+    """CRC-32 of each stretch of rows, checked when a process first reads it."""
+    path: Path
+    _sound: set[int] = field(default_factory=set)
 
     def frames(self, clip: int) -> int:
         """Feature rows of a clip (0: it could not be used)."""
@@ -49,10 +55,28 @@ class FeatureStore:
 
     def read(self, clip: int, mirrored: bool, start: int, length: int) -> np.ndarray:
         """[length, F] of a clip, as stored (a view)."""
+        self.check(clip, mirrored)
         first = int(self.rows[2 * clip + int(mirrored)]) + start
         if length > int(self.rows[2 * clip + int(mirrored) + 1]) - first:
             raise DataError(f"clip {clip}: {length} rows from {start} were asked for, and it has fewer.")
         return self.values[first : first + length]
+
+    def check(self, clip: int, mirrored: bool) -> None:
+        """``DataError`` when the rows of a clip are not those that were computed; each is looked at once."""
+        stretch = 2 * clip + int(mirrored)
+        if stretch in self._sound:
+            return
+        if _crc(self.values[self.rows[stretch] : self.rows[stretch + 1]]) != self.digests[stretch]:
+            raise DataError(
+                f"{self.path}: the features of clip {clip} do not match their digest; remove the file to have them "
+                "computed again."
+            )
+        self._sound.add(stretch)
+
+
+def _crc(values: np.ndarray) -> int:
+    # of bit rot, a CRC sees every burst up to 32 bits, at four times the speed of a SHA-256
+    return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
 
 
 def build_feature(part: Part) -> Feature:
@@ -81,19 +105,30 @@ def open_store(
     key = json_hash({**what, "feature": part.name, "config": feature.config.to_json()})
     folder = _writable(data / ".features", spare)
     index, values = folder / f"{key[:16]}.json", folder / f"{key[:16]}.bin"
-    if not _whole(index, values, key, dtype, feature.width):
+    row_bytes = feature.width * np.dtype(dtype).itemsize
+    found = _read_index(index, values, key, row_bytes)
+    if found is None:
         _compute(prepared, data, part, index, values, key, mirrored, dtype, workers, watch or Watch())
-    rows = np.array(read_json(index, error=DataError)["rows"], dtype=np.int64)
+        found = _read_index(index, values, key, row_bytes)
+    if found is None:
+        raise DataError(f"{values}: was changed while it was being read; try again.")
     mapped = np.memmap(values, dtype=dtype, mode="r").reshape(-1, feature.width)
-    return FeatureStore(mapped, rows, key)
+    return FeatureStore(mapped, key=key, path=values, **found)
 
 
-def _whole(index: Path, values: Path, key: str, dtype: str, width: int) -> bool:
-    if not (index.is_file() and values.is_file()):
-        return False
-    found = read_json(index, error=DataError)
-    size = found["rows"][-1] * width * np.dtype(dtype).itemsize
-    return found.get("key") == key and values.stat().st_size == size
+def _read_index(index: Path, values: Path, key: str, row_bytes: int) -> dict[str, np.ndarray] | None:
+    """Rows and digests of a whole store; ``None`` where there is none, or the index is damaged: it is made again."""
+    try:
+        found = read_json(index, error=DataError, max_items=MAX_INDEX_ITEMS)
+        stated = found.pop("sha256")
+        if stated != json_hash(found) or found["key"] != key:
+            return None
+        rows = np.array(found["rows"], dtype=np.int64)
+        digests = np.array(found["digests"], dtype=np.int64)
+        whole = len(digests) == len(rows) - 1 and values.stat().st_size == int(rows[-1]) * row_bytes
+    except (DataError, OSError, AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return {"rows": rows, "digests": digests} if whole else None
 
 
 def _writable(folder: Path, spare: Path) -> Path:
@@ -122,12 +157,15 @@ def _compute(
     watch: Watch,
 ) -> None:
     clips = len(prepared.clips)
-    rows, unusable = [0], []
+    rows, digests, unusable = [0], [], []
+    sweep_temporaries(values)
     watch.begin("features", 0, clips)
     with atomic_path(values) as temporary, temporary.open("wb") as file:
         for clip, pair in enumerate(_pairs(data, part, mirrored, clips, workers)):
             for array in pair:
-                file.write(np.ascontiguousarray(array, dtype=dtype).tobytes())
+                stored = np.ascontiguousarray(array, dtype=dtype)
+                file.write(stored.tobytes())
+                digests.append(_crc(stored))
                 rows.append(rows[-1] + len(array))
             if not len(pair[0]):
                 unusable.append(prepared.clips[clip].id)
@@ -139,7 +177,8 @@ def _compute(
         )
     if unusable:
         watch.note(f"{len(unusable)} clips give no finite features and are left out, the first: {unusable[0]}")
-    write_json(index, {"key": key, "rows": rows, "unusable": unusable})
+    content = {"key": key, "rows": rows, "digests": digests, "unusable": unusable}
+    write_json(index, {**content, "sha256": json_hash(content)})
 
 
 def _pairs(data: Path, part: Part, mirrored: bool, clips: int, workers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -209,6 +248,9 @@ def measure(
     preparation).
     """
     width = store.values.shape[1]
+    for clip in clips:
+        for side in (False, True)[: 1 + int(mirrored)]:
+            store.check(clip, side)
     count, total, square = 0, np.zeros(width), np.zeros(width)
     spans = [(store.rows[2 * c], store.rows[2 * c + 1 + int(mirrored)]) for c in clips]
     # Sums are taken around a first guess of the mean: squares of large means would swamp small deviations.

@@ -14,10 +14,11 @@ from torch import Tensor
 from kinescale import text
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import DataError
-from kinescale.core.files import atomic_path
+from kinescale.core.files import atomic_path, sweep_temporaries
 from kinescale.core.records import json_hash
 from kinescale.text import TextEncoder
 from kinescale.tokens import TextFeatures
+from kinescale.training.checkpoint import digest
 from kinescale.training.watch import Watch
 
 CHUNK = 128
@@ -78,27 +79,31 @@ def open_text_cache(part: Part, sentences: Sequence[str], folder: Path, *, watch
         )
     ordered = sorted(set(sentences))
     encoder = build_text_encoder(part)
-    key = json_hash({"text": part.name, "config": encoder.config.to_json(), "sentences": ordered})
+    made_by = {"text": part.name, "config": encoder.config.to_json(), "weights": encoder.weights_digest()}
+    key = json_hash({**made_by, "sentences": ordered})
     path = folder / f"text-{key[:16]}.safetensors"
     found = _read(path, key)
     if found is None:
         found = _encode(encoder, ordered, watch or Watch())
         folder.mkdir(parents=True, exist_ok=True)
+        sweep_temporaries(path)
         with atomic_path(path) as temporary:
-            save_file(found, temporary, metadata={"key": key})
+            save_file(found, temporary, metadata={"key": key, "sha256": digest(found)})
     return TextCache(ordered, found["values"], found["starts"], encoder.max_tokens)
 
 
 def _read(path: Path, key: str) -> dict[str, Tensor] | None:
-    """The cached tensors; ``None`` when there are none or the file is not whole: it is made again."""
+    """The cached tensors; ``None`` when there are none or the file is not as it was written: it is made again."""
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("key") != key:
+            told = file.metadata() or {}
+            if told.get("key") != key:
                 return None
             # copies, so that nothing hangs on the file
-            return {name: file.get_tensor(name).clone() for name in ("values", "starts")}
+            found = {name: file.get_tensor(name).clone() for name in ("values", "starts")}
+            return found if told.get("sha256") == digest(found) else None
     except (SafetensorError, OSError, ValueError):
         return None
 

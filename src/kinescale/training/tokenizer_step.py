@@ -1,4 +1,4 @@
-"""The tokenizer's stage: a batch of features to the tokenizer's own objective."""
+"""The tokenizer's stage: a batch of features to the tokenizer's own objective, and losses on the decoded motion."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch import nn
 from kinescale.tokenizers import Tokenizer
 from kinescale.tokenizers.base import StepLoss
 from kinescale.training.data import Batch, Batches
+from kinescale.training.kinematic_loss import KinematicLoss
 
 
 class TokenizerStep:
@@ -15,8 +16,15 @@ class TokenizerStep:
 
     name = "tokenizer"
 
-    def __init__(self, tokenizer: Tokenizer, batches: Batches, device: torch.device):
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        batches: Batches,
+        device: torch.device,
+        kinematics: KinematicLoss | None = None,
+    ):
         self.module: nn.Module = tokenizer
+        self._kinematics = kinematics
         self._batches, self._device = batches, device
 
     def batch(self, step: int) -> Batch:
@@ -28,6 +36,11 @@ class TokenizerStep:
         return self._batches.validation(index)
 
     def loss(self, module: nn.Module, batch: Batch, rng: torch.Generator) -> StepLoss:
-        """The tokenizer's objective."""
+        """The tokenizer's objective, and the kinematic losses where the stage has any."""
         here = batch.to(self._device)
-        return module.training_loss(here.features, here.lengths, rng)  # type: ignore[operator]
+        own: StepLoss = module.training_loss(here.features, here.lengths, rng)  # type: ignore[operator]
+        if self._kinematics is None or own.reconstruction is None:
+            return own
+        added, logs = self._kinematics(own.reconstruction)
+        loss = self._kinematics.config.features * own.loss + added
+        return StepLoss(loss, {**own.logs, **logs, "loss": float(loss.detach())})

@@ -16,7 +16,7 @@ The dances stand still for their first nine seconds, so a crop of one need not s
 """
 
 
-def describe(action: str, style: str, take: str, count: int) -> ClipCaptions:
+def describe(action: str, style: str, take: str, count: int, part: bool = False) -> ClipCaptions:
     """``count`` sentences for the clip and as many for its mirror image, chosen by the take's name."""
     if take in OTHERWISE:
         words = OTHERWISE[take][:count]

@@ -8,8 +8,8 @@ from kinescale.captions.phrase_book import mirror_sentence
 from kinescale.core.errors import DataError
 
 
-def describe(action: str, style: str, take: str, count: int) -> ClipCaptions:
-    """The class's captions; ``DataError`` for a class nobody has described."""
+def describe(action: str, style: str, take: str, count: int, part: bool = False) -> ClipCaptions:
+    """The class's captions, in an order of the take's own; ``DataError`` for a class nobody has described."""
     if action not in CAPTIONS:
         raise DataError(f"HDM05 class {action} has no caption; add some to captions/hdm05.py.")
     words = CAPTIONS[action][:count]

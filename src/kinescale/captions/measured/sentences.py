@@ -40,20 +40,23 @@ def caption(description: Description, detail: str = "plain", subject: str = "a p
     level = _LEVELS.get(detail)
     if level is None:
         raise InputError(f"'{detail}' is no level of detail; expected one of {', '.join(DETAILS)}.")
-    told = _told(description.events, level)
-    if not told:
+    kept = list(description.events)
+    if level != "full":
+        kept = _counted([event for event in kept if not _dull(event, description.events)])
+    shown = _weightiest(kept, MOST_CLAUSES[level])
+    if not shown:
         return f"{subject} {inflect('*' + _IDLE, 'third', 'their')}"
     parts: list[str] = []
     joined = False
-    for number, event in enumerate(told):
+    for number, event in enumerate(shown):
         words = inflect(phrase(event, level), "third", "their")
         if not number:
             parts.append(words)
             continue
-        together = _together(told[number - 1], event)
-        if together and event.kind in _AT_ONCE and told[number - 1].kind == "travel":
+        at_once = together(shown[number - 1], event)
+        if at_once and event.kind in _AT_ONCE and shown[number - 1].kind == "travel":
             parts.append(f" while {inflect(phrase(event, level), 'gerund', 'their')}")
-        elif together:
+        elif at_once:
             # a second "and" wants a comma
             parts.append(f", and {words}" if joined else f" and {words}")
             joined = True
@@ -63,15 +66,15 @@ def caption(description: Description, detail: str = "plain", subject: str = "a p
     return f"{subject} {''.join(parts)}"
 
 
-def _told(events: Sequence[Event], detail: Detail) -> list[Event]:
-    """The events worth a clause, in order."""
-    kept = list(events)
-    if detail != "full":
-        kept = _counted([event for event in kept if not _dull(event, events)])
-    if len(kept) > MOST_CLAUSES[detail]:
-        longest = sorted(kept, key=lambda event: -_weight(event))[: MOST_CLAUSES[detail]]
-        kept = [event for event in kept if event in longest]
-    return kept
+def told(events: Sequence[Event], most: int) -> list[Event]:
+    """At most so many events worth a clause, in order, repetitions as one."""
+    return _weightiest(_counted([event for event in events if not _dull(event, events)]), most)
+
+
+def _weightiest(events: Sequence[Event], most: int) -> list[Event]:
+    """Where there are more, the longest-lasting and most striking, in order."""
+    longest = sorted(events, key=lambda event: -_weight(event))[:most]
+    return [event for event in events if event in longest]
 
 
 def _weight(event: Event) -> float:
@@ -109,8 +112,9 @@ def _shared(one: Event, other: Event) -> float:
     return min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
 
 
-def _together(before: Event, event: Event) -> bool:
+def together(before: Event, event: Event) -> bool:
+    """Whether two events go on at once for most of the shorter one."""
     return _shared(before, event) > 0.5 * min(before.seconds, event.seconds)
 
 
-__all__ = ["DETAILS", "Detail", "caption", "sentence"]
+__all__ = ["DETAILS", "Detail", "caption", "sentence", "together", "told"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +16,11 @@ from safetensors.numpy import load_file
 
 from kinescale import skeletons
 from kinescale.core.errors import DataError
-from kinescale.core.records import json_hash, read_json
+from kinescale.core.records import json_hash
+from kinescale.datasets._splits import share_of
 from kinescale.datasets.base import Licence
-from kinescale.datasets.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow, share_of
+from kinescale.datasets.prepared.integrity import MANIFEST, check_file, read_manifest
+from kinescale.datasets.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow, schema
 from kinescale.motion import Motion
 from kinescale.skeletons import Skeleton
 
@@ -26,6 +29,11 @@ from kinescale.skeletons import Skeleton
 class PreparedClip:
     """One prepared clip without its arrays. ``label`` is "action/style"; ``caption_tokens`` are published words with
     their parts of speech, caption by caption, where there are any.
+
+    ``held_by`` says why a clip is not in training: "pair" (of action and style), "actor" or "take"; "" where it is.
+    ``take`` is the take that the clip is, or is a window of: all its windows are in one split. The last ``amounts``
+    captions tell counts, lengths, angles or an order that are measured on the whole clip: they are not true of a crop.
+    Folders made before these columns give "", the id and 0.
     """
 
     id: str
@@ -41,6 +49,9 @@ class PreparedClip:
     captions_mirrored: tuple[str, ...]
     motion_sha256: str
     caption_tokens: tuple[str, ...] = ()
+    held_by: str = ""
+    take: str = ""
+    amounts: int = 0
 
     @property
     def label(self) -> str:
@@ -70,13 +81,14 @@ class Prepared:
         names = [name for name in PreparedClip.__dataclass_fields__ if name in self._table.schema.names]
         rows = self._table.select(names).to_pylist()
         lists = [name for name in ("captions", "captions_mirrored", "caption_tokens") if name in names]
-        return tuple(PreparedClip(**{**row, **{n: tuple(row[n] or ()) for n in lists}}) for row in rows)
+        return tuple(_clip({**row, **{n: tuple(row[n] or ()) for n in lists}}) for row in rows)
 
     def motion(self, index: int) -> Motion:
         """The motion of ``clips[index]``, float32."""
         clip, joints = self.clips[index], len(self.skeleton)
         root = np.frombuffer(self._table["root"][index].as_py(), dtype="<f4")
         rotations = np.frombuffer(self._table["rotations"][index].as_py(), dtype="<f4")
+        self._check_digest(index)
         if root.size != clip.frames * 3 or rotations.size != clip.frames * joints * 4:
             raise DataError(
                 f"clip {clip.id}: its arrays do not hold the {clip.frames} frames it declares; prepare it again."
@@ -88,6 +100,15 @@ class Prepared:
             torch.from_numpy(rotations.reshape(-1, joints, 4).copy()),
             {"source": clip.id, "licence": clip.licence},
         )
+
+    def _check_digest(self, index: int) -> None:
+        """``DataError`` unless the arrays of a clip are those that were written."""
+        whole = hashlib.sha256()
+        for name in ("root", "rotations", "given"):
+            if name in self._table.schema.names:
+                whole.update(self._table[name][index].as_py() or b"")
+        if whole.hexdigest() != self.clips[index].motion_sha256:
+            raise DataError(f"clip {self.clips[index].id}: its arrays do not match their digest; prepare it again.")
 
     @property
     def given_feature(self) -> dict[str, Any] | None:
@@ -102,6 +123,7 @@ class Prepared:
         stored = self._table["given"][index].as_py() if what and "given" in self._table.schema.names else None
         if what is None or stored is None:
             return None
+        self._check_digest(index)
         values = np.frombuffer(stored, dtype="<f4")
         if values.size == 0 or values.size % int(what["width"]):
             raise DataError(f"clip {self.clips[index].id}: its published features are damaged; prepare it again.")
@@ -112,6 +134,7 @@ class Prepared:
         files = [folder / GIVEN_STATISTICS for folder in self._folders]
         if len(files) != 1 or not files[0].is_file():
             return None
+        check_file(self._manifests[0], GIVEN_STATISTICS, files[0])
         try:
             found = load_file(files[0])
         except (OSError, SafetensorError) as problem:
@@ -132,13 +155,19 @@ class Prepared:
         return tuple(Licence.parse(m["licence"], where="manifest.json") for m in self._manifests)
 
 
+def _clip(row: dict[str, Any]) -> PreparedClip:
+    """A row of any age: what older parts lack is taken as it was then."""
+    newer = {"held_by": "", "take": row["id"], "amounts": 0}
+    return PreparedClip(**{**row, **{name: row.get(name) or old for name, old in newer.items()}})
+
+
 def open_prepared(folder: str | Path) -> Prepared:
     """Open a folder made by ``kinescale prepare``: one corpus, or a folder of several.
 
     Raises ``DataError`` when there is none, a part is missing, or corpora disagree on skeleton or fps.
     """
     folder = Path(folder)
-    found = sorted(folder.glob("*/manifest.json")) or sorted(folder.glob("manifest.json"))
+    found = sorted(folder.glob(f"*/{MANIFEST}")) or sorted(folder.glob(MANIFEST))
     if not found:
         raise DataError(
             f"{folder}: no prepared corpus there; make one with: kinescale prepare CORPUS SOURCE --out {folder}."
@@ -146,20 +175,29 @@ def open_prepared(folder: str | Path) -> Prepared:
     pa = pyarrow()
     tables, manifests = [], []
     for file in found:
-        manifest = read_json(file, error=DataError)
-        if not isinstance(manifest, dict) or manifest.get("format") != "kinescale-prepared":
-            raise DataError(f"{file}: is not a manifest of prepared data.")
-        if manifest.get("version") != VERSION:
-            raise DataError(
-                f"{file}: version {manifest.get('version')}; this Kinescale reads version {VERSION}; prepare again."
-            )
+        manifest = read_manifest(file, VERSION)
         manifests.append(manifest)
         for part in manifest["parts"]:
+            path = check_file(manifest, part, file.parent / "parts" / part)
             try:
-                tables.append(pa.parquet.read_table(file.parent / "parts" / Path(part).name))
+                tables.append(_checked(path, pa.parquet.read_table(path)))
             except (OSError, pa.ArrowException) as problem:
-                raise DataError(f"{file.parent}: part {part} cannot be read ({problem}); prepare it again.") from None
+                reason = " ".join(str(problem).split())[:160]
+                raise DataError(f"{file.parent}: part {part} cannot be read ({reason}); prepare it again.") from None
     for key in ("skeleton", "fps"):
         if len({str(m[key]) for m in manifests}) > 1:
             raise DataError(f"{folder}: its corpora were prepared with different {key}; prepare them alike.")
+    if not tables:
+        raise DataError(f"{folder}: its manifests name no part; prepare it again.")
     return Prepared(tables, manifests, [file.parent for file in found])
+
+
+def _checked(path: Path, table: Any) -> Any:
+    """The table itself when it has the columns of a part, none of them with gaps."""
+    wanted = schema(pyarrow())
+    for name in wanted.names:
+        if name not in table.schema.names or table.schema.field(name).type != wanted.field(name).type:
+            raise DataError(f"{path}: the column '{name}' is missing or of another type; prepare it again.")
+        if table[name].null_count:
+            raise DataError(f"{path}: the column '{name}' has gaps; prepare it again.")
+    return table

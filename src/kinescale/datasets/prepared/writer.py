@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,10 @@ import numpy as np
 
 from kinescale.core.errors import MissingDependencyError
 from kinescale.core.files import atomic_path, sha256_bytes
+from kinescale.datasets._splits import share_of, split_of
 from kinescale.motion import Motion
 
 VERSION = 1
-VAL_SHARE = 0.05
-TEST_SHARE = 0.05
 EXTRAS = ("caption_tokens", "given")
 """Columns that only parts with published words or features have."""
 NOT_LISTED = ("root", "rotations", "captions", "captions_mirrored", *EXTRAS)
@@ -28,8 +26,10 @@ GIVEN_STATISTICS = "given.safetensors"
 class PreparedRow:
     """One clip ready to be written: its motion (target skeleton and fps) and what is known of it.
 
-    ``split`` is the published one (``None``: told by the id), ``caption_tokens`` the captions' words with their parts
-    of speech, ``given`` the published features [T, F].
+    ``take`` is the id of the take that it is, or is a window of (empty: the id); ``split`` is the dataset's (``None``:
+    told by the take); ``held_by`` says what is held out with it: "pair", "actor", "take", or "" in training.
+    ``amounts``: so many captions at the end of both lists tell amounts that hold for the whole clip alone.
+    ``caption_tokens`` are the captions' words with their parts of speech, ``given`` the published features [T, F].
     """
 
     id: str
@@ -45,24 +45,19 @@ class PreparedRow:
     split: str | None = None
     caption_tokens: tuple[str, ...] = ()
     given: np.ndarray | None = None
+    take: str = ""
+    held_by: str = ""
+    amounts: int = 0
+
+    def home(self) -> tuple[str, str]:
+        """Split, and what is held out with the clip."""
+        split = self.split or split_of(self.take or self.id)
+        return split, "" if split == "train" else self.held_by or "take"
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Root [T, 3] and rotations [T, J, 4] as little-endian float32."""
         root = self.motion.root.numpy().astype("<f4")
         return root, self.motion.rotations.numpy().astype("<f4")
-
-
-def split_of(clip_id: str) -> str:
-    """ "train", "val" or "test", from a hash of the id alone: a clip never moves when others come or go."""
-    share = share_of(clip_id)
-    if share < VAL_SHARE:
-        return "val"
-    return "test" if share < VAL_SHARE + TEST_SHARE else "train"
-
-
-def share_of(name: str) -> float:
-    """A number from 0 up to 1 that belongs to the name, by its hash."""
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
 
 
 def pyarrow() -> Any:
@@ -84,10 +79,14 @@ def write_part(path: Path, rows: Sequence[PreparedRow], key: str) -> list[dict[s
     columns: dict[str, list[Any]] = {name: [] for name in shape.names}
     for row in rows:
         root, rotations = row.arrays()
+        split, held_by = row.home()
         values = {
             "id": row.id,
             "corpus": row.corpus,
-            "split": row.split or split_of(row.id),
+            "split": split,
+            "held_by": held_by,
+            "take": row.take or row.id,
+            "amounts": row.amounts,
             "action": row.action,
             "style": row.style,
             "licence": row.licence,
@@ -140,8 +139,12 @@ def schema(pa: Any, extras: tuple[str, ...] = ()) -> Any:
         [
             ("id", text), ("corpus", text), ("split", text), ("action", text), ("style", text), ("licence", text),
             ("fps", pa.float32()), ("frames", pa.int32()), ("steady", pa.bool_()),
+            ("held_by", text), ("take", text), ("amounts", pa.int32()),
             ("captions", words), ("captions_mirrored", words),
             ("source_sha256", text), ("motion_sha256", text), ("root", pa.binary()), ("rotations", pa.binary()),
             *((name, words if name == "caption_tokens" else pa.binary()) for name in extras),
         ]
     )  # fmt: skip
+
+
+__all__ = ["PreparedRow", "entries", "pyarrow", "read_key", "schema", "share_of", "split_of", "write_part"]

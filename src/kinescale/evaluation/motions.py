@@ -1,0 +1,176 @@
+"""Motions of a split: the recordings looked at once, and what a setting of the sampler makes of their sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from kinescale.bundle.bundle import Bundle
+from kinescale.bundle.evaluator import EvaluatorBundle
+from kinescale.captions.instructions import Claim, label_claims
+from kinescale.evaluation import physical
+from kinescale.evaluation.clips import Chosen, Progress, generate, seen
+from kinescale.evaluation.looks import Look, look
+from kinescale.evaluation.plan import Repeat
+from kinescale.evaluation.record import Request
+from kinescale.evaluation.report import Embedded, Space
+from kinescale.motion import Motion
+from kinescale.pipeline import TextToMotion, onto_feature
+from kinescale.tokens import TokenMap
+
+CHUNK = 64
+SHOWN = 6
+"""Clips of the contact sheet."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A clip of the contact sheet: its sentence, its recording, and what was made of the sentence."""
+
+    caption: str
+    real: Motion
+    made: Motion
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What all steps of one evaluation share."""
+
+    request: Request
+    bundle: Bundle
+    pipe: TextToMotion
+    chosen: Chosen
+    evaluator: EvaluatorBundle | None
+    plans: tuple[Repeat, ...]
+    progress: Progress
+
+    def captions(self, repeat: int) -> list[str]:
+        """The sentence that each clip is asked by."""
+        rows = self.plans[repeat].captions if self.plans else [0] * len(self.chosen)
+        return [clip.captions[int(row)] for clip, row in zip(self.chosen.clips, rows, strict=True)]
+
+    @property
+    def repeats(self) -> int:
+        """How often every motion is made."""
+        return self.request.repeats or self.request.protocol.repeats
+
+    @cached_property
+    def claims(self) -> list[tuple[Claim, ...]]:
+        """What each clip's label claims."""
+        return [label_claims(clip.action, clip.id.partition("/")[2]) for clip in self.chosen.clips]
+
+
+@dataclass(frozen=True, eq=False)
+class Recordings:
+    """The recordings, looked at once; ``level`` is their mean curve of highest jerk."""
+
+    space: Space | None
+    looks: list[Look]
+    level: float
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a setting made: ``looks`` of each repeat, and embeddings where there is an evaluator.
+
+    ``tokens``: of every motion. ``shown``: clips of the contact sheet, of the first repeat.
+    """
+
+    name: str
+    sampling: dict[str, Any]
+    looks: list[list[Look]] = field(default_factory=list)
+    embedded: list[Embedded] = field(default_factory=list)
+    tokens: list[TokenMap] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+
+
+def recordings(work: Work) -> Recordings:
+    """Look at every recording, and embed it."""
+    work.progress("recordings", 0, len(work.chosen))
+    spaces, looks, held = [], [], []
+    for at, motion in enumerate(work.chosen.motions()):
+        here = onto_feature(motion, work.bundle.feature).to(torch.float32)
+        looks.append(look(here, work.claims[at]))
+        held.append(motion)
+        if len(held) == CHUNK or at == len(work.chosen) - 1:
+            spaces += [embed(work.evaluator, held)] if work.evaluator else []
+            held = []
+        work.progress("recordings", at + 1, len(work.chosen))
+    return Recordings(_joined(spaces), looks, physical.jerk_level([one.measured for one in looks]))
+
+
+def make(work: Work, real: Recordings, name: str, sampling: dict[str, Any], *, sheet: bool) -> Made:
+    """All motions of a setting, repeat by repeat; ``sheet``: also keep tokens and clips of the contact sheet."""
+    clips, task = len(work.chosen), f"motions, {name}"
+    made = Made(name, sampling)
+    shown = set(_spread(work.chosen)) if sheet else set()
+    work.progress(task, 0, clips * work.repeats)
+    for repeat in range(work.repeats):
+        captions = work.captions(repeat)
+        spaces, looks, held = [], [], []
+        options = {"seed": work.request.seed, "samples": [repeat], "index": range(clips), "sampling": sampling}
+        for at, one in enumerate(generate(work.pipe, work.chosen, captions, **options)):
+            motion = one.motions[0]
+            looks.append(look(motion, work.claims[at]))
+            held.append(motion)
+            if sheet:
+                made.tokens.extend(one.tokens)
+            if repeat == 0 and at in shown:
+                made.shown.append(_shown(work, at, captions[at], motion))
+            if len(held) == CHUNK or at == clips - 1:
+                spaces += [embed(work.evaluator, held)] if work.evaluator else []
+                held = []
+            work.progress(task, repeat * clips + at + 1, clips * work.repeats)
+        made.looks.append(looks)
+        if work.evaluator is not None and real.space is not None:
+            space = _joined(spaces)
+            text = work.evaluator.embed_text(captions)
+            samples = _samples(work, repeat, captions, sampling) if work.request.multimodality else None
+            made.embedded.append(Embedded(text, real.space, space, samples))
+    return made
+
+
+def embed(evaluator: EvaluatorBundle | None, motions: Sequence[Motion]) -> Space:
+    """Motions, real and generated alike, through the evaluator's own feature."""
+    assert evaluator is not None
+    match, for_fid = evaluator.embed_motions([seen(motion, evaluator.feature) for motion in motions])
+    return Space(match, for_fid)
+
+
+def _shown(work: Work, at: int, caption: str, motion: Motion) -> Shown:
+    recorded = work.chosen.prepared.motion(work.chosen.rows[at])
+    return Shown(caption, onto_feature(recorded, work.bundle.feature), motion)
+
+
+def _samples(work: Work, repeat: int, captions: Sequence[str], sampling: dict[str, Any]) -> Space:
+    """Many motions of each of the plan's prompts, [P, S, D]; other draws than those of the table."""
+    prompts, count = work.plans[repeat].prompts.tolist(), work.request.protocol.samples
+    task, spaces = f"samples for multimodality, repeat {repeat + 1}", []
+    start = work.repeats + repeat * count
+    drawn = range(start, start + count)
+    options = {"seed": work.request.seed, "samples": drawn, "index": prompts, "sampling": sampling}
+    for at, one in enumerate(generate(work.pipe, work.chosen, captions, **options)):
+        work.progress(task, at, len(prompts))
+        spaces.append(embed(work.evaluator, one.motions))
+    work.progress(task, len(prompts), len(prompts))
+    return Space(torch.stack([one.match for one in spaces]), torch.stack([one.fid for one in spaces]))
+
+
+def _joined(spaces: Sequence[Space]) -> Space | None:
+    if not spaces:
+        return None
+    return Space(torch.cat([one.match for one in spaces]), torch.cat([one.fid for one in spaces]))
+
+
+def _spread(chosen: Chosen) -> list[int]:
+    """Clips for the sheet: the first of each label, evenly spread over labels."""
+    first: dict[str, int] = {}
+    for at, clip in enumerate(chosen.clips):
+        first.setdefault(f"{clip.corpus}/{clip.action}", at)
+    rows = list(first.values())
+    count = min(SHOWN, len(rows))
+    return [rows[i * len(rows) // count] for i in range(count)]

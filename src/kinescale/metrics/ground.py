@@ -1,0 +1,88 @@
+"""ground: feet that slide while they are down, joints under the floor, and a body that sinks while it stands.
+
+A foot is down by height alone: a measure that also asks for a slow foot hides the sliding that it looks for. The floor
+is the plane y = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from kinescale.kinematics.contacts import floor_height, foot_slide
+from kinescale.metrics.base import Better
+from kinescale.motion import Motion
+
+UNIT = "m/s"
+TITLE = "feet and floor"
+BETTER: Better = "lower"
+
+DOWN_M = {"ankle": 0.05, "toes": 0.03}
+"""Metres over its own lowest level under which a foot joint is down."""
+
+UNDER_M = 0.03
+"""A joint so far under the floor is seen to be."""
+
+LEVEL_S = 1.0
+"""The level of the feet is the height of the lowest foot joint within so many seconds: a step or a hop is shorter."""
+
+TRAVEL = 0.25
+"""Metres a second of the hips' mean way below which a clip stands."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What one clip does on the floor.
+
+    Parameters
+    ----------
+    skate : mean horizontal speed of the toes while the foot is down, m/s; ``None`` where no foot is ever down.
+    under : depth of the deepest joint under the floor, metres, 0 for none.
+    sinking : largest fall of the level of the feet below their level at the start, metres.
+    hips_sinking : the same of the hips' mean over ``LEVEL_S``, metres.
+    stands : whether the clip stays in its place.
+    """
+
+    skate: float | None
+    under: float
+    sinking: float
+    hips_sinking: float
+    stands: bool
+
+
+def ground(motion: Motion) -> Ground:
+    """Measure a clip; ``SkeletonError`` for a skeleton whose feet are not known."""
+    at = motion.positions().detach().cpu().double()
+    feet = at[:, [motion.skeleton.role(f"{side}_{part}") for side in ("left", "right") for part in DOWN_M]]
+    hips = at[:, motion.skeleton.role("hips")]
+    way = float((hips[-1] - hips[0])[[0, 2]].norm()) / max(motion.duration_s, 1e-9)
+    window = max(1, min(round(LEVEL_S * motion.fps), len(motion)))
+    level = feet[..., 1].amin(1).unfold(0, window, 1).amin(-1)
+    height = hips[:, 1].unfold(0, window, 1).mean(-1)
+    return Ground(
+        skate=planted_skate(feet.view(len(motion), 2, 2, 3), motion.fps),
+        under=max(0.0, -float(at[..., 1].min())),
+        sinking=float(level[0] - level.min()),
+        hips_sinking=float(height[0] - height.min()),
+        stands=way < TRAVEL,
+    )
+
+
+def planted_skate(feet: Float[torch.Tensor, "T 2 2 3"], fps: float) -> float | None:
+    """Mean horizontal speed, m/s, of the toes of feet that are down; feet are (left, right) x (ankle, toes)."""
+    downs = []
+    for side in range(feet.shape[1]):
+        parts = [feet[:, side, part] for part in range(2)]
+        limits = DOWN_M.values()
+        low = [part[:, 1] - floor_height(part[:, None]) < limit for part, limit in zip(parts, limits, strict=True)]
+        downs.append(torch.stack(low).all(dim=0))
+    down = torch.stack(downs, dim=1)
+    return foot_slide(feet[:, :, 1], down, fps) if bool(down.any()) else None
+
+
+def share_under(depths: Float[np.ndarray, " N"]) -> float:
+    """Share of clips with a joint more than ``UNDER_M`` under the floor."""
+    return float((np.asarray(depths) > UNDER_M).mean()) if len(depths) else 0.0

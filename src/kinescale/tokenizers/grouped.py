@@ -1,0 +1,282 @@
+"""Grouped tokenizer: patches of frames, convolutions at the latent rate, a residual pyramid of grouped codebooks.
+
+Kinescale's own choice on the axes that the published systems share: MoScale's residual pyramid in time (arXiv
+2604.03799), where every scale quantizes a latent as several groups of numbers, each with a codebook of its own
+(product quantization, Jégou et al. 2011), and the finest resolution may be quantized more than once (residual
+quantization, as in MoMask, arXiv 2312.00063). Nearly all arithmetic runs at the latent rate, so that a processor
+trains it in an hour; convolutions alone see no further than some seconds, and know no absolute place in time.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kinescale.core.errors import InputError
+from kinescale.core.records import Record
+from kinescale.nn.steps import valid_steps, zero_after
+from kinescale.quantizers import product, residual, vq
+from kinescale.tokenizers import base
+from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
+from kinescale.tokens.layout import Scale, TokenLayout
+from kinescale.tokens.token_map import TokenMap
+
+DILATIONS = (1, 3, 9)
+"""Dilations of the residual convolutions, in turn."""
+
+RESIDUAL_GAIN = 0.3
+"""Initial scale of a residual branch, so that a deep stack starts near the identity."""
+
+
+class Config(Record):
+    """Sizes and rates.
+
+    ``width`` of the network at the latent rate, ``frame_width`` at the frame rate; ``stride`` frames per latent;
+    ``encoder_blocks`` and ``decoder_blocks`` at the latent rate; ``groups`` of ``code_dim`` numbers per latent,
+    ``codes`` in each of their codebooks; ``scales``: latents per bin of each scale, coarse to fine, the last one
+    repeated for a deeper residual; ``scale_dropout``: chance that a training batch is decoded from the first scales
+    alone; ``continuous_steps``: over so many first training steps the share of clips that are decoded from their
+    latents as they are falls from 1 to 0, while the codebooks already learn.
+    """
+
+    feature_width: int = Field(272, ge=1)
+    width: int = Field(256, ge=1)
+    frame_width: int = Field(96, ge=1)
+    stride: int = Field(4, ge=2, multiple_of=2)
+    encoder_blocks: int = Field(4, ge=0)
+    decoder_blocks: int = Field(6, ge=0)
+    groups: int = Field(4, ge=1)
+    code_dim: int = Field(32, ge=1)
+    codes: int = Field(512, ge=2)
+    scales: tuple[int, ...] = (8, 4, 2, 1)
+    max_frames: int = Field(256, ge=1)
+    ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
+    commitment_weight: float = Field(0.1, ge=0.0)
+    scale_dropout: float = Field(0.1, ge=0.0, lt=1.0)
+    continuous_steps: int = Field(0, ge=0)
+
+    @property
+    def unit(self) -> int:
+        """Frames of the coarsest bin."""
+        return self.stride * self.scales[0]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        falls = all(a >= b for a, b in pairwise(self.scales))
+        if not self.scales or self.scales[-1] != 1 or not falls or any(self.scales[0] % s for s in self.scales):
+            raise ValueError(
+                f"scales are {self.scales}; expected factors that never rise, divide the first one and end with 1, "
+                "such as (8, 4, 2, 1, 1)"
+            )
+        if self.max_frames % self.unit:
+            raise ValueError(f"max_frames is {self.max_frames}; expected a multiple of {self.unit}")
+        return self
+
+
+class ResidualConv(nn.Module):
+    """``x + Conv1(GELU(Conv3(GELU(x))))``, the wide convolution dilated; steps past the end are kept at zero."""
+
+    def __init__(self, width: int, dilation: int):
+        super().__init__()
+        self.wide = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
+        self.mix = nn.Conv1d(width, width, 1)
+        with torch.no_grad():
+            self.mix.weight.mul_(RESIDUAL_GAIN)
+            nn.init.zeros_(self.mix.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Float[Tensor, "B C T"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "B C T"]:
+        """Same shape."""
+        return zero_after(x + self.mix(functional.gelu(self.wide(functional.gelu(x)))), valid)
+
+
+def _stack(width: int, blocks: int) -> nn.ModuleList:
+    return nn.ModuleList(ResidualConv(width, DILATIONS[index % len(DILATIONS)]) for index in range(blocks))
+
+
+class Encoder(nn.Module):
+    """[B, T, F] to [B, T / stride, G, D]."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        c = config
+        self.shape = (c.groups, c.code_dim)
+        self.stride = c.stride
+        self.enter = nn.Conv1d(c.feature_width, c.frame_width, 1)
+        self.frames = _stack(c.frame_width, 1)
+        self.down = nn.Conv1d(c.frame_width, c.width, 2 * c.stride, stride=c.stride, padding=c.stride // 2)
+        self.blocks = _stack(c.width, c.encoder_blocks)
+        self.leave = nn.Conv1d(c.width, c.groups * c.code_dim, 1)
+
+    def forward(self, x: Float[Tensor, "B T F"], latent_lengths: Int[Tensor, "B"]) -> Float[Tensor, "B T2 G D"]:
+        """Latents of clips that fill ``latent_lengths`` latent steps."""
+        inside = valid_steps(latent_lengths * self.stride, x.shape[1])
+        valid = valid_steps(latent_lengths, x.shape[1] // self.stride)
+        rows = zero_after(self.enter(x.transpose(1, 2)), inside)
+        for block in self.frames:
+            rows = block(rows, inside)
+        rows = zero_after(self.down(rows), valid)
+        for block in self.blocks:
+            rows = block(rows, valid)
+        return zero_after(self.leave(rows), valid).transpose(1, 2).unflatten(2, self.shape)
+
+
+class Decoder(nn.Module):
+    """[B, T', G, D] to [B, T' * stride, F]."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        c = config
+        self.stride = c.stride
+        self.enter = nn.Conv1d(c.groups * c.code_dim, c.width, 1)
+        self.blocks = _stack(c.width, c.decoder_blocks)
+        self.up = nn.ConvTranspose1d(c.width, c.frame_width, 2 * c.stride, stride=c.stride, padding=c.stride // 2)
+        self.frames = _stack(c.frame_width, 2)
+        self.leave = nn.Conv1d(c.frame_width, c.feature_width, 1)
+
+    def forward(self, x: Float[Tensor, "B T G D"], latent_lengths: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
+        """Features of clips that fill ``latent_lengths`` latent steps."""
+        valid = valid_steps(latent_lengths, x.shape[1])
+        inside = valid_steps(latent_lengths * self.stride, x.shape[1] * self.stride)
+        rows = zero_after(self.enter(zero_after(x.flatten(2).transpose(1, 2), valid)), valid)
+        for block in self.blocks:
+            rows = block(rows, valid)
+        rows = zero_after(self.up(rows), inside)
+        for block in self.frames:
+            rows = block(rows, inside)
+        return self.leave(functional.gelu(rows)).transpose(1, 2)
+
+
+class Tokenizer(base.Tokenizer):
+    """Network, codec and training objective.
+
+    A clip's tokens and decoded frames do not depend on what follows it, and ``layout(frames)`` is as small as the
+    clip allows. Every group decodes to the whole body.
+    """
+
+    token_kind = "codes"
+    config: Config
+    steps_seen: Tensor
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = c = config
+        self.vocabulary = c.codes
+        self.latent_parts, self.latent_width = c.groups, c.code_dim
+        self.feature_width = c.feature_width
+        self.encoder, self.decoder = Encoder(c), Decoder(c)
+        books = product.Config(groups=c.groups, codes=c.codes, width=c.code_dim, decay=c.ema_decay)
+        looks = residual.Config(scales=len(c.scales), width=c.code_dim, hold=True)
+        self.pyramid = residual.ResidualPyramid(looks, [product.Quantizer(books) for _ in c.scales])
+        self.register_buffer("steps_seen", torch.zeros((), dtype=torch.int64))
+
+    def layout(self, frames: int | None = None) -> TokenLayout:
+        """The pyramid for clips of at most ``frames`` frames."""
+        c = self.config
+        if frames is not None and not c.stride <= frames <= c.max_frames:
+            raise InputError(f"clips of {frames} frames; expected {c.stride} to {c.max_frames}.")
+        capacity = -(-(c.max_frames if frames is None else frames) // c.unit) * c.scales[0]
+        scales = tuple(Scale(capacity // factor, c.groups, factor) for factor in c.scales)
+        return TokenLayout(scales, capacity, c.stride, "up")
+
+    def encode(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]) -> Encoded:
+        """Features to tokens, in the layout of ``T`` frames. Raises ``InputError`` for a batch that does not fit."""
+        layout, latents = self.checked(features, lengths)
+        grid = self._grid(features, layout, latents)
+        quantised = self.pyramid(grid.float(), layout, latents)
+        return Encoded(TokenMap(layout, latents, quantised.tokens), grid, quantised.total)
+
+    def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
+        """Tokens (all scales or the first k) to features."""
+        running = self.empty(tokens.layout, len(tokens.latents))
+        for scale, row in enumerate(tokens.scales):
+            running = running + self.contribution(row, scale, tokens.layout)
+        return self.decode_latent(running, tokens.latents)
+
+    def decode_latent(self, latent: Float[Tensor, "B T G D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
+        """A summed latent grid to features."""
+        return self.decoder(latent, latents)
+
+    def training_loss(
+        self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
+    ) -> StepLoss:
+        """Smooth-L1 over coded frames and commitment to every partial sum.
+
+        In ``train()`` mode some clips skip the codebooks at first, scales are left out and codebooks are updated.
+        """
+        layout, latents = self.checked(features, lengths)
+        grid = self._grid(features, layout, latents)
+        with torch.autocast(grid.device.type, enabled=False):
+            grid = grid.float()
+            quantised = self.pyramid(grid, layout, latents, rng if self.training else None)
+        decoded = self.decode_latent(self._through(grid, quantised, rng), latents)[:, : features.shape[1]].float()
+        coded = latents * layout.stride
+        inside = valid_steps(coded, features.shape[1])[:, :, None]
+        error = functional.smooth_l1_loss(decoded, features, reduction="none") * inside
+        everything = error.sum() / (inside.sum() * features.shape[2])
+        commitment = self._commitment(grid, quantised.sums, latents)
+        loss = everything + self.config.commitment_weight * commitment
+        logs = {"loss": loss, "reconstruction": everything, "commitment": commitment}
+        for scale, codes in enumerate(quantised.taken):
+            logs[f"usage.{scale}"] = vq.usage(codes, self.vocabulary)
+        if self.training:
+            self.pyramid.observe(quantised, rng)
+            self.steps_seen += 1
+        made = Reconstruction(decoded, features, coded)
+        return StepLoss(loss, {name: float(value.detach()) for name, value in logs.items()}, made)
+
+    def _through(self, grid: Tensor, quantised: residual.Quantised, rng: torch.Generator) -> Tensor:
+        """What is decoded in a training step, with the gradient passed straight to the encoder."""
+        c = self.config
+        total = quantised.total
+        chance, depth = torch.rand(2, generator=rng).tolist()
+        clips = torch.rand(len(grid), generator=rng)
+        if self.training and chance < c.scale_dropout:
+            total = quantised.sums[int(depth * len(quantised.sums))]
+        straight = total + (grid - grid.detach())
+        if not self.training or int(self.steps_seen) >= c.continuous_steps:
+            return straight
+        skip = clips >= int(self.steps_seen) / c.continuous_steps
+        return torch.where(skip.to(grid.device)[:, None, None, None], grid, straight)
+
+    def _commitment(self, grid: Tensor, sums: tuple[Tensor, ...], latents: Tensor) -> Tensor:
+        inside = valid_steps(latents, grid.shape[1])[:, :, None, None].to(grid.dtype)
+        squared = torch.stack([((grid - partial.detach()) * inside).square().sum() for partial in sums]).sum()
+        return squared / (len(sums) * inside.sum() * grid.shape[2] * grid.shape[3])
+
+    def empty(self, layout: TokenLayout, batch: int) -> Float[Tensor, "B T G D"]:
+        """F before any scale: zeros."""
+        device = self.decoder.enter.weight.device
+        return torch.zeros(batch, layout.capacity, self.latent_parts, self.latent_width, device=device)
+
+    def contribution(
+        self, tokens: Int[Tensor, "B bins groups"], scale: int, layout: TokenLayout
+    ) -> Float[Tensor, "B T G D"]:
+        """What one scale's tokens add to F."""
+        return self.pyramid.contribution(tokens, scale, layout)
+
+    def scale_input(
+        self,
+        running: Float[Tensor, "B T G D"],
+        scale: int,
+        layout: TokenLayout,
+        latents: Int[Tensor, "B"] | None = None,
+    ) -> Float[Tensor, "B bins groups D"]:
+        """F pooled to the bins of ``scale``; the mean over the filled steps where a bin is filled in part."""
+        if latents is None:
+            return residual.down(running, layout.scales[scale].bins)
+        return self.pyramid.pooled(running, scale, layout, latents)
+
+    def quantise_scale(
+        self, residual: Float[Tensor, "B T G D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
+    ) -> Int[Tensor, "B bins groups"]:
+        """Nearest codes of what is left at one scale."""
+        return self.pyramid.quantise_scale(residual, scale, layout, latents)
+
+    def _grid(self, features: Tensor, layout: TokenLayout, latents: Tensor) -> Tensor:
+        padded = functional.pad(features, (0, 0, 0, layout.max_frames - features.shape[1]))
+        return self.encoder(padded, latents)
