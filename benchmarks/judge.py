@@ -87,7 +87,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--top-p", default="", help="the same")
     parser.add_argument("--steps", default="", help="passes a scale, such as 1-2-5-10; several with a comma between")
     parser.add_argument(
-        "--batch", type=int, default=1, help="clips drawn together; over 1: faster, and samples of seed 0"
+        "--batch",
+        type=int,
+        default=1,
+        help="clips that share network passes; over 1: samples of seed 0, and a clip may depend on its batch",
     )
     parser.add_argument("--raw", action="store_true", help="leave the motions as decoded")
     parser.add_argument("--smoothing", type=float, default=FINISH.smoothing, help="sigma in frames")
@@ -119,7 +122,7 @@ def _made(
     """A motion for each seed. With ``batch`` over 1 the samples of one seed stand for the seeds."""
     options = {"finish": finish_of(chosen), **settings}
     if chosen.batch > 1:
-        drawn = pipe(case.prompt, case.seconds, seeds, 0, batch=chosen.batch, **options).motions
+        drawn = pipe(case.prompt, case.seconds, seeds, 0, batch=chosen.batch, shared_passes=True, **options).motions
     else:
         drawn = [pipe(case.prompt, case.seconds, 1, seed, **options).motions[0] for seed in seeds]
     return list(zip(seeds, drawn, strict=True))

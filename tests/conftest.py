@@ -11,7 +11,7 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
-install_import_hook("kinescale", "beartype.beartype")
+install_import_hook("kinescale", "shape_checks.lazily")
 
 # A busy machine is no failure: laws have no clock, and speed has its own tests.
 hypothesis.settings.register_profile("kinescale", deadline=None)

@@ -51,7 +51,7 @@ def test_a_failure_is_one_line_and_code_1(capsys, quick, problem):
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out
     assert f"FAIL  torch: {'' if isinstance(problem, BundleError) else type(problem).__name__}" in said
-    assert len(said.splitlines()) == len(quick) + len(doctor.EXTRAS) + 1
+    assert len(said.splitlines()) == len(quick) + len(doctor.PROGRAMS) + len(doctor.EXTRAS) + 1
 
 
 def test_a_missing_extra_is_no_failure(capsys, quick, monkeypatch):

@@ -65,6 +65,16 @@ def test_json(generate, tmp_path):
     assert read_motion(tmp_path / "w.npz").fps == 15
 
 
+def test_what_lies_outside_is_said_with_what_was_made(generate, tmp_path):
+    out = str(tmp_path / "w.npz")
+    assert "note:" not in generate(PROMPT, "-o", out)
+    said = generate("a dog swims", "-o", out, "--force")
+    assert "note: the prompt speaks of an animal (dog)" in said and "swims" in said
+    assert "the nearest thing made: a person" in said
+    (note,) = json.loads(generate("asdf qwer", "-o", out, "--force", "--json"))["notes"]
+    assert "no word of the prompt" in note
+
+
 def test_settings_are_passed_on(generate, tmp_path):
     plain, bent = tmp_path / "plain.npz", tmp_path / "bent.npz"
     generate(PROMPT, "-o", str(plain))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -173,6 +174,27 @@ def test_the_page_fetches_nothing_and_shows_titles_as_text(done) -> None:
     assert "data:image/png;base64," in page and page.count("http") == page.count("http-equiv") + page.count("xmlns=")
     assert "<script>" not in pages.markdown(evil)
     assert found.bundle.hash in page and found.data.hash in page and found.evaluator.hash in page
+
+
+EVIL = [
+    "[here](http://evil.example/x)",
+    "![x](https://evil.example/a.png)",
+    "<https://evil.example>",
+    "www.evil.example",
+    "https://evil.example/bare",
+    "a|b `code` **bold** _em_ # head",
+    "me@evil.example",
+    "[a]: http://evil.example",
+]
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_names_from_outside_are_no_links_in_the_page(done, name: str) -> None:
+    found, _ = done
+    page = pages.markdown(found.but(bundle=found.bundle.but(title=name), notes=[name]))
+    assert not re.search(r"(?<!\\)\]\(", page.replace("](sheet.png)", "")) and "://" not in page and "www." not in page
+    assert "<" not in page and "@evil" not in page and not re.search(r"(?<!\\)`", page)
+    assert page.count("R@1") == pages.markdown(found).count("R@1")
 
 
 def test_what_fails_leaves_no_half_folder(done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,8 @@ def test_fewer_motions_read_higher_and_the_quotient_does_not() -> None:
     assert few is not None and many is not None
     assert few.real.median > 3 * many.real.median
     assert many.ratio.median > few.ratio.median > 1
+    # the difference moves less with the size than the quotient does
+    assert few.excess.median / many.excess.median < many.ratio.median / few.ratio.median
 
 
 def test_recordings_themselves_are_below_their_own_halves() -> None:
@@ -137,9 +139,9 @@ def test_spearman_agrees_with_ranks_by_hand() -> None:
 def test_a_ladder_is_answered_by_its_numbers() -> None:
     ladder = Ladder("x", "m", "goes {}", (("one", 1.0), ("two", 2.0)), lambda motion, found: 0.0)
     heard = response(ladder, [[1.1, 0.9], [2.0, 3.0]])
-    assert heard.rank is not None and heard.rank > 0.8 and heard.within == 0.75 and heard.range == pytest.approx(1.5)
+    assert heard.rank > 0.8 and heard.within == 0.75 and heard.range == pytest.approx(1.5)
     deaf = response(ladder, [[2.0, 2.0], [2.0, 2.0]])
-    assert deaf.rank is None and deaf.range == 0 and deaf.within == 0.5
+    assert deaf.rank == 0 and deaf.range == 0 and deaf.within == 0.5
 
 
 @pytest.mark.parametrize("ladder", sensitivity.LADDERS, ids=lambda ladder: ladder.name)

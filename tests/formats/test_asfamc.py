@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from kinescale.core.errors import FormatError, InputError
 from kinescale.formats import asfamc
 from kinescale.kinematics.rotations import quat_to_matrix
 from kinescale.motion import Motion
+from plain_read import at_most
 
 ASF = """# made
 :version 1.10
@@ -261,10 +261,8 @@ BIG = {
 
 @pytest.mark.parametrize("name", BIG)
 def test_ten_megabytes_of_damage_take_bounded_time(tmp_path: Path, name: str):
-    start = time.process_time()
-    with pytest.raises(FormatError):
+    with at_most(20, len(BIG[name])), pytest.raises(FormatError):
         read_pair(tmp_path, BIG[name])
-    assert time.process_time() - start < 2.0
 
 
 def test_fuzz(tmp_path: Path):
@@ -283,9 +281,8 @@ def test_fuzz(tmp_path: Path):
 def test_cmu_people_stand_upright(tmp_path: Path, data_root: Path):
     wanted = lambda name: "/subjects/01/" in name and name.endswith(("01.asf", "01_01.amc"))  # noqa: E731
     take_members(data_root / "cmu.tar.xz", wanted, 2, tmp_path)
-    start = time.process_time()
-    motion = asfamc.read(tmp_path / "01_01.amc")
-    assert time.process_time() - start < 3.0
+    with at_most(40, (tmp_path / "01_01.amc").stat().st_size):
+        motion = asfamc.read(tmp_path / "01_01.amc")
     assert len(motion) == 2751
     looks_like_a_person(motion)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from kinescale.kinematics.rotations import quat_angle, quat_to_matrix
 from kinescale.motion import Motion
 from kinescale.skeletons import Skeleton
 from motion_strategies import random_motion
+from plain_read import at_most
 
 HEAD = """HIERARCHY
 ROOT Hips
@@ -201,13 +201,8 @@ def test_another_reader_sees_the_same_positions(tmp_path: Path):
 def test_three_thousand_frames_are_quick(tmp_path: Path):
     motion = random_motion(frames=3000)
     bvh.write(motion, tmp_path / "long.bvh")
-    taken = []
-    for _ in range(3):
-        start = time.process_time()
+    with at_most(20, (tmp_path / "long.bvh").stat().st_size):
         bvh.read(tmp_path / "long.bvh")
-        taken.append(time.process_time() - start)
-    # The aim is 0.1 s; the bound leaves room for a busy machine and for the shape checks of the tests.
-    assert min(taken) <= 2.0
 
 
 CHAIN = "".join(f"JOINT j{i} {{ OFFSET 0 1 0 CHANNELS 0\n" for i in range(3000))
@@ -323,10 +318,8 @@ def test_hostile_file_gives_one_error_with_its_line(tmp_path: Path, name: str, s
     text, line, words = HOSTILE[name]
     if not strict and name in READ_WITH_A_NOTE:
         return
-    start = time.process_time()
-    with pytest.raises(FormatError) as caught:
+    with at_most(20), pytest.raises(FormatError) as caught:
         read_text(tmp_path, text, strict=strict)
-    assert time.process_time() - start < 1.0
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / 'clip.bvh'}, line ")
     assert "\n" not in message and len(message) < 400 + len(str(tmp_path))
@@ -355,11 +348,9 @@ BIG = {
 def test_ten_megabytes_of_damage_take_bounded_time_and_memory(tmp_path: Path, name: str):
     path = tmp_path / "big.bvh"
     path.write_bytes(BIG[name])
-    start = time.process_time()
-    with pytest.raises(FormatError):
+    with at_most(20, len(BIG[name])), pytest.raises(FormatError):
         bvh.read(path)
-    assert time.process_time() - start < 2.0
-    tracemalloc.start()  # Apart from the clock: tracing makes the same work take twice as long.
+    tracemalloc.start()  # Apart from the measured read: tracing makes the same work take twice as long.
     try:
         with pytest.raises(FormatError):
             bvh.read(path)

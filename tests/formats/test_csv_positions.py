@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv as stdlib_csv
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from kinescale.core.errors import FormatError, InputError, UnknownNameError
 from kinescale.formats import csv, read_motion, write_motion
 from kinescale.motion import Motion
 from motion_strategies import random_motion
+from plain_read import at_most
 
 WRITTEN = 0.5e-6
 """Half a micrometre: the last digit."""
@@ -151,10 +151,8 @@ def test_bones_of_no_length_are_refused(tmp_path: Path):
 def test_large_files_of_nothing_end_at_once(tmp_path: Path, fill: str):
     for head in ("", good_text().split("\n")[0] + "\n"):
         (tmp_path / "a.csv").write_text(head + fill * (2_000_000 // len(fill)))
-        start = time.process_time()
-        with pytest.raises(FormatError):
+        with at_most(20), pytest.raises(FormatError):
             csv.read(tmp_path / "a.csv")
-        assert time.process_time() - start < 2.0
 
 
 def test_many_frames_of_short_numbers_are_refused_before_they_are_solved(tmp_path: Path):

@@ -126,10 +126,8 @@ def test_what_never_ends_is_stopped_with_all_it_started(tmp_path: Path, stand_in
         f"pathlib.Path({str(note)!r}).write_text(str(p.pid)); p.wait()"
     )
     monkeypatch.setattr(fbx, "TIME_LIMIT_S", 3.0)
-    start = time.monotonic()
     with pytest.raises(FormatError, match="did not end within 3 s"):
         fbx.write(random_motion(frames=2), tmp_path / "a.fbx")
-    assert time.monotonic() - start < 60
     child = int(note.read_text())
     for _ in range(100):
         state = Path(f"/proc/{child}/stat")

@@ -6,7 +6,6 @@ import base64
 import copy
 import json
 import struct
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from kinescale.core.errors import FormatError
 from kinescale.formats import glb
 from kinescale.formats._glb_container import Document
 from motion_strategies import random_motion
+from plain_read import at_most
 
 TIMES = np.arange(4) / 30
 TURNS = np.tile([0.0, 0.6, 0.0, 0.8], (4, 1))
@@ -35,10 +35,8 @@ Change = Callable[[dict[str, Any]], object]
 
 def refused(path: Path, data: bytes, words: str) -> None:
     path.write_bytes(data)
-    start = time.process_time()
-    with pytest.raises(FormatError, match=words) as caught:
+    with at_most(20), pytest.raises(FormatError, match=words) as caught:
         glb.read(path)
-    assert time.process_time() - start < 2.0
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
 
@@ -241,12 +239,11 @@ def chain(count: int) -> list[dict[str, Any]]:
 )
 def test_deep_and_wide_trees_end_quickly(tmp_path: Path, nodes: list[dict[str, Any]], joints: list[int]):
     path = Scene(nodes, joints).save(tmp_path / "a.glb")
-    start = time.process_time()
-    try:
-        assert torch.isfinite(glb.read(path).positions()).all()
-    except FormatError as error:
-        assert str(path) in str(error)
-    assert time.process_time() - start < 2.0
+    with at_most(20):
+        try:
+            assert torch.isfinite(glb.read(path).positions()).all()
+        except FormatError as error:
+            assert str(path) in str(error)
 
 
 def test_many_channels_over_the_same_bytes_cost_no_more_than_the_file(tmp_path: Path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from kinescale.motion import Motion
 from kinescale.motion.canonical import canonicalise
 from kinescale.motion.retarget import retarget
 from motion_strategies import random_motion
+from plain_read import at_most
 
 # skeleton, frames a second, metres a unit, width of the features
 LAYOUTS = [("humanml22", 20.0, 1.0, 263), ("kit21", 12.5, 0.001, 251), ("snapmogen24", 30.0, 0.01, 296)]
@@ -215,15 +215,13 @@ def test_hostile_cases_are_all_here():
 def test_hostile_file_gives_one_error(tmp_path: Path, name: str):
     path = tmp_path / "bad.npy"
     path.write_bytes(HOSTILE[name]())
-    start = time.process_time()
     tracemalloc.start()
     try:
-        with pytest.raises(FormatError) as caught:
+        with at_most(20), pytest.raises(FormatError) as caught:
             read_motion(path)
         assert tracemalloc.get_traced_memory()[1] <= 16 * 2**20
     finally:
         tracemalloc.stop()
-    assert time.process_time() - start < 2.0
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500 + len(str(path))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from kinescale.core.errors import FormatError, InputError
 from kinescale.formats import npz
 from kinescale.motion import Motion
 from motion_strategies import random_motion
+from plain_read import at_most
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -178,15 +178,13 @@ def test_hostile_cases_are_all_here():
 def test_hostile_archive_gives_one_error(tmp_path: Path, name: str):
     path = tmp_path / "bad.npz"
     path.write_bytes(HOSTILE[name]())
-    start = time.process_time()
     tracemalloc.start()
     try:
-        with pytest.raises(FormatError) as caught:
+        with at_most(20), pytest.raises(FormatError) as caught:
             npz.read(path)
         assert tracemalloc.get_traced_memory()[1] <= 64 * 2**20
     finally:
         tracemalloc.stop()
-    assert time.process_time() - start < 2.0
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500 + len(str(path))

@@ -21,11 +21,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from targets import ROOT, Target, broken, targets
 
-SECONDS = 2.0
+from plain_read import PLAIN, plain_read_s
+
+READS = 80
+"""Processor time that an input may take, in plain reads of a megabyte (``tests/plain_read.py``)."""
 FREE_BYTES, TIMES_SIZE = 256 * 1024 * 1024, 8
 HANGS_AFTER_S = 60.0
 
@@ -85,6 +89,7 @@ def try_one(target: Target, data: bytes, folder: Path, number: int) -> dict[str,
     try:
         motion = read_motion(read)
         end = "motion"
+        seconds, memory = time.process_time() - start, peak_bytes() - before
         if not bool(torch.isfinite(motion.positions()).all()):
             why = "positions that are not finite"
     except KinescaleError as problem:
@@ -94,11 +99,12 @@ def try_one(target: Target, data: bytes, folder: Path, number: int) -> dict[str,
     except BaseException as problem:
         end = "escaped"
         why = f"{type(problem).__name__}: {str(problem)[:200]}"
-    seconds = time.process_time() - start
-    memory = peak_bytes() - before
+    if end != "motion":
+        seconds, memory = time.process_time() - start, peak_bytes() - before
     size = len(data) + (len(target.beside[1]) if target.beside else 0)
-    if not why and seconds > SECONDS:
-        why = f"{seconds:.1f} s"
+    reads = seconds / plain_read_s()
+    if not why and reads > READS:
+        why = f"{seconds:.1f} s, {reads:.0f} plain reads of {len(PLAIN)} bytes"
     if not why and memory > FREE_BYTES + TIMES_SIZE * size:
         why = f"{memory / 2**20:.0f} MiB for {size} bytes"
     return {"number": number, "size": size, "seconds": seconds, "memory": memory, "end": end, "why": why}
@@ -113,9 +119,10 @@ def work(name: str, first: int, last: int, pipe: Any) -> None:
     with tempfile.TemporaryDirectory() as scratch, contextlib.suppress(BrokenPipeError):
         folder = Path(scratch)
         seeds = target.seeds(folder)
+        large = target.large(folder) if target.large is not None else []
         for number in range(first, last):
             pipe.send(number)
-            pipe.send(try_one(target, broken(target, seeds, number), folder, number))
+            pipe.send(try_one(target, broken(target, seeds, number, large), folder, number))
         pipe.send(None)
 
 
@@ -171,7 +178,7 @@ def main() -> int:
     ).stdout.strip()
     record = {
         "command": f"python tests/fuzz/fuzz.py {given.reader} --inputs {given.inputs}",
-        "rules": {"processor_s": SECONDS, "memory_bytes": f"{FREE_BYTES} + {TIMES_SIZE} x size"},
+        "rules": {"plain_megabytes": READS, "memory_bytes": f"{FREE_BYTES} + {TIMES_SIZE} x size"},
         "reader": given.reader,
         "commit": commit,
         "python": platform.python_version(),

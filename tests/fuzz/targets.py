@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 class Target:
     """One reader: its file's suffix, how to break its files, and what makes the good ones.
 
-    ``beside``: (suffix, content) of a sound file that lies beside the broken one (an .asf beside an .amc).
+    ``beside``: (suffix, content) of a sound file that lies beside the broken one (an .asf beside an .amc). ``large``
+    makes sound files of about ten megabytes: the bounds hold for what is sound as well.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Target:
     mutations: tuple[Mutation, ...]
     seeds: Callable[[Path], list[bytes]]
     beside: tuple[str, bytes] | None = None
+    large: Callable[[Path], list[bytes]] | None = None
 
 
 def _motions() -> list:
@@ -78,26 +80,72 @@ def _asf_and_amc() -> tuple[str, str]:
     return module.ASF, module.AMC
 
 
+LARGE_BYTES = 10_000_000
+EVERY = 100
+"""Of so many inputs one is a large file, and every other of those is left whole."""
+
+
+def _large_bvh(folder: Path) -> list[bytes]:
+    """Many short numbers, and a frame time that makes no resampling of them."""
+    text = _written(".bvh", _motions()[4:5])(folder)[0]
+    head, _, rows = text.partition(b"Frames: 120")
+    lines = rows.splitlines(keepends=True)
+    short = b" ".join([b"0"] * len(lines[2].split())) + b"\n"
+    made = []
+    for row in (b"".join(lines[2:]), short):
+        count = LARGE_BYTES // len(row)
+        frames = count * row.count(b"\n")
+        made.append(head + b"Frames: %d\n" % frames + lines[1] + row * count)
+    return made
+
+
+def _large_amc(amc: bytes) -> bytes:
+    """The frames of a small file again and again, numbered on."""
+    lines = amc.splitlines(keepends=True)
+    starts = [i for i, line in enumerate(lines) if line.strip().isdigit()]
+    frame = b"".join(lines[starts[0] + 1 : starts[1]])
+    head = b"".join(lines[: starts[0]])
+    return head + b"".join(b"%d\n" % (i + 1) + frame for i in range(LARGE_BYTES // (len(frame) + 6)))
+
+
+def _large(suffix: str) -> Callable[[Path], list[bytes]]:
+    def make(folder: Path) -> list[bytes]:
+        sys.path.insert(0, str(ROOT / "tests"))
+        from motion_strategies import random_motion
+
+        one = random_motion("humanml22", 400, 9)
+        times = LARGE_BYTES // (400 * 22 * 16)
+        many = one.replace(root=one.root.float().repeat(times, 1), rotations=one.rotations.float().repeat(times, 1, 1))
+        return _written(suffix, [many])(folder)
+
+    return make
+
+
 def targets() -> dict[str, Target]:
     """All targets by name."""
     asf, amc = (text.encode() for text in _asf_and_amc())
     made = [
-        Target("bvh", ".bvh", TEXT, _written(".bvh")),
-        Target("amc", ".amc", TEXT, lambda _: [amc], (".asf", asf)),
+        Target("bvh", ".bvh", TEXT, _written(".bvh"), large=_large_bvh),
+        Target("amc", ".amc", TEXT, lambda _: [amc], (".asf", asf), lambda _: [_large_amc(amc)]),
         Target("asf", ".asf", TEXT, lambda _: [asf], (".amc", amc)),
-        Target("npz", ".npz", ARCHIVE, _written(".npz")),
+        Target("npz", ".npz", ARCHIVE, _written(".npz"), large=_large(".npz")),
         Target("amass", ".amass.npz", ARCHIVE, _amass),
         Target("npy", ".npy", ARRAY, _arrays),
-        Target("glb", ".glb", GLB, _written(".glb")),
+        Target("glb", ".glb", GLB, _written(".glb"), large=_large(".glb")),
         Target("csv", ".csv", TEXT, _written(".csv")),
     ]
     return {target.name: target for target in made}
 
 
-def broken(target: Target, seeds: list[bytes], number: int) -> bytes:
+def broken(target: Target, seeds: list[bytes], number: int, large: list[bytes] | None = None) -> bytes:
     """Input ``number`` of a target; the same number gives the same bytes."""
     rng = np.random.default_rng([number, *target.name.encode()])
     data = seeds[int(rng.integers(len(seeds)))]
+    if large and number % EVERY == 0:
+        turn = number // EVERY
+        data = large[turn // 2 % len(large)]
+        if turn % 2 == 0:
+            return data
     for _ in range(1 if rng.random() < 0.7 else int(rng.integers(2, 4))):
         data = target.mutations[int(rng.integers(len(target.mutations)))](data, rng)
     return data

@@ -41,6 +41,15 @@ def test_an_input_is_known_by_its_number(name: str, tmp_path: Path) -> None:
     assert [broken(TARGETS[name], seeds, n) for n in range(8)] == [broken(TARGETS[name], seeds, n) for n in range(8)]
 
 
+@pytest.mark.parametrize("name", sorted(name for name, target in TARGETS.items() if target.large is not None))
+def test_large_sound_files_keep_the_bound_of_memory(name: str) -> None:
+    """In a process of its own, so that the memory is the reader's; the first input of a target is a large sound one."""
+    summary = fuzz.run(name, 1)
+    assert (summary.inputs, summary.motions) == (1, 1) and summary.bytes_most > 5_000_000
+    assert summary.memory_over_size_most <= fuzz.FREE_BYTES
+    assert not [failure for failure in summary.failures if not failure["why"].endswith(" s")]
+
+
 def test_a_header_longer_than_a_header_can_say_is_broken_too() -> None:
     header = b"\x93NUMPY\x01\x00\xff\xff{'descr': '<f4', 'fortran_order': False, 'shape': (1, 22, 3), }"
     made = [lying_shape(header + b" " * 70_000 + b"\n", np.random.default_rng(seed)) for seed in range(8)]

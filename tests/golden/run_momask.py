@@ -99,7 +99,8 @@ def run_transformers(case: Case) -> None:
         schedule="closed",
     )
     rngs = [torch.Generator().manual_seed(0) for _ in latents]
-    drawn = masked.sample(made, codec, text, None, layout, latents, config=config, rngs=rngs).tokens
+    shared = {"config": config, "rngs": rngs, "shared_passes": True}
+    drawn = masked.sample(made, codec, text, None, layout, latents, **shared).tokens
     rows = torch.cat(drawn.scales, dim=2)
     # The reference writes padding, drawn or not, as -1.
     case.check("generated", rows[..., 0].clamp(min=PADDING))

@@ -126,7 +126,15 @@ def run_sample(case: Case) -> None:
     assert case["accumulate_at_full_length"]
     config = greedy(case, scales=case["last_scale"] + 1)
     drawn = scale_wise.sample(
-        recorder, tokenizer, load_text(case), None, layout, latents, config=config, rngs=generators(len(latents))
+        recorder,
+        tokenizer,
+        load_text(case),
+        None,
+        layout,
+        latents,
+        config=config,
+        rngs=generators(len(latents)),
+        shared_passes=True,
     )
     case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
     case.check("latent", grid_to_rows(drawn.latent))

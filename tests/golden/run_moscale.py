@@ -221,6 +221,7 @@ def run_sample(case: Case) -> None:
         latents,
         config=config,
         rngs=generators(len(latents)),
+        shared_passes=True,
     )
     case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
     case.check("motion", tokenizer.decode(drawn.tokens))

@@ -24,6 +24,12 @@ def test_extended_the_clip_stays_and_goes_on(one, clip, seconds):
     assert torch.equal(made.root[:60], clip.root) and torch.equal(made.rotations[:60], clip.rotations)
     assert float((made.root[60] - made.root[59]).norm()) < 0.1
     assert made.meta["edit"] == "extend" and made.meta["prompt"] == PROMPT
+    assert made.meta["prompts"] == [
+        {"prompt": PROMPT, "seconds": [2.0, 2.0 + more / 30], "edit": "extend", "seed": 2, "sample": 0}
+    ]
+    told = one.extend(clip.with_meta(prompt="a person sits"), seconds, PROMPT, before=True).motions[0].meta
+    assert told["prompt"] == f"{PROMPT}; a person sits" and told["prompts"][1]["seconds"] == [more / 30, 2 + more / 30]
+    assert told["sampling"]["sampler"] == one.bundle.manifest.sampling.name
     before = one.extend(clip, seconds, before=True, seed=2).motions[0]
     assert torch.equal(before.root[more:], clip.root) and torch.equal(before.rotations[more:], clip.rotations)
 
@@ -134,6 +140,10 @@ def test_several_prompts(one, clip):
     made = edited.motions[1]
     assert edited.spans == ((10, 20), (40, 50)) and made.meta["prompt"] == "a person waves; a person sits"
     assert made.meta["sample"] == 1 and made.meta["seed"] == 3
+    assert [(e["prompt"], e["seconds"]) for e in made.meta["prompts"]] == [
+        ("a person waves", [0.3333, 0.6667]),
+        ("a person sits", [1.3333, 1.6667]),
+    ]
     assert torch.equal(made.rotations[20:40, 1:], clip.rotations[20:40, 1:])
     alone = one.edit(clip, ["a person waves", "a person sits"], frames=[(10, 20), (40, 50)], seed=3, samples=[1])
     assert torch.equal(alone.motions[0].rotations, made.rotations)
@@ -164,3 +174,21 @@ def test_bad_wishes_are_one_sentence(one, clip, call, told):
     with pytest.raises((InputError, SkeletonError), match=told) as found:
         call(one, clip)
     assert "\n" not in str(found.value)
+
+
+def test_composed_motions_keep_the_sentences_of_both(one, clip):
+    walk, wave = clip.with_meta(prompt="a person walks", seed=1, sample=2), clip.with_meta(prompt="a person waves")
+    told = one.compose(wave, walk, "arms").motions[0].meta
+    assert told["prompt"] == "a person waves; a person walks"
+    assert [(e["prompt"], e.get("parts"), e["seconds"]) for e in told["prompts"]] == [
+        ("a person waves", ["arms"], [0.0, 2.0]),
+        ("a person walks", None, [0.0, 2.0]),
+    ]
+    mixed = one.compose_scales(walk, wave, 1).motions[0].meta["prompts"]
+    assert [(e["prompt"], e["scales"]) for e in mixed] == [("a person walks", "coarse"), ("a person waves", "fine")]
+    then = one.then(walk, wave, 1.0, PROMPT).motions[0].meta["prompts"]
+    assert [(e["prompt"], e["seconds"]) for e in then] == [
+        ("a person walks", [0.0, 1.5]), (PROMPT, [1.5, 2.5]), ("a person waves", [2.5, 4.0]),
+    ]  # fmt: skip
+    rewritten = one.rewrite(walk, "a person runs").motions[0].meta
+    assert rewritten["prompt"] == "a person walks; a person runs"

@@ -7,7 +7,7 @@ import torch
 
 import kinescale
 from kinescale.core.errors import BundleError, ConfigError, InputError
-from kinescale.pipeline import TextToMotion
+from kinescale.pipeline import RAW, TextToMotion
 from tiny_bundle import MAX_FRAMES, tiny_bundle
 
 PROMPTS = [f"a person walks {how}" for how in ["forward", "backward", "left", "right", "slowly", "fast", "up", "away"]]
@@ -79,6 +79,12 @@ def test_meta_tells_where_a_motion_comes_from(pipe, eight):
     assert meta["licence"] == "CC BY-NC 4.0 (corpus one); free for all uses (corpus two)"
     assert meta["generator"] == f"kinescale {kinescale.__version__}"
     assert meta["bundle"] == pipe.bundle.content_hash
+    sampling = meta["sampling"]
+    part = pipe.bundle.manifest.sampling
+    assert sampling["sampler"] == part.name and {"smoothing", "anchor"} <= set(sampling)
+    assert all(sampling.get(name) == value for name, value in part.config.items() if value is not None)
+    other = pipe(PROMPTS[0], seconds=1.0, scales=1, finish=RAW, temperature=0.7).motions[0].meta["sampling"]
+    assert (other["temperature"], other["decoded_scales"], other["smoothing"], other["anchor"]) == (0.7, 1, 0, False)
     assert set(eight.timings) == {"text", "sampling", "decoding", "total"}
     assert not eight.motions[0].root.is_inference() and not eight.motions[0].root.requires_grad
 

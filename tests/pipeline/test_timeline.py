@@ -34,6 +34,10 @@ def test_a_story_is_as_long_as_said_and_the_same_again(timeline):
     assert torch.equal(told.motion.rotations, timeline(STORY, seed=4).motion.rotations)
     assert not torch.equal(told.motion.rotations, timeline(STORY, seed=5).motion.rotations)
     assert "a person walks; a person waves; a person nods; a person runs" in told.motion.meta["prompt"]
+    entries = told.motion.meta["prompts"]
+    assert {(e["prompt"], *e["seconds"]) for e in entries} == {(s.text, s.start, s.end) for s in STORY.segments}
+    assert next(e["parts"] for e in entries if e["prompt"] == "a person nods") == ["head"]
+    assert told.motion.meta["sampling"]["sampler"] == timeline.editor.bundle.manifest.sampling.name
     steps = (told.motion.root[1:] - told.motion.root[:-1]).norm(dim=-1)
     assert float(steps.max()) < 0.2
 

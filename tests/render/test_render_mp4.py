@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -75,12 +75,14 @@ def test_a_still_camera_sees_the_body_cross_the_picture(tmp_path: Path) -> None:
     assert still[1] - still[0] > 50 > abs(follow[1] - follow[0])
 
 
-def test_too_many_frames_are_refused_before_any_is_drawn(walk: Motion, tmp_path: Path) -> None:
+def test_too_many_frames_are_refused_before_any_is_drawn(
+    walk: Motion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mp4, "frames", None)
     slow = walk.replace(fps=0.05)
-    start = time.perf_counter()
     with pytest.raises(InputError, match=r"14160\d frames in one video; expected at most 18000.* lower the fps"):
         render(slow, tmp_path / "x.mp4", fps=120)
-    assert time.perf_counter() - start < 5 and not list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_the_extra_it_says_what_to_install(
@@ -102,19 +104,26 @@ def test_without_the_extra_it_says_what_to_install(
     ],
 )
 def test_an_encoder_that_fails_or_hangs_ends_in_one_sentence(
-    walk: Motion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, limit_s: int, says: str
+    walk: Motion,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    program: str,
+    limit_s: int,
+    says: str,
 ) -> None:
-    fake = tmp_path / "fake"
-    fake.write_text(f"#!/bin/sh\n{program}\n")
+    fake, note = tmp_path / "fake", tmp_path_factory.mktemp("note") / "pid"
+    fake.write_text(f"#!/bin/sh\necho $$ > {note}\n{program}\n")
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(mp4, "encoder", lambda: str(fake))
     monkeypatch.setattr(mp4, "LIMIT_S", float(limit_s))
     monkeypatch.setattr(mp4, "LIMIT_FRAME_S", 0.0)
-    start = time.perf_counter()
     with pytest.raises(InputError, match=says) as caught:
         render(walk, tmp_path / "x.mp4", options=SMALL)
-    assert time.perf_counter() - start < 20 and "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["fake"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
 
 
 def test_an_encoder_that_is_not_there(walk: Motion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

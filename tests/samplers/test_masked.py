@@ -89,6 +89,14 @@ def test_a_clip_is_the_same_alone_and_in_a_batch_of_eight() -> None:
         torch.testing.assert_close(tokenizer.decode(alone.tokens)[0, :whole], frames[i, :whole], atol=1e-3, rtol=1e-3)
 
 
+def test_clips_share_passes_only_when_asked_to() -> None:
+    tokenizer, generator = parts()
+    for shared, clips_a_pass in ((True, [4] * 5), (False, [2] * 10)):
+        counter = Rounds(generator, ((0, 1, 2, 3, 4, 5),))
+        make(tokenizer, counter, [64, 40], shared_passes=shared)
+        assert counter.clips == clips_a_pass
+
+
 def test_a_seed_fixes_a_clip_and_another_seed_changes_it() -> None:
     tokenizer, generator = parts(preset="limbs")
     first, again = make(tokenizer, generator, [64]), make(tokenizer, generator, [64])
@@ -168,11 +176,15 @@ def test_the_schedules_count_each_clips_own_positions() -> None:
     for schedule, last in (("open", 10), ("closed", 9)):
         counter = Rounds(generator, ((0, 1, 2, 3, 4, 5),))
         make(tokenizer, counter, [128, 40], config=Config(steps=(10,), schedule=schedule))
+        together = Rounds(generator, ((0, 1, 2, 3, 4, 5),))
+        config = Config(steps=(10,), schedule=schedule)
+        make(tokenizer, together, [128, 40], config=config, shared_passes=True)
         layout = tokenizer.layout(128)
         for clip, latents in ((0, 32), (1, 10)):
             own = int(layout.valid_flat(torch.tensor([latents])).sum())
             wanted = [max(1, round(own * math.cos(math.pi / 2 * t / last))) for t in range(10)]
-            assert [hidden[clip] for _, hidden in counter.hidden] == wanted
+            assert [hidden[0] for _, hidden in counter.hidden[10 * clip : 10 * clip + 10]] == wanted
+            assert [hidden[clip] for _, hidden in together.hidden] == wanted
     assert wanted[-1] == 1
 
 

@@ -138,12 +138,14 @@ def test_full_clips_are_hidden_by_the_published_schedule() -> None:
 
 
 def test_short_clips_are_refined_by_their_own_count_unless_faithful() -> None:
-    tokenizer, generator = parts()
     counts = {}
     for faithful in (True, False):
-        counter = Counter(generator)
-        make(tokenizer, counter, [128, 40], config=Config(faithful=faithful))
-        counts[faithful] = [hidden[1] for scale, hidden in counter.hidden if scale == 3]
+        tokenizer, generator = parts(faithful=faithful)
+        for shared in (True, False):
+            counter = Counter(generator)
+            make(tokenizer, counter, [128, 40], config=Config(faithful=faithful), shared_passes=shared)
+            counts[faithful] = [hidden[-1] for scale, hidden in counter.hidden if scale == 3][-10:]
+            assert len(counter.hidden) == (18 if shared else 36)
     assert counts[False] == [10, 10, 9, 9, 8, 6, 5, 3, 2, 1]
     assert counts[True] == [10, 10, 10, 10, 10, 10, 10, 10, 6, 1]
 

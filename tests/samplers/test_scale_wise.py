@@ -141,11 +141,11 @@ def test_one_pass_a_scale_no_branch_without_guidance_and_short_clips_cost_less()
     tokenizer, generator = parts()
     for guidance, clips_a_pass in ((3.0, 4), (0.0, 2)):
         counter = Counter(generator)
-        make(tokenizer, counter, [64, 20], config=Config(guidance=guidance))
+        make(tokenizer, counter, [64, 20], config=Config(guidance=guidance), shared_passes=True)
         assert counter.passes == [(clips_a_pass, bins) for bins in (4, 8, 12, 16)]
     counter = Counter(generator)
-    make(tokenizer, counter, [14, 9], config=Config(guidance=0.0))
-    assert counter.passes == [(2, bins) for bins in (1, 2, 3, 4)]
+    make(tokenizer, counter, [64, 14], config=Config(guidance=0.0))
+    assert counter.passes == [(1, bins) for bins in (4, 8, 12, 16, 1, 2, 3, 4)]
 
 
 def test_without_guidance_the_unconditional_text_does_not_matter() -> None:

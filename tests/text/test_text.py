@@ -88,7 +88,7 @@ def test_encoder_laws(encoders, name):
     for row, sentence in enumerate(SENTENCES):
         alone = encoder.encode([sentence])
         assert torch.equal(alone.mask[0], batch.mask[row])
-        torch.testing.assert_close(alone.tokens[0], batch.tokens[row], atol=1e-5, rtol=0)
+        assert torch.equal(alone.tokens[0], batch.tokens[row])
     # white space is folded; another sentence gives other numbers
     assert torch.equal(encoder.encode(["  someone \n jumps"]).tokens[0], encoder.encode([SENTENCES[1]]).tokens[0])
     assert not torch.allclose(batch.tokens[0, :9], batch.tokens[2, :9])

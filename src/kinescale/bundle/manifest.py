@@ -46,7 +46,8 @@ class Provenance(Record):
     """How the weights came to be. Everything is optional; a card says what is not recorded.
 
     ``chosen_on``: the split that chose these weights among a run's; ``held_out_pairs``: the share of pairs of action
-    and style that training never saw.
+    and style that training never saw. ``actions``: the labels of the training clips, the commonest first;
+    ``words``: the words of their captions.
     """
 
     recipe: str = ""
@@ -61,6 +62,8 @@ class Provenance(Record):
     curves: str = ""
     results: dict[str, float] = Field(default_factory=dict)
     limits: list[str] = Field(default_factory=list)
+    actions: list[str] = Field(default_factory=list)
+    words: list[str] = Field(default_factory=list)
     revision: str = ""
 
 

@@ -69,6 +69,14 @@ def styles() -> tuple[str, ...]:
     return tuple(sorted(STYLES))
 
 
+def phrases(action: str) -> tuple[str, ...]:
+    """The action's phrases in the base form, the commonest first, verbs marked ``*`` and possessives ``~their``.
+
+    ``UnknownNameError`` for an action that the book does not have.
+    """
+    return ACTIONS[_known(action, ACTIONS, "action")].phrases
+
+
 def sentences(action: str, style: str = "normal") -> tuple[str, ...]:
     """Every sentence of the book for an action in a style: distinct, always in the same order.
 
@@ -202,4 +210,4 @@ def _draw(group: dict[str, float], rng: random.Random) -> str:
     return chosen
 
 
-__all__ = ["actions", "mirror_action", "mirror_sentence", "pick", "sentences", "styles"]
+__all__ = ["actions", "mirror_action", "mirror_sentence", "phrases", "pick", "sentences", "styles"]

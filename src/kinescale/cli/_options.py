@@ -167,4 +167,6 @@ def print_json(value: dict[str, Any]) -> None:
     """One JSON object on standard output."""
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    # where letters are shown escaped, it must be in JSON's own way
+    print(json.dumps(value, indent=2, ensure_ascii=not utf8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from kinescale.cli._options import Flag, parse, print_json
 from kinescale.core.errors import KinescaleError
 
 OLDEST_PYTHON = (3, 11)
-EXTRAS = {"train": ("pyarrow", "tensorboard")}
+EXTRAS = {"train": ("pyarrow", "tensorboard"), "video": ("imageio_ffmpeg",), "text": ("transformers",)}
 """Optional extras and what they install."""
 
 
@@ -40,6 +41,7 @@ def run(argv: list[str]) -> int:
     """Parse ``argv``, check, report."""
     options = parse(Options, argv, "doctor")
     findings = [_guarded(name, check) for name, check in CHECKS.items()]
+    findings += [_program(name, find, use) for name, (find, use) in PROGRAMS.items()]
     findings += [_extra(name, modules) for name, modules in EXTRAS.items()]
     well = all(finding.ok for finding in findings if finding.needed)
     if options.json:
@@ -75,13 +77,17 @@ def _torch() -> str:
 
 
 def _device() -> str:
+    """Every device there is, those that are taken by default first."""
     import torch
 
+    found = []
     if torch.cuda.is_available():
-        return f"cuda ({torch.cuda.get_device_name(0)})"
+        for number in range(torch.cuda.device_count()):
+            about = torch.cuda.get_device_properties(number)
+            found.append(f"cuda:{number} ({about.name}, {about.total_memory / 2**30:.0f} GiB)")
     if torch.backends.mps.is_available():
-        return "mps"
-    return "cpu"
+        found.append("mps")
+    return ", ".join([*found, f"cpu ({os.cpu_count() or 1} cores)"])
 
 
 def _text() -> str:
@@ -111,12 +117,36 @@ def _writing() -> str:
         return "the current folder takes files"
 
 
+def _blender() -> str:
+    from kinescale.formats.fbx import find_blender
+
+    return find_blender()
+
+
+def _ffmpeg() -> str:
+    from kinescale.render.mp4 import encoder
+
+    return encoder()
+
+
+def _program(name: str, find: Callable[[], str], use: str) -> Finding:
+    """An outside program, which only some commands need."""
+    found = _guarded(name, find)
+    return Finding(name, found.ok, f"{found.detail} ({use})" if found.ok else found.detail, False)
+
+
 def _extra(name: str, modules: tuple[str, ...]) -> Finding:
     absent = [module for module in modules if importlib.util.find_spec(module) is None]
     if absent:
         return Finding(f"extra '{name}'", False, f"no {', '.join(absent)}; pip install 'kinescale[{name}]'", False)
     return Finding(f"extra '{name}'", True, "installed", False)
 
+
+PROGRAMS: dict[str, tuple[Callable[[], str], str]] = {
+    "Blender": (_blender, "reads and writes .fbx"),
+    "ffmpeg": (_ffmpeg, "writes .mp4"),
+}
+"""Programs of others: how each is found, and what it is for."""
 
 CHECKS: dict[str, Callable[[], str]] = {
     "python": _python,

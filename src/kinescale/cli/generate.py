@@ -136,8 +136,9 @@ def _draw(made: Generated, watch: Watch, options: Options) -> None:
 
 
 def _report(pipe: TextToMotion, made: Generated, paths: list[Path], options: Options, elapsed_s: float) -> None:
+    notes = _notes(pipe, made, options.prompt)
     if options.json:
-        print_json(_summary(pipe, made, paths, options, elapsed_s))
+        print_json({**_summary(pipe, made, paths, options, elapsed_s), "notes": notes})
         return
     length = made.motions[0].duration_s
     for path in paths:
@@ -147,6 +148,25 @@ def _report(pipe: TextToMotion, made: Generated, paths: list[Path], options: Opt
     clock = made.timings
     print(f"took {elapsed_s:.1f} s, of which sampling {clock['sampling'] + clock['decoding']:.2f} s")
     print(f"licence of the training data: {pipe.bundle.licence or 'not recorded'}")
+    for note in notes:
+        # a prompt must not steer the terminal
+        print("note: " + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in note))
+
+
+def _notes(pipe: TextToMotion, made: Generated, prompt: str) -> list[str]:
+    """What in the prompt lies outside what was trained on, and what was made in its place."""
+    from kinescale.captions.measured import caption, describe
+    from kinescale.captions.scope import scope_notes
+    from kinescale.core.errors import SkeletonError
+
+    notes = scope_notes(prompt, pipe.bundle.provenance.words)
+    if not notes:
+        return []
+    try:
+        nearest = f"; the nearest thing made: {caption(describe(made.motions[0]), 'brief')}"
+    except SkeletonError:
+        nearest = ""
+    return [f"{'; '.join(notes)}{nearest}. kinescale info lists what the bundle knows."]
 
 
 def _summary(

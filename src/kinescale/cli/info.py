@@ -99,6 +99,9 @@ def _bundle(name: str) -> dict[str, Any]:
     about["weights_mb"] = round(weights.stat().st_size / 1e6, 2)
     about["licences"] = [licence.to_json() for licence in manifest.licences]
     made = manifest.provenance.to_json()
+    # what it knows stands apart; thousands of words would hide the rest
+    actions, words = made.pop("actions"), made.pop("words")
+    about["knows"] = {"actions": actions, "words": len(words)} if actions else "not recorded"
     about["provenance"] = {key: value for key, value in made.items() if value}
     about["made_with"] = f"kinescale {manifest.kinescale_version}"
     return about

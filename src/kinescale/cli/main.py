@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +17,9 @@ FAMILY = Family("kinescale.cli", "command")
 OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 """Exit codes; the last two are what a shell reports for a program ended by SIGINT and SIGPIPE."""
 
+SHOWN_NAME, SHOWN_MESSAGE = 120, 2000
+"""Letters of a name and of a whole message that are shown."""
+
 DEBUG_VARIABLE = "KINESCALE_DEBUG"
 
 
@@ -26,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = bool(os.environ.get(DEBUG_VARIABLE))
     forget()
+    _plain_streams()
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
@@ -41,14 +47,48 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the reader has gone: the interpreter must not try to flush to it again on the way out
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except MemoryError:
+        if debug:
+            raise
+        return _fail("there is not enough memory for this; make it shorter, or close other programs.", BAD_INPUT)
+    except OSError as problem:
+        if debug:
+            raise
+        return _fail(_refused(problem), BAD_INPUT)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else OK if leaving.code is None else FAILED
     except Exception as problem:
         if debug:
             raise
+        if _is_out_of_memory(problem):
+            return _fail("there is not enough memory for this; make it shorter, or take fewer at once.", BAD_INPUT)
         what = f"{type(problem).__name__}: {problem}".rstrip(".: ")
         hint = f"this is a fault in Kinescale; set {DEBUG_VARIABLE}=1 to see where it arose."
         return _fail(f"{what}; {hint}", FAILED)
+
+
+def _refused(problem: OSError) -> str:
+    """What the system would not do, in a sentence: a full disk, a name that is too long, a place that is not ours."""
+    reason = problem.strerror or " ".join(str(problem).split()) or type(problem).__name__
+    name = str(problem.filename or "")
+    shown = name if len(name) <= SHOWN_NAME else f"{name[:SHOWN_NAME]}..."
+    what = f"{shown}: " if shown else ""
+    full = problem.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+    advice = "make room or name another place" if full else "check the name and who may use it"
+    return f"{what}{reason[:1].lower()}{reason[1:200]}; {advice}."
+
+
+def _is_out_of_memory(problem: Exception) -> bool:
+    """Whether torch or a device had no room: told by its words, since torch may not be imported."""
+    words = str(problem).lower()
+    return isinstance(problem, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words)
+
+
+def _plain_streams() -> None:
+    """What a terminal's encoding lacks (a prompt's letters, a file's odd name) is shown escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -81,7 +121,8 @@ def overview() -> str:
 
 def _fail(message: str, code: int) -> int:
     # a file's bytes may stand in the message: they must not steer the terminal
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(message.split()))
+    line = " ".join(message[:SHOWN_MESSAGE].split())
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
     print(f"kinescale: {shown}", file=sys.stderr)
     return code
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from kinescale.cli import _prepare_compose
 from kinescale.cli._options import MaybeFloat, MaybeInt, MaybePath, MaybeText, check_fps, parse
 
 LEAST_WINDOW = 16
@@ -18,7 +19,8 @@ LEAST_WINDOW = 16
 class Options:
     """Read a corpus in its published layout and write it ready for training: one skeleton, 30 fps, captions, splits.
 
-    An interrupted run goes on where it stopped; a damaged file is left out with a line in report.json.
+    An interrupted run goes on where it stopped; a damaged file is left out with a line in report.json. With --compose,
+    prepared folders are composed into more clips instead: see kinescale prepare --compose --help.
     """
 
     corpus: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CORPUS")]]
@@ -53,6 +55,8 @@ def run(argv: list[str]) -> int:
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    if _prepare_compose.FLAG in argv:
+        return _prepare_compose.run([word for word in argv if word != _prepare_compose.FLAG])
     options = parse(Options, argv, "prepare")
     _check(options)
     from kinescale.pipeline.prepare import Settings, prepare

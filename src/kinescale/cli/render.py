@@ -58,6 +58,7 @@ def run(argv: list[str]) -> int:
 
         read_manifest(resolve(options.bundle))
 
+    from kinescale.motion.titles import titles
     from kinescale.render.base import MAX_MOTIONS, render
     from kinescale.render.base import Options as Choices
 
@@ -65,8 +66,8 @@ def run(argv: list[str]) -> int:
     if len(inputs) > MAX_MOTIONS:
         raise InputError(f"{len(inputs)} motions in one picture; expected at most {MAX_MOTIONS}.")
     motions = [read_clip(path, options.reading) for path in inputs]
-    titles = [str(motion.meta.get("prompt") or path.stem) for motion, path in zip(motions, inputs, strict=True)]
-    render(_staged(motions, options), out, titles=titles, options=choices)
+    named = titles(motions, [path.stem for path in inputs])
+    render(_staged(motions, options), out, titles=named, options=choices)
     count = f"{len(motions)} motions" if len(motions) > 1 else f"{motions[0].duration_s:.2f} s of motion"
     print(f"{out}: {count}, {out.stat().st_size / 1024:.0f} KiB")
     return 0

@@ -100,9 +100,14 @@ def atomic_write_bytes(target: str | Path, data: bytes) -> None:
 def refuse_overwrite(target: str | Path, force: bool) -> Path:
     """``target`` as a path, or ``InputError`` when it exists and ``force`` is not given."""
     target = Path(target)
-    if target.is_dir():
+    try:
+        folder, there = target.is_dir(), target.exists()
+    except OSError as problem:
+        # a name that is too long, above all: better said before anything is made than after
+        raise InputError(f"cannot write {str(target)[:120]}... ({problem.strerror or problem}).") from None
+    if folder:
         raise InputError(f"{target} is a folder; name a file to write.")
-    if target.exists() and not force:
+    if there and not force:
         raise InputError(f"{target} exists; give --force to replace it.")
     return target
 

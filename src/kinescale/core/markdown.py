@@ -6,8 +6,8 @@ import re
 
 # an underscore between letters or digits is no emphasis, and stays readable
 _MARKS = re.compile(r"[\\`*\[\]|~#!]|(?<![^\W_])_|_(?![^\W_])")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
-_LINKS = re.compile(r"://|(?i:www)\.")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_LINKS = re.compile(r"://|(?i:www)\.|@(?=[\w.-]*\.)")
 
 
 def plain_markdown(text: str) -> str:
@@ -21,7 +21,9 @@ def plain_markdown(text: str) -> str:
     folded = " ".join(text.split())
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in folded)
     entities = "".join(_ENTITIES.get(c, c) for c in _MARKS.sub(lambda found: "\\" + found.group(), shown))
-    return _LINKS.sub(lambda found: found.group().replace(":", "&#58;").replace(".", "&#46;"), entities)
+    return _LINKS.sub(
+        lambda found: found.group().replace(":", "&#58;").replace(".", "&#46;").replace("@", "&#64;"), entities
+    )
 
 
 def markdown_link(text: str, url: str) -> str:

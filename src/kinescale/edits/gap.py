@@ -9,6 +9,7 @@ import torch
 
 from kinescale.core.conventions import MAX_FRAMES
 from kinescale.core.errors import InputError
+from kinescale.edits.provenance import moved, prompts_meta, prompts_of
 from kinescale.edits.wish import Span
 from kinescale.kinematics.filters import eased
 from kinescale.kinematics.rotations import (
@@ -46,7 +47,8 @@ def joined(first: Motion, second: Motion, seconds: float) -> tuple[Motion, Span]
     rotations = second.rotations.to(dtype).clone()
     rotations[:, 0] = torch.nn.functional.normalize(quat_multiply(turn, rotations[:, 0]), dim=-1)
     fill = _filling(first, Motion(first.skeleton, first.fps, root, rotations), count)
-    meta = {**first.meta, **of_both(first, second)}
+    entries = [*prompts_of(first), *moved(prompts_of(second), (len(first) + count) / first.fps)]
+    meta = {**first.meta, **of_both(first, second), **prompts_meta(entries, first, second)}
     whole = Motion(
         first.skeleton,
         first.fps,
@@ -78,6 +80,8 @@ def extended(motion: Motion, seconds: float, *, before: bool = False) -> tuple[M
     if before:
         root, rotations = [more.root.flip(0), motion.root], [more.rotations.flip(0), motion.rotations]
     whole = motion.replace(root=torch.cat(root), rotations=torch.cat(rotations))
+    entries = moved(prompts_of(motion), count / motion.fps if before else 0.0)
+    whole = whole.with_meta(**prompts_meta(entries, motion))
     return whole, (0, count) if before else (len(motion), len(whole))
 
 

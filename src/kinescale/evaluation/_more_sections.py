@@ -34,16 +34,16 @@ def fid(found: Evaluation) -> Section | None:
     named += [(f"{found.settings[0].name}: {row.name}", row.fid) for row in found.settings[0].corpora if row.fid]
     if not named:
         return None
-    head = ("", "motions", "recordings", "generated", "generated over recordings")
+    head = ("", "motions", "recordings", "generated", "generated over recordings", "generated less recordings")
     rows = tuple(
-        (name, str(one.size), _band(one.real), _band(one.generated), _band(one.ratio))
+        (name, str(one.size), *(_band(each) for each in (one.real, one.generated, one.ratio, one.excess)))
         for name, one in named
         if isinstance(one, FidBand)
     )
     text = (
         "The recordings are cut in two at random, again and again: one half, and the motions made for its sentences, "
         "are both measured against the other half. Median and the band that holds 95 % of the cuts. Values of other "
-        "sizes do not compare."
+        "sizes do not compare, and the quotient falls towards 1 where motions are few; the difference does not."
     )
     return Section("FID at one size", text, head, rows)
 
@@ -67,7 +67,7 @@ def floor(found: Evaluation) -> Section | None:
         for row in rows
     )
     text = (
-        "Skate: mean speed of the toes while the foot is down, by height alone, so that a slide cannot hide itself. "
+        "Skate: mean speed of toes that are down, by height alone, so that a slide cannot hide itself. "
         "Sinking: 90th percentile of how far the level of the feet, or the hips, falls below its start."
     )
     return Section("Feet and floor", text, head, lines)

@@ -3,7 +3,7 @@
 FID of few motions is biased upwards, the more the fewer there are, so a value for all clips must not be held against
 one for half as many. Here the recordings are cut in two at random. One half of the recordings, and the motions made for
 the sentences of that half, are both measured against the other half: two FIDs of one size, that differ only in who made
-the motions. Repeating the cut gives a band for each, and one for their quotient.
+the motions. Repeating the cut gives a band for each, and for their quotient and difference.
 """
 
 from __future__ import annotations
@@ -35,13 +35,18 @@ class Band(Record):
 
 
 class FidBand(Record):
-    """FID of ``size`` generated motions and of ``size`` recordings, each against ``size`` other recordings."""
+    """FID of ``size`` generated motions and of ``size`` recordings, each against ``size`` other recordings.
+
+    ``ratio`` falls towards 1 where motions are few, since both values then hold the same bias; ``excess``, the one less
+    the other, is free of it to first order, and compares between sizes.
+    """
 
     size: int
     cuts: int
     real: Band
     generated: Band
     ratio: Band
+    excess: Band
 
 
 def fid_band(
@@ -70,8 +75,10 @@ def fid_band(
         other = fid.gaussian(real[two])
         halves.append(fid.distance(fid.gaussian(real[one]), other))
         generated.append(fid.distance(fid.gaussian(made[one]), other))
+    excess = [two - one for one, two in zip(halves, generated, strict=True)]
     ratios = [two / max(one, 1e-12) for one, two in zip(halves, generated, strict=True)]
-    return FidBand(size=count // 2, cuts=cuts, real=_band(halves), generated=_band(generated), ratio=_band(ratios))
+    bands = {"real": halves, "generated": generated, "ratio": ratios, "excess": excess}
+    return FidBand(size=count // 2, cuts=cuts, **{name: _band(values) for name, values in bands.items()})
 
 
 def _order(takes: Sequence[str], count: int, rng: np.random.Generator) -> Int[np.ndarray, " N"]:

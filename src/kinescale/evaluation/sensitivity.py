@@ -58,7 +58,7 @@ class RungRow(Record):
 class Response(Record):
     """The response to one ladder.
 
-    rank : Spearman's correlation of rung and value over all draws; ``None`` where all values are equal.
+    rank : Spearman's correlation of rung and value over all draws, 0 where all values are equal.
     range : mean of the last rung less that of the first. within : share of the draws near the value that is named.
     """
 
@@ -66,7 +66,7 @@ class Response(Record):
     unit: str
     sentence: str
     rungs: list[RungRow]
-    rank: float | None
+    rank: float
     range: float
     within: float | None
 
@@ -118,7 +118,8 @@ def response(ladder: Ladder, values: Sequence[Sequence[float]]) -> Response:
         unit=ladder.unit,
         sentence=ladder.sentence,
         rungs=rows,
-        rank=spearman(order, [value for found in values for value in found]),
+        # a value that never changes hears no word
+        rank=spearman(order, [value for found in values for value in found]) or 0.0,
         range=rows[-1].mean - rows[0].mean,
         within=float(np.mean(near)) if near else None,
     )

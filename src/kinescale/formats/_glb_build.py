@@ -20,6 +20,7 @@ from kinescale.formats._glb_container import COMPONENT_TYPES
 from kinescale.formats._sidecar import meta_problem, plain
 from kinescale.kinematics.rotations import quat_continuous
 from kinescale.motion.motion import Motion
+from kinescale.motion.titles import titles
 from kinescale.skeletons import Skeleton
 
 EXTRAS, EXTRAS_VERSION = "kinescale", 1
@@ -166,17 +167,10 @@ def _skeleton_extras(skeleton: Skeleton) -> dict[str, Any]:
 
 
 def _labels(motions: Sequence[Motion]) -> list[str]:
-    """A name for every animation: its prompt or source, numbered where it stands twice."""
-    names: list[str] = []
-    for motion in motions:
-        said = next((motion.meta[key] for key in ("prompt", "source") if isinstance(motion.meta.get(key), str)), "")
-        stem = " ".join(said.split())[:MAX_LABEL] or "motion"
-        name, count = stem, 1
-        while name in names:
-            count += 1
-            name = f"{stem} {count}"
-        names.append(name)
-    return names
+    """A name for every animation: its prompt or source with its sample, numbered where it stands twice."""
+    sources = [motion.meta.get("source") for motion in motions]
+    names = [" ".join(said.split())[:MAX_LABEL] if isinstance(said, str) else "" for said in sources]
+    return titles(motions, [name or "motion" for name in names], longest=MAX_LABEL)
 
 
 def _animation(builder: Builder, motion: Motion, label: str) -> dict[str, Any]:

@@ -180,11 +180,11 @@ def words_per_line(block: bytes) -> tuple[Int[np.ndarray, " L"], Int[np.ndarray,
     raw = np.frombuffer(block, dtype=np.uint8)
     starts = raw > 32
     starts[1:] &= raw[:-1] <= 32
-    line_of_word = np.searchsorted(np.flatnonzero(raw == 10), np.flatnonzero(starts))
-    if not line_of_word.size:
-        return line_of_word, line_of_word
-    first = np.flatnonzero(np.diff(line_of_word, prepend=-1))
-    return line_of_word[first], np.diff(first, append=line_of_word.size)
+    begins = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(raw == 10) + 1])
+    # counted line by line: a number a word would take eight times the block in memory
+    counts = np.add.reduceat(starts, begins[begins < raw.size], dtype=np.int64) if raw.size else begins[:0]
+    lines = np.flatnonzero(counts)
+    return lines, counts[lines]
 
 
 def bulk_numbers(block: bytes) -> Float[np.ndarray, " N"] | None:

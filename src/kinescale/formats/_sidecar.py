@@ -37,7 +37,7 @@ def wants_sidecar(meta: Mapping[str, Any]) -> bool:
 
 def check_sidecar(path: Path, force: bool) -> None:
     """Refuse to replace a file that only looks like our sidecar, or any without ``force``."""
-    beside = sidecar(path)
+    beside = refuse_overwrite(sidecar(path), force=True)
     if beside.exists() and not is_ours(beside):
         raise FormatError("exists and is not a provenance file; move it away first.", path=beside)
     refuse_overwrite(beside, force)

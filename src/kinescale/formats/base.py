@@ -203,7 +203,11 @@ def _modules() -> list[ModuleType]:
 def _reader(path: Path) -> ModuleType:
     """The module that reads this very file, which must exist."""
     module = _variant(path, "read")
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as problem:
+        raise InputError(f"{str(path)[:120]}...: cannot be read ({problem.strerror or problem}).") from None
+    if not there:
         raise InputError(f"{path}: there is no such file; name a motion file to read.")
     return _family().load(module.sniff(path)) if hasattr(module, "sniff") else module
 

@@ -47,6 +47,7 @@ END_M = 0.05
 
 NEAR_ZERO = 0.3
 """Position channels below this share of the OFFSETs, over all joints, are displacements from them."""
+CHUNK_FRAMES = 2048
 
 _AXES = "xyz"
 
@@ -180,10 +181,13 @@ def _rotations(tree: Hierarchy, table: Float[np.ndarray, "T C"]) -> Float[torch.
             by_order.setdefault("".join(_AXES[axis] for axis, _ in node.turns), []).append(joint)
     for order, joints in by_order.items():
         columns = np.array([[column for _, column in tree.nodes[joint].turns] for joint in joints])
-        angles = np.zeros((len(table), len(joints), 3))
-        angles[..., : len(order)] = np.radians(table[:, columns])
         full = order + "".join(axis for axis in _AXES if axis not in order)
-        rotations[:, joints] = euler_to_quat(torch.from_numpy(angles), full)
+        # some frames at a time: what stands between angles and quaternions takes ten times their memory
+        for first in range(0, len(table), CHUNK_FRAMES):
+            rows = table[first : first + CHUNK_FRAMES]
+            angles = np.zeros((len(rows), len(joints), 3))
+            angles[..., : len(order)] = np.radians(rows[:, columns])
+            rotations[first : first + len(rows), joints] = euler_to_quat(torch.from_numpy(angles), full)
     return rotations
 
 

@@ -31,12 +31,17 @@ class Masking:
 
 
 def mask_tokens(
-    labels: Int[Tensor, "B L"], valid: Bool[Tensor, "B L"], rates: Masking, rng: torch.Generator
+    labels: Int[Tensor, "B L"],
+    valid: Bool[Tensor, "B L"],
+    rates: Masking,
+    rng: torch.Generator,
+    allowed: Bool[Tensor, "B L"] | None = None,
 ) -> tuple[Int[Tensor, "B L"], Bool[Tensor, "B L"]]:
     """What the token stream shows (codes, ``MASKED``, ``PADDING``), and which positions are scored.
 
-    A share cos(pi u / 2), u uniform, of each clip's positions is scored, at least one; most of them are hidden, some
-    show a random code, some their own. Positions that are not hidden show a random code with a small probability.
+    A share cos(pi u / 2), u uniform, of each clip's positions (of the ``allowed`` ones, where given) is scored, at
+    least one; most of them are hidden, some show a random code, some their own. Positions that are not hidden show a
+    random code with a small probability.
     """
     batch, length = labels.shape
     device = labels.device
@@ -48,8 +53,9 @@ def mask_tokens(
     if rates.padding_too:
         among = torch.full((batch,), length, device=device)
     else:
-        among = valid.sum(1)
-        scores = scores.masked_fill(~valid, 2.0)
+        open_to = valid if allowed is None else valid & allowed
+        among = open_to.sum(1)
+        scores = scores.masked_fill(~open_to, 2.0)
     wanted = (among * torch.cos(math.pi / 2 * uniform(batch))).round().clamp(min=1)
     chosen = (scores.argsort(1).argsort(1) < wanted[:, None]) & valid
     kind = uniform(batch, length)

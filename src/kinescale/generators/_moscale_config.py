@@ -20,6 +20,11 @@ class Config(Record):
     ``masked_share`` is hidden, ``random_share`` replaced, the rest shown; ``token_noise``: highest share of all other
     shown tokens replaced; ``stochastic_depth``: branch drop rate a 24-block network would reach.
 
+    Beyond the paper: ``tied``: a table of token vectors for each scale and group, used on the way in and, after a
+    narrow projection, as the classes on the way out (for tokenizers whose scales have codebooks of their own);
+    ``scale_balance``: scales count by their size to the power of one minus this (1: all scales alike); ``span_share``:
+    share of clips that are asked only for the positions of one stretch of time, as edits ask.
+
     ``faithful``: as the reference - padded positions are attended, take part in the masking draw, only the full layout
     is taken, and two initial gains are left as they were. ``round_cross_attention``: see ``nn.cross_attention``.
     """
@@ -46,6 +51,9 @@ class Config(Record):
     random_share: float = Field(0.1, ge=0.0, le=1.0)
     token_noise: float = Field(0.1, ge=0.0, le=1.0)
     text_dropout: float = Field(0.1, ge=0.0, le=1.0)
+    tied: bool = False
+    scale_balance: float = Field(0.0, ge=0.0, le=1.0)
+    span_share: float = Field(0.0, ge=0.0, le=1.0)
     faithful: bool = False
     round_cross_attention: bool = False
 

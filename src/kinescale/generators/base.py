@@ -34,6 +34,9 @@ class Generator(nn.Module, ABC):
     token_kind: str
     config: Record
 
+    def adopt(self, codec: Codec) -> None:
+        """Begin from what the codec offers, such as its codes; called once, before the first training step."""
+
     @abstractmethod
     def training_loss(
         self,

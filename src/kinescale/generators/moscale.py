@@ -57,8 +57,8 @@ class Reading:
 class State:
     """A pyramid being drawn: the reading, and keys and values of the rows before ``start``.
 
-    ``marks`` [L, C]: what tells the positions' scales and groups; ``pending``: embedded rows of the scale settled last;
-    the next pass takes them along and appends them to the past.
+    ``marks`` [L, C]: what tells the positions' scales and groups; ``places`` [L]: their codebooks; ``pending``:
+    embedded rows of the scale settled last; the next pass takes them along and appends them to the past.
     """
 
     reading: Reading
@@ -66,6 +66,7 @@ class State:
     latents: Tensor
     turns: Tensor
     marks: Tensor
+    places: Tensor
     past: tuple[Past, ...] | None = None
     start: int = 0
     pending: Tensor | None = None
@@ -81,7 +82,8 @@ class Generator(base.Generator):
         super().__init__()
         self.config = c = config
         self.vocabulary = c.vocabulary
-        self.token_table = nn.Parameter(torch.empty(c.vocabulary, c.code_dim))
+        tables = (sum(c.streams),) if c.tied else ()
+        self.token_table = nn.Parameter(torch.empty(*tables, c.vocabulary, c.code_dim))
         self.mask_vector = nn.Parameter(torch.empty(c.code_dim))
         self.padding_vector = nn.Parameter(torch.empty(c.code_dim))
         self.no_text = nn.Parameter(torch.empty(c.text_tokens, c.text_width))
@@ -113,7 +115,11 @@ class Generator(base.Generator):
             for index in range(c.layers)
         )
         self.head_modulation = Modulation(c.latent_dim, c.head_latent_dim, 2)
-        self.head = nn.Linear(c.head_latent_dim, c.vocabulary)
+        if c.tied:
+            self.head_in = nn.Parameter(torch.empty(*tables, c.code_dim, c.head_latent_dim))
+            self.head_bias = nn.Parameter(torch.zeros(*tables, c.vocabulary))
+        else:
+            self.head = nn.Linear(c.head_latent_dim, c.vocabulary)
         self._initialise()
 
     def _layers(self) -> list[AdaptiveBlock]:
@@ -143,8 +149,27 @@ class Generator(base.Generator):
                 layer.weight.div_((2.0 * c.layers) ** 0.5)
             block.modulation.linear.weight[:gates].mul_(1e-5)
             block.modulation.linear.weight[gates:].mul_(0.5)
-        self.head.weight.mul_(0.02)
+        if c.tied:
+            nn.init.trunc_normal_(self.head_in, std=0.02 * std)
+        else:
+            self.head.weight.mul_(0.02)
         self.head_modulation.linear.weight.mul_(0.5)
+
+    @torch.no_grad()
+    def adopt(self, codec: Codec) -> None:
+        """With ``tied``: begin from the codec's own codes, each codebook at unit size, so that codes that decode alike
+        are alike from the start."""
+        if not self.config.tied:
+            return
+        layout = codec.layout(None)
+        first = 0
+        for scale, spec in enumerate(layout.scales):
+            row = torch.arange(self.config.codes[scale])[:, None, None].expand(-1, spec.bins, spec.groups)
+            codes = codec.contribution(row.to(self.token_table.device), scale, layout)[:, layout.capacity // 2]
+            for group, members in enumerate(spec.members or [(g,) for g in range(spec.groups)]):
+                mine = codes[:, members[0]]
+                self.token_table[first + group, : len(mine)] = mine / mine.square().mean().sqrt().clamp(min=1e-9)
+            first += spec.groups
 
     def unconditional(self, text: TextFeatures) -> TextFeatures:
         """The learned stand-in for no text, as many tokens as each sentence of ``text`` has."""
@@ -213,13 +238,15 @@ class Generator(base.Generator):
         """What tells each position's scale and, where there are several, its group."""
         device = self.no_text.device
         marks = self.scale_table(layout.scale_of_position().to(device))
-        if self.group_table is None:
-            return marks
+        return marks if self.group_table is None else marks + self.group_table(self._places(layout))
+
+    def _places(self, layout: TokenLayout) -> Int[Tensor, "L"]:
+        """A number for the scale and group of every position: which codebook its token is of."""
         first, places = 0, []
         for scale in layout.scales:
-            places.append(torch.arange(first, first + scale.groups, device=device).repeat(scale.bins))
+            places.append(torch.arange(first, first + scale.groups).repeat(scale.bins))
             first += scale.groups
-        return marks + self.group_table(torch.cat(places))
+        return torch.cat(places).to(self.no_text.device)
 
     def feature_stream(
         self, reading: Reading, inputs: list[Float[Tensor, "B _ _ D"]], layout: TokenLayout
@@ -229,9 +256,13 @@ class Generator(base.Generator):
         prefix = reading.prefix[:, : layout.scales[0].size]
         return prefix if rows is None else torch.cat([prefix, self.feature_in(rows)], dim=1)
 
-    def _embed(self, stream: Tensor, tokens: Tensor, marks: Tensor, first: int) -> Tensor:
-        """Rows for the blocks from stream A, tokens [B, n] and marks [n]; the ``first`` ones are of the first scale."""
-        known = functional.embedding(tokens.clamp(min=0), self.token_table)
+    def _embed(self, stream: Tensor, tokens: Tensor, marks: Tensor, places: Tensor, first: int) -> Tensor:
+        """Rows for the blocks from stream A, tokens [B, n], and marks and places [n]; the ``first`` ones are of the
+        first scale."""
+        index = tokens.clamp(min=0)
+        if self.config.tied:
+            index = index + places * self.vocabulary
+        known = functional.embedding(index, self.token_table.flatten(0, -2))
         known = torch.where((tokens == MASKED).unsqueeze(-1), self.mask_vector, known)
         known = torch.where((tokens == PADDING).unsqueeze(-1), self.padding_vector, known)
         rows = self.join(torch.cat([stream, self.token_in(known)], dim=-1)) + marks
@@ -280,13 +311,27 @@ class Generator(base.Generator):
         ``tokens`` holds codes, ``MASKED`` or ``PADDING``; ``inputs`` the pooled sums of the second scale on.
         """
         stream = self.feature_stream(reading, inputs, layout)
-        rows = self._embed(stream, tokens, self._marks(layout), layout.scales[0].size)
+        places = self._places(layout)
+        rows = self._embed(stream, tokens, self._marks(layout), places, layout.scales[0].size)
         allowed = self._allowed(layout, latents, 0, layout.positions)
         rows, _ = self._run(rows, reading, self.turns(layout), allowed, None)
         rows = modulated(rows, *reading.head)
-        logits = self.head(rows if chosen is None else rows[chosen])
+        places = places.expand_as(tokens)
+        logits = self._logits(rows, places) if chosen is None else self._logits(rows[chosen], places[chosen])
         scales = layout.scale_of_position().to(tokens.device).expand_as(tokens)
         return self._own(logits, scales if chosen is None else scales[chosen])
+
+    def _logits(self, rows: Float[Tensor, "*b C"], places: Int[Tensor, "*b"]) -> Float[Tensor, "*b V"]:
+        """Scores of all codes; with ``tied`` of those of each position's own codebook."""
+        if not self.config.tied:
+            return self.head(rows)
+        flat, numbers = rows.flatten(0, -2), places.flatten()
+        logits = flat.new_zeros(len(flat), self.vocabulary, dtype=torch.float32)
+        for place in numbers.unique().tolist():
+            here = (numbers == place).nonzero()[:, 0]
+            found = flat[here] @ self.head_in[place].T @ self.token_table[place].T + self.head_bias[place]
+            logits = logits.index_copy(0, here, found.float())
+        return logits.unflatten(0, rows.shape[:-1])
 
     def _own(self, logits: Tensor, scales: Tensor) -> Tensor:
         """Logits with those of codes that a position's scale lacks far below all others."""
@@ -302,7 +347,7 @@ class Generator(base.Generator):
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
         latents = latents.to(self.no_text.device)
-        return State(self.read(text), layout, latents, self.turns(layout), self._marks(layout))
+        return State(self.read(text), layout, latents, self.turns(layout), self._marks(layout), self._places(layout))
 
     def _scale_rows(self, state: State, scale: int, inputs: Tensor, tokens: Tensor) -> Tensor:
         if scale == 0:
@@ -310,7 +355,8 @@ class Generator(base.Generator):
         else:
             stream = self.feature_in(inputs.flatten(1, 2))
         start, stop = state.layout.starts[scale : scale + 2]
-        return self._embed(stream, tokens.flatten(1, 2), state.marks[start:stop], 0 if scale else stop)
+        marks, places = state.marks[start:stop], state.places[start:stop]
+        return self._embed(stream, tokens.flatten(1, 2), marks, places, 0 if scale else stop)
 
     def step(
         self,
@@ -336,7 +382,9 @@ class Generator(base.Generator):
             start = state.start + taken
             past = tuple((key[:, :, :start], value[:, :, :start]) for key, value in grown)
             state = replace(state, past=past, start=start, pending=None)
-        logits = self.head(modulated(rows[:, taken:], *state.reading.head))
+        last = modulated(rows[:, taken:], *state.reading.head)
+        places = state.places[state.layout.starts[scale] : stop].expand(len(rows), -1)
+        logits = self._logits(last, places)
         return self._own(logits, torch.tensor(scale, device=logits.device)), state
 
     def settle(
@@ -372,14 +420,37 @@ class Generator(base.Generator):
             shares = (c.masked_share, c.random_share, c.token_noise)
             rates = Masking(c.vocabulary, *shares, padding_too=c.faithful, codes=codes)
             valid = layout.valid_flat(latents)
-            tokens, chosen = mask_tokens(refined.labels, valid, rates, rng)
+            among = self._inside_spans(layout, latents, rng) if c.span_share else None
+            tokens, chosen = mask_tokens(refined.labels, valid, rates, rng, among)
         silent = torch.rand(len(text), generator=rng) < c.text_dropout
         with seeded(rng, latent.device, self.training):
             reading = self.read(self._without_text(text, silent))
             logits = self.forward(reading, refined.inputs, tokens, layout, latents, chosen).float()
         labels = refined.labels[chosen]
-        loss = functional.cross_entropy(logits, labels, reduction="sum") / max(1, len(labels))
+        if c.scale_balance:
+            sizes = torch.tensor([scale.size for scale in layout.scales], dtype=torch.float32)
+            weights = (sizes**-c.scale_balance)[layout.scale_of_position()].to(labels.device).expand_as(chosen)[chosen]
+            loss = (functional.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
+        else:
+            loss = functional.cross_entropy(logits, labels, reduction="sum") / max(1, len(labels))
         return StepLoss(loss, logs_of(loss, logits, labels, layout, chosen))
+
+    def _inside_spans(self, layout: TokenLayout, latents: Tensor, rng: torch.Generator) -> Bool[Tensor, "B L"]:
+        """Positions that may be asked for: all, or for a share of the clips those that touch one stretch of time.
+
+        The stretch is drawn as an edit's would be: any length up to the whole clip, at any place.
+        """
+        chance, length, place = torch.rand(3, len(latents), generator=rng).to(latents.device)
+        steps = latents.to(torch.float32)
+        span = (length * steps).ceil()
+        start = (place * (steps - span + 1)).floor()
+        spots = []
+        for scale in layout.scales:
+            each = layout.capacity / scale.bins if not scale.factor else float(scale.factor)
+            low = torch.arange(scale.bins, device=latents.device, dtype=torch.float32) * each
+            touched = (low[None] < (start + span)[:, None]) & (low[None] + each > start[:, None])
+            spots.append(touched[:, :, None].expand(-1, -1, scale.groups).flatten(1))
+        return torch.cat(spots, 1) | (chance >= self.config.span_share)[:, None]
 
     def _without_text(self, text: TextFeatures, silent: Tensor) -> TextFeatures:
         text = self._fit(text)

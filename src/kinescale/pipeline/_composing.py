@@ -20,12 +20,14 @@ from kinescale.edits.combine import combined
 from kinescale.edits.cycle import Round, best_cycle, in_a_row, in_place, moved_on, round_between
 from kinescale.edits.gap import extended, frames_of, joined, of_both
 from kinescale.edits.parts import ROOT_ROLE
+from kinescale.edits.provenance import cut, piece, prompts_meta, prompts_of
 from kinescale.edits.retime import retimed
 from kinescale.edits.seam import Seam, stitch
 from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import retarget
 from kinescale.pipeline._granting import Edited, Granter, How, sentence, sorted_options
 from kinescale.pipeline._mixing import Mixing, Origins, origins_by_part, origins_by_scale
+from kinescale.pipeline._provenance import sampling_meta
 from kinescale.pipeline._redraw import back_on, paired_joints, stretch_of
 from kinescale.pipeline.text_to_motion import sample_indices
 from kinescale.tokenizers import part_wise
@@ -82,7 +84,7 @@ def then(
                 f"{seconds:g} seconds around the seam take all of the {name} motion, which lasts "
                 f"{clip.duration_s:.2f} seconds; ask for fewer."
             )
-    left, right = first.slice(0, len(first) - before), fitting.slice(after, len(fitting))
+    left, right = piece(first, 0, len(first) - before), piece(fitting, after, len(fitting))
     edited = inbetween(granter, left, right, count / first.fps, prompt, {"task": "then", **options})
     return dataclasses.replace(edited, notes=(*notes, *edited.notes))
 
@@ -138,7 +140,7 @@ def loop(
     motions, rounds = [], []
     for made in edited.motions:
         once = round_between(made, 0, span[1])
-        cycle = made.slice(0, span[1])
+        cycle = piece(made, 0, span[1])
         if looping.in_place:
             cycle, once = in_place(cycle, once), Round(0.0, (0.0, 0.0))
         told = {"loop_frames": span[1], "loop_turn_deg": math.degrees(once.yaw), "loop_shift_m": list(once.shift)}
@@ -184,7 +186,8 @@ def compose_parts(
     fitting, notes = alike(first, second)
     names = part_names(parts)
     exact = combined(first, fitting, names)
-    meta = {"edited_parts": ",".join(names), **of_both(first, second)}
+    told = _told_of_both(first, fitting, ({"parts": list(names)}, {}), prompt)
+    meta = {"edited_parts": ",".join(names), **of_both(first, second), **told}
     if prompt is not None and tokens != "drawn":
         raise InputError("a prompt is for tokens that are drawn; say so, with --tokens drawn.")
     if tokens is None:
@@ -217,7 +220,23 @@ def compose_scales(granter: Granter, first: Motion, second: Motion, coarse: int,
         )
     fitting, notes = alike(first, second)
     edited = _mixed(granter, (first, fitting), (first, first), origins_by_scale(coarse), None, options)
-    return _described(edited, {"edit_strength": coarse, **of_both(first, second)}, notes)
+    told = _told_of_both(first, fitting, ({"scales": "coarse"}, {"scales": "fine"}), None)
+    return _described(edited, {"edit_strength": coarse, **of_both(first, second), **told}, notes)
+
+
+def _told_of_both(
+    first: Motion, second: Motion, shares: tuple[dict[str, Any], dict[str, Any]], prompt: str | None
+) -> dict[str, Any]:
+    """The sentences of both clips as far as both last, each with what of the body or the scales is that clip's."""
+    seconds = min(len(first), len(second)) / first.fps
+    entries = [
+        {**entry, **share}
+        for clip, share in zip((first, second), shares, strict=True)
+        for entry in cut(prompts_of(clip), 0.0, seconds)
+    ]
+    if prompt is not None:
+        entries.append({"prompt": prompt, "seconds": [0.0, round(seconds, 4)], "edit": "compose"})
+    return prompts_meta(entries, first, second)
 
 
 def _mixed(
@@ -248,8 +267,9 @@ def _mixed(
             drawn = mixing(torch.Generator().manual_seed(derive_seed(how.seed, "sample", i)))
             made = back_on(granter.bundle, stretch, drawn.features, first, how.finish, drawn.decoded)
             done = stitch(standing, made, (0, frames), Seam(joints, True, 0.0))
-            meta = granter.meta(first, wish, told, "compose") | {"seed": how.seed, "sample": i}
-            clips.append(done.motion.with_meta(**meta))
+            known = {"edit": "compose", "seed": how.seed, "sample": i}
+            meta = granter.meta(first, wish, told, known, stays=True)
+            clips.append(done.motion.with_meta(**meta, **sampling_meta(granter.bundle, config, how.finish)))
             tokens.append(drawn.tokens)
             kept = drawn.kept
     return Edited(tuple(clips), ((),) * len(clips), tuple(tokens), kept, wish.spans)

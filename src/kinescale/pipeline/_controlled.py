@@ -2,7 +2,7 @@
 
 The free variable is the latent grid that the decoder reads, never quantised again. What is minimised is the mean
 distance of the controlled joints, and what keeps the motion a motion: standing feet stay, joints do not jerk, the
-latents stay near where they began. Adam, all clips at once; the terms of one clip never meet another's.
+latents stay near where they began. Adam; the terms of clips that are optimised together never meet.
 """
 
 from __future__ import annotations

@@ -21,8 +21,11 @@ from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
 from kinescale.edits import Mask, Span, Wish, part_joints
+from kinescale.edits.provenance import drawn_over, prompts_meta
 from kinescale.edits.seam import BLEND_S, LIMIT_M_S2, Seam, Stitched, stitch
 from kinescale.motion.motion import Motion
+from kinescale.nn.threads import on_fixed_threads
+from kinescale.pipeline._provenance import sampling_meta
 from kinescale.pipeline._redraw import Redraw, Rewriting, Stretch, back_on, paired_joints, stretch_of
 from kinescale.pipeline.text_to_motion import FINISH, Finish, sample_indices
 from kinescale.tokenizers import part_wise
@@ -101,6 +104,7 @@ class Granter:
         """Scales of the bundle; a strength is below it."""
         return len(self.bundle.tokenizer.layout().scales)
 
+    @on_fixed_threads
     def grant(
         self,
         motion: Motion,
@@ -128,8 +132,9 @@ class Granter:
                 drawn = redraw(torch.Generator().manual_seed(derive_seed(how.seed, "sample", i)))
                 made = back_on(self.bundle, stretch, drawn.features, motion, how.finish, drawn.decoded)
                 clip, done = _set_in(motion, made, wish, seam, stretch)
-                meta = self.meta(motion, wish, told, task) | {"seed": how.seed, "sample": i}
-                clips.append(clip.with_meta(**meta))
+                known = {"edit": task, "seed": how.seed, "sample": i}
+                meta = self.meta(motion, wish, told, known, stays=rewriting is not None or task == "rewrite")
+                clips.append(clip.with_meta(**meta, **sampling_meta(self.bundle, config, how.finish)))
                 seams.append(done)
                 tokens.append(drawn.tokens)
                 kept = drawn.kept
@@ -165,18 +170,26 @@ class Granter:
                 f"the clip lasts {motion.duration_s:.2f} seconds; this bundle's shortest is {least:.2f} seconds."
             )
 
+    @on_fixed_threads
     def text(self, prompt: str | None) -> TextFeatures:
         """A sentence's features, or what stands for none."""
         generator: Any = self.bundle.generator
         features = self.bundle.text_encoder.encode([prompt or "a person moves"]).to(self.bundle.device)
         return generator.unconditional(features) if prompt is None else features
 
-    def meta(self, motion: Motion, wish: Wish, prompt: str | None, task: str) -> dict[str, Any]:
-        """What is written into a made clip's ``meta``, without its seed and sample."""
+    def meta(
+        self, motion: Motion, wish: Wish, prompt: str | None, known: dict[str, Any], *, stays: bool = False
+    ) -> dict[str, Any]:
+        """What is written into a made clip's ``meta``: ``known`` is the task's name, the seed and the sample.
+
+        ``stays``: something of what was drawn over is still there, so that its sentences still hold.
+        """
+        stays = stays or bool(wish.strength)
+        entries = drawn_over(motion, wish.spans, prompt, parts=wish.parts, stays=stays, **known)
         licences = [str(motion.meta.get("licence") or ""), self.bundle.licence]
         meta: dict[str, Any] = {
-            "prompt": prompt or str(motion.meta.get("prompt") or ""),
-            "edit": task,
+            **known,
+            **prompts_meta(entries, motion),
             "edited_frames": ",".join(f"{start}:{stop}" for start, stop in wish.spans),
             "edited_parts": ",".join(wish.parts) or "body",
             "licence": "; ".join(dict.fromkeys(one for one in licences if one)),

@@ -27,8 +27,10 @@ from kinescale.core.randomness import derive_seed
 from kinescale.edits import Span, Wish
 from kinescale.edits._constraints_goals import Goals, Missed, contradictions, errors, goals_of
 from kinescale.edits.constraints import Constraints, parse_constraints, read_constraints
+from kinescale.edits.provenance import one_line, prompts_of
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.motion.motion import Motion
+from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipeline._control_chain import Chain, Ground
 from kinescale.pipeline._control_run import Point, Steered, Task, steer
 from kinescale.pipeline._controlled import Settings
@@ -132,6 +134,7 @@ class Controller:
         """The controller of a bundle; takes what ``Bundle.from_pretrained`` takes."""
         return cls(Bundle.from_pretrained(path_or_repo_id, **options))
 
+    @on_fixed_threads
     def generate(
         self,
         prompt: str,
@@ -170,6 +173,7 @@ class Controller:
 
         return self._steered(task, goals, drawn.motions, (0, frames), check_prompt(prompt), how)
 
+    @on_fixed_threads
     def control(
         self,
         motion: Motion,
@@ -231,7 +235,8 @@ class Controller:
     ) -> Controlled:
         """The clips that do not keep the constraints, made to; the others as they are."""
         missing = [i for i, clip in enumerate(clips) if not all(one.met for one in errors(goals, clip))]
-        made = dict(zip(missing, steer(task(missing)), strict=True)) if missing else {}
+        # clip by clip, so that what becomes of one does not depend on the others
+        made = {i: steer(task([i]))[0] for i in missing}
         done = [made.get(i) or Steered(clip) for i, clip in enumerate(clips)]
         motions = tuple(
             one.motion.with_meta(**self._meta(clip, goals, prompt, how, i))
@@ -288,7 +293,7 @@ class Controller:
         names = [entry.name for entry in goals.entries]
         licences = [*str(clip.meta.get("licence") or "").split("; "), *self.bundle.licence.split("; ")]
         meta: dict[str, Any] = {
-            "prompt": prompt or str(clip.meta.get("prompt") or ""),
+            "prompt": one_line(prompts_of(clip)) or prompt or "",
             "control": "; ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else ""),
             "licence": "; ".join(dict.fromkeys(one for one in licences if one)),
             "generator": f"kinescale {kinescale.__version__}",

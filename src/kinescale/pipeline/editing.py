@@ -17,6 +17,7 @@ from kinescale.core.randomness import derive_seed
 from kinescale.edits import Span, Wish, merged, outside, parse_seconds
 from kinescale.edits.cycle import Round
 from kinescale.motion.motion import Motion
+from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipeline import _composing
 from kinescale.pipeline._composing import Looping, Through
 from kinescale.pipeline._granting import Edited, Granter, How, sentence, sorted_options
@@ -34,6 +35,7 @@ class Editor(Granter):
         """The editor of a bundle; takes what ``Bundle.from_pretrained`` takes."""
         return cls(Bundle.from_pretrained(path_or_repo_id, **options))
 
+    @on_fixed_threads
     def edit(
         self,
         motion: Motion,
@@ -94,7 +96,7 @@ class Editor(Granter):
                 wish = Wish(len(motion), (span,), parts, strength)
                 made.append(self.grant(clip, wish, prompt, task=task, how=one, **sampling))
                 clip = made[-1].motions[0]
-            meta = {"prompt": "; ".join(prompts), "seed": how.seed, "licence": made[0].motions[0].meta["licence"]}
+            meta = {"seed": how.seed, "licence": made[0].motions[0].meta["licence"]}
             meta["edited_frames"] = ",".join(f"{start}:{stop}" for start, stop in whole.spans)
             samples.append((clip.with_meta(**meta), made))
         notes = dict.fromkeys(note for _, made in samples[:1] for edited in made for note in edited.notes)
@@ -113,6 +115,7 @@ class Editor(Granter):
             raise InputError("inpainting needs to know where; name the frames, as 40:80.")
         return self.edit(motion, prompt, **{"task": "inpaint", **options})
 
+    @on_fixed_threads
     def outpaint(
         self, motion: Motion, prompt: str | None = None, *, frames: Span | Sequence[Span], **options: Any
     ) -> Edited:
@@ -134,6 +137,7 @@ class Editor(Granter):
         count = _kept_frames(motion, seconds)
         return self.outpaint(motion, prompt, frames=(len(motion) - count, len(motion)), task="suffix", **options)
 
+    @on_fixed_threads
     def inbetween(
         self, first: Motion, second: Motion, seconds: float, prompt: str | None = None, **options: Any
     ) -> Edited:
@@ -143,18 +147,21 @@ class Editor(Granter):
         """
         return _composing.inbetween(self, first, second, seconds, prompt, options)
 
+    @on_fixed_threads
     def then(
         self, first: Motion, second: Motion, seconds: float = 1.0, prompt: str | None = None, **options: Any
     ) -> Edited:
         """``first`` and then ``second``, with the ``seconds`` around where they meet drawn anew; no frame is added."""
         return _composing.then(self, first, second, seconds, prompt, options)
 
+    @on_fixed_threads
     def extend(
         self, motion: Motion, seconds: float, prompt: str | None = None, *, before: bool = False, **options: Any
     ) -> Edited:
         """The clip with ``seconds`` more after it (or before it); the clip itself stays as it is."""
         return _composing.extend(self, motion, seconds, prompt, before, options)
 
+    @on_fixed_threads
     def loop(
         self, motion: Motion, looping: Looping | None = None, prompt: str | None = None, **options: Any
     ) -> tuple[Edited, tuple[Round, ...]]:
@@ -164,6 +171,7 @@ class Editor(Granter):
         """
         return _composing.loop(self, motion, looping or Looping(), prompt, options)
 
+    @on_fixed_threads
     def compose(
         self,
         first: Motion,
@@ -183,10 +191,12 @@ class Editor(Granter):
         names = tuple(parts.split(",")) if isinstance(parts, str) else tuple(parts)
         return _composing.compose_parts(self, first, second, names, tokens, prompt, options)
 
+    @on_fixed_threads
     def compose_scales(self, first: Motion, second: Motion, coarse: int, **options: Any) -> Edited:
         """The first clip's ``coarse`` coarsest scales with the second one's finer ones, decoded (MSQ)."""
         return _composing.compose_scales(self, first, second, coarse, options)
 
+    @on_fixed_threads
     def rewrite(
         self,
         motion: Motion,

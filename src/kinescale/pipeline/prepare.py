@@ -6,10 +6,10 @@ is already there is kept: an interrupted run goes on where it stopped.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +26,7 @@ from kinescale.core.conventions import NATIVE_FPS
 from kinescale.core.errors import DataError, InputError, KinescaleError
 from kinescale.core.files import atomic_path, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
+from kinescale.core.workers import ignoring_interrupts, worker_pool
 from kinescale.datasets.base import Licence, RawClip, read_statistics
 from kinescale.datasets.prepared import GIVEN_STATISTICS, PreparedRow, write_part
 from kinescale.datasets.prepared.integrity import write_manifest
@@ -121,8 +122,8 @@ def prepare(
     if workers < 1:
         raise InputError(f"{workers} workers; expected at least 1.")
     folder = Path(out) / name
-    (folder / "parts").mkdir(parents=True, exist_ok=True)
-    with unpacked(Path(source)) as root:
+    with _ordinary_troubles(folder), unpacked(Path(source)) as root:
+        (folder / "parts").mkdir(parents=True, exist_ok=True)
         clips = module.find(root)
         licence = module.licence(root) if hasattr(module, "licence") else module.LICENCE
         jobs = _jobs(clips, settings, root, folder)
@@ -130,7 +131,20 @@ def prepare(
             job["licence"] = licence.name
         results = list(_run(jobs, workers, len(clips), on_progress))
         given = _keep_statistics(module, root, settings, folder, statistics)
-    return _finish(name, folder, settings, licence, given, sorted(results, key=lambda r: r["part"]))
+        return _finish(name, folder, settings, licence, given, sorted(results, key=lambda r: r["part"]))
+
+
+@contextmanager
+def _ordinary_troubles(folder: Path) -> Iterator[None]:
+    """A full disk or a place that may not be written, said in a sentence."""
+    try:
+        yield
+    except OSError as problem:
+        reason = problem.strerror or " ".join(str(problem).split())
+        raise DataError(
+            f"{problem.filename or folder}: {reason[:160]}; the parts that are done are kept: make room, or name "
+            "another place, and run it again."
+        ) from None
 
 
 def _jobs(clips: list[RawClip], settings: Settings, root: Path, folder: Path) -> list[dict[str, Any]]:
@@ -177,18 +191,14 @@ def _run(
                 on_progress(done, total)
             yield result
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(open_jobs)), mp_context=context, initializer=_one_thread) as pool:
-        futures = {pool.submit(_do_part, job): job for job in open_jobs}
-        try:
-            for future in as_completed(futures):
-                done += len(futures[future]["clips"])
-                if on_progress:
-                    on_progress(done, total)
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with worker_pool(min(workers, len(open_jobs)), _one_thread) as pool:
+        with ignoring_interrupts():
+            futures = {pool.submit(_do_part, job): job for job in open_jobs}
+        for future in as_completed(futures):
+            done += len(futures[future]["clips"])
+            if on_progress:
+                on_progress(done, total)
+            yield future.result()
 
 
 def _one_thread() -> None:

@@ -19,6 +19,7 @@ from kinescale.motion.canonical import canonicalise, facing_yaw, transform
 from kinescale.motion.motion import Motion
 from kinescale.motion.resample import resample
 from kinescale.motion.retarget import retarget
+from kinescale.nn.threads import on_fixed_threads
 
 
 def onto_feature(motion: Motion, feature: Feature) -> Motion:
@@ -26,6 +27,7 @@ def onto_feature(motion: Motion, feature: Feature) -> Motion:
     return resample(retarget(motion, feature.skeleton, feet=False), feature.fps)
 
 
+@on_fixed_threads
 def reconstruct(bundle: Bundle, motion: Motion, scales: int | None = None) -> Motion:
     """What the tokenizer keeps of ``motion``: on the bundle's skeleton, at its fps, where the motion stands.
 

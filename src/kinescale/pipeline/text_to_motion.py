@@ -1,6 +1,7 @@
 """Text to motion: sentences and a length in, motions out; (prompt, seed, settings) fixes each motion.
 
-A clip draws from its own random stream, so it does not matter what else is made in the same call.
+A clip draws from its own random stream, and nothing of it is computed in a tensor that other clips share, on a fixed
+number of threads (``nn.threads``): it does not matter what else is made in the same call.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from kinescale.core.records import Record
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
+from kinescale.nn.threads import on_fixed_threads
+from kinescale.pipeline._provenance import sampling_meta
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
@@ -110,6 +113,7 @@ class TextToMotion:
             raise InputError(f"{seconds} seconds; this bundle makes clips of {low:.2f} to {high:.2f} seconds.")
         return frames
 
+    @on_fixed_threads
     def __call__(
         self,
         prompt: str | Sequence[str],
@@ -120,6 +124,7 @@ class TextToMotion:
         scales: int | None = None,
         on_scale: OnScale | None = None,
         batch: int = 1,
+        shared_passes: bool = False,
         finish: Finish = FINISH,
         **sampling: Any,
     ) -> Generated:
@@ -133,9 +138,10 @@ class TextToMotion:
         seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``.
         scales : decode only the coarsest so many scales.
         on_scale : called with a scale's index and a batch's clips as they stand after it.
-        batch : clips drawn together. More than 1 is faster on an accelerator, but matrix products then round
-            differently, and once in some dozens of clips that turns a draw: with 1, a motion is exactly what it
-            is when it is made alone.
+        batch : clips that advance scale by scale together, as ``on_scale`` sees them; no motion depends on it.
+        shared_passes : draw a batch's clips in the same network passes: faster on an accelerator and for small
+            networks, but matrix products then round differently, which now and then turns a draw, so that a motion
+            may depend on what else is in its batch (``docs/batch_invariance.md``).
         finish : what is done to the decoded motion; ``RAW`` leaves it as the tokenizer decodes it.
         sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance``,
             ``steps``, ``temperature``, ``top_p``; ``None`` keeps the default.
@@ -147,28 +153,28 @@ class TextToMotion:
         tokens: list[TokenMap] = []
         with _timed(clock, "total"), torch.no_grad():
             prompts = [check_prompt(p) for p in ([prompt] if isinstance(prompt, str) else prompt)]
-            clips = self._clips(prompts, sample_indices(samples), seed)
             frames = self.frames(seconds)
             config = self._settings(sampling)
+            known = sampling_meta(self.bundle, config, finish, scales=scales)
+            clips = self._clips(prompts, sample_indices(samples), seed, known)
             self._check_scales(scales)
             if batch < 1:
                 raise InputError(f"batch is {batch}; expected at least 1.")
             with _timed(clock, "text"):
-                # one by one, as decoding is: rounding then cannot depend on what else is made
                 features = TextFeatures.stack([self.bundle.text_encoder.encode([p]) for p in prompts])
             for first in range(0, len(clips), batch):
                 some = clips[first : first + batch]
                 with _timed(clock, "sampling"):
-                    drawn = self._draw(features, some, frames, config, on_scale, finish)
+                    drawn = self._draw(features, some, frames, config, on_scale, finish, shared_passes)
                 with _timed(clock, "decoding"):
                     singles = [_single(drawn, i) for i in range(len(some))]
                     shown = singles if scales is None else [single.first(scales) for single in singles]
-                    decoded = torch.cat([self.bundle.tokenizer.decode(single) for single in shown])
-                    motions += self._motions(decoded, some, frames, finish)
+                    for single, clip in zip(shown, some, strict=True):
+                        motions.append(self._motion(self.bundle.tokenizer.decode(single), clip, frames, finish))
                 tokens += singles
         return Generated(tuple(motions), tuple(tokens), tuple(clip.seed for clip in clips), clock)
 
-    def _clips(self, prompts: list[str], indices: Sequence[int], seed: int) -> list[_Clip]:
+    def _clips(self, prompts: list[str], indices: Sequence[int], seed: int, known: dict[str, Any]) -> list[_Clip]:
         if not 1 <= len(prompts) * len(indices) <= MAX_CLIPS:
             raise InputError(
                 f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {MAX_CLIPS} clips."
@@ -177,6 +183,7 @@ class TextToMotion:
             "licence": self.bundle.licence,
             "generator": f"kinescale {kinescale.__version__}",
             "bundle": self.bundle.content_hash,
+            **known,
         }
         return [
             _Clip(row, derive_seed(seed, "sample", i), {"prompt": p, "seed": seed, "sample": i, **shared})
@@ -202,6 +209,7 @@ class TextToMotion:
         config: Record,
         on_scale: OnScale | None,
         finish: Finish,
+        shared_passes: bool,
     ) -> TokenMap:
         bundle = self.bundle
         sample, _ = bundle.sampler()
@@ -214,28 +222,23 @@ class TextToMotion:
 
         def show(scale: int, running: Tensor) -> None:
             assert on_scale is not None
-            decoded = bundle.tokenizer.decode_latent(running, latents)
-            on_scale(scale, self._motions(decoded, batch, frames, finish))
+            ones = [bundle.tokenizer.decode_latent(running[i : i + 1].clone(), latents[:1]) for i in range(len(batch))]
+            on_scale(scale, [self._motion(one, clip, frames, finish) for one, clip in zip(ones, batch, strict=True)])
 
         watch = None if on_scale is None else show
-        options = {"config": config, "rngs": rngs, "on_scale": watch}
+        options = {"config": config, "rngs": rngs, "on_scale": watch, "shared_passes": shared_passes}
         drawn = sample(bundle.generator, bundle.codec, text, None, layout, latents, **options)
         return bundle.plain(drawn.tokens)
 
-    def _motions(
-        self, decoded: Float[Tensor, "B T F"], batch: list[_Clip], frames: int, finish: Finish
-    ) -> list[Motion]:
+    def _motion(self, decoded: Float[Tensor, "1 T F"], clip: _Clip, frames: int, finish: Finish) -> Motion:
         feature = self.bundle.feature
-        made = []
-        rows = self.bundle.normaliser.undo(decoded[:, :frames].float().cpu())
-        for features, clip in zip(rows, batch, strict=True):
-            if finish.smoothing > 0 and frames > 1:
-                features = gaussian_smooth(features.T.contiguous(), finish.smoothing).T
-            motion = feature.to_motion(features)
-            if finish.anchor:
-                motion = anchor_feet(motion, feature.contacts(features).clamp(0, 1)).motion
-            made.append(motion.with_meta(**clip.meta))
-        return made
+        features = self.bundle.normaliser.undo(decoded[0, :frames].float().cpu())
+        if finish.smoothing > 0 and frames > 1:
+            features = gaussian_smooth(features.T.contiguous(), finish.smoothing).T
+        motion = feature.to_motion(features)
+        if finish.anchor:
+            motion = anchor_feet(motion, feature.contacts(features).clamp(0, 1)).motion
+        return motion.with_meta(**clip.meta)
 
 
 def _single(tokens: TokenMap, clip: int) -> TokenMap:

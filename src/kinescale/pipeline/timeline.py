@@ -21,10 +21,13 @@ from kinescale.core.randomness import derive_seed
 from kinescale.edits import Wish, part_roles
 from kinescale.edits.gap import extended
 from kinescale.edits.parts import ROOT_ROLE
+from kinescale.edits.provenance import Entry, prompts_meta
 from kinescale.edits.seam import LIMIT_M_S2
 from kinescale.edits.story import Story, Told
 from kinescale.motion.motion import Motion
+from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipeline._granting import How, sorted_options
+from kinescale.pipeline._provenance import sampling_meta
 from kinescale.pipeline.editing import Editor
 from kinescale.skeletons.base import Skeleton
 
@@ -76,8 +79,11 @@ class Timeline:
             rotations=torch.cat([chunk.motion.rotations for chunk in chunks]),
         )
         joints = tuple(joint for chunk in chunks for joint in chunk.joints)
+        how, sampling = sorted_options(How(seed=seed, level=True), options)
+        _, config = self.editor.bundle.sampler()
         meta = {
-            "prompt": "; ".join(dict.fromkeys(segment.text for segment in story.segments if segment.text)),
+            **prompts_meta(_entries(story)),
+            **sampling_meta(self.editor.bundle, config.but(**sampling), how.finish),
             "edit": "timeline",
             "licence": self.editor.bundle.licence,
             "seed": seed,
@@ -124,6 +130,7 @@ class Timeline:
         assert told is not None
         yield Chunk(told, tuple(joints))
 
+    @on_fixed_threads
     def _go_on(
         self, told: Motion | None, piece: Told, how: How, sampling: dict[str, Any]
     ) -> tuple[Motion, list[Joint]]:
@@ -143,6 +150,7 @@ class Timeline:
         )
         return grown, [Joint(start, seam.blend, seam.peak_m_s2)]
 
+    @on_fixed_threads
     def _over(self, told: Motion, begun: int, over: Told, how: How, sampling: dict[str, Any]) -> tuple[Motion, Joint]:
         """What has been told with some parts of some frames drawn anew."""
         start, stop = over.span[0] - begun, over.span[1] - begun
@@ -207,3 +215,13 @@ def _standing(skeleton: Skeleton, fps: float, frames: int) -> Motion:
     rest = Motion(skeleton, fps, torch.zeros(frames, 3), rotations)
     floor = float(rest.slice(0, 1).positions()[..., 1].min())
     return rest.replace(root=rest.root - rest.root.new_tensor([0.0, floor, 0.0]))
+
+
+def _entries(story: Story) -> list[Entry]:
+    """The story's sentences as a motion's provenance."""
+    return [
+        {"prompt": segment.text, "seconds": [float(segment.start), float(segment.end)]}
+        | ({"parts": list(segment.parts)} if segment.parts else {})
+        for segment in story.segments
+        if segment.text
+    ]

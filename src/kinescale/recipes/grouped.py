@@ -19,8 +19,9 @@ TOKENIZER: dict[str, Any] = {
 }  # fmt: skip
 
 GENERATOR: dict[str, Any] = {
-    "latent_dim": 112, "head_latent_dim": 192, "heads": 4, "layers": 6, "mlp_ratio": 2, "prefix_pool_heads": 2,
-    "dropout": 0.0, "stochastic_depth": 0.0,
+    "latent_dim": 104, "head_latent_dim": 192, "heads": 4, "layers": 6, "mlp_ratio": 2, "prefix_pool_heads": 2,
+    "dropout": 0.0, "stochastic_depth": 0.0, "tied": True, "scale_balance": 0.5, "span_share": 0.25,
+    "corruption": 0.3,
 }  # fmt: skip
 """No dropout: it costs three quarters of a step on a processor; corruption and masking regularize as well."""
 
@@ -41,6 +42,7 @@ def debug() -> RunConfig:
     }  # fmt: skip
     generator = {
         "latent_dim": 16, "head_latent_dim": 16, "heads": 2, "layers": 2, "mlp_ratio": 2, "prefix_pool_heads": 2,
+        "tied": True, "scale_balance": 0.5, "span_share": 0.25,
     }  # fmt: skip
     return RunConfig(
         name="grouped.debug",

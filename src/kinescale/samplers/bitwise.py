@@ -7,7 +7,8 @@ scale, a temperature, and zero-shot editing (``Rewrite``): a second generation t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,7 +18,7 @@ from torch import Tensor
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.samplers._choosing import OUT, guided
-from kinescale.samplers.base import Drawn, Keep, OnScale, ScaleGenerator, check
+from kinescale.samplers.base import Drawn, Keep, OnScale, SampleRequest, ScaleGenerator, Steps, drained, draw_clips
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -84,6 +85,7 @@ def sample(
     rngs: Sequence[torch.Generator],
     keep: Keep | None = None,
     on_scale: OnScale | None = None,
+    shared_passes: bool = False,
 ) -> DrawnBits:
     """Draw a pyramid.
 
@@ -91,38 +93,34 @@ def sample(
     ----------
     text : a sentence a clip; ``unconditional``: what guidance leads away from (None: the generator's own).
     latents : latent steps of each clip.
-    rngs : a CPU generator a clip; a clip's draws depend on its own alone.
+    rngs : a CPU generator a clip.
     keep : positions that are given, or an edit (``Rewrite``); the others are drawn.
     on_scale : called with a scale's index and F after it.
+    shared_passes : one network pass for all clips instead of one for each: faster on an accelerator, but then a clip
+        may depend on what else is drawn (``samplers.base``).
 
     Raises ``InputError`` when counts do not fit or a clip is longer than the layout.
     """
-    check(text, unconditional, layout, latents, rngs, keep)
+    _scales(layout, config)
+    request = SampleRequest(generator, codec, text, unconditional, layout, latents, rngs, keep)
+    return draw_clips(partial(_steps, config=config), request, on_scale, shared_passes)
+
+
+def _steps(request: SampleRequest, config: Config) -> Steps[DrawnBits]:
+    """Scale by scale, all clips of the request in the same passes."""
 
     def numbers(scale: int, wanted: Tensor, bits: int) -> Tensor:
-        return _uniform(wanted, bits, rngs)
+        return _uniform(wanted, bits, request.rngs)
 
-    return draw_pyramid(
-        generator,
-        codec,
-        _both(generator, text, unconditional, config),
-        layout,
-        latents,
-        config,
-        numbers,
-        keep,
-        on_scale,
-    )
+    return _pyramid(replace(request, text=_both(request, config)), config, numbers)
 
 
-def _both(
-    generator: ScaleGenerator, text: TextFeatures, unconditional: TextFeatures | None, config: Config
-) -> TextFeatures:
+def _both(request: SampleRequest, config: Config) -> TextFeatures:
     """The sentences, and unless guidance is off what it leads away from."""
     if config.guidance == 0.0:
-        return text
-    away = generator.unconditional(text) if unconditional is None else unconditional
-    return TextFeatures.stack([text.to(away.tokens.device), away])
+        return request.text
+    away = request.generator.unconditional(request.text) if request.unconditional is None else request.unconditional
+    return TextFeatures.stack([request.text.to(away.tokens.device), away])
 
 
 @torch.no_grad()
@@ -135,12 +133,17 @@ def draw_pyramid(
     config: Config,
     numbers: Numbers,
     keep: Keep | None = None,
-    on_scale: OnScale | None = None,
 ) -> DrawnBits:
     """``sample`` by given random numbers; ``text`` holds the sentences, then (if there is guidance) the others."""
+    return drained(_pyramid(SampleRequest(generator, codec, text, None, layout, latents, (), keep), config, numbers))
+
+
+def _pyramid(request: SampleRequest, config: Config, numbers: Numbers) -> Steps[DrawnBits]:
+    """The drawing itself; the request's ``text`` is that of ``draw_pyramid``."""
+    generator, codec, text, layout = request.generator, request.codec, request.text, request.layout
     scales = _scales(layout, config)
-    running = codec.empty(layout, len(latents))
-    latents = latents.to(running.device)
+    running = codec.empty(layout, len(request.latents))
+    latents = request.latents.to(running.device)
     times = len(text) // len(latents)
     state = generator.begin(text.to(running.device), layout, latents.repeat(times))
     drawn, chances, chosen = [], [], []
@@ -152,7 +155,7 @@ def draw_pyramid(
         logits = _guided(logits.float(), config.strength(scale, len(layout.scales)), times)
         logits = logits.view(*valid.shape, *logits.shape[-2:]) / config.temperature
         chance = bit_chances(logits, config.top_k, config.top_p)
-        bits = _choose(logits, chance, valid, scale, config, numbers, keep)
+        bits = _choose(logits, chance, valid, scale, config, numbers, request.keep)
         tokens = bits.masked_fill(~valid[..., None], PADDING)
         if scale + 1 < scales:
             state = generator.settle(state, scale, inputs, tokens.repeat(times, 1, 1, 1))
@@ -160,8 +163,7 @@ def draw_pyramid(
         drawn.append(tokens)
         chances.append(chance)
         chosen.append(bits)
-        if on_scale is not None:
-            on_scale(scale, running)
+        yield scale, tokens, running
     return DrawnBits(TokenMap(layout, latents, tuple(drawn)), running, tuple(chances), tuple(chosen))
 
 

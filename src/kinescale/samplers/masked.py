@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -20,7 +21,7 @@ from torch import Tensor
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.samplers._choosing import draw, filtered_probabilities, guided, uniform_numbers
-from kinescale.samplers.base import Drawn, Keep, OnScale, check
+from kinescale.samplers.base import Drawn, Keep, OnScale, SampleRequest, Steps, draw_clips
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -113,6 +114,7 @@ def sample(
     rngs: Sequence[torch.Generator],
     keep: Keep | None = None,
     on_scale: OnScale | None = None,
+    shared_passes: bool = False,
 ) -> Drawn:
     """Draw a pyramid.
 
@@ -120,27 +122,35 @@ def sample(
     ----------
     text : a sentence a clip; ``unconditional``: what guidance leads away from (None: the generator's own).
     latents : latent steps of each clip.
-    rngs : a CPU generator a clip; a clip's draws depend on its own alone.
+    rngs : a CPU generator a clip.
     keep : positions that are given; the others are drawn.
     on_scale : called with a scale's index and F after it, once the scale's round is over.
+    shared_passes : one network pass for all clips instead of one for each: faster on an accelerator, but then a clip
+        may depend on what else is drawn (``samplers.base``).
 
     Raises ``InputError`` when counts do not fit or a clip is longer than the layout.
     """
-    check(text, unconditional, layout, latents, rngs, keep)
     if not config.steps or min(config.steps) < 1:
         raise InputError(f"steps are {config.steps}; expected at least one pass a round, such as (18,).")
-    running = codec.empty(layout, len(latents))
-    latents = latents.to(running.device)
+    request = SampleRequest(generator, codec, text, unconditional, layout, latents, rngs, keep)
+    return draw_clips(partial(_steps, config=config), request, on_scale, shared_passes)
+
+
+def _steps(request: SampleRequest, config: Config) -> Steps[Drawn]:
+    """Round by round, all clips of the request in the same passes."""
+    generator, codec, text, layout = request.generator, request.codec, request.text, request.layout
+    running = codec.empty(layout, len(request.latents))
+    latents = request.latents.to(running.device)
     rounds = tuple((k,) for k in range(len(layout.scales))) if config.coarse_first else generator.rounds(layout)
     if sorted(k for scales in rounds for k in scales) != list(range(len(layout.scales))):
         raise InputError(f"rounds of the scales {rounds} for {len(layout.scales)} scales; expected each of them once.")
     both = any(config.strength(place) != 1.0 for place in range(len(rounds)))
     read = text.to(running.device)
     if both:
-        away = generator.unconditional(text) if unconditional is None else unconditional
+        away = generator.unconditional(text) if request.unconditional is None else request.unconditional
         read = TextFeatures.stack([read, away.to(running.device)])
     state = generator.begin(read, layout, latents.repeat(2) if both else latents, codec)
-    tokens = _blank(layout, latents, keep)
+    tokens = _blank(layout, latents, request.keep)
     for place, scales in enumerate(rounds):
         part = _Round.start(tokens, scales)
         for step in range(config.passes(place)):
@@ -150,12 +160,12 @@ def sample(
             tokens = part.into(tokens)
             shown = tuple(torch.cat([row, row]) for row in tokens) if both else tokens
             logits, state = generator.logits(state, scales, shown)
-            part = part.choose([_led(row.float(), config.strength(place), both) for row in logits], config, rngs)
+            led = [_led(row.float(), config.strength(place), both) for row in logits]
+            part = part.choose(led, config, request.rngs)
         tokens = part.into(tokens)
         for scale in scales:
             running = running + codec.contribution(tokens[scale], scale, layout)
-            if on_scale is not None:
-                on_scale(scale, running)
+            yield scale, tokens[scale], running
     return Drawn(TokenMap(layout, latents, tokens), running)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -18,7 +19,7 @@ from torch import Tensor
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.samplers._choosing import draw, filtered_probabilities, guided, uniform_numbers
-from kinescale.samplers.base import Drawn, Keep, OnScale, ScaleGenerator, check
+from kinescale.samplers.base import Drawn, Keep, OnScale, SampleRequest, ScaleGenerator, Steps, draw_clips
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -69,6 +70,7 @@ def sample(
     rngs: Sequence[torch.Generator],
     keep: Keep | None = None,
     on_scale: OnScale | None = None,
+    shared_passes: bool = False,
 ) -> Drawn:
     """Draw a pyramid.
 
@@ -76,34 +78,42 @@ def sample(
     ----------
     text : a sentence a clip; ``unconditional``: what guidance leads away from (None: the generator's own).
     latents : latent steps of each clip.
-    rngs : a CPU generator a clip; a clip's draws depend on its own alone.
+    rngs : a CPU generator a clip.
     keep : positions that are given; the others are drawn.
     on_scale : called with a scale's index and F after it.
+    shared_passes : one network pass for all clips instead of one for each: faster on an accelerator, but then a clip
+        may depend on what else is drawn (``samplers.base``).
 
     Raises ``InputError`` when counts do not fit or a clip is longer than the layout.
     """
-    check(text, unconditional, layout, latents, rngs, keep)
     if not config.steps or min(config.steps) < 1:
         raise InputError(f"steps are {config.steps}; expected at least one pass a scale, such as (1, 2, 5, 10).")
-    running = codec.empty(layout, len(latents))
-    latents = latents.to(running.device)
-    away = generator.unconditional(text) if unconditional is None else unconditional
+    request = SampleRequest(generator, codec, text, unconditional, layout, latents, rngs, keep)
+    return draw_clips(partial(_steps, config=config), request, on_scale, shared_passes)
+
+
+def _steps(request: SampleRequest, config: Config) -> Steps[Drawn]:
+    """Scale by scale, all clips of the request in the same passes."""
+    generator, codec, text, layout = request.generator, request.codec, request.text, request.layout
+    running = codec.empty(layout, len(request.latents))
+    latents = request.latents.to(running.device)
+    away = generator.unconditional(text) if request.unconditional is None else request.unconditional
     both = TextFeatures.stack([text.to(running.device), away.to(running.device)])
     state = generator.begin(both, layout, latents.repeat(2))
     drawn = []
     for scale in range(len(layout.scales)):
         inputs = codec.scale_input(running, scale, layout, latents)
         twice = torch.cat([inputs, inputs])
-        row = _Row.start(layout, latents, scale, keep)
+        row = _Row.start(layout, latents, scale, request.keep)
         for step in range(config.passes(scale)):
             row, hidden = row.mask(step, config, scale)
             logits, state = generator.step(state, scale, twice, torch.cat([row.tokens, row.tokens]))
-            row = row.choose(guided(*logits.float().chunk(2), config.strength(scale)), hidden, config, rngs)
+            logits = guided(*logits.float().chunk(2), config.strength(scale))
+            row = row.choose(logits, hidden, config, request.rngs)
         state = generator.settle(state, scale, twice, torch.cat([row.tokens, row.tokens]))
         running = running + codec.contribution(row.tokens, scale, layout)
         drawn.append(row.tokens)
-        if on_scale is not None:
-            on_scale(scale, running)
+        yield scale, row.tokens, running
     return Drawn(TokenMap(layout, latents, tuple(drawn)), running)
 
 

@@ -7,6 +7,7 @@ classifier-free guidance takes the conditional and the unconditional branch in o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -17,7 +18,7 @@ from torch.nn import functional
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.samplers._choosing import draw, guided, keep_crossing_nucleus, keep_share, uniform_numbers
-from kinescale.samplers.base import Drawn, Keep, OnScale, ScaleGenerator, check
+from kinescale.samplers.base import Drawn, Keep, OnScale, SampleRequest, ScaleGenerator, Steps, draw_clips
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -62,6 +63,7 @@ def sample(
     rngs: Sequence[torch.Generator],
     keep: Keep | None = None,
     on_scale: OnScale | None = None,
+    shared_passes: bool = False,
 ) -> Drawn:
     """Draw a pyramid, or its coarsest scales.
 
@@ -69,22 +71,30 @@ def sample(
     ----------
     text : a sentence a clip; ``unconditional``: what guidance leads away from (None: the generator's own).
     latents : latent steps of each clip.
-    rngs : a CPU generator a clip; a clip's draws depend on its own alone.
+    rngs : a CPU generator a clip.
     keep : positions that are given; the others are drawn.
     on_scale : called with a scale's index and F after it.
+    shared_passes : one network pass for all clips instead of one for each: faster on an accelerator, but then a clip
+        may depend on what else is drawn (``samplers.base``).
 
     Raises ``InputError`` when counts do not fit or a clip is longer than the layout.
     """
-    check(text, unconditional, layout, latents, rngs, keep)
-    count = len(layout.scales) if config.scales is None else config.scales
-    if count > len(layout.scales):
-        raise InputError(f"{count} scales to draw of a layout of {len(layout.scales)}; ask for at most those.")
-    running = codec.empty(layout, len(latents))
-    latents = latents.to(running.device)
+    if config.scales is not None and config.scales > len(layout.scales):
+        raise InputError(f"{config.scales} scales to draw of a layout of {len(layout.scales)}; ask for at most those.")
+    request = SampleRequest(generator, codec, text, unconditional, layout, latents, rngs, keep)
+    return draw_clips(partial(_steps, config=config), request, on_scale, shared_passes)
+
+
+def _steps(request: SampleRequest, config: Config) -> Steps[Drawn]:
+    """Scale by scale, all clips of the request in the same passes."""
+    generator, codec, text, layout = request.generator, request.codec, request.text, request.layout
+    count = config.scales or len(layout.scales)
+    running = codec.empty(layout, len(request.latents))
+    latents = request.latents.to(running.device)
     copies = 2 if config.guidance else 1
     told = text.to(running.device)
     if copies == 2:
-        away = generator.unconditional(text) if unconditional is None else unconditional
+        away = generator.unconditional(text) if request.unconditional is None else request.unconditional
         told = TextFeatures.stack([told, away.to(running.device)])
     state = generator.begin(told, layout, latents.repeat(copies))
     drawn = []
@@ -97,12 +107,11 @@ def sample(
         logits = logits.float()
         if copies == 2:
             logits = guided(*logits.chunk(2), config.strength(scale, count))
-        tokens = _choose(logits.view(*valid.shape, -1), valid, scale, config, rngs, keep)
+        tokens = _choose(logits.view(*valid.shape, -1), valid, scale, config, request)
         state = generator.settle(state, scale, inputs, torch.cat([tokens] * copies))
         running = running + codec.contribution(tokens, scale, layout)
         drawn.append(tokens)
-        if on_scale is not None:
-            on_scale(scale, running)
+        yield scale, tokens, running
     return Drawn(TokenMap(layout, latents, tuple(drawn)), running)
 
 
@@ -111,12 +120,12 @@ def _choose(
     valid: Tensor,
     scale: int,
     config: Config,
-    rngs: Sequence[torch.Generator],
-    keep: Keep | None,
+    request: SampleRequest,
 ) -> Int[Tensor, "B bins groups"]:
     """One scale's tokens: given ones as they are, the others drawn."""
+    keep = request.keep
     given = torch.zeros_like(valid) if keep is None else keep.given[scale].to(valid.device) & valid
-    numbers = uniform_numbers(valid & ~given, rngs)
+    numbers = uniform_numbers(valid & ~given, request.rngs)
     tokens = draw(config.probabilities(logits), numbers).masked_fill(~valid, PADDING)
     return tokens if keep is None else torch.where(given, keep.tokens[scale].to(tokens), tokens)
 

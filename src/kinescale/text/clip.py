@@ -14,7 +14,7 @@ from torch import Tensor
 from kinescale.core.errors import BundleError
 from kinescale.core.records import Record
 from kinescale.text import base
-from kinescale.text._chunks import encode_in_chunks
+from kinescale.text._chunks import encode_each
 from kinescale.text._transformers import digest, load_pretrained, pad_tokens
 from kinescale.tokens.text_features import TextFeatures
 
@@ -51,10 +51,17 @@ class TextEncoder(base.TextEncoder):
         return digest(self._model)
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
-        return encode_in_chunks(
+        return self._encode(sentences)
+
+    def encode_together(self, sentences: Sequence[str]) -> TextFeatures:
+        return self._encode(sentences, together=True)
+
+    def _encode(self, sentences: Sequence[str], together: bool = False) -> TextFeatures:
+        return encode_each(
             sentences,
             lambda batch: pad_tokens(self._tokenizer, batch, self.config.max_tokens),
             self._pooled if self.config.pooled else self._words,
+            together=together,
         )
 
     def _words(self, ids: Int[Tensor, "B N"], mask: Int[Tensor, "B N"]) -> Float[Tensor, "B N W"]:

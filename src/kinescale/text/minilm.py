@@ -19,7 +19,7 @@ from kinescale.core.errors import BundleError
 from kinescale.core.records import Record
 from kinescale.text import base
 from kinescale.text._bert import BertEncoder
-from kinescale.text._chunks import encode_in_chunks
+from kinescale.text._chunks import encode_each
 from kinescale.tokens.text_features import TextFeatures
 
 FOLDER = Path(__file__).parent / "_minilm"
@@ -58,7 +58,10 @@ class TextEncoder(base.TextEncoder):
         return DIGESTS["model.safetensors"]
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
-        return encode_in_chunks(sentences, self._tokenize, self._model)
+        return encode_each(sentences, self._tokenize, self._model)
+
+    def encode_together(self, sentences: Sequence[str]) -> TextFeatures:
+        return encode_each(sentences, self._tokenize, self._model, together=True)
 
     def _tokenize(self, sentences: list[str]) -> tuple[Tensor, Tensor]:
         rows = self._tokenizer.encode_batch(sentences)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from kinescale.core.records import Record
 from kinescale.text import base
-from kinescale.text._chunks import encode_in_chunks
+from kinescale.text._chunks import encode_each
 from kinescale.text._transformers import digest, load_pretrained, pad_tokens
 from kinescale.tokens.text_features import TextFeatures
 
@@ -37,8 +37,15 @@ class TextEncoder(base.TextEncoder):
         return digest(self._model)
 
     def encode(self, sentences: Sequence[str]) -> TextFeatures:
-        return encode_in_chunks(
+        return self._encode(sentences)
+
+    def encode_together(self, sentences: Sequence[str]) -> TextFeatures:
+        return self._encode(sentences, together=True)
+
+    def _encode(self, sentences: Sequence[str], together: bool = False) -> TextFeatures:
+        return encode_each(
             sentences,
             lambda batch: pad_tokens(self._tokenizer, batch, self.max_tokens),
             lambda ids, mask: self._model(input_ids=ids, attention_mask=mask).last_hidden_state,
+            together=together,
         )

@@ -127,6 +127,8 @@ def _provenance(
         "wall_s": wall_s,
         "curves": CURVES,
         "limits": list(record.config.limits),
+        "actions": record.actions,
+        "words": record.words,
         "results": results,
     }
     return Provenance.parse(values, where="provenance")

@@ -8,6 +8,7 @@ generator/tokenizer.safetensors    the tokenizer (and normaliser) the generator 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,12 @@ from torch import Tensor, nn
 
 from kinescale.bundle import Bundle
 from kinescale.bundle.manifest import Licence
+from kinescale.captions.scope import words_of
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
-from kinescale.datasets.prepared import Prepared, open_prepared
+from kinescale.datasets.prepared import Prepared, PreparedClip, open_prepared
 from kinescale.features import Feature, Normaliser
-from kinescale.tokenizers import Tokenizer
+from kinescale.tokenizers import Tokenizer, seen_as
 from kinescale.training import checkpoint as files
 from kinescale.training.config import RunConfig, Stage, first_difference
 from kinescale.training.data import Batches
@@ -40,16 +42,19 @@ from kinescale.training.watch import Watch
 RUN_FILE = "run.json"
 NORMALISER = "normaliser.safetensors"
 FROZEN = "tokenizer.safetensors"
+MOST_ACTIONS = 400
 
 
 class RunRecord(Record):
-    """What ``run.json`` holds."""
+    """What ``run.json`` holds; ``actions`` and ``words`` of the clips that are trained on, for who asks for others."""
 
     config: RunConfig
     data_hash: str
     licences: list[Licence] = Field(default_factory=list)
     clips: dict[str, int] = Field(default_factory=dict)
     devices: dict[str, str] = Field(default_factory=dict)
+    actions: list[str] = Field(default_factory=list)
+    words: list[str] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +210,7 @@ def _generator(run: _Run, data: Path) -> Outcome:
     cache = data / ".features" if (data / ".features").is_dir() else run.folder / "cache"
     texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
     generator = build_generator(config.generator, tokenizer, texts.width, texts.max_tokens, config.seed)
+    generator.adopt(seen_as(tokenizer, generator.token_kind))
     if run.start is not None and run.start.generator is not None:
         _begin_with(generator, run.start.generator, "generator")
     step = GeneratorStep(generator, tokenizer, batches, texts, run.device)
@@ -310,5 +316,13 @@ def _record(run: _Run, stage: Stage) -> None:
         licences=licences_of(run.prepared),
         clips={split: sum(clip.split == split for clip in clips) for split in ("train", "val", "test")},
         devices={**old, stage: device_name(run.device)},
+        actions=_actions(clips),
+        words=list(words_of(text for clip in clips if clip.split == "train" for text in clip.captions)),
     )
     write_json(run.folder / RUN_FILE, record.to_json())
+
+
+def _actions(clips: Sequence[PreparedClip]) -> list[str]:
+    """Labels of the training clips, the commonest first."""
+    counts = Counter(clip.action for clip in clips if clip.split == "train")
+    return sorted(counts, key=lambda action: (-counts[action], action))[:MOST_ACTIONS]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from kinescale.bundle.manifest import Part
 from kinescale.core.errors import DataError
 from kinescale.core.files import atomic_path, sweep_temporaries
 from kinescale.core.records import json_hash, read_json, write_json
+from kinescale.core.workers import ignoring_interrupts, worker_pool
 from kinescale.datasets.prepared import Prepared, open_prepared
 from kinescale.features import Feature, Normaliser
 from kinescale.motion.mirror import mirror
@@ -43,7 +43,7 @@ class FeatureStore:
     digests: np.ndarray
     """CRC-32 of each stretch of rows, checked when a process first reads it."""
     path: Path
-    _sound: set[int] = field(default_factory=set)
+    _sound: set[int] = field(default_factory=set, init=False)
 
     def frames(self, clip: int) -> int:
         """Feature rows of a clip (0: it could not be used)."""
@@ -76,7 +76,7 @@ class FeatureStore:
 
 def _crc(values: np.ndarray) -> int:
     # of bit rot, a CRC sees every burst up to 32 bits, at four times the speed of a SHA-256
-    return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
 
 
 def build_feature(part: Part) -> Feature:
@@ -190,11 +190,10 @@ def _pairs(data: Path, part: Part, mirrored: bool, clips: int, workers: int) -> 
             yield from _features(chunk)
         _worker.clear()
         return
-    # Spawned, not forked: a forked process inherits torch's thread pools in an unusable state.
-    context = multiprocessing.get_context("spawn")
-    setup = (data, part, mirrored)
-    with ProcessPoolExecutor(min(workers, len(chunks)), context, initializer=_open, initargs=setup) as pool:
-        for found in pool.map(_features, chunks):
+    with worker_pool(min(workers, len(chunks)), _open, (data, part, mirrored)) as pool:
+        with ignoring_interrupts():
+            results = pool.map(_features, chunks)
+        for found in results:
             yield from found
 
 

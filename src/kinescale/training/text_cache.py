@@ -14,14 +14,14 @@ from torch import Tensor
 from kinescale import text
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import DataError
-from kinescale.core.files import atomic_path, sweep_temporaries
+from kinescale.core.files import atomic_path, sha256_bytes, sweep_temporaries
 from kinescale.core.records import json_hash
 from kinescale.text import TextEncoder
 from kinescale.tokens import TextFeatures
 from kinescale.training.checkpoint import digest
 from kinescale.training.watch import Watch
 
-CHUNK = 128
+CHUNK = 1024
 
 
 class TextCache:
@@ -84,41 +84,63 @@ def open_text_cache(part: Part, sentences: Sequence[str], folder: Path, *, watch
     path = folder / f"text-{key[:16]}.safetensors"
     found = _read(path, key)
     if found is None:
-        found = _encode(encoder, ordered, watch or Watch())
+        found = _made(encoder, ordered, folder, json_hash(made_by), watch or Watch())
         folder.mkdir(parents=True, exist_ok=True)
         sweep_temporaries(path)
         with atomic_path(path) as temporary:
-            save_file(found, temporary, metadata={"key": key, "sha256": digest(found)})
+            save_file(found, temporary, {"key": key, "encoder": json_hash(made_by), "sha256": digest(found)})
     return TextCache(ordered, found["values"], found["starts"], encoder.max_tokens)
 
 
-def _read(path: Path, key: str) -> dict[str, Tensor] | None:
+def _made(encoder: TextEncoder, sentences: list[str], folder: Path, key: str, watch: Watch) -> dict[str, Tensor]:
+    """Features of the sentences: those of another cache of the same encoder where one holds them, else encoded."""
+    names = _names(sentences)
+    rows: dict[int, Tensor] = {}
+    for path in sorted(folder.glob("text-*.safetensors")):
+        other = _read(path, key, by="encoder")
+        if other is not None:
+            missing = set(names.tolist()) - rows.keys()
+            held = zip(other["names"].tolist(), other["starts"].tolist(), other["starts"][1:].tolist(), strict=False)
+            rows |= {name: other["values"][first:last] for name, first, last in held if name in missing}
+    new = [sentence for sentence, name in zip(sentences, names.tolist(), strict=True) if name not in rows]
+    if new:
+        rows |= dict(zip(_names(new).tolist(), _encode(encoder, new, watch), strict=True))
+    ordered = [rows[name] for name in names.tolist()]
+    lengths = torch.tensor([0, *(len(row) for row in ordered)])
+    return {"values": torch.cat(ordered), "starts": lengths.cumsum(0), "names": names}
+
+
+def _names(sentences: Sequence[str]) -> Tensor:
+    """A number of 63 bits for every sentence, from its digest."""
+    return torch.tensor([int(sha256_bytes(sentence.encode())[:16], 16) >> 1 for sentence in sentences])
+
+
+def _read(path: Path, key: str, by: str = "key") -> dict[str, Tensor] | None:
     """The cached tensors; ``None`` when there are none or the file is not as it was written: it is made again."""
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="pt") as file:
             told = file.metadata() or {}
-            if told.get("key") != key:
+            if told.get(by) != key:
                 return None
             # copies, so that nothing hangs on the file
-            found = {name: file.get_tensor(name).clone() for name in ("values", "starts")}
+            found = {name: file.get_tensor(name).clone() for name in ("values", "starts", "names")}
             return found if told.get("sha256") == digest(found) else None
     except (SafetensorError, OSError, ValueError):
         return None
 
 
-def _encode(encoder: TextEncoder, sentences: list[str], watch: Watch) -> dict[str, Tensor]:
-    # Sentences of like length share a batch, since encoders pad to the longest.
+def _encode(encoder: TextEncoder, sentences: list[str], watch: Watch) -> list[Float[Tensor, "_ W"]]:
+    # Sentences of one length share a pass, so neighbors in length go together.
     order = sorted(range(len(sentences)), key=lambda i: (len(sentences[i].split()), i))
     rows: list[Tensor] = [torch.empty(0)] * len(sentences)
     watch.begin("captions", 0, len(sentences))
     for at in range(0, len(order), CHUNK):
         chunk = order[at : at + CHUNK]
-        found = encoder.encode([sentences[i] for i in chunk])
+        found = encoder.encode_together([sentences[i] for i in chunk])
         for i, tokens, mask in zip(chunk, found.tokens, found.mask, strict=True):
             rows[i] = tokens[mask].half()
         watch.advance("captions", at + len(chunk))
     watch.end("captions")
-    sizes = torch.tensor([0, *(len(row) for row in rows)])
-    return {"values": torch.cat(rows), "starts": sizes.cumsum(0)}
+    return rows

@@ -15,9 +15,10 @@ from kinescale.datasets._splits import share_of, split_of
 from kinescale.motion import Motion
 
 VERSION = 1
-EXTRAS = ("caption_tokens", "given")
-"""Columns that only parts with published words or features have."""
-NOT_LISTED = ("root", "rotations", "captions", "captions_mirrored", *EXTRAS)
+EXTRAS = ("caption_tokens", "sources", "given")
+"""Columns that only some parts have: published words, the ids of the clips that a clip was composed from, published
+features."""
+NOT_LISTED = ("root", "rotations", "captions", "captions_mirrored", "caption_tokens", "given")
 GIVEN_STATISTICS = "given.safetensors"
 """Mean and deviation of published features, beside the manifest."""
 
@@ -29,7 +30,8 @@ class PreparedRow:
     ``take`` is the id of the take that it is, or is a window of (empty: the id); ``split`` is the dataset's (``None``:
     told by the take); ``held_by`` says what is held out with it: "pair", "actor", "take", or "" in training.
     ``amounts``: so many captions at the end of both lists tell amounts that hold for the whole clip alone.
-    ``caption_tokens`` are the captions' words with their parts of speech, ``given`` the published features [T, F].
+    ``caption_tokens`` are the captions' words with their parts of speech, ``given`` the published features [T, F],
+    ``sources`` the ids of the clips it was composed from.
     """
 
     id: str
@@ -48,6 +50,7 @@ class PreparedRow:
     take: str = ""
     held_by: str = ""
     amounts: int = 0
+    sources: tuple[str, ...] = ()
 
     def home(self) -> tuple[str, str]:
         """Split, and what is held out with the clip."""
@@ -113,6 +116,8 @@ def _extra(row: PreparedRow, name: str) -> Any:
     """The value of an optional column, ``None`` where the clip has none."""
     if name == "caption_tokens":
         return list(row.caption_tokens) or None
+    if name == "sources":
+        return list(row.sources) or None
     return None if row.given is None else np.ascontiguousarray(row.given, dtype="<f4").tobytes()
 
 
@@ -142,7 +147,7 @@ def schema(pa: Any, extras: tuple[str, ...] = ()) -> Any:
             ("held_by", text), ("take", text), ("amounts", pa.int32()),
             ("captions", words), ("captions_mirrored", words),
             ("source_sha256", text), ("motion_sha256", text), ("root", pa.binary()), ("rotations", pa.binary()),
-            *((name, words if name == "caption_tokens" else pa.binary()) for name in extras),
+            *((name, pa.binary() if name == "given" else words) for name in extras),
         ]
     )  # fmt: skip
 

@@ -1,0 +1,40 @@
+"""The checks that the tests put on every function do refuse: parameters, results, letters that must agree."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from jaxtyping import Float, TypeCheckError, jaxtyped
+from torch import Tensor
+
+from kinescale.kinematics.rotations import quat_multiply
+from kinescale.tokens import TextFeatures
+from shape_checks import lazily
+
+
+@jaxtyped(typechecker=lazily)
+def doubled(rows: Float[Tensor, "B T"], grow: int = 0, wrong: str = "") -> Float[Tensor, "B T"]:
+    """Rows that are as long as they were, unless asked otherwise."""
+    return torch.cat([rows, rows[:, :grow]], dim=1) if not wrong else rows.long()  # pyright: ignore
+
+
+# Twice: the first call puts the checks on.
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_what_does_not_fit_is_refused(time: str) -> None:
+    rows = torch.zeros(3, 4)
+    assert doubled(rows).shape == (3, 4)
+    with pytest.raises(TypeCheckError, match="parameters"):
+        doubled(rows[0])
+    with pytest.raises(TypeCheckError, match="parameters"):
+        doubled(rows, 0.5)  # pyright: ignore
+    with pytest.raises(TypeCheckError, match="return value"):
+        doubled(rows, 2)
+    with pytest.raises(TypeCheckError, match="return value"):
+        doubled(rows, wrong="dtype")
+
+
+def test_the_package_is_checked() -> None:
+    with pytest.raises(TypeCheckError):
+        quat_multiply(torch.zeros(2, 3), torch.zeros(2, 3))
+    with pytest.raises(TypeCheckError):
+        TextFeatures(torch.zeros(2, 3, 4), torch.zeros(2, 3))
