@@ -12,11 +12,11 @@ import torch
 from foreign_files import CASES, about, along_bones, body, in_z_up, saved, walking, with_frames
 from kinescale.core.conventions import UNITS_M
 from kinescale.core.errors import FormatError, InputError
-from kinescale.formats import bvh, glb, read_motion
-from kinescale.formats.base import animations_of, read_with_notes
+from kinescale.formats import bvh, glb, read_motion, write_motion
+from kinescale.formats.base import animations_of, read_with_notes, suffixes
 from kinescale.kinematics.rotations import quat_multiply
 from kinescale.motion import Motion
-from kinescale.skeletons import stature
+from kinescale.skeletons import examine, stature
 
 
 def case(name: str) -> Path:
@@ -118,8 +118,6 @@ def test_a_world_that_is_none_is_refused(tmp_path: Path, bad: dict) -> None:
 def test_own_files_are_taken_as_they_are(tmp_path: Path) -> None:
     tiny = walking(body(scale=0.05))
     for name in ("a.npz", "a.glb"):
-        from kinescale.formats import write_motion
-
         write_motion(tiny, tmp_path / name)
         found, notes = read_with_notes(tmp_path / name)
         assert not notes
@@ -244,6 +242,24 @@ def test_what_stands_for_a_file_that_was_not_fetched_is_named(tmp_path: Path, su
         read_motion(path)
 
 
+def test_the_case_that_was_not_fetched_is_named() -> None:
+    path = case("lfs_pointer.bvh")
+    with pytest.raises(FormatError, match=r"Git LFS pointer.*1,843,212 bytes") as caught:
+        read_motion(path)
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+
+
+def test_the_case_of_a_dog_is_read_as_no_person() -> None:
+    path = case("dog.bvh")
+    motion, notes = read_with_notes(path)
+    assert not motion.skeleton.roles
+    assert any("as animals do" in line for line in examine(motion.skeleton, poses=motion.rotations.numpy()).warnings)
+    # no body of a person tells the world or the unit of it: the file is taken as its format has it
+    stated = read_motion(path, up="y", unit_m=UNITS_M["cm"])
+    assert not notes and torch.equal(motion.root, stated.root) and torch.equal(motion.rotations, stated.rotations)
+    assert np.array_equal(motion.skeleton.offsets, stated.skeleton.offsets)
+
+
 @pytest.mark.parametrize("name", ["a.c3d", "a.trc", "a.pkl", "a.pt"])
 def test_the_route_for_what_is_not_read_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x")
@@ -267,8 +283,9 @@ def test_vrm_files_are_glb_files(tmp_path: Path, suffix: str) -> None:
     glb.write(walking(body()), tmp_path / "a.glb")
     shutil.copy(tmp_path / "a.glb", tmp_path / f"a{suffix}")
     same(read_motion(tmp_path / f"a{suffix}"), walking(body()), 1e-4)
-    with pytest.raises(InputError):
-        glb.write(walking(body()), tmp_path / f"b{suffix}")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_motion(walking(body()), tmp_path / f"b{suffix}")
+    assert suffix in suffixes("read") and suffix not in suffixes("write")
 
 
 def test_a_node_is_named_in_messages() -> None:

@@ -10,8 +10,7 @@ room for is left out and noted in ``meta``: a scale that moves (``scale_dropped`
 root (``translation_dropped_m``), small trees of joints beside the main one (``joints_left_out``). Where hips that are
 recognised move below a root joint, as in game rigs, the hips become the root. A file without an animation gives one
 frame. Where a skin has inverse bind matrices, the pose they show is the one that the T-pose is made from: nodes often
-stand as an animation left them. ``.vrm`` and ``.vrma`` are GLB files that say which node is which bone of a person:
-those are the roles.
+stand as an animation left them. Where a file says which node is which bone of a person (VRM), those are the roles.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kinescale.core.errors import InputError
 from kinescale.core.files import atomic_write_bytes
 from kinescale.formats._glb_build import build
 from kinescale.formats._glb_container import Document, pack, pack_text
@@ -29,8 +27,7 @@ from kinescale.formats._notes import with_notes
 from kinescale.formats._world import Stated, in_likely_unit, scaled, upright
 from kinescale.motion.motion import Motion
 
-SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma")
-VRM = (".vrm", ".vrma")
+SUFFIXES = (".glb", ".gltf")
 HOLDS_META = True
 
 
@@ -78,8 +75,6 @@ def write(motion: Motion | Sequence[Motion], path: str | Path) -> None:
     Several motions of one skeleton become several animations. Entries of ``meta`` that JSON cannot hold become text.
     Raises ``InputError`` for motions of different skeletons.
     """
-    if Path(path).suffix.lower() in VRM:
-        raise InputError(f"{Path(path).name}: {', '.join(VRM)} files are only read; write a .glb.")
     motions = [motion] if isinstance(motion, Motion) else list(motion)
     document, buffer = build(motions)
     packed = pack_text if Path(path).suffix.lower() == ".gltf" else pack
