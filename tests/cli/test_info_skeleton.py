@@ -110,14 +110,15 @@ def test_doubts_are_said(capsys, tmp_path):
     small = replace(body, offsets=body.offsets * 0.01, ends=ends)
     write_motion(still(small), tmp_path / "metres.bvh")
     about = asked(capsys, str(tmp_path / "metres.bvh"))
-    assert about["unit"] == "read as cm, but likely m" and any("0.0" in line for line in about["warnings"])
+    assert about["unit"] == "metres, told by the body" and about["height_m"] == pytest.approx(1.68, abs=0.1)
+    assert any("0.0" in line for line in about["notes"]) and about["warnings"] == []
     lying = still(renamed(body))
     turned = axis_angle_quat(torch.tensor(torch.pi / 2), "x").expand(len(lying), 4)
     rotations = lying.rotations.clone()
     rotations[:, 0] = turned
     write_motion(lying.replace(rotations=rotations), tmp_path / "zup.bvh")
     about = asked(capsys, str(tmp_path / "zup.bvh"))
-    assert about["motion_up"] == "+Z" and any("along +Z" in line for line in about["warnings"])
+    assert about["motion_up"] == "+Z" and any("at +Z of the feet" in line for line in about["notes"])
     chain = Skeleton("chain", ("a", "b"), (-1, 0), np.array([[0.0, 0, 0], [0.0, 1, 0]]))
     write_motion(still(chain), tmp_path / "chain.bvh")
     about = asked(capsys, str(tmp_path / "chain.bvh"))

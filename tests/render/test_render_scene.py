@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinescale import skeletons
+from kinescale.kinematics.contacts import foot_slide
 from kinescale.kinematics.rotations import quat_about_y
 from kinescale.motion import Motion
 from kinescale.motion.canonical import transform
+from kinescale.motion.retarget import standing_points
 from kinescale.render._camera import axes, from_above, heading, project
 from kinescale.render._scene import clean, scene
 from kinescale.render._sides import joint_sides
@@ -117,18 +119,37 @@ def test_between_frames_points_are_blended_and_facing_goes_the_short_way(walk: M
     assert facing[1] == pytest.approx((made.facing[1] + made.facing[2]) / 2)
 
 
-def test_a_sliding_foot_is_down_and_its_slide_is_its_speed() -> None:
+def _gliding(speed: float) -> Motion:
     skeleton = skeletons.get("humanml22")
     rotations = torch.zeros(30, len(skeleton), 4, dtype=torch.float64)
     rotations[..., 3] = 1
     root = torch.zeros(30, 3, dtype=torch.float64)
-    root[:, 1], root[:, 2] = 0.95, torch.arange(30) * 0.7 / 30
-    track = scene(Motion(skeleton, 30.0, root, rotations)).foot("left")
-    assert track is not None
-    assert track.down.all() and track.slide == pytest.approx(0.7)
+    root[:, 1], root[:, 2] = 0.95, torch.arange(30) * speed / 30
+    return Motion(skeleton, 30.0, root, rotations)
+
+
+def test_a_foot_is_down_by_the_rule_of_the_metric_and_its_slide_is_the_metrics() -> None:
+    slow = scene(_gliding(0.1)).foot("left")
+    assert slow is not None and slow.down.all() and slow.slide == pytest.approx(0.1)
+    # low, but carried along: no foot that stands
+    swung = scene(_gliding(0.7)).foot("left")
+    assert swung is not None and not swung.down.any() and swung.slide == 0.0
+    root = _gliding(0.0).root.clone()
     root[10:20, 1] += 0.3
-    jump = scene(Motion(skeleton, 30.0, root, rotations)).foot("right")
-    assert jump is not None and jump.down.tolist() == [True] * 10 + [False] * 10 + [True] * 10
+    jump = scene(_gliding(0.0).replace(root=root)).foot("right")
+    assert jump is not None and not jump.down[10:20].any() and jump.down[:9].all() and jump.down[21:].all()
+
+
+def test_a_walk_slides_on_the_sheet_as_little_as_the_metric_says() -> None:
+    walk = _short_walk()
+    made = scene(walk)
+    roles, flags = standing_points(walk.to(torch.float64))
+    points = walk.to(torch.float64).positions()[:, [walk.skeleton.role(role) for role in roles]]
+    for side in ("left", "right"):
+        mine = [role.startswith(side) for role in roles]
+        track = made.foot(side)
+        assert track is not None
+        assert track.slide == pytest.approx(foot_slide(points[:, mine], flags[:, mine], walk.fps), abs=5e-3)
 
 
 def test_a_floor_far_from_zero_is_moved_under_the_feet_and_said() -> None:

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kinescale.cli._options import roles_file
-from kinescale.core.conventions import CENTIMETRE, INCH
 
 if TYPE_CHECKING:
     from kinescale.motion import Motion
     from kinescale.skeletons import Reading, Skeleton
 
-UNITS_M = {"m": 1.0, "cm": CENTIMETRE, "mm": 0.001, "in": INCH}
 READ_AS = {".bvh": "cm"}
-"""The unit that lengths of a format are taken to be in, where its files do not say."""
-USUAL_M, LIKELY_M = (0.9, 2.5), (1.2, 2.2)
-"""Heights that raise no doubt, and those that another unit must give to be named instead."""
+"""The unit that lengths of a format are taken to be in, where neither its files nor the body say otherwise."""
+USUAL_M = (0.9, 2.5)
+"""Heights that raise no doubt."""
 
 MOST_FRAMES = 64
 DEEPEST = 40
@@ -35,8 +33,11 @@ class SkeletonReport:
     tree: list[str]
 
 
-def about_skeleton(motion: Motion, path: Path, given: Path | None) -> SkeletonReport:
-    """What is known of the skeleton of a motion read from ``path``, with the roles of an override, if there is one."""
+def about_skeleton(motion: Motion, path: Path, given: Path | None, notes: tuple[str, ...]) -> SkeletonReport:
+    """What is known of the skeleton of a motion read from ``path``, with the roles of an override, if there is one.
+
+    ``notes`` are what the reader assumed.
+    """
     from kinescale.skeletons import examine, override, read_override
     from kinescale.skeletons.base import ROLES
 
@@ -63,14 +64,24 @@ def about_skeleton(motion: Motion, path: Path, given: Path | None) -> SkeletonRe
         "rest_forward": reading.forward or "unknown",
         "motion_up": up or "unknown",
         "height_m": None if reading.height_m is None else round(reading.height_m, 3),
-        "unit": _unit(path, reading.height_m),
+        "unit": _unit(path, reading.height_m, notes),
         "parents": {
             joint: None if parent < 0 else skeleton.joints[parent]
             for joint, parent in zip(skeleton.joints, skeleton.parents, strict=True)
         },
-        "warnings": [*reading.warnings, *_doubts(path, reading, up)],
+        "notes": list(notes),
+        "warnings": [*reading.warnings, *_doubts(reading)],
     }
     return SkeletonReport(entries, _tree(skeleton))
+
+
+def doubts(motion: Motion) -> list[str]:
+    """What looks wrong with a motion's skeleton, a sentence each: the warnings of ``kinescale info``."""
+    from kinescale.skeletons import examine
+
+    few = motion.rotations[:: max(1, len(motion) // MOST_FRAMES)].detach().cpu().numpy()
+    reading = examine(motion.skeleton, poses=few)
+    return [*reading.warnings, *_doubts(reading)]
 
 
 def _rest(reading: Reading) -> str:
@@ -99,28 +110,22 @@ def _motion_up(motion: Motion, skeleton: Skeleton) -> str | None:
     return f"{'+' if float(rising[axis]) > 0 else '-'}{'XYZ'[axis]}"
 
 
-def _unit(path: Path, height_m: float | None) -> str:
-    """What the file's unit seems to be, by the body's height."""
+def _unit(path: Path, height_m: float | None, notes: tuple[str, ...]) -> str:
+    """The unit that lengths were read in."""
+    told = next((note for note in notes if note.startswith("lengths are taken as ")), None)
+    if told is not None:
+        return f"{told.removeprefix('lengths are taken as ').split(',')[0]}, told by the body"
     usual = READ_AS.get(path.suffix.lower(), "m")
     if height_m is None:
         return f"{usual} (not checked: the height is not known)"
-    if USUAL_M[0] <= height_m <= USUAL_M[1]:
-        return usual
-    fitting = [
-        unit for unit, metres in UNITS_M.items() if LIKELY_M[0] <= height_m / UNITS_M[usual] * metres <= LIKELY_M[1]
-    ]
-    return f"read as {usual}, but likely {fitting[0]}" if fitting else f"{usual}, though the height is unusual"
+    return usual if USUAL_M[0] <= height_m <= USUAL_M[1] else f"{usual}, though the height is unusual"
 
 
-def _doubts(path: Path, reading: Reading, up: str | None) -> list[str]:
+def _doubts(reading: Reading) -> list[str]:
     said = []
     height = reading.height_m
     if height is not None and not USUAL_M[0] <= height <= USUAL_M[1]:
-        unit = _unit(path, height)
-        told = f"; {unit}, which --source-unit can say" if "likely" in unit else ""
-        said.append(f"the body is {height:.3g} m tall{told}.")
-    if up is not None and up != "+Y":
-        said.append(f"the body stands along {up} in the motion; Y is taken to be up.")
+        said.append(f"the body is {height:.3g} m tall; --source-unit states the unit of lengths.")
     legs = ("hips", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle")
     missing = [role for role in legs if role not in reading.skeleton.roles]
     if missing and reading.skeleton.roles:

@@ -11,15 +11,12 @@ import tyro
 from kinescale.cli._options import (
     Flag,
     MaybeFloat,
-    MaybeRoles,
     Out,
-    check_input,
     check_output,
     check_positive,
     print_json,
-    read_clip,
-    roles_file,
 )
+from kinescale.cli._reading import AS_IT_IS, Reading, Source, check_source, read_clip
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
@@ -63,7 +60,7 @@ class Changing(Drawing):
     """Seconds, inside the drawn frames, in which they meet the clip; 0.2, or more where joints would jerk."""
     anchor_end: Flag = False
     """Bend the drawn path so that what follows stays in its place; else what follows is moved to go on from it."""
-    roles: MaybeRoles = None
+    reading: Source = AS_IT_IS
 
 
 def check_drawing(options: Drawing) -> list[Path]:
@@ -84,14 +81,13 @@ def output_paths(out: Path, samples: int) -> list[Path]:
     return [out] if samples == 1 else [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(samples)]
 
 
-def check_clips(files: tuple[Path, ...], count: int, roles: Path | None) -> None:
+def check_clips(files: tuple[Path, ...], count: int, reading: Reading) -> None:
     """``InputError`` for another number of motion files, or one that is none."""
     if len(files) != count:
         what = "one" if count == 1 else "two"
         raise InputError(f"{len(files)} motion files; name {what}.")
     for path in files:
-        check_input(path)
-        roles_file(path, roles)
+        check_source(path, reading)
 
 
 def one_prompt(prompts: tuple[str, ...]) -> str | None:
@@ -101,9 +97,9 @@ def one_prompt(prompts: tuple[str, ...]) -> str | None:
     return check_prompt(prompts[0]) if prompts else None
 
 
-def read_source(path: Path, roles: Path | None) -> Motion:
+def read_source(path: Path, reading: Reading) -> Motion:
     """A clip that says where it comes from."""
-    motion = read_clip(path, roles)
+    motion = read_clip(path, reading)
     return motion if motion.meta.get("source") else motion.with_meta(source=path.name)
 
 

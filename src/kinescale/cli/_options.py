@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
-from kinescale.core.conventions import MAX_FPS
+from kinescale.core.conventions import MAX_FPS, UNITS_M
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.files import refuse_overwrite
 
 if TYPE_CHECKING:
-    from kinescale.motion import Motion
+    pass
 
 O = TypeVar("O")  # noqa: E741
 
 MIN_RULE = 8
+MAX_UNIT_M = 1000.0
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
@@ -149,17 +150,17 @@ def roles_file(motion: Path, given: Path | None) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def read_clip(path: Path, roles: Path | None = None, **options: Any) -> Motion:
-    """The motion in a file, its joints in the roles that ``roles`` (or the file beside the motion) says."""
-    from kinescale.formats import read_motion
-    from kinescale.skeletons import override, read_override
-
-    file = roles_file(path, roles)
-    said = read_override(file) if file is not None else None
-    motion = read_motion(path, **options)
-    if said is None:
-        return motion
-    return motion.replace(skeleton=override(motion.skeleton, said, poses=motion.rotations.detach().numpy()))
+def metres(text: str, flag: str) -> float:
+    """Metres a unit, from the unit's name or a number."""
+    if text.lower() in UNITS_M:
+        return UNITS_M[text.lower()]
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= MAX_UNIT_M:
+        raise InputError(f"{flag} is '{text}'; expected {', '.join(UNITS_M)} or a number of metres.")
+    return value
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from kinescale.cli._options import Flag, MaybeRoles, check_input, check_output, parse, print_json, read_clip, roles_file
+from kinescale.cli._options import Flag, check_output, parse, print_json
+from kinescale.cli._reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.json_input import parse_json
@@ -29,18 +30,17 @@ class Options:
     """Steps by name, with commas between."""
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A step's setting, such as foot_lock.floor=0 or jitter.smoothing_s=0.02; may be given several times."""
-    roles: MaybeRoles = None
     json: Flag = False
     """Print the report as JSON."""
     force: Flag = False
     """Replace an existing file."""
+    reading: Source = AS_IT_IS
 
 
 def run(argv: list[str]) -> int:
     """Parse ``argv``, clean, write, and say what each step moved."""
     options = parse(Options, argv, "clean")
-    check_input(options.source)
-    roles_file(options.source, options.roles)
+    check_source(options.source, options.reading)
     check_output(options.out, options.force)
     if options.out.exists() and options.out.samefile(options.source):
         raise InputError(f"{options.out} is the source itself; name another file to write.")
@@ -54,7 +54,7 @@ def run(argv: list[str]) -> int:
 
     steps = [(name, family.load(name)) for name in names]
     configs = [module.Config.parse(settings.get(name, {}), where=name) for name, module in steps]
-    motion = read_clip(options.source, options.roles)
+    motion = read_clip(options.source, options.reading)
     report: dict[str, dict[str, float]] = {}
     for (name, module), config in zip(steps, configs, strict=True):
         cleaned = module.clean(motion, config)

@@ -67,7 +67,7 @@ def run(argv: list[str]) -> int:
     start = time.perf_counter()
     options = parse(Options, argv, "compose")
     task = _task(options)
-    check_clips(options.clip, 2, options.roles)
+    check_clips(options.clip, 2, options.reading)
     prompt = one_prompt(options.prompt)
     check_positive(options.seconds, "--seconds")
     paths = check_drawing(options)
@@ -76,7 +76,7 @@ def run(argv: list[str]) -> int:
         from kinescale.edits import part_names
 
         names = part_names(options.parts)
-    first, second = (read_source(path, options.roles) for path in options.clip)
+    first, second = (read_source(path, options.reading) for path in options.clip)
 
     from kinescale.pipeline.editing import Editor
 

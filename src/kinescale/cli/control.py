@@ -12,14 +12,12 @@ import tyro
 from kinescale.cli._drawing import Drawing, check_drawing, drawing, read_source, write_all
 from kinescale.cli._options import (
     MaybeFloat,
-    MaybeRoles,
     MaybeText,
-    check_input,
     check_positive,
     parse,
     print_json,
-    roles_file,
 )
+from kinescale.cli._reading import AS_IT_IS, Source, check_source
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
@@ -59,7 +57,7 @@ class Options(Drawing, _What):
     prompt; with one and no prompt the clip is changed as little as that takes; with both its frames are drawn anew.
     """
 
-    roles: MaybeRoles = None
+    reading: Source = AS_IT_IS
 
 
 def run(argv: list[str]) -> int:
@@ -67,7 +65,7 @@ def run(argv: list[str]) -> int:
     start = time.perf_counter()
     options = parse(Options, argv, "control")
     paths = _check(options)
-    clip = None if not options.clip else read_source(options.clip[0], options.roles)
+    clip = None if not options.clip else read_source(options.clip[0], options.reading)
     if clip is not None:
         _wanted(options, clip)
 
@@ -86,8 +84,7 @@ def _check(options: Options) -> list[Path]:
     if len(options.clip) > 1:
         raise InputError(f"{len(options.clip)} motion files to control; name one, or none to draw one.")
     for path in options.clip:
-        check_input(path)
-        roles_file(path, options.roles)
+        check_source(path, options.reading)
     if options.prompt is not None:
         check_prompt(options.prompt)
     elif not options.clip:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,35 +12,28 @@ import tyro
 from kinescale.cli._options import (
     Flag,
     MaybeFloat,
-    MaybePath,
-    MaybeRoles,
     MaybeText,
     check_fps,
-    check_input,
     check_output,
+    metres,
     motion_suffixes,
     parse,
-    read_clip,
-    roles_file,
 )
-from kinescale.core.conventions import CENTIMETRE, INCH
+from kinescale.cli._reading import AS_IT_IS, Settings, Source, check_source, read_clip, settings
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 
 if TYPE_CHECKING:
     from kinescale.motion import Motion
 
-UNITS_M = {"m": 1.0, "cm": CENTIMETRE, "mm": 0.001, "in": INCH}
+MAX_ANIMATIONS, MAX_STEM = 1000, 80
 
 # flag of the command line -> option of a format
-_READ_FLAGS = {"source_fps": "fps", "source_unit": "unit_m", "asf": "asf", "body_model": "body_model"}
 _WRITE_FLAGS = {"unit": "unit_m", "kind": "kind"}
 
 # said by the formats themselves, so that a new one is listed
 _READS = f"Motion file to read: {', '.join(motion_suffixes('read'))} (an .amc with its .asf beside it)."
 _WRITES = f"File to write: {', '.join(motion_suffixes('write'))}."
-
-Settings = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=VALUE")]
 
 
 @dataclass(frozen=True)
@@ -62,31 +56,27 @@ class Options:
     """Unit of the new file: m, cm, mm, in or a number of metres; the format's own when not given."""
     option: Settings = ()
     """Any other option of the new file's format; may be given again."""
-    source_fps: MaybeFloat = None
-    """Frames a second of a source that does not say, or says it wrong (.amc, .npy, AMASS)."""
-    source_unit: MaybeText = None
-    """Unit of a source that does not say (.bvh, .npy): m, cm, mm, in or a number of metres."""
-    asf: MaybePath = None
-    """Skeleton of an .amc file, when it does not lie beside it."""
-    body_model: MaybePath = None
-    """Your SMPL-H or SMPL-X model (.npz), which gives an AMASS file its true bone lengths."""
-    source_option: Settings = ()
-    """Any other option of the source's format; may be given again."""
-    roles: MaybeRoles = None
+    all_animations: Flag = False
+    """Write every animation of a .glb, each into OUT with the animation's name before its suffix."""
     force: Flag = False
     """Replace an existing file."""
+    reading: Source = AS_IT_IS
 
 
 def run(argv: list[str]) -> int:
     """Parse ``argv``, convert, say what was written and what did not fit."""
     options = parse(Options, argv, "convert")
     _check(options)
+    if options.all_animations:
+        return _each_animation(options)
+    return _convert(options)
 
+
+def _convert(options: Options) -> int:
     from kinescale.formats import write_motion
 
-    reading = _format_options(options, "read")
-    writing = _format_options(options, "write")
-    motion = read_clip(options.source, options.roles, **reading)
+    writing = _format_options(options)
+    motion = read_clip(options.source, options.reading)
     made, notes = _fitted(motion, options, writing)
     write_motion(made, options.out, force=options.force, **writing)
     print(f"{options.out}: {len(made)} frames at {made.fps:g} fps, {len(made.skeleton)} joints")
@@ -95,68 +85,60 @@ def run(argv: list[str]) -> int:
     return 0
 
 
+def _each_animation(options: Options) -> int:
+    """Every animation of the source into a file of its own, OUT with the animation's name before its suffix."""
+    from kinescale.formats.base import animations_of
+
+    if options.reading.animation is not None:
+        raise InputError("--animation names one, --all-animations asks for each; leave one of them out.")
+    names = animations_of(options.source)
+    if not names:
+        raise InputError(f"{options.source}: holds no animations by name; leave --all-animations out.")
+    if len(names) > MAX_ANIMATIONS:
+        raise InputError(f"{options.source}: holds {len(names)} animations; expected at most {MAX_ANIMATIONS} at once.")
+    places: list[Path] = []
+    for name in names:
+        stem = re.sub(r"[^\w.-]+", "_", name)[:MAX_STEM].strip("._") or "animation"
+        place = options.out.with_name(f"{options.out.stem}-{stem}{options.out.suffix}")
+        count = 2
+        while place in places:
+            place = options.out.with_name(f"{options.out.stem}-{stem}-{count}{options.out.suffix}")
+            count += 1
+        places.append(check_output(place, options.force))
+    for number, place in enumerate(places):
+        reading = replace(options.reading, animation=number)
+        _convert(replace(options, out=place, reading=reading))
+    return 0
+
+
 def _check(options: Options) -> None:
     """What can be told before anything is read."""
-    check_input(options.source)
-    check_output(options.out, options.force)
+    check_source(options.source, options.reading)
+    check_output(options.out, options.force or options.all_animations)
     check_fps(options.fps)
-    check_fps(options.source_fps)
-    roles_file(options.source, options.roles)
     if options.skeleton is not None:
         Family("kinescale.skeletons", "skeleton").check(options.skeleton)
     if options.out.exists() and options.out.samefile(options.source):
         raise InputError(f"{options.out} is the source itself; name another file to write.")
 
 
-def _format_options(options: Options, action: str) -> dict[str, Any]:
-    """The options given for the source's format or the new file's, by the names the format has for them."""
+def _format_options(options: Options) -> dict[str, Any]:
+    """The options given for the new file's format, by the names the format has for them."""
     from kinescale.formats.base import options_of
 
-    path = options.source if action == "read" else options.out
-    flags = _READ_FLAGS if action == "read" else _WRITE_FLAGS
-    known = options_of(path, action)
-    flag_of = {name: f"--{flag.replace('_', '-')}" for flag, name in flags.items()}
-    general = "--source-option" if action == "read" else "--option"
-    listed = ", ".join(flag_of.get(name, f"{general} {name}=...") for name in known) or "none"
+    path = options.out
+    known = options_of(path, "write")
+    flag_of = {name: f"--{flag}" for flag, name in _WRITE_FLAGS.items()}
+    listed = ", ".join(flag_of.get(name, f"--option {name}=...") for name in known) or "none"
     found: dict[str, Any] = {}
-    for flag, name in flags.items():
+    for flag, name in _WRITE_FLAGS.items():
         value = getattr(options, flag)
         if value is None:
             continue
         if name not in known:
             raise InputError(f"{flag_of[name]} means nothing for {path.name}; its format takes: {listed}.")
-        found[name] = (
-            _metres(value, flag_of[name]) if isinstance(value, str) and name == _WRITE_FLAGS["unit"] else value
-        )
-    for setting in options.source_option if action == "read" else options.option:
-        name, equals, text = setting.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals or name not in known or name in found:
-            again = "is given twice" if name in found else "is not one"
-            raise InputError(f"{general} '{setting}' {again}; {path.name} takes: {listed}.")
-        found[name] = _value(text.strip(), known[name], f"{general} {name}")
-    return found
-
-
-def _metres(text: str, flag: str) -> float:
-    """Metres a unit, from the unit's name or a number."""
-    if text.lower() in UNITS_M:
-        return UNITS_M[text.lower()]
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{flag} is '{text}'; expected {', '.join(UNITS_M)} or a number of metres.") from None
-
-
-def _value(text: str, kind: str, flag: str) -> Any:
-    """A setting's text as what the format's signature says it is."""
-    words = {"true": True, "yes": True, "false": False, "no": False}
-    try:
-        if "bool" in kind:
-            return words[text.lower()]
-        return int(text) if "int" in kind else float(text) if "float" in kind else text
-    except (KeyError, ValueError):
-        raise InputError(f"{flag} is '{text}'; expected {kind}.") from None
+        found[name] = metres(value, flag_of[name]) if name == _WRITE_FLAGS["unit"] else value
+    return settings(options.option, known, found, ("--option", path.name, listed))
 
 
 def _fitted(motion: Motion, options: Options, writing: dict[str, Any]) -> tuple[Motion, list[str]]:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from kinescale.cli._options import Flag, MaybeFloat, MaybeRoles, check_fps, check_input, parse, print_json, read_clip
+from kinescale.cli._options import Flag, parse, print_json
+from kinescale.cli._reading import AS_IT_IS, Source, check_source, read_clip
 
 
 @dataclass(frozen=True)
@@ -24,22 +25,17 @@ class Options:
     """How much the sentence says: the main things, amounts in words, or everything with figures and times."""
     json: Flag = False
     """Print the measurements as one JSON object; the sentences of all three levels are in it."""
-    source_fps: MaybeFloat = None
-    """Frames a second of a file that does not say, or says it wrong."""
-    roles: MaybeRoles = None
+    reading: Source = AS_IT_IS
 
 
 def run(argv: list[str]) -> int:
     """Parse ``argv``, measure the motion, print a sentence or the data."""
     options = parse(Options, argv, "describe")
-    check_input(options.file)
-    check_fps(options.source_fps)
+    check_source(options.file, options.reading)
 
     from kinescale.captions.measured import DETAILS, describe, sentence
 
-    motion = read_clip(options.file, options.roles)
-    if options.source_fps is not None:
-        motion = motion.replace(fps=options.source_fps)
+    motion = read_clip(options.file, options.reading)
     found = describe(motion)
     if options.json:
         said = {detail: sentence(found, detail) for detail in DETAILS}

@@ -16,11 +16,10 @@ from kinescale.cli._options import (
     MaybeFloat,
     MaybeInt,
     MaybeText,
-    check_input,
     check_positive,
     parse,
-    roles_file,
 )
+from kinescale.cli._reading import check_source
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
@@ -81,7 +80,7 @@ def run(argv: list[str]) -> int:
     start = time.perf_counter()
     options = parse(Options, argv, "edit")
     paths = _check(options)
-    clips = [read_source(path, options.roles) for path in (options.inbetween or options.clip)]
+    clips = [read_source(path, options.reading) for path in (options.inbetween or options.clip)]
     spans = _spans(options, clips[0])
     if options.parts is not None:
         from kinescale.edits import part_joints, part_names, part_roles
@@ -106,8 +105,7 @@ def _check(options: Options) -> list[Path]:
     if task != "inbetween" and len(files) != 1:
         raise InputError(f"{len(files)} motion files to change; name one, or join two with --inbetween A B.")
     for path in files:
-        check_input(path)
-        roles_file(path, options.roles)
+        check_source(path, options.reading)
     places = len(options.frames) or len(options.seconds) or 1
     if len(options.prompt) > 1 and (len(options.prompt) != places or task not in ("edit", "inpaint")):
         raise InputError(

@@ -49,11 +49,11 @@ def run(argv: list[str]) -> int:
     """Parse ``argv``, check what is cheap to check, extend, write, say what was done."""
     start = time.perf_counter()
     options = parse(Options, argv, "extend")
-    check_clips(options.clip, 1, options.roles)
+    check_clips(options.clip, 1, options.reading)
     prompt = one_prompt(options.prompt)
     check_positive(options.seconds, "--seconds")
     paths = check_drawing(options)
-    motion = read_source(options.clip[0], options.roles)
+    motion = read_source(options.clip[0], options.reading)
 
     from kinescale.pipeline.editing import Editor
 

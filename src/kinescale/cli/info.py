@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from kinescale.cli._options import Flag, MaybeRoles, check_input, parse, print_json, roles_file
+from kinescale.cli._options import Flag, parse, print_json
+from kinescale.cli._reading import AS_IT_IS, Reading, Source, check_source, given, read_quietly
 from kinescale.core.errors import InputError
 
 
@@ -18,9 +19,9 @@ class Options:
 
     what: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="FILE_OR_BUNDLE")]]
     """Motion file, bundle folder or training run folder."""
-    roles: MaybeRoles = None
     json: Flag = False
     """Print one JSON object instead of lines."""
+    reading: Source = AS_IT_IS
 
 
 def run(argv: list[str]) -> int:
@@ -30,11 +31,13 @@ def run(argv: list[str]) -> int:
     options = parse(Options, argv, "info")
     path = Path(options.what)
     if options.what == DEFAULT or path.is_dir():
-        if options.roles is not None:
-            raise InputError(f"--roles is for motion files; {options.what} is a bundle.")
+        if given(options.reading):
+            raise InputError(
+                f"--roles and the other options of reading are for motion files; {options.what} is a bundle."
+            )
         about, tree = _bundle(options.what), []
     else:
-        about, tree = _motion(path, options.roles)
+        about, tree = _motion(path, options.reading)
     if options.json:
         print_json(about)
         return 0
@@ -46,22 +49,22 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _motion(path: Path, roles: Path | None) -> tuple[dict[str, Any], list[str]]:
+def _motion(path: Path, reading: Reading) -> tuple[dict[str, Any], list[str]]:
     """The record of a motion file, and its joints as a tree."""
-    check_input(path)
-    roles_file(path, roles)
+    check_source(path, reading)
 
     from kinescale.cli._about_skeleton import about_skeleton
-    from kinescale.formats import read_motion
+    from kinescale.formats.base import animations_of
 
-    motion = read_motion(path)
+    motion, notes = read_quietly(path, reading)
     skeleton = motion.skeleton
     positions = motion.positions()
     heights = positions[..., 1].amax(1) - positions[..., 1].amin(1)
-    report = about_skeleton(motion, path, roles)
+    report = about_skeleton(motion, path, reading.roles, notes)
     about = {
         "kind": "motion",
         "file": str(path),
+        **({"animations": names} if len(names := animations_of(path)) > 1 else {}),
         "frames": len(motion),
         "fps": motion.fps,
         "seconds": round(motion.duration_s, 4),

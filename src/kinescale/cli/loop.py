@@ -57,7 +57,7 @@ def run(argv: list[str]) -> int:
     """Parse ``argv``, check what is cheap to check, loop, write, say what was done."""
     start = time.perf_counter()
     options = parse(Options, argv, "loop")
-    check_clips(options.clip, 1, options.roles)
+    check_clips(options.clip, 1, options.reading)
     prompt = one_prompt(options.prompt)
     check_positive(options.seconds, "--seconds")
     if options.rounds < 1:
@@ -65,7 +65,7 @@ def run(argv: list[str]) -> int:
     if options.anchor_end:
         raise InputError("--anchor-end has no meaning for a loop: nothing follows it; leave it out.")
     paths = check_drawing(options)
-    motion = read_source(options.clip[0], options.roles)
+    motion = read_source(options.clip[0], options.reading)
 
     from kinescale.pipeline.editing import Editor, Looping
 

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from kinescale.cli._notes import forget, tell
 from kinescale.core.errors import KinescaleError, UnknownNameError
 from kinescale.core.family import Family
 
@@ -29,10 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = bool(os.environ.get(DEBUG_VARIABLE))
+    forget()
     _plain_streams()
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
+        tell()
         return code
     except KinescaleError as problem:
         if debug:

@@ -8,7 +8,8 @@ from typing import Any
 
 import tyro
 
-from kinescale.cli._options import Flag, MaybeRoles, MaybeText, check_input, parse, print_json, read_clip, roles_file
+from kinescale.cli._options import Flag, MaybeText, parse, print_json
+from kinescale.cli._reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError, SkeletonError
 
 STANDARD = "humanml22"
@@ -26,9 +27,9 @@ class Options:
     """Motion file whose skeleton is shown; that of the standard skeleton when not given."""
     bundle: MaybeText = None
     """Trained system whose scales are shown: default, a bundle's folder or a training run's folder."""
-    roles: MaybeRoles = None
     json: Flag = False
     """Print one JSON object instead of lines."""
+    reading: Source = AS_IT_IS
 
 
 def run(argv: list[str]) -> int:
@@ -37,8 +38,7 @@ def run(argv: list[str]) -> int:
     if len(options.clip) > 1:
         raise InputError(f"{len(options.clip)} motion files; name one, or none for the standard skeleton.")
     for path in options.clip:
-        check_input(path)
-        roles_file(path, options.roles)
+        check_source(path, options.reading)
     if options.bundle is not None:
         from kinescale.bundle import read_manifest, resolve
 
@@ -47,7 +47,7 @@ def run(argv: list[str]) -> int:
     from kinescale import skeletons
     from kinescale.edits import PARTS, part_joints
 
-    skeleton = read_clip(options.clip[0], options.roles).skeleton if options.clip else skeletons.get(STANDARD)
+    skeleton = read_clip(options.clip[0], options.reading).skeleton if options.clip else skeletons.get(STANDARD)
     held = {} if options.bundle is None else _held(options.bundle)
     parts: dict[str, dict[str, Any]] = {}
     for name, roles in PARTS.items():

@@ -11,15 +11,12 @@ import tyro
 from kinescale.cli._options import (
     Flag,
     MaybeInt,
-    MaybeRoles,
     Out,
-    check_input,
     check_output,
     parse,
     print_json,
-    read_clip,
-    roles_file,
 )
+from kinescale.cli._reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError
 
 
@@ -38,11 +35,11 @@ class Options:
     """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
     scales: MaybeInt = None
     """Only the coarsest so many scales."""
-    roles: MaybeRoles = None
     force: Flag = False
     """Replace an existing file."""
     json: Flag = False
     """Print one JSON object instead of lines."""
+    reading: Source = AS_IT_IS
 
 
 def run(argv: list[str]) -> int:
@@ -50,18 +47,17 @@ def run(argv: list[str]) -> int:
     from kinescale.bundle import read_manifest, resolve
 
     options = parse(Options, argv, "reconstruct")
-    check_input(options.clip)
+    check_source(options.clip, options.reading)
     check_output(options.out, options.force)
     if options.scales is not None and options.scales < 1:
         raise InputError(f"--scales is {options.scales}; expected at least 1.")
-    roles_file(options.clip, options.roles)
     read_manifest(resolve(options.bundle))
 
     from kinescale.bundle import Bundle
     from kinescale.formats import write_motion
     from kinescale.pipeline import mean_joint_error, onto_feature, reconstruct
 
-    source = read_clip(options.clip, options.roles)
+    source = read_clip(options.clip, options.reading)
     bundle = Bundle.from_pretrained(options.bundle)
     made = reconstruct(bundle, source, options.scales)
     reference = onto_feature(source, bundle.feature)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from kinescale.cli._options import Flag, MaybeFloat, MaybeRoles, check_input, parse, read_clip, roles_file
+from kinescale.cli._options import Flag, MaybeFloat, parse
 from kinescale.cli._pictures import check_picture, prefix_stages
+from kinescale.cli._reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ class Options:
     """Show each motion coarse to fine: what the coarsest of a bundle's scales keeps of it, the coarsest two ..."""
     bundle: str = "default"
     """Trained system whose scales are shown: a bundle's or a training run's folder, or the one that comes along."""
-    roles: MaybeRoles = None
     force: Flag = False
     """Replace an existing file."""
+    reading: Source = AS_IT_IS
 
 
 def run(argv: list[str]) -> int:
@@ -51,8 +52,7 @@ def run(argv: list[str]) -> int:
     *inputs, out = options.files
     check_picture(out, options.force)
     for path in inputs:
-        check_input(path)
-        roles_file(path, options.roles)
+        check_source(path, options.reading)
     if options.scales:
         from kinescale.bundle import read_manifest, resolve
 
@@ -65,7 +65,7 @@ def run(argv: list[str]) -> int:
     choices = Choices(poses=options.poses, fps=options.fps, camera=options.camera, height=options.height)
     if len(inputs) > MAX_MOTIONS:
         raise InputError(f"{len(inputs)} motions in one picture; expected at most {MAX_MOTIONS}.")
-    motions = [read_clip(path, options.roles) for path in inputs]
+    motions = [read_clip(path, options.reading) for path in inputs]
     named = titles(motions, [path.stem for path in inputs])
     render(_staged(motions, options), out, titles=named, options=choices)
     count = f"{len(motions)} motions" if len(motions) > 1 else f"{motions[0].duration_s:.2f} s of motion"

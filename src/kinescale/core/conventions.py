@@ -16,6 +16,16 @@ GROUND_AXES = (0, 2)
 
 CENTIMETRE = 0.01
 INCH = 0.0254
+UNITS_M = {
+    "m": 1.0,
+    "cm": CENTIMETRE,
+    "mm": 0.001,
+    "in": INCH,
+    "ft": 12 * INCH,
+    "dm": 0.1,
+    "cmu": INCH / 0.45,
+}
+"""Metres of the units that motion files are written in; "cmu" is the scaled inch of the CMU captures (0.0564 m)."""
 
 NATIVE_FPS = 30.0
 """Frames a second of every corpus we prepare; HumanML3D alone stays at its published 20."""

@@ -31,12 +31,25 @@ class Hierarchy:
     nodes: list[Node] = field(default_factory=list)
     ends: list[tuple[int, tuple[float, float, float]]] = field(default_factory=list)
     columns: int = 0
+    displaced: bool = False
+    """Whether the position channels below the root are added to the OFFSETs."""
 
 
-def read_hierarchy(tokens: Tokens) -> Hierarchy:
-    """The HIERARCHY section, up to and with the word MOTION."""
+@dataclass
+class _Names:
+    """Names taken so far; ``notes`` is where a name that had to be changed is noted, ``None`` refuses it."""
+
+    taken: set[str]
+    notes: list[str] | None
+
+
+def read_hierarchy(tokens: Tokens, notes: list[str] | None = None) -> Hierarchy:
+    """The HIERARCHY section, up to and with the word MOTION.
+
+    With ``notes``, a list to add to, equal joint names are told apart and names after ``End Site`` are passed over.
+    """
     tree = Hierarchy()
-    names: set[str] = set()
+    names = _Names(set(), notes)
     tokens.expect(b"HIERARCHY")
     tokens.expect(b"ROOT")
     _open_joint(tokens, tree, names, -1)
@@ -57,7 +70,7 @@ def read_hierarchy(tokens: Tokens) -> Hierarchy:
             stack.append(len(tree.nodes) - 1)
         elif word == b"END":
             _check_complete(tokens, tree.nodes[joint])
-            _read_end_site(tokens, tree, joint)
+            _read_end_site(tokens, tree, joint, notes)
         elif word == b"}":
             _check_complete(tokens, tree.nodes[joint])
             stack.pop()
@@ -69,7 +82,7 @@ def read_hierarchy(tokens: Tokens) -> Hierarchy:
     return tree
 
 
-def _open_joint(tokens: Tokens, tree: Hierarchy, names: set[str], parent: int) -> None:
+def _open_joint(tokens: Tokens, tree: Hierarchy, names: _Names, parent: int) -> None:
     words: list[bytes] = []
     start = end = tokens.end
     while (word := tokens.take("a joint name and '{'")) != b"{":
@@ -84,25 +97,61 @@ def _open_joint(tokens: Tokens, tree: Hierarchy, names: set[str], parent: int) -
     if name is None:
         text = f"got '{shown(b' '.join(words))}' for a joint's name; expected short printable UTF-8."
         tokens.source.fail(text, start)
-    if name in names:
-        tokens.source.fail(f"a second joint is named '{name}'; expected unique names.", start)
+    if name in names.taken:
+        if names.notes is None:
+            tokens.source.fail(f"a second joint is named '{name}'; expected unique names.", start)
+        name = _told_apart(name, names)
     if len(tree.nodes) == MAX_JOINTS:
         tokens.fail(f"more than {MAX_JOINTS} joints; expected at most that many.")
-    names.add(name)
+    names.taken.add(name)
     tree.nodes.append(Node(name, parent))
+
+
+def _told_apart(name: str, names: _Names) -> str:
+    """The first of NAME_2, NAME_3 ... that is free."""
+    count = 2
+    while f"{name}_{count}" in names.taken:
+        count += 1
+    assert names.notes is not None
+    names.notes.append(f"several joints are named '{name}'; a further one is called '{name}_{count}'.")
+    return f"{name}_{count}"
 
 
 def _read_offset(tokens: Tokens) -> tuple[float, float, float]:
     return (tokens.number("an offset"), tokens.number("an offset"), tokens.number("an offset"))
 
 
-def _read_end_site(tokens: Tokens, tree: Hierarchy, joint: int) -> None:
-    for word in (b"SITE", b"{", b"OFFSET"):
-        tokens.expect(word)
+def _read_end_site(tokens: Tokens, tree: Hierarchy, joint: int, notes: list[str] | None) -> None:
+    if notes is None:
+        tokens.expect(b"SITE")
+        tokens.expect(b"{")
+    else:
+        _pass_over_name(tokens, notes)
+    tokens.expect(b"OFFSET")
     if len(tree.ends) == MAX_JOINTS:
         tokens.fail(f"more than {MAX_JOINTS} end sites; expected at most that many.")
     tree.ends.append((joint, _read_offset(tokens)))
-    tokens.expect(b"}")
+    word = tokens.take("'}'")
+    if notes is not None and word.upper() == b"CHANNELS":
+        count = tokens.take("the number of channels")
+        if count != b"0":
+            tokens.fail(f"got '{shown(count)}' channels for an end site; expected none.")
+        word = tokens.take("'}'")
+    if word != b"}":
+        tokens.fail(f"got '{shown(word)}'; expected '}}'.")
+
+
+def _pass_over_name(tokens: Tokens, notes: list[str]) -> None:
+    """The words from ``End`` to the brace: ``Site``, a name, or both."""
+    words: list[bytes] = []
+    while (word := tokens.take("'{' of an end site")) != b"{":
+        if len(words) == 4 or word == b"}" or word.upper() in (b"OFFSET", b"CHANNELS", b"JOINT"):
+            tokens.fail(f"got '{shown(word)}'; expected 'Site' and then '{{'.")
+        words.append(word)
+    if not words:
+        tokens.fail("got '{'; expected 'Site'.")
+    if words[0].upper() != b"SITE" or len(words) > 1:
+        notes.append("end sites have names in the file; BVH has none for them, and they are left out.")
 
 
 def _read_channels(tokens: Tokens, tree: Hierarchy, joint: int) -> None:
@@ -134,19 +183,25 @@ def _check_complete(tokens: Tokens, node: Node) -> None:
         tokens.fail(f"joint '{node.name}' has no {what} before this; expected OFFSET and CHANNELS first.")
 
 
-def read_motion_header(tokens: Tokens) -> tuple[int, float]:
-    """``Frames:`` and ``Frame Time:``."""
-    tokens.expect(b"Frames:")
-    word = tokens.take("the number of frames")
+def read_motion_header(tokens: Tokens, fps: float | None = None) -> tuple[int, float]:
+    """``Frames:`` and ``Frame Time:``; ``fps`` stands in for the rate, whatever the file says."""
+    word = tokens.take("'Frames:'")
+    if not word.upper().startswith(b"FRAMES:"):
+        tokens.fail(f"got '{shown(word)}'; expected 'Frames:'.")
+    word = word[7:] or tokens.take("the number of frames")
     frames = to_count(word)
     if frames is None or not 1 <= frames <= MAX_FRAMES:
         tokens.fail(f"got '{shown(word)}' frames; expected 1 to {MAX_FRAMES}.")
     tokens.expect(b"Frame")
-    tokens.expect(b"Time:")
-    word = tokens.take("the frame time")
+    word = tokens.take("'Time:'")
+    if not word.upper().startswith(b"TIME:"):
+        tokens.fail(f"got '{shown(word)}'; expected 'Time:'.")
+    word = word[5:] or tokens.take("the frame time")
+    if fps is not None:
+        return frames, fps
     seconds = to_number(word)
     if seconds is None or not 1 / (MAX_FPS * (1 + SNAP)) <= seconds <= 1 / MIN_FPS:
-        expected = f"seconds, from {1 / MAX_FPS:g} to {1 / MIN_FPS:g}"
+        expected = f"seconds, from {1 / MAX_FPS:g} to {1 / MIN_FPS:g}; --source-fps (fps) states the rate instead"
         tokens.fail(f"got '{shown(word)}' for the frame time; expected {expected}.")
     return frames, min(frame_rate(word.decode()), MAX_FPS)
 

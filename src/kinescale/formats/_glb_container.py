@@ -29,6 +29,7 @@ FREE_NUMBERS = 2_000_000
 LARGEST = 1e9
 """No sound file holds a larger number: larger ones are damage."""
 
+MAX_SHOWN = 80
 KNOWN_EXTENSIONS = frozenset(
     {
         *(f"KHR_materials_{kind}" for kind in ("unlit", "emissive_strength", "ior", "specular", "clearcoat", "sheen")),
@@ -139,6 +140,12 @@ class Document:
         if name not in self._tables:
             self._tables[name] = self.objects(self.json, name)
         return self._tables[name]
+
+    def node_name(self, number: int) -> str:
+        """A node as messages name it: its name, where it has one that can be shown, and its number."""
+        name = self.table("nodes")[number].get("name")
+        shown = isinstance(name, str) and 0 < len(name) <= MAX_SHOWN and name.isprintable()
+        return f"node '{name}' (number {number})" if shown else f"node {number}"
 
     def objects(self, owner: dict[str, Any], name: str, where: str = "the document") -> list[dict[str, Any]]:
         """``owner[name]`` as a list of objects; empty when absent."""

@@ -106,10 +106,10 @@ def _parents(document: Document) -> list[int]:
         children = node.get("children", ())
         # the usual case is checked in place: there may be hundreds of thousands of nodes
         if not isinstance(children, (list, tuple)) or any(type(c) is not int or not 0 <= c < count for c in children):
-            document.indices(node, "children", count, f"node {number}")
+            document.indices(node, "children", count, document.node_name(number))
         for child in children:
             if parents[child] != NOWHERE:
-                document.fail(f"node {child} has two parents, {parents[child]} and {number}.")
+                document.fail(f"{document.node_name(child)} has two parents, {parents[child]} and {number}.")
             parents[child] = number
     return parents
 
@@ -134,7 +134,7 @@ def _needed(document: Document, members: list[int], parents: list[int]) -> dict[
         node, path = member, set()
         while node != NOWHERE and node not in above:
             if node in path:
-                document.fail(f"node {node} is its own ancestor.")
+                document.fail(f"{document.node_name(node)} is its own ancestor.")
             path.add(node)
             node = parents[node]
             if len(above) + len(path) > MAX_NODES:
@@ -212,7 +212,7 @@ def _names(document: Document, order: list[int]) -> tuple[str, ...]:
 
 
 def _node(document: Document, number: int) -> Node:
-    node, where = document.table("nodes")[number], f"node {number}"
+    node, where = document.table("nodes")[number], document.node_name(number)
     if "matrix" in node:
         return _from_matrix(document, node, where)
     translation = document.vector(node, "translation", (0.0, 0.0, 0.0), where)
@@ -247,5 +247,9 @@ def even_scale(document: Document, scale: Float[np.ndarray, " 3"], node: int) ->
     mean = float(scale.mean())
     if not (mean > 1 / 1e9 and float(np.ptp(scale)) <= EVEN * mean):
         shown = ", ".join(f"{value:.4g}" for value in scale)
-        document.fail(f"node {node} scales what hangs from it by ({shown}); expected one number: apply its scale.")
+        fault = "mirrors" if float(np.prod(scale)) < 0 else "scales"
+        document.fail(
+            f"{document.node_name(node)} {fault} what hangs from it, by ({shown}); expected one number above 0: "
+            f"apply its scale in the program that made the file."
+        )
     return 1.0 if abs(mean - 1) < UNIT_SCALE else mean

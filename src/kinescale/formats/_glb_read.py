@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kinescale.core.conventions import MAX_FPS, MAX_JOINTS
 from kinescale.core.errors import InputError, SkeletonError
+from kinescale.formats._glb_bind import bind_pose, human_bones, roles_of_bones
 from kinescale.formats._glb_build import EXTRAS
 from kinescale.formats._glb_carried import Parts, carried_by
 from kinescale.formats._glb_container import LARGEST, Document
@@ -20,7 +21,7 @@ from kinescale.formats._glb_sampling import Sampling, choose, read_channels
 from kinescale.formats._sidecar import meta_problem
 from kinescale.kinematics.rotations import quat_apply, quat_continuous, quat_multiply
 from kinescale.motion.motion import Motion
-from kinescale.skeletons import EndSite, Skeleton, recognise
+from kinescale.skeletons import EndSite, Skeleton, posed, recognise
 
 STILL_M = 1e-4
 """How far a joint may stray from its mean offset and still count as standing still, metres."""
@@ -40,19 +41,25 @@ class Placed:
     scale: float
 
 
-def to_motion(document: Document, animation: int | str | None, fps: float | None) -> Motion:
-    """The motion of one animation; ``FormatError`` for what is not sound."""
+def to_motion(document: Document, animation: int | str | None, fps: float | None) -> tuple[Motion, bool]:
+    """The motion of one animation, and whether we wrote it; ``FormatError`` for what is not sound."""
     chosen = choose(document, animation)
     channels = read_channels(document, chosen)
-    rig = read_rig(document, list(dict.fromkeys(node for node, path in channels if path != "scale")))
+    moving = list(dict.fromkeys(node for node, path in channels if path != "scale"))
+    rig = read_rig(document, list(human_bones(document).values()) or moving)
     extras = chosen.get("extras") if chosen is not None else None
     ours = extras if isinstance(extras, dict) else {}
     used = {key: sampler for key, sampler in channels.items() if key[0] in rig.nodes}
     sampling = Sampling(document, used, sum(map(len, rig.chains)), fps or _own_fps(ours))
     try:
-        return _assemble(document, rig, sampling, _meta(document, ours))
+        return _assemble(document, rig, sampling, _meta(document, ours)), _is_ours(rig)
     except (SkeletonError, InputError) as problem:
         document.fail(f"the motion in it is not sound: {problem}")
+
+
+def _is_ours(rig: Rig) -> bool:
+    extras = rig.skin.get("extras")
+    return isinstance(extras, dict) and isinstance(extras.get(EXTRAS), dict)
 
 
 def _own_fps(extras: dict[str, Any]) -> float | None:
@@ -181,6 +188,14 @@ def _skeleton(document: Document, rig: Rig, parts: Parts, offsets: Float[np.ndar
         return own
     turned = bool(np.abs(np.abs(parts.rest_turns[:, 3]) - 1).max() > TURNED)
     few = parts.rotations[:: max(1, len(parts.rotations) // POSES_SEEN)].double().numpy()
+    bones = roles_of_bones(human_bones(document), rig)
+    plain = replace(plain, roles={role: joint for role, joint in bones.items() if joint in plain.joints})
+    bound = bind_pose(document, rig, parts)
+    made = None if bound is None else posed(plain, bound)
+    if made is not None:
+        return made
+    if plain.roles:
+        return posed(plain, parts.rest_turns) or plain
     return recognise(plain, rest=parts.rest_turns if turned else None, poses=few)
 
 

@@ -48,6 +48,12 @@ def choose(document: Document, wanted: int | str | None) -> dict[str, Any] | Non
     raise InputError(f"{document.path}: there is no animation '{wanted}'; it has {known}.")
 
 
+def names_of(document: Document) -> list[str]:
+    """A name for every animation: its own, or its number."""
+    names = [animation.get("name") for animation in document.table("animations")]
+    return [name if isinstance(name, str) and name.isprintable() and name else str(i) for i, name in enumerate(names)]
+
+
 def read_channels(document: Document, animation: dict[str, Any] | None) -> Channels:
     """The channels that move nodes."""
     if animation is None:
@@ -65,7 +71,7 @@ def read_channels(document: Document, animation: dict[str, Any] | None) -> Chann
             continue  # shapes, and what extensions animate
         node = document.index(target, "node", count, where)
         if (node, path) in found:
-            document.fail(f"{where} moves the {path} of node {node} a second time.")
+            document.fail(f"{where} moves the {path} of {document.node_name(node)} a second time.")
         found[node, path] = samplers[document.index(channel, "sampler", len(samplers), where)]
     return found
 

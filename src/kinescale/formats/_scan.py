@@ -22,6 +22,31 @@ NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?
 NUMBERS = re.compile(rb"\s*+(?:[+-]?+(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?+[0-9]{1,4}+)?+(?:\s++|\Z))*+")
 TOKEN = re.compile(rb"[{}]|[^\s{}]+")
 _BOM = b"\xef\xbb\xbf"
+MAX_HEAD = 1 << 20
+"""Bytes at a file's beginning in which names stand."""
+MOSTLY = 0.3
+_ENCODINGS = {"cp932": "Shift-JIS", "gb2312": "GB 2312", "cp1252": "Windows-1252"}
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        # a name cut in two by the bound is no other encoding
+        return problem.start >= len(data) - 3
+    return True
+
+
+def _legacy_encoding(text: bytes) -> str:
+    """Shift-JIS where that gives kana, GB 2312 where that gives Chinese characters, else Windows-1252."""
+    for encoding, low, high in (("cp932", "\u3040", "\u30ff"), ("gb2312", "\u4e00", "\u9fff")):
+        try:
+            letters = [c for c in text.decode(encoding) if not c.isascii()]
+        except UnicodeDecodeError:
+            continue
+        if sum(low <= c <= high for c in letters) >= MOSTLY * len(letters):
+            return encoding
+    return "cp1252"
 
 
 class Source:
@@ -38,6 +63,22 @@ class Source:
         """Read a whole file of at most ``limit`` bytes."""
         path = Path(path)
         return cls(path, read_bytes_bounded(path, limit))
+
+    def in_utf8(self, notes: list[str]) -> Source:
+        """The same text in UTF-8 where it is in UTF-16 or in a legacy encoding of some language, with a note."""
+        data = self.data
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            notes.append("the file is in UTF-16; it is read as such.")
+            return Source(self.path, data.decode("utf-16", errors="replace").encode())
+        if data.isascii():
+            return self
+        head = data[:MAX_HEAD]
+        legacy = [line for line in head.splitlines(keepends=True) if not line.isascii()]
+        if not legacy or _is_utf8(head):
+            return self
+        encoding = _legacy_encoding(b"".join(legacy))
+        notes.append(f"names are not in UTF-8; they are read as {_ENCODINGS[encoding]}.")
+        return Source(self.path, head.decode(encoding, errors="replace").encode() + data[len(head) :])
 
     def line(self, position: int) -> int:
         """1-based line of a byte position."""

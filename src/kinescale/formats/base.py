@@ -2,17 +2,23 @@
 
 A format is a module of this package with ``SUFFIXES`` and ``read(path, **options) -> Motion`` and/or
 ``write(motion, path, **options)``. Nothing is listed anywhere; modules are imported when a suffix asks for
-them. Three things a format may have besides:
+them. Four things a format may have besides:
 
 * ``needs(motion, **options) -> Needs``: the skeleton and frame rate without which it cannot be written.
 * a double suffix ``.NAME.SUFFIX`` (``.amass.npz``), the format's own name before a suffix that others have too.
+* ``animations(path) -> list[str]``: names of the animations in a file that may hold several.
 * ``sniff(path) -> str``: the name of the format that reads this file, where a suffix is shared.
+
+Every file that is read goes through one step that settles its up axis, unit and frame rate (``_world``). A format
+whose files leave these open takes ``up``, ``unit_m`` and ``fps`` and lets that step decide what the caller does not
+state; for all others they are applied here. What was assumed stands in ``meta["reading_notes"]``.
 """
 
 from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +28,24 @@ from typing import Any
 from kinescale.core.errors import FormatError, InputError, MotionError, SkeletonError
 from kinescale.core.family import Family
 from kinescale.core.files import atomic_path, atomic_write_text, flush, refuse_overwrite
+from kinescale.formats._notes import NOTES, taken_out
 from kinescale.formats._sidecar import check_sidecar, is_ours, read_sidecar, sidecar, sidecar_text, wants_sidecar
+from kinescale.formats._world import Stated, merged, scaled, turned
 from kinescale.motion.motion import Motion
 from kinescale.skeletons.base import Skeleton
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Largest file any reader opens."""
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_MARKERS = ", as it holds markers and no joints: solve a skeleton for them in your capture program and export that"
+_PICKLE = ", as only a pickle could open it, which may run code: save its arrays with numpy.savez"
+ROUTES = {
+    **dict.fromkeys((".c3d", ".trc"), _MARKERS),
+    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), _PICKLE),
+}
+"""Suffix -> why it is not read, and what to do."""
+WORLD = ("up", "unit_m", "fps")
+"""Options that every file takes on reading."""
 
 
 @dataclass(frozen=True)
@@ -42,23 +60,67 @@ class Needs:
     notes: tuple[str, ...] = ()
 
 
-def read_motion(path: str | Path, **options: Any) -> Motion:
-    """Read a motion file of any known format.
+def read_motion(path: str | Path, *, up: str | None = None, **options: Any) -> Motion:
+    """Read a motion file of any known format, in metres with +Y up.
 
-    ``options`` are the format's own (``unit_m`` for BVH, ``asf`` and ``fps`` for AMC; see ``options_of``). Raises
-    ``InputError`` for a missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
+    ``up`` ("y", "z", "-y" ...), ``unit_m`` (metres a unit) and ``fps`` state the file's world, where it does not say or
+    says it wrong; else a person's body decides, and ``meta["reading_notes"]`` says what was assumed. Other ``options``
+    are the format's own (``asf`` for AMC, ``animation`` for GLB; see ``options_of``). Raises ``InputError`` for a
+    missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
+
+    Example: ``read_motion("walk.bvh", up="z", unit_m=1.0)``
     """
+    return read_with_notes(path, up=up, **options)[0]
+
+
+def read_with_notes(path: str | Path, *, up: str | None = None, **options: Any) -> tuple[Motion, tuple[str, ...]]:
+    """The motion as ``read_motion`` gives it, and what was assumed on reading it, a sentence each."""
     path = Path(path)
     module = _reader(path)
-    _check_options(module, "read", options)
+    stated = Stated(up, options.get("unit_m"), options.get("fps"))
+    said = {name: value for name, value in {**options, "up": stated.up}.items() if value is not None}
+    known = _parameters(module, "read")
+    general = {name: said.pop(name) for name in WORLD if name in said and name not in known}
+    _check_options(module, "read", said)
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise InputError(f"{path}: {size} bytes, more than the {MAX_FILE_BYTES} allowed; cut the clip into parts.")
+    _refuse_pointer(path)
     with _sound(path):
-        motion = module.read(path, **options)
+        motion, notes = taken_out(module.read(path, **said))
+        motion = _as_stated(motion, general)
     beside = {} if getattr(module, "HOLDS_META", False) else read_sidecar(path)
     # What the file itself says is newer than what lies beside it.
-    return motion.replace(meta={**beside, **motion.meta}) if beside else motion
+    meta = {**beside, **motion.meta}
+    if notes:
+        before = meta.get(NOTES)
+        meta[NOTES] = merged([n for n in before if isinstance(n, str)] if isinstance(before, list) else [], notes)
+    return (motion.replace(meta=meta) if meta != dict(motion.meta) else motion), notes
+
+
+def _refuse_pointer(path: Path) -> None:
+    """``FormatError`` for what Git LFS leaves in the place of a file that was not fetched."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError:
+        return  # the reader will say why
+    if head.startswith(LFS_POINTER):
+        size = re.search(rb"^size (\d{1,15})$", head, re.MULTILINE)
+        what = f"; the file itself has {int(size.group(1)):,} bytes" if size else ""
+        raise FormatError(
+            f"is only a Git LFS pointer to the file{what}: fetch it with 'git lfs pull', or download it whole.",
+            path=path,
+        )
+
+
+def _as_stated(motion: Motion, general: dict[str, Any]) -> Motion:
+    """The motion of a format that takes no such options, in the world that the caller states."""
+    if "unit_m" in general:
+        motion = scaled(motion, general["unit_m"])
+    if "up" in general:
+        motion = turned(motion, general["up"], None)
+    return motion.replace(fps=general["fps"]) if "fps" in general else motion
 
 
 @contextlib.contextmanager
@@ -111,7 +173,17 @@ def needs_of(motion: Motion, path: str | Path, **options: Any) -> Needs:
 
 def options_of(path: str | Path, action: str) -> dict[str, str]:
     """The options that reading or writing this file takes: name -> type, such as "float | None"."""
-    return _parameters(_reader(Path(path)) if action == "read" else _variant(Path(path), action), action)
+    known = _parameters(_reader(Path(path)) if action == "read" else _variant(Path(path), action), action)
+    return {**dict.fromkeys(WORLD, "float | None"), "up": "str | None", **known} if action == "read" else known
+
+
+def animations_of(path: str | Path) -> list[str]:
+    """Names of the animations in a file of a format that can hold several; empty for any other.
+
+    Each is read with the option ``animation``.
+    """
+    module = _reader(Path(path))
+    return list(module.animations(Path(path))) if hasattr(module, "animations") else []
 
 
 def suffixes(action: str = "read") -> tuple[str, ...]:
@@ -159,7 +231,10 @@ def _variant(path: Path, action: str) -> ModuleType:
             return module
         verb = "written" if action == "write" else "read"
         raise InputError(f"{path}: {suffix} files cannot be {verb}; expected one of {', '.join(suffixes(action))}.")
-    raise InputError(f"{path}: '{suffix}' is no known motion format; expected one of {', '.join(suffixes(action))}.")
+    route = ROUTES.get(suffix, "")
+    raise InputError(
+        f"{path}: '{suffix}' is no known motion format{route}; expected one of {', '.join(suffixes(action))}."
+    )
 
 
 def _check_options(module: ModuleType, action: str, options: dict[str, Any]) -> None:

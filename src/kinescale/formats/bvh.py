@@ -5,8 +5,13 @@ Rotation channels turn in the order they are listed, each about the axis the one
 node that has one child with position channels is a floor marker, as in the Bandai-Namco sets: it is folded
 into the child, which becomes the root. Position channels of other joints are read as a rest offset: their
 mean over time, which replaces the OFFSET unless both agree to a tenth of a millimetre. Where they move by
-more than that, ``meta["translation_dropped_m"]`` says how far. ``Motion.root`` is joint 0's world position.
-BVH keeps joints depth first, so a skeleton in another order comes back in that order, with the same names.
+more than that, ``meta["translation_dropped_m"]`` says how far. Where such channels stay near zero although the
+OFFSETs do not, they are displacements, and are added. ``Motion.root`` is joint 0's world position. BVH keeps joints
+depth first, so a skeleton in another order comes back in that order, with the same names.
+
+A file says neither its unit nor its up axis: those are settled by the body (``_world``). What other programs write
+though the format does not have it (a row more than ``Frames:`` says, equal names, names in a legacy encoding, rows
+over several lines, names after ``End Site``) is read with a note; ``strict`` refuses it.
 """
 
 from __future__ import annotations
@@ -21,20 +26,13 @@ import torch
 from jaxtyping import Float
 
 from kinescale.core.conventions import CENTIMETRE
-from kinescale.core.errors import FormatError, InputError
+from kinescale.core.errors import InputError
 from kinescale.core.files import atomic_write_text
 from kinescale.formats._bvh_head import Hierarchy, frame_rate, read_hierarchy, read_motion_header
-from kinescale.formats._scan import (
-    LARGEST,
-    MAX_NAME,
-    Source,
-    Tokens,
-    bulk_numbers,
-    first_bad_word,
-    shown,
-    sound,
-    words_per_line,
-)
+from kinescale.formats._bvh_rows import read_rows
+from kinescale.formats._notes import with_notes
+from kinescale.formats._scan import LARGEST, MAX_NAME, Source, Tokens, sound
+from kinescale.formats._world import Stated, check_unit, in_likely_unit, upright
 from kinescale.kinematics.rotations import euler_to_quat, quat_apply, quat_multiply, quat_to_euler
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton, recognise
@@ -47,85 +45,67 @@ STILL_M = 1e-4
 END_M = 0.05
 """Length of an end site that is made up, metres."""
 
-LARGEST_UNIT_M = 1000.0
+NEAR_ZERO = 0.3
+"""Position channels below this share of the OFFSETs, over all joints, are displacements from them."""
 CHUNK_FRAMES = 2048
 
 _AXES = "xyz"
 
 
-def read(path: str | Path, *, unit_m: float = CENTIMETRE) -> Motion:
-    """Read a BVH file; ``unit_m`` is the length of its unit in metres.
+def read(
+    path: str | Path,
+    *,
+    unit_m: float | None = None,
+    up: str | None = None,
+    fps: float | None = None,
+    strict: bool = False,
+) -> Motion:
+    """Read a BVH file.
 
-    Joints get roles where their names are those of a known skeleton. Numbers come back as float32. Raises
+    ``unit_m`` (metres a unit), ``up`` ("y", "z" ...) and ``fps`` state what the file does not say or says wrong; by
+    default centimetres and Y up unless the body shows otherwise, and the file's frame time. ``strict`` refuses what
+    would be read with a note. Joints get roles where they are recognised. Numbers come back as float32. Raises
     ``FormatError`` naming file and line for anything that is not sound, ``InputError`` for a missing file.
     """
-    _check_unit(unit_m)
+    stated = Stated(up, unit_m, fps)
     source = Source.open(path, MAX_FILE_BYTES)
+    notes: list[str] = []
+    if not strict:
+        source = source.in_utf8(notes)
     tokens = Tokens(source)
-    tree = read_hierarchy(tokens)
-    frames, fps = read_motion_header(tokens)
-    table = _read_rows(source, tokens.end, frames, tree.columns)
-    return _to_motion(source, tree, table, fps, unit_m)
+    tree = read_hierarchy(tokens, None if strict else notes)
+    frames, rate = read_motion_header(tokens, stated.fps)
+    table = read_rows(source, tokens.end, (frames, tree.columns), None if strict else notes)
+    rotations = _rotations(tree, table)
+    tree.displaced = _are_displacements(tree, table)
+
+    def build(unit: float) -> Motion:
+        return _to_motion(source, tree, table * unit, rotations, (rate, unit))
+
+    if unit_m is not None:
+        motion, told = build(unit_m), ()
+    else:
+        motion, told = in_likely_unit(build, CENTIMETRE)
+    notes += told
+    if tree.displaced:
+        notes.append("position channels below the root stay near zero: they are added to the OFFSETs.")
+    motion, told = upright(motion, stated.up, identity_rest=True)
+    return with_notes(motion, [*notes, *told])
 
 
-def _check_unit(unit_m: float) -> None:
-    if not 0 < unit_m <= LARGEST_UNIT_M:
-        raise InputError(f"a unit of {unit_m} m; expected more than 0, such as 0.01 for centimetres.")
-
-
-def _read_rows(source: Source, start: int, frames: int, columns: int) -> Float[np.ndarray, "T C"]:
-    """The rows of numbers after the frame time, in bulk; the offending line is sought only on failure."""
-    block = source.data[start:]
-    lines, counts = words_per_line(block)
-    if lines.size == frames and lines[0] > 0 and bool((counts == columns).all()):
-        values = bulk_numbers(block)
-        if values is not None and values.size == frames * columns and sound(values):
-            return values.reshape(frames, columns)
-    raise _row_problem(source, start, lines + source.line(start), counts, (frames, columns))
-
-
-def _row_problem(
-    source: Source, start: int, lines: np.ndarray, counts: np.ndarray, shape: tuple[int, int]
-) -> FormatError:
-    """The error for the first row that is not as it should be; ``lines`` are 1-based."""
-    frames, columns = shape
-    found: list[tuple[int, str]] = []
-    if lines.size and lines[0] == source.line(start):
-        found.append((int(lines[0]), "more follows the frame time; expected the frames to begin on the next line."))
-    wrong = np.flatnonzero(counts != columns)
-    if wrong.size:
-        row = wrong[0]
-        text = f"frame {row + 1} holds {counts[row]} numbers; expected {columns}, one for each channel."
-        found.append((int(lines[row]), text))
-    if lines.size > frames:
-        found.append((int(lines[frames]), f"{lines.size} frames follow; expected {frames}, as 'Frames:' says."))
-    if lines.size < frames:
-        last = int(lines[-1]) if lines.size else source.line(start)
-        found.append((last + 1, f"the file ends after {lines.size} frames; expected {frames}, as 'Frames:' says."))
-    # Only the lines before the trouble found so far are worth a closer look.
-    stop = source.line_start(min(found)[0], start) if found else len(source.data)
-    values = bulk_numbers(source.data[start:stop])
-    if values is None or not sound(values) or values.size != counts[lines < source.line(stop)].sum():
-        position = first_bad_word(source.data, start, stop)
-        if position is not None:
-            word = source.data[position : position + 64].split()[0]
-            found.append((source.line(position), f"got '{shown(word)}'; expected a number."))
-            values = None
-    if values is not None and not sound(values):
-        first = np.flatnonzero(~(np.abs(values) <= LARGEST))[0]
-        row = int(np.searchsorted(np.cumsum(counts), first, side="right"))
-        found.append((int(lines[row]), f"got {values[first]:g}; expected numbers of at most {LARGEST:g}."))
-    line, text = min(found, default=(source.line(start), "the frames cannot be read; expected rows of numbers."))
-    return FormatError(text, path=source.path, line=line)
-
-
-def _to_motion(source: Source, tree: Hierarchy, table: Float[np.ndarray, "T C"], fps: float, unit_m: float) -> Motion:
-    """Columns to a root track, rotations and a skeleton."""
+def _to_motion(
+    source: Source,
+    tree: Hierarchy,
+    table_m: Float[np.ndarray, "T C"],
+    rotations: Float[torch.Tensor, "T J 4"],
+    rate_and_unit: tuple[float, float],
+) -> Motion:
+    """Columns (lengths already in metres) to a root track, rotations and a skeleton."""
+    fps, unit_m = rate_and_unit
     offsets = np.array([node.offset for node in tree.nodes]) * unit_m
     ends = [EndSite(joint, (x * unit_m, y * unit_m, z * unit_m)) for joint, (x, y, z) in tree.ends]
-    tracks = _position_tracks(tree, table * unit_m, offsets)
-    rotations = _rotations(tree, table)
-    root = tracks.pop(0, np.broadcast_to(offsets[0], (len(table), 3)))
+    tracks = _position_tracks(tree, table_m, offsets)
+    root = tracks.pop(0, np.broadcast_to(offsets[0], (len(table_m), 3)))
     names, parents = [node.name for node in tree.nodes], [node.parent for node in tree.nodes]
     if _is_marker(tree, root, rotations[:, 0], tracks):
         marker = rotations[:, 0]
@@ -161,9 +141,34 @@ def _position_tracks(
     for joint in _positioned(tree):
         track = np.repeat(offsets[joint][None], len(table_m), axis=0)
         for axis, column in tree.nodes[joint].positions.items():
-            track[:, axis] = table_m[:, column]
+            # a root's OFFSET is mostly zero, and where it is not, its channels mostly repeat it
+            if tree.displaced and (joint or _stays_near_zero(table_m[:, column], offsets[0, axis])):
+                track[:, axis] += table_m[:, column]
+            else:
+                track[:, axis] = table_m[:, column]
         tracks[joint] = track
     return tracks
+
+
+def _are_displacements(tree: Hierarchy, table: Float[np.ndarray, "T C"]) -> bool:
+    """Whether the position channels below the root are added to the OFFSETs: they stay near zero, those do not."""
+    moved = offset = 0.0
+    for joint in _positioned(tree)[1 if tree.nodes[0].positions else 0 :]:
+        node = tree.nodes[joint]
+        if len(node.positions) == 3 and node.offset is not None and not _may_be_marked(tree, joint):
+            middle = np.median(table[:, [node.positions[axis] for axis in range(3)]], axis=0)
+            moved += float(np.linalg.norm(middle))
+            offset += float(np.linalg.norm(node.offset))
+    return offset > 0 and moved < NEAR_ZERO * offset
+
+
+def _may_be_marked(tree: Hierarchy, joint: int) -> bool:
+    """Whether the joint is the only child of the first node, which may be a floor marker."""
+    return joint == 1 and sum(node.parent == 0 for node in tree.nodes) == 1
+
+
+def _stays_near_zero(track: Float[np.ndarray, " T"], offset: float) -> bool:
+    return bool(abs(np.median(track)) < NEAR_ZERO * abs(offset))
 
 
 def _rotations(tree: Hierarchy, table: Float[np.ndarray, "T C"]) -> Float[torch.Tensor, "T J 4"]:
@@ -214,7 +219,7 @@ def write(motion: Motion, path: str | Path, *, unit_m: float = CENTIMETRE) -> No
     replace. Leaves without an end site get a short one, which some readers need. BVH has no place for
     ``meta``.
     """
-    _check_unit(unit_m)
+    check_unit(unit_m)
     if not sound(motion.skeleton.offsets / unit_m):
         raise InputError(f"the skeleton has bones above {LARGEST:g} units of {unit_m:g} m; name a larger unit.")
     joints = _depth_first(motion.skeleton)

@@ -34,7 +34,14 @@ BINARY_MAGIC, TEXT_MAGIC = b"Kaydara FBX Binary", b"FBX"
 """How a binary file begins; a text file says the second within its first lines."""
 
 
-def read(path: str | Path, *, animation: int | str | None = None, fps: float | None = None) -> Motion:
+def read(
+    path: str | Path,
+    *,
+    animation: int | str | None = None,
+    fps: float | None = None,
+    up: str | None = None,
+    unit_m: float | None = None,
+) -> Motion:
     """Read an .fbx by way of a .glb that Blender makes of it; options as of ``glb.read``.
 
     Raises ``MissingDependencyError`` without Blender, ``FormatError`` for a file that Blender cannot take.
@@ -47,7 +54,7 @@ def read(path: str | Path, *, animation: int | str | None = None, fps: float | N
         shutil.copyfile(path, source)
         _convert(blender, source, made, 0.0, path)
         try:
-            motion = glb.read(made, animation=animation, fps=fps)
+            motion = glb.read(made, animation=animation, fps=fps, up=up, unit_m=unit_m)
         except (FormatError, InputError) as problem:
             # the temporary file's name says nothing to anyone
             text = str(problem).removeprefix(f"{made}: ")

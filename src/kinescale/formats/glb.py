@@ -9,7 +9,8 @@ identities. Even scales, such as 0.01 above a skeleton in centimetres, are folde
 room for is left out and noted in ``meta``: a scale that moves (``scale_dropped``), translations that move below the
 root (``translation_dropped_m``), small trees of joints beside the main one (``joints_left_out``). Where hips that are
 recognised move below a root joint, as in game rigs, the hips become the root. A file without an animation gives one
-frame.
+frame. Where a skin has inverse bind matrices, the pose they show is the one that the T-pose is made from: nodes often
+stand as an animation left them. Where a file says which node is which bone of a person (VRM), those are the roles.
 """
 
 from __future__ import annotations
@@ -17,28 +18,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kinescale.core.conventions import MAX_FPS
-from kinescale.core.errors import InputError
 from kinescale.core.files import atomic_write_bytes
 from kinescale.formats._glb_build import build
 from kinescale.formats._glb_container import Document, pack, pack_text
 from kinescale.formats._glb_read import to_motion
+from kinescale.formats._glb_sampling import names_of
+from kinescale.formats._notes import with_notes
+from kinescale.formats._world import Stated, in_likely_unit, scaled, upright
 from kinescale.motion.motion import Motion
 
 SUFFIXES = (".glb", ".gltf")
 HOLDS_META = True
 
 
-def read(path: str | Path, *, animation: int | str | None = None, fps: float | None = None) -> Motion:
+def read(
+    path: str | Path,
+    *,
+    animation: int | str | None = None,
+    fps: float | None = None,
+    up: str | None = None,
+    unit_m: float | None = None,
+) -> Motion:
     """Read one animation of a .glb, or of a .gltf that holds its data itself; no other file is opened.
 
-    ``animation`` is its name or its index from 0, the first by default. ``fps`` is the frame rate it is sampled
-    at: by default the one it was written with, else the most common spacing of its keys, else 30. Numbers come
-    back as float32. Raises ``FormatError`` for what is not sound, ``InputError`` for an animation that is not there.
+    ``animation`` is its name or its index from 0, the first by default (``animations`` lists them). ``fps`` is the
+    frame rate it is sampled at: by default the one it was written with, else the most common spacing of its keys, else
+    30. ``up`` and ``unit_m`` (metres a unit) state the world of a file that is not in metres with Y up; by default
+    the body decides. Numbers come back as float32. Raises ``FormatError`` for what is not sound, ``InputError`` for an
+    animation that is not there.
     """
-    if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
-    return to_motion(Document.open(path), animation, fps)
+    stated = Stated(up, unit_m, fps)
+    motion, ours = to_motion(Document.open(path), animation, stated.fps)
+    notes: tuple[str, ...] = ()
+    if unit_m is not None:
+        motion = scaled(motion, unit_m)
+    elif not ours:
+        whole = motion
+        motion, notes = in_likely_unit(lambda unit: scaled(whole, unit) if unit != 1.0 else whole, 1.0)
+    if up is not None or not ours:
+        motion, more = upright(motion, stated.up, identity_rest=False)
+        notes = (*notes, *more)
+    return with_notes(motion, notes)
 
 
 def animations(path: str | Path) -> tuple[str, ...]:
@@ -46,8 +66,7 @@ def animations(path: str | Path) -> tuple[str, ...]:
 
     Raises ``FormatError`` for what is not sound.
     """
-    names = [animation.get("name") for animation in Document.open(Path(path)).table("animations")]
-    return tuple(name if isinstance(name, str) and name else str(number) for number, name in enumerate(names))
+    return tuple(names_of(Document.open(path)))
 
 
 def write(motion: Motion | Sequence[Motion], path: str | Path) -> None:

@@ -35,8 +35,13 @@ FORMAT, VERSION = "kinescale-motion", 1
 MAX_HEADER_BYTES = 2 * MAX_META_BYTES
 TAIL_BYTES = 64 * 1024
 """Where an archive's directory stands: its end. That of a motion takes a few hundred bytes."""
-_OTHERS = {"amass": (b"trans.npy", b"header.npy")}
-"""Other formats with the suffix: a member only they have, and one that they never have."""
+_OTHERS = {
+    "kimodo": ((b"local_rot_mats.npy",), (b"root_positions.npy",)),
+    "smpl_params": ((b"body_pose.npy", b"pose_world.npy", b"smpl_poses.npy", b"pose.npy"), (b"trans",)),
+    "amass": ((b"trans.npy",),),
+}
+"""Other formats with the suffix: of each group of members one is there."""
+_NATIVE = b"header.npy"
 
 _MEMBERS = {
     "header": Expected("U", (0,)),
@@ -114,8 +119,11 @@ def sniff(path: Path) -> str:
             tail = file.read(TAIL_BYTES)
     except OSError:
         tail = b""  # reading it will say why
-    for name, (theirs, never) in _OTHERS.items():
-        if theirs in tail and never not in tail:
+    if _NATIVE in tail:
+        return __name__.rpartition(".")[2]
+    # the poses of AMASS have widths of their own: what SMPL's other tools write is told by its members
+    for name, groups in _OTHERS.items():
+        if all(any(member in tail for member in group) for group in groups):
             return name
     return __name__.rpartition(".")[2]
 
@@ -138,6 +146,13 @@ def read(path: str | Path) -> Motion:
 
 
 def _read_members(path: Path, archive: Archive) -> dict[str, np.ndarray]:
+    if not any(filename == "header.npy" for filename in archive.names()):
+        held = ", ".join(name.removesuffix(".npy")[:40] for name in archive.names()[:6]) or "nothing"
+        raise FormatError(
+            f"holds {held!r}; expected a motion written by Kinescale, AMASS (poses, trans, mocap_framerate), SMPL "
+            f"parameters (global_orient, body_pose, transl) or Kimodo (local_rot_mats, root_positions).",
+            path=path,
+        )
     for filename in archive.names():
         if filename.removesuffix(".npy") not in _MEMBERS or not filename.endswith(".npy"):
             raise FormatError(f"holds '{filename[:40]!r}', which a motion file does not.", path=path)

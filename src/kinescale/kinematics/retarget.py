@@ -7,6 +7,7 @@ foot bone that slopes more) are aligned, so that limbs point the same way on bot
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.kinematics.rotations import quat_apply, quat_between, quat_conjugate, quat_multiply
+from kinescale.kinematics.rotations import quat_angle, quat_apply, quat_between, quat_conjugate, quat_multiply
 from kinescale.kinematics.rotations import quat_slerp as slerp
 
 BONES = {
@@ -30,6 +31,14 @@ BONES = {
 FEET = ("left_ankle", "right_ankle")
 TRUNK = ("spine1", "spine2", "spine3", "neck", "head")
 """Joints without a counterpart share out the turn between these; elsewhere they follow their parent."""
+
+LINES = {
+    "hips": (("left_hip", "right_hip"),),
+    "spine3": (("left_collar", "right_collar"), ("left_shoulder", "right_shoulder")),
+}
+"""Role -> the pairs whose line the joint carries: the first that is known, and apart, says how pelvis and chest lie."""
+OFF_LINE_DEGREES = 2.0
+"""A line that strays farther than this from where its joint carries it is turned by joints in between."""
 
 BENDING = ("spine1", "spine2", "spine3")
 """The part of the trunk that carries no limb but at its upper end."""
@@ -79,11 +88,12 @@ def retarget_rotations(
     flat on the target, however the foot bones slope.
     """
     turn: dict[int, Tensor] = {}
+    lines = _line_turns(source_world, source)
     for role, joint in target.roles.items():
         if role not in source.roles:
             continue
         at = source.roles[role]
-        delta = quat_multiply(source_world[:, at], quat_conjugate(source.t_world[at]))
+        delta = _delta(source_world, source, at) if at not in lines else lines[at]
         end = None if flat_soles and role in FEET else BONES.get(role)
         if end is not None and end in source.roles and end in target.roles:
             bone_s = source.t_positions[source.roles[end]] - source.t_positions[at]
@@ -96,6 +106,66 @@ def retarget_rotations(
         if joint not in turn:
             turn[joint] = _unpaired(joint, parent, target, turn)
     return torch.stack([quat_multiply(turn[j], target.t_world[j]) for j in range(len(target.parents))], dim=1)
+
+
+def _delta(source_world: Float[Tensor, "T J 4"], body: Body, joint: int) -> Float[Tensor, "T 4"]:
+    """What a joint has turned away from the T-pose, seen from the world."""
+    return quat_multiply(source_world[:, joint], quat_conjugate(body.t_world[joint]))
+
+
+def _line_turns(source_world: Float[Tensor, "T J 4"], body: Body) -> dict[int, Float[Tensor, "T 4"]]:
+    """joint -> the turn of pelvis and chest where joints between them and their limbs turn too, so that the joint alone
+    does not say it: midway between the joints that carry left and right, and then onto the line between those."""
+    found: dict[int, Tensor] = {}
+    for role, pairs in LINES.items():
+        pair = next((pair for pair in pairs if all(name in body.roles for name in pair)), None)
+        if role not in body.roles or pair is None:
+            continue
+        joint = body.roles[role]
+        ways = [_way(joint, body.roles[name], body.parents) for name in pair]
+        if not all(ways) or all(len(way) == 1 for way in ways):
+            continue  # the joint itself carries both
+        ends = [_carried(source_world, body, [joint, *way]) for way in ways]
+        still = body.t_positions[ways[0][-1]] - body.t_positions[ways[1][-1]]
+        line = ends[0] - ends[1]
+        if float(still.norm()) < LEAST_BONE_M or float(line.norm(dim=-1).min()) < LEAST_BONE_M:
+            continue
+        own = _delta(source_world, body, joint)
+        above = [_delta(source_world, body, body.parents[way[-1]]) for way in ways]
+        middle = slerp(above[0], above[1], above[0].new_full(above[0].shape[:1], 0.5))
+        least = math.radians(OFF_LINE_DEGREES)
+        off_line = float(_angle(quat_apply(own, still), line).max()) > least
+        # both halves turn as one, away from the joint: they, not it, are the pelvis, though the line may not show it
+        as_one = all(_bears(body, way) for way in ways) and float(quat_angle(above[0], above[1]).max()) < least
+        if not off_line and not (as_one and float(quat_angle(middle, own).max()) > least):
+            continue
+        found[joint] = quat_multiply(quat_between(quat_apply(middle, still), line), middle)
+    return found
+
+
+def _bears(body: Body, way: Sequence[int]) -> bool:
+    """Whether the joint above the last one of a way stands apart from it, and so moves it."""
+    bone = body.t_positions[way[-1]] - body.t_positions[body.parents[way[-1]]]
+    return len(way) > 1 and float(bone.norm()) > LEAST_BONE_M
+
+
+def _way(above: int, joint: int, parents: Sequence[int]) -> list[int]:
+    """The joints below ``above`` down to ``joint``; empty where it does not hang from it."""
+    chain = [joint, *ancestors(joint, parents)]
+    return chain[: chain.index(above)][::-1] if above in chain else []
+
+
+def _carried(source_world: Float[Tensor, "T J 4"], body: Body, way: Sequence[int]) -> Float[Tensor, "T 3"]:
+    """Where the last joint of a way is, from the first."""
+    bones = [
+        quat_apply(quat_conjugate(body.t_world[a]), body.t_positions[b] - body.t_positions[a]) for a, b in pairwise(way)
+    ]
+    return torch.stack([quat_apply(source_world[:, a], bone) for a, bone in zip(way, bones, strict=False)]).sum(0)
+
+
+def _angle(a: Float[Tensor, "T 3"], b: Float[Tensor, "T 3"]) -> Float[Tensor, " T"]:
+    """Between vectors, radians."""
+    return torch.atan2(torch.linalg.cross(a, b).norm(dim=-1), (a * b).sum(-1))
 
 
 def _unpaired(joint: int, parent: int, body: Body, turn: Mapping[int, Tensor]) -> Tensor:

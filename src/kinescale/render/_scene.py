@@ -16,10 +16,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.kinematics.contacts import SPEED_LIMIT, floor_height, foot_slide, velocities
+from kinescale.kinematics.contacts import ADULT_LEG_M, SPEED_LIMIT, floor_height, foot_slide, standing, velocities
 from kinescale.kinematics.forward import forward_kinematics
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate
 from kinescale.motion import Motion, facing_yaw
+from kinescale.motion.clean_up.base import leg_length, rest_heights
 from kinescale.render._body import Bone, body_of, body_scale, bones, head
 from kinescale.render._sides import SIDES
 from kinescale.skeletons.base import Skeleton
@@ -30,8 +31,7 @@ MAX_REACH = 10_000.0
 FLOOR_TOLERANCE = 0.25
 """Metres the feet may stand off y = 0 before the drawn floor is moved under them."""
 
-DOWN_LIMITS = {"ankle": 0.05, "toes": 0.03}
-"""Metres over its own lowest level under which a foot joint is down; speed is left out, to show sliding."""
+FOOT = ("ankle", "toes")
 
 TITLE_LENGTH = 300
 
@@ -106,6 +106,7 @@ class Scene:
     head : the head's joint and tip (equal where it has no tip), or ``None``.
     face : [T, 3] unit vectors, where the head looks; ``None`` when unknown.
     size : the body's size against an adult's.
+    stands : side -> [T, K], in which frames each of the foot's joints stands, by the rule of the foot_skate metric.
     stages : label and scene of each step from coarse to fine, this scene's own motion last; () where there are none.
     """
 
@@ -121,6 +122,7 @@ class Scene:
     head: tuple[int, int] | None = None
     face: Float[np.ndarray, "T 3"] | None = None
     size: float = 1.0
+    stands: Mapping[str, Bool[np.ndarray, "T K"]] = field(default_factory=dict)
     stages: tuple[tuple[str, Scene], ...] = ()
 
     def __len__(self) -> int:
@@ -157,11 +159,10 @@ class Scene:
         if not joints:
             return None
         points = torch.from_numpy(self.points[:, list(joints.values())])
-        down = foot_down(points, tuple(joints))
         tip = points[:, -1]
         speed = velocities(tip, self.fps)[:, [0, 2]].norm(dim=-1)
-        slide = foot_slide(tip[:, None], down[:, None], self.fps)
-        return FootTrack(tip[:, 1].numpy(), speed.numpy(), down.numpy(), slide)
+        stands = torch.from_numpy(self.stands[side])
+        return FootTrack(tip[:, 1].numpy(), speed.numpy(), stands.any(1).numpy(), foot_slide(points, stands, self.fps))
 
     def footprints(self) -> list[Footprint]:
         """Where each foot stood still for ``STANCE_S`` or longer, by time."""
@@ -192,10 +193,23 @@ def runs(flags: Sequence[bool] | Bool[np.ndarray, " T"]) -> list[tuple[int, int]
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def foot_down(foot: Float[Tensor, "T K 3"], parts: tuple[str, ...]) -> Bool[Tensor, " T"]:
-    """Whether a foot is down, by height alone: all its joints are near their own lowest level."""
-    down = [foot[:, k, 1] - floor_height(foot[:, k : k + 1]) < DOWN_LIMITS[part] for k, part in enumerate(parts)]
-    return torch.stack(down).all(dim=0)
+def _stands(points: Float[Tensor, "T P 3"], skeleton: Skeleton, fps: float) -> dict[str, Bool[np.ndarray, "T K"]]:
+    """side -> in which frames each joint of the foot stands: low and slow for a while, as ``foot_skate`` counts it.
+
+    A foot that swings past low over the floor is not down.
+    """
+    feet = _feet(skeleton)
+    joints = [joint for side in feet.values() for joint in side.values()]
+    if not joints:
+        return {}
+    legs = all(f"{side}_{place}" in skeleton.roles for side in SIDES for place in ("hip", "knee", "ankle"))
+    rest = rest_heights(skeleton)[joints].to(points)
+    flags = standing(points[:, joints], rest, fps, leg_m=leg_length(skeleton) if legs else ADULT_LEG_M).numpy()
+    found, start = {}, 0
+    for side, parts in feet.items():
+        found[side] = flags[:, start : start + len(parts)]
+        start += len(parts)
+    return found
 
 
 @dataclass(frozen=True)
@@ -263,6 +277,7 @@ def _drawn(motion: Motion, place: _Place, title: str | None) -> Scene:
         head=head(skeleton),
         face=None if face is None else quat_apply(turn, face).numpy(),
         size=body_scale(skeleton),
+        stands=_stands(points, skeleton, motion.fps),
     )
 
 
@@ -314,7 +329,7 @@ def _facing(points: Float[Tensor, "T P 3"], skeleton: Skeleton) -> Float[Tensor,
 
 def _feet(skeleton: Skeleton) -> dict[str, dict[str, int]]:
     found = {
-        side: {part: skeleton.role(f"{side}_{part}") for part in DOWN_LIMITS if f"{side}_{part}" in skeleton.roles}
+        side: {part: skeleton.role(f"{side}_{part}") for part in FOOT if f"{side}_{part}" in skeleton.roles}
         for side in SIDES
     }
     return {side: joints for side, joints in found.items() if joints}

@@ -2,7 +2,7 @@
 
 from kinescale.core.family import Family
 from kinescale.skeletons._override import Override, override, read_override
-from kinescale.skeletons._recognise import Reading, examine, recognise
+from kinescale.skeletons._recognise import Reading, examine, posed, recognise, rest_up, stature
 from kinescale.skeletons.base import EndSite, Skeleton
 
 FAMILY = Family(__name__, "skeleton")
@@ -22,6 +22,9 @@ __all__ = [
     "examine",
     "get",
     "override",
+    "posed",
     "read_override",
     "recognise",
+    "rest_up",
+    "stature",
 ]

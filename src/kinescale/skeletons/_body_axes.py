@@ -23,6 +23,8 @@ T_POSE_DEGREES, A_POSE_DEGREES = 15.0, 70.0
 """Arms less below the level than the first make a T-pose, less than the second an A-pose; further they hang down."""
 LEAST_STRAIGHT = (0.8, 0.7)
 """Distance from hip to ankle over thigh plus shin of a leg that stands, in a rest pose and in a frame of a motion."""
+LEVEL_TRUNK, LEAST_DOWN = 0.6, 0.6
+"""Greatest cosine between an animal's trunk and legs, and how far down its limbs reach, over their length."""
 MIRRORED = (0.8, 0.5)
 """Least cosine between the lines across hips and shoulders of a body that is not twisted, in either."""
 
@@ -167,18 +169,24 @@ def is_body(tree: Tree, roles: Mapping[str, int]) -> bool:
     return all(abs(float(line @ trunk)) < 0.5 for line in lines) if trunk is not None else True
 
 
-def uprightness(tree: Tree, roles: Mapping[str, int]) -> float:
-    """How near a pose is to standing with straight limbs: the larger the better."""
+def is_creature(tree: Tree, roles: Mapping[str, int]) -> bool:
+    """Whether a rest pose stands as animals do: on legs that are nearly straight, the trunk level over them.
+
+    Front legs, where they are known as arms, point the same way as the hind legs.
+    """
     at = {role: tree.positions[joint] for role, joint in roles.items()}
-    score = 0.0
-    for places in (_LEG, _ARM):
-        for side in SIDES:
-            if all(f"{side}_{place}" in at for place in places):
-                a, b, c = (at[f"{side}_{place}"] for place in places)
-                whole = float(np.linalg.norm(b - a) + np.linalg.norm(c - b))
-                score += float(np.linalg.norm(c - a)) / whole if whole > 0 else 0.0
     legs, trunk = _down_legs(at), _along_trunk(at)
-    return score - (0.0 if legs is None or trunk is None else 2 * float(legs @ trunk))
+    if legs is None or trunk is None or abs(float(legs @ trunk)) > LEVEL_TRUNK:
+        return False
+    limbs = [[at.get(f"{side}_{place}") for place in places] for side in SIDES for places in (_LEG, _ARM)]
+    for limb in limbs:
+        if any(joint is None for joint in limb):
+            continue
+        a, b, c = (np.asarray(joint) for joint in limb)
+        whole = float(np.linalg.norm(b - a) + np.linalg.norm(c - b))
+        if float((c - a) @ legs) < LEAST_DOWN * whole:
+            return False
+    return True
 
 
 def arm_angle_degrees(tree: Tree, roles: Mapping[str, int], axes: Axes) -> float | None:

@@ -66,7 +66,10 @@ def _complete(tree: Tree, named: Sided, tags: Sequence[NameTag], twins: Sequence
             # What names have found stays; shape adds what they leave open, on the sides they tell.
             limbs = {**(_swapped(shaped) if _crossed(shaped, named) else shaped), **named}
             sides = sides or seen_by
-    roles = roles_of(limbs)
+    roles: dict[str, int] = {}
+    for role, joint in roles_of(limbs).items():
+        if joint not in roles.values():  # limbs of a torn shape may share a joint
+            roles[role] = joint
     how = {role: "name" if suits(tags[joint], role.split("_")[1]) > 0 else "geometry" for role, joint in roles.items()}
     trunk = find_trunk(tree, limbs, tags)
     for role, joint in trunk.items():

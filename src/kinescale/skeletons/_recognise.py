@@ -12,10 +12,20 @@ import numpy as np
 from jaxtyping import Float
 
 from kinescale.core.family import Family
-from kinescale.skeletons._body_axes import arm_angle_degrees, axis_name, body_axes, is_body, rest_kind, uprightness
+from kinescale.skeletons._body_axes import (
+    SIDES,
+    arm_angle_degrees,
+    axis_name,
+    body_axes,
+    is_body,
+    is_creature,
+    rest_kind,
+)
+from kinescale.skeletons._folded import folded_t_pose
 from kinescale.skeletons._guess import guess
 from kinescale.skeletons._t_pose import stands_like, t_pose
 from kinescale.skeletons._tree import Tree, posed_trees, tree
+from kinescale.skeletons._trunk import LEG_TO_HEIGHT
 from kinescale.skeletons.base import Skeleton
 
 LEAST_SHARE = 0.9
@@ -56,12 +66,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Found:
-    """``posed``: the T-pose was worked out from a pose that is not the rest pose; ``None``: from none at all."""
+    """``folded``: the T-pose was made from the bones' directions, as no rest pose stands; ``None``: there is none.
+    ``creature``: the body stands as animals do, and has been given no roles.
+    """
 
     skeleton: Skeleton
     how: Mapping[str, str]
     sides: str
-    posed: bool | None
+    folded: bool | None
+    creature: bool = False
 
 
 def recognise(
@@ -74,6 +87,19 @@ def recognise(
     pose is folded up and shows no body. A skeleton that is no person's comes back unchanged.
     """
     return skeleton if skeleton.roles else _find(skeleton, rest, poses, True).skeleton
+
+
+def posed(skeleton: Skeleton, pose: Pose) -> Skeleton | None:
+    """The skeleton with the roles and T-pose that a pose shows in which the body stands; ``None`` where it does not.
+
+    ``pose``: local rotations xyzw, such as those that a skin was bound in. Roles already set are kept.
+    """
+    named = skeleton if skeleton.roles else _find(skeleton, pose, None, True).skeleton
+    option, roles = tree(named, pose), named.role_indices()
+    if not roles or not is_body(option, roles):
+        return None
+    axes = body_axes(option, roles)
+    return None if axes is None else replace(named, t_pose=t_pose(option, roles, axes))
 
 
 def examine(
@@ -92,43 +118,90 @@ def examine(
     if skeleton.roles:
         same = {role: how for role, how in found.how.items() if found.skeleton.roles[role] == skeleton.roles.get(role)}
         how = {role: same.get(role, "file") for role in skeleton.roles}
-        found = _Found(skeleton, how, found.sides if same else "names", found.posed)
+        folded = found.folded and _one_t_pose(skeleton, found.skeleton)
+        found = _Found(skeleton, how, found.sides if same else "names", folded)
     return _describe(found, _trees(found.skeleton, rest, poses))
+
+
+def _one_t_pose(one: Skeleton, other: Skeleton) -> bool:
+    """Whether the joints of one tree stand in the same places in two T-poses: else one is known from elsewhere."""
+    a, b = (tree(each, each.t_pose).positions for each in (one, other))
+    return bool(np.abs(a - b).max() < 1e-3 * max(float(np.ptp(a[:, 1])), 1e-9))
 
 
 def _find(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None, known: bool) -> _Found:
     match = _known(skeleton) if known else None
     if match is not None:
-        return _as_known(skeleton, match, rest, poses)
-    first = tree(skeleton, rest)
-    guessed = guess(first, lambda: posed_trees_of(skeleton, poses))
-    roles = {role: skeleton.joints[joint] for role, joint in guessed.roles.items()}
-    if not roles:
-        return _Found(skeleton, {}, "", None)
-    named = replace(skeleton, roles=roles)
-    made, posed_by = with_t_pose(named, _trees(named, rest, poses))
-    return _Found(made, guessed.how, guessed.sides or "convention", posed_by)
+        found = _as_known(skeleton, match, rest, poses)
+    else:
+        first = tree(skeleton, rest)
+        guessed = guess(first, lambda: posed_trees_of(skeleton, poses))
+        roles = {role: skeleton.joints[joint] for role, joint in guessed.roles.items()}
+        if not roles:
+            return _Found(skeleton, {}, "", None)
+        named = replace(skeleton, roles=roles)
+        made, folded = with_t_pose(named, _trees(named, rest, poses))
+        found = _Found(made, guessed.how, guessed.sides or "convention", folded)
+    if found.folded is not False and _is_animal(found.skeleton, rest, poses):
+        return _Found(skeleton, {}, "", None, True)
+    return found
+
+
+def _is_animal(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None) -> bool:
+    """Whether the rest pose stands on its legs as animals do, and no frame shows a person standing."""
+    roles = skeleton.role_indices()
+    if not is_creature(tree(skeleton, rest), roles):
+        return False
+    return not any(is_body(frame, roles) for frame in posed_trees_of(skeleton, poses))
 
 
 def with_t_pose(skeleton: Skeleton, trees: Sequence[Tree]) -> tuple[Skeleton, bool | None]:
-    """The skeleton with the T-pose that the first standing pose gives (rest poses first), and whether that is not a
-    rest pose; ``None`` when none stands, and the T-pose is left as it is.
+    """The skeleton with the T-pose that the first standing rest pose gives, and whether there was none of those.
+
+    Where none stands the T-pose is made from the bones' directions (``_folded``), so that it does not hang on the clip;
+    ``None`` when the roles do not even allow that, and the T-pose is left as it is.
     """
     roles = skeleton.role_indices()
-    standing = [option for option in trees if is_body(option, roles) and body_axes(option, roles) is not None]
-    at_rest = [option for option in standing if option.symmetric]
-    if not standing:
+    for option in trees:
+        axes = body_axes(option, roles) if option.symmetric and is_body(option, roles) else None
+        if axes is not None:
+            return replace(skeleton, t_pose=t_pose(option, roles, axes)), False
+    rest = next((option for option in trees if option.symmetric), None)
+    pose = None if rest is None else folded_t_pose(rest, roles, [option for option in trees if not option.symmetric])
+    if pose is None:
         return skeleton, None
-    chosen = at_rest[0] if at_rest else max(standing, key=lambda option: uprightness(option, roles))
-    axes = body_axes(chosen, roles)
-    assert axes is not None
-    return replace(skeleton, t_pose=t_pose(chosen, roles, axes)), not chosen.symmetric
+    return replace(skeleton, t_pose=pose), True
 
 
 def _trees(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None) -> list[Tree]:
     """The rest pose, then (where it does not stand) the frames looked at."""
     first = tree(skeleton, rest)
     return [first] if is_body(first, skeleton.role_indices()) else [first, *posed_trees_of(skeleton, poses)]
+
+
+def stature(skeleton: Skeleton) -> float | None:
+    """Height of a person: of the T-pose where that stands, else from the legs; ``None`` where those have no roles.
+
+    In the unit of the offsets, and in no way dependent on a clip.
+    """
+    roles = skeleton.role_indices()
+    tall = tree(skeleton, skeleton.t_pose)
+    if roles and is_body(tall, roles):
+        return float(np.ptp([*tall.positions[:, 1], *(tip[1] for _, tip in tall.tips)])) or None
+    legs = [
+        [roles[f"{side}_{place}"] for place in ("hip", "knee", "ankle")]
+        for side in SIDES
+        if all(f"{side}_{place}" in roles for place in ("hip", "knee", "ankle"))
+    ]
+    lengths = [float(np.linalg.norm(np.diff(tall.positions[leg], axis=0), axis=1).sum()) for leg in legs]
+    return sum(lengths) / len(lengths) / LEG_TO_HEIGHT or None if lengths else None
+
+
+def rest_up(skeleton: Skeleton) -> str | None:
+    """The coordinate axis along which the rest pose stands, as "+z"; ``None`` where it shows no standing body."""
+    roles, rest = skeleton.role_indices(), tree(skeleton)
+    axes = body_axes(rest, roles) if roles and is_body(rest, roles) else None
+    return None if axes is None else axis_name(axes.up).lower()
 
 
 def posed_trees_of(skeleton: Skeleton, poses: Poses | None) -> list[Tree]:
@@ -168,8 +241,8 @@ def _as_known(skeleton: Skeleton, known: Skeleton, rest: Pose | None, poses: np.
     if rest is None and stands_like(taken, tree(known, known.t_pose)):
         return _Found(named, how, "names", False)
     trees = [tree(named, rest), taken, *posed_trees_of(named, poses)]
-    made, posed = with_t_pose(named, trees)
-    return _Found(made, how, "names", posed)
+    made, folded = with_t_pose(named, trees)
+    return _Found(made, how, "names", folded)
 
 
 def _describe(found: _Found, trees: Sequence[Tree]) -> Reading:
@@ -200,6 +273,11 @@ def _describe(found: _Found, trees: Sequence[Tree]) -> Reading:
 
 def _warnings(found: _Found, trees: Sequence[Tree], standing: Tree | None) -> list[str]:
     roles = found.skeleton.role_indices()
+    if found.creature:
+        return [
+            "the body stands with its trunk level over its legs, as animals do, and never upright: no joint is given a "
+            "role, so that it is not taken for a person; --roles gives them by hand."
+        ]
     if not roles:
         return ["no joint has a role: the names say nothing, and the shape is not that of a person."]
     said = []
@@ -208,8 +286,12 @@ def _warnings(found: _Found, trees: Sequence[Tree], standing: Tree | None) -> li
         said.append("nothing tells left from right; sides are taken as if the body faced +Z (-Y where Z is up).")
     elif axes is not None and axes.seen_by == "toes" and axes.ahead < 0:
         said.append("the toes point backwards for these sides; left and right may be exchanged.")
-    if found.posed is None and found.skeleton.t_pose is None and standing is None:
+    if found.folded is None and found.skeleton.t_pose is None and standing is None:
         said.append("no pose was found in which the body stands, so that its T-pose is not known.")
-    elif found.posed:
-        said.append("the rest pose is folded up; the T-pose was worked out from a frame of the motion.")
+    elif found.folded:
+        never = "" if standing is not None else ", and no frame shows the body standing"
+        said.append(
+            f"the rest pose is folded up{never}; the T-pose was made from the directions of the bones, and how limbs "
+            f"are turned about themselves is a guess."
+        )
     return said

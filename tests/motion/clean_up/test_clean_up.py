@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from foreign_files import CASES, body, walking
 from kinescale import skeletons
 from kinescale.core.errors import ConfigError, InputError, SkeletonError
+from kinescale.formats import read_motion
 from kinescale.kinematics.rotations import axis_angle_quat, quat_angle, quat_multiply
 from kinescale.motion import Motion
 from kinescale.motion.clean_up import FAMILY, floor, foot_lock, jitter
@@ -195,3 +197,39 @@ def test_misfits_are_refused_in_a_sentence() -> None:
         foot_lock.clean(standing(), foot_lock.Config(), torch.zeros(5, 4))
     with pytest.raises(ConfigError, match="blend_s"):
         foot_lock.Config.parse({"blend_s": -1})
+
+
+FRAMES = {"first": [0], "first two": [0, 1], "middle": [40], "two apart": [20, 45], "last": [59], "last two": [58, 59]}
+
+
+@pytest.mark.parametrize("where", FRAMES)
+@pytest.mark.parametrize("fault", ["rest pose", "origin", "anything"])
+def test_bad_frames_are_replaced_whole_wherever_they_are(where: str, fault: str) -> None:
+    clip, bad = walking(body(), frames=60), FRAMES[where]
+    rotations, root = clip.rotations.clone(), clip.root.clone()
+    still = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)
+    noise = torch.nn.functional.normalize(torch.randn(clip.rotations.shape, dtype=torch.float64), dim=-1)
+    for frame in bad:
+        rotations[frame] = noise[frame] if fault == "anything" else still
+        if fault == "origin":
+            root[frame] = 0.0
+    cleaned = jitter.clean(clip.replace(rotations=rotations, root=root), jitter.Config(smoothing_s=0.0))
+    error = (cleaned.motion.positions() - clip.positions()).norm(dim=-1)
+    assert float(error.max()) < 0.06
+    assert cleaned.report["joint_frames_replaced"] >= len(bad)
+
+
+def test_a_movement_that_begins_with_the_clip_is_kept() -> None:
+    """A jump starts at full speed: nothing of it is a bad frame."""
+    clip = walking(body(), frames=60, speed=4.0)
+    cleaned = jitter.clean(clip, jitter.Config(smoothing_s=0.0))
+    assert cleaned.report["joint_frames_replaced"] == cleaned.report["root_frames_replaced"] == 0
+    torch.testing.assert_close(cleaned.motion.positions(), clip.positions(), atol=1e-9, rtol=0)
+
+
+def test_the_case_of_a_bad_first_frame() -> None:
+    if not (CASES / "bad_first_frame.bvh").is_file():
+        pytest.skip(f"the small cases are not at {CASES}")
+    good, bad = (read_motion(CASES / name) for name in ("base.bvh", "bad_first_frame.bvh"))
+    cleaned = jitter.clean(bad, jitter.Config(smoothing_s=0.0)).motion
+    assert float((cleaned.positions() - good.positions()).norm(dim=-1).max()) < 0.02

@@ -42,6 +42,8 @@ JUMPS_ON_END_S = 0.8
 KICK, KICK_STRETCH, KICK_SPEED, KICK_S = 0.4, 0.85, 2.2, 1.5
 """Ankle over the floor and distance from hip to ankle, in leg lengths; metres a second of an adult; seconds."""
 
+THRUST = (0.75, 0.6, 3.0)
+"""A foot flung so far ahead so fast (leg lengths; metres a second of an adult) kicks on a leg less stretched."""
 KICK_BEHIND = -0.2
 """Further behind the hip, in leg lengths, a lifted foot is on its way through a running step."""
 
@@ -141,7 +143,9 @@ def kicks(body: Body) -> list[Event]:
         for start, stop in lasting(lift, KICK, 0.1):
             span = slice(start, stop)
             top = start + int(high[span].argmax())
-            stretched = (high[span] > KICK) & (stretch[span] > KICK_STRETCH) & (ahead[span] > KICK_BEHIND)
+            thrust = (stretch[span] > THRUST[0]) & (ahead[span] > THRUST[1]) & (pace[span].max() > THRUST[2])
+            straight = (stretch[span] > KICK_STRETCH) & (ahead[span] > KICK_BEHIND)
+            stretched = (high[span] > KICK) & (straight | thrust)
             stands = np.median(body.clearance(other)[span]) < 2 * OFF
             if stretched.any() and stands and pace[span].max() > KICK_SPEED and stop - start < KICK_S * body.fps:
                 fields: dict[str, Any] = {

@@ -30,6 +30,10 @@ SEAT_BACK = 0.2
 """Hips of who sits are further behind the feet than this, in leg lengths; of who squats, over them."""
 
 FLAT, LOW, LIE_S = radians(55), 0.45, 0.4
+KNEE_DOWN, SHIN_FLAT, SHIN_BEHIND, HELD_UP = 0.2, 0.3, 0.2, 0.3
+"""Leg lengths: a knee this low over the floor, its ankle so near its height and so far behind it, is knelt on; hips
+this high over the floor are held up by the thighs even where the trunk is level, as on all fours."""
+
 CALM_S = 0.1
 """Smoothing of places before their speeds, seconds: the noise of markers is no motion."""
 
@@ -56,7 +60,9 @@ def lows(body: Body, feet: Feet) -> list[Event]:
     """Squats, sitting and lying, with the ways down and up."""
     found = []
     for start, stop in lasting(-body.hips_share, -SQUAT, -SQUAT_END):
-        if _lies(body, (start, stop)):
+        if _kneels(body, (start, stop)):
+            found += _with_ways(body, (start, stop), "kneel", "kneel_down")
+        elif _lies(body, (start, stop)):
             found += _with_ways(body, (start, stop), "lie", "lie_down")
         elif _sits(body, (start, stop)):
             found += _with_ways(body, (start, stop), "sit", "sit_down")
@@ -83,13 +89,38 @@ def _lean(body: Body) -> Float[np.ndarray, " T"]:
     return np.arctan2(ahead, trunk[:, UP_AXIS])
 
 
+def _kneels(body: Body, span: Run) -> bool:
+    """A knee rests on the floor for most of the low time, its shin flat behind it, and the hips are held up by it."""
+    part = slice(*span)
+    heights = [body.at[name][part, UP_AXIS] for name in body.at]
+    floor = min(float(height.min()) for height in heights)
+    hips = (body.hips[part, UP_AXIS] - floor) / body.leg
+    kneeling = np.zeros(len(hips), dtype=bool)
+    for side in SIDES:
+        knee, ankle = body.at[f"{side}_knee"][part], body.at[f"{side}_ankle"][part]
+        shin = (ankle - knee) / body.leg
+        down = (knee[:, UP_AXIS] - floor) / body.leg < KNEE_DOWN
+        flat = np.abs(shin[:, UP_AXIS]) < SHIN_FLAT
+        behind = shin[:, 0] * np.sin(body.yaw[part]) + shin[:, 2] * np.cos(body.yaw[part]) < -SHIN_BEHIND
+        kneeling |= down & flat & behind
+    held = kneeling & ((hips > HELD_UP) | (_tilt(body, part) < FLAT))
+    return bool(held.sum() > LIE_S * body.fps and held.sum() > 0.5 * (body.hips_share[part] < SQUAT).sum())
+
+
+def _tilt(body: Body, part: slice) -> Float[np.ndarray, " T"]:
+    """Angle between trunk and vertical, radians."""
+    if body.trunk is None:
+        return np.zeros(len(body.hips[part]))
+    trunk = body.trunk[part]
+    return np.arccos(np.clip(trunk[:, UP_AXIS] / np.maximum(np.linalg.norm(trunk, axis=-1), 1e-9), -1, 1))
+
+
 def _lies(body: Body, span: Run) -> bool:
     """The trunk is flat and near the floor for a while."""
     if body.trunk is None:
         return False
     part = slice(*span)
-    trunk = body.trunk[part]
-    away = np.arccos(np.clip(trunk[:, UP_AXIS] / np.maximum(np.linalg.norm(trunk, axis=-1), 1e-9), -1, 1))
+    away = _tilt(body, part)
     floor = min(float(body.at[f"{side}_ankle"][:, UP_AXIS].min()) for side in SIDES)
     low = (body.hips[part, UP_AXIS] - floor) / body.leg < LOW
     return bool(((away > FLAT) & low).sum() > LIE_S * body.fps)

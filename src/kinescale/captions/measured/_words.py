@@ -84,6 +84,9 @@ def _phrase(event: Event, detail: Detail) -> str:
     match event.kind:
         case "travel":
             return _travel(event, detail)
+        case "in_place":
+            steps = f" with {number(event.steps)} steps" if detail == "full" and event.steps else ""
+            return f"*{event.gait or 'walk'} in place{steps}"
         case "turn" | "circle":
             return _turn(event, detail)
         case "jump":
@@ -119,6 +122,8 @@ _POSTURES: dict[str, str] = {
     "lie_down": "*lie down",
     "lie": "*stay on the floor",
     "stand_still": "*stand still",
+    "kneel_down": "*kneel down",
+    "kneel": "*stay on the knees",
 }
 
 

@@ -7,7 +7,7 @@ from math import degrees
 
 import numpy as np
 
-from kinescale.captions.measured import _hands, _posture, _travel
+from kinescale.captions.measured import _hands, _in_place, _posture, _travel
 from kinescale.captions.measured._body import Body, body_of
 from kinescale.captions.measured._feet import feet_of, jumps, kicks, knee_lifts, without_landings
 from kinescale.captions.measured.records import Description, Event, Gait, Kind, Path, ordered
@@ -29,6 +29,7 @@ def describe(motion: Motion) -> Description:
         *flights,
         *kicks(body),
         *knee_lifts(body),
+        *_in_place.steps_in_place(body),
         *_posture.bends(body),
         *_posture.lows(body, feet),
         *_posture.stillness(body),
@@ -82,15 +83,16 @@ def _settled(events: tuple[Event, ...]) -> tuple[Event, ...]:
     return tuple(event for event in events if not any(_hides(other, event) for other in events))
 
 
-_LOW = ("sit", "sit_down", "stand_up", "lie", "lie_down")
+_LOW = ("sit", "sit_down", "stand_up", "kneel", "kneel_down", "lie", "lie_down")
 _HIDDEN_BY: Mapping[Kind, Mapping[Kind, float]] = {
-    "knee_lift": dict.fromkeys(("travel", "jump", "squat", *_LOW), 0.0),
+    "in_place": {**dict.fromkeys(("travel", "turn", "circle", "jump", "hop", "kick", *_LOW), 0.4), "stand_still": 0.9},
+    "knee_lift": {**dict.fromkeys(("travel", "jump", "squat", *_LOW), 0.0), "in_place": 0.3},
     "bend": dict.fromkeys(_LOW, 0.0),
-    "turn": dict.fromkeys(("sit", "lie", "lie_down"), 0.3),
+    "turn": dict.fromkeys(("sit", "lie", "lie_down", "kneel"), 0.3),
     "raise_hand": dict.fromkeys(("lie", "lie_down"), 0.5),
     "wave": {**dict.fromkeys(("squat", "punch", "clap", "jump", "kick", *_LOW), 0.3), "bend": 0.6},
-    "stand_still": dict.fromkeys(("sit", "lie"), 0.6),
-    "travel": dict.fromkeys(("jump", "hop", "lie_down", "sit_down"), 0.6),
+    "stand_still": dict.fromkeys(("sit", "lie", "kneel"), 0.6),
+    "travel": dict.fromkeys(("jump", "hop", "lie_down", "sit_down", "kneel_down"), 0.6),
     "squat": {"jump": 0.3},
     "clap": {"travel": 0.5},
 }

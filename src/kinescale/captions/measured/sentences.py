@@ -25,7 +25,7 @@ AGAIN_S = 2.0
 
 _AT_ONCE = ("raise_hand", "wave", "clap", "punch")
 _REPEATED = ("kick", "knee_lift", "squat", "jump", "hop", "punch", "bend", "raise_hand")
-_STRIKING = ("jump", "kick", "turn", "circle", "wave", "lie_down", "sit_down")
+_STRIKING = ("jump", "kick", "turn", "circle", "wave", "lie_down", "sit_down", "kneel_down")
 _IDLE = "stay in place"
 
 
@@ -79,9 +79,7 @@ def _weightiest(events: Sequence[Event], most: int) -> list[Event]:
 
 def _weight(event: Event) -> float:
     """Short, striking things weigh more than their seconds."""
-    return event.seconds + (
-        1.5 if event.kind in ("jump", "kick", "turn", "circle", "wave", "lie_down", "sit_down") else 0
-    )
+    return event.seconds + (1.5 if event.kind in _STRIKING else 0)
 
 
 def _dull(event: Event, events: Sequence[Event]) -> bool:
@@ -89,7 +87,7 @@ def _dull(event: Event, events: Sequence[Event]) -> bool:
     others = [other for other in events if other is not event]
     if event.kind == "stand_still":
         return any(_shared(event, other) > 0 for other in others) or (bool(others) and event.seconds < 2)
-    if event.kind in ("sit", "lie"):
+    if event.kind in ("sit", "lie", "kneel"):
         return any(other.kind == f"{event.kind}_down" for other in others)
     if event.kind == "raise_hand":
         louder = [other for other in others if other.kind in ("wave", "clap", "punch")]

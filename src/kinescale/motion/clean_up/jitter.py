@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from kinescale.core.records import Record
 from kinescale.kinematics.filters import gaussian_smooth
-from kinescale.kinematics.rotations import quat_angle, quat_continuous, quat_slerp
+from kinescale.kinematics.rotations import quat_angle, quat_conjugate, quat_continuous, quat_multiply, quat_slerp
 from kinescale.motion.clean_up.base import Cleaned, moved
 from kinescale.motion.motion import Motion
 
@@ -20,6 +20,8 @@ SPREADS = 8.0
 """How many times the usual deviation a frame must be off to count as bad."""
 STEPS = 3.0
 """How many times the usual way of one frame it must be off; in a fast movement a frame is off its neighbours too."""
+WHOLE_FRAME = 2
+"""Joints (the root's path counts as one) that are off in a frame for all of it to be replaced."""
 
 
 class Config(Record):
@@ -27,7 +29,8 @@ class Config(Record):
     ``0.19 / smoothing_s`` Hz.
 
     ``spikes``: replace runs of at most ``longest_spike_s`` in which a joint is off its neighbours by more than
-    ``spike_deg`` (the root: ``spike_m``) and by far more than is usual for it.
+    ``spike_deg`` (the root: ``spike_m``) and by far more than is usual for it. At the clip's ends those are the frames
+    beyond one step far larger than those inside. Where several joints are off at once, the whole frame is replaced.
     """
 
     smoothing_s: float = Field(1 / 30, ge=0.0, le=1.0)
@@ -50,8 +53,13 @@ def clean(motion: Motion, config: Config) -> Cleaned:
         usual = functional.normalize(_median(rotations.flatten(1), half).view_as(rotations), dim=-1)
         steps = quat_angle(rotations[1:], rotations[:-1])
         bad = _outliers(quat_angle(rotations, usual), steps, math.radians(config.spike_deg), half)
-        root = _bridged(root[:, None], bad_root, _mix)[:, 0]
-        rotations = quat_continuous(_bridged(rotations, bad, _slerp))
+        bad_root |= _edges((root[1:] - root[:-1]).norm(dim=-1, keepdim=True), config.spike_m, half)
+        bad |= _edges(steps, math.radians(config.spike_deg), half)
+        # several joints off at once are one bad frame: what is off by less than a spike in it is as wrong
+        whole = torch.cat([bad_root, bad], dim=1).sum(dim=1, keepdim=True) >= WHOLE_FRAME
+        bad_root, bad = bad_root | whole, bad | whole
+        root = _led_on(_bridged(root[:, None], bad_root, _mix)[:, 0], bad_root[:, 0])
+        rotations = quat_continuous(_turned_on(_bridged(rotations, bad, _slerp), bad))
     sigma = config.smoothing_s * motion.fps
     if sigma > 0 and len(motion) > 1:
         root = gaussian_smooth(root.T.contiguous(), sigma).T
@@ -84,6 +92,62 @@ def _outliers(off: Float[Tensor, "T C"], steps: Float[Tensor, "S C"], least: flo
     run = functional.avg_pool1d(padded, 2 * half + 1, stride=1)[0].T * (2 * half + 1)
     # A stretch that goes on is a movement.
     return bad & (run <= half + 0.5)
+
+
+def _edges(steps: Float[Tensor, "S C"], least: float, half: int) -> Bool[Tensor, "T C"]:
+    """The first and last frames, at most ``half`` of them, that lie beyond one step far larger than those inside.
+
+    A movement that begins or ends with the clip has no such step.
+    """
+    bad = torch.zeros(len(steps) + 1, steps.shape[1], dtype=torch.bool)
+    for way in (steps, steps.flip(0)):
+        found = torch.zeros_like(bad)
+        for edge in range(1, half + 1):
+            inside = way[edge : edge + 4 * half]
+            if not len(inside):
+                break
+            jump = way[edge - 1]
+            usual = inside.median(dim=0).values
+            cut = (jump > least) & (jump > STEPS * inside.amax(0)) & (jump > SPREADS * usual)
+            if bool(cut.any()):
+                # beside a joint that surely jumps, another needs less to be taken along
+                found[:edge] |= cut | ((jump > least) & (jump > STEPS * usual))
+        bad |= found if way is steps else found.flip(0)
+    return bad
+
+
+def _led_on(root: Float[Tensor, "T 3"], bad: Bool[Tensor, " T"]) -> Float[Tensor, "T 3"]:
+    """The path with bad frames at its ends going on as the frames beside them go."""
+    good = (~bad).nonzero().flatten()
+    if len(good) < 2:
+        return root
+    first, last = int(good[0]), int(good[-1])
+    made = root.clone()
+    before = torch.arange(first, 0, -1).to(root)[:, None]
+    made[:first] = root[first] - before * (root[first + 1] - root[first])
+    after = torch.arange(1, len(root) - last).to(root)[:, None]
+    made[last + 1 :] = root[last] + after * (root[last] - root[last - 1])
+    return made
+
+
+def _turned_on(rotations: Float[Tensor, "T J 4"], bad: Bool[Tensor, "T J"]) -> Float[Tensor, "T J 4"]:
+    """The same for the joints' rotations."""
+    made = rotations.clone()
+    for joint in bad[[0, -1]].any(0).nonzero().flatten().tolist():
+        good = (~bad[:, joint]).nonzero().flatten()
+        if len(good) < 2:
+            continue
+        for ends, order in (
+            (good[:2], range(int(good[0]) - 1, -1, -1)),
+            (good[-2:].flip(0), range(int(good[-1]) + 1, len(bad))),
+        ):
+            near, inner = rotations[ends[0], joint], rotations[ends[1], joint]
+            step = quat_multiply(quat_conjugate(inner), near)
+            here = near
+            for frame in order:
+                here = quat_multiply(here, step)
+                made[frame, joint] = here
+    return made
 
 
 def _bridged(values: Tensor, bad: Bool[Tensor, "T C"], between) -> Tensor:
