@@ -17,6 +17,8 @@ from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.bundle.imports import guo2022 as guo_import
 from kinescale.bundle.imports import snapmogen_evaluator
 from kinescale.core.errors import BundleError, InputError
+from kinescale.core.files import sha256_file
+from kinescale.core.records import read_json, write_json
 from kinescale.evaluators import FAMILY, Evaluator, guo2022, snapmogen, tmr
 from kinescale.evaluators._plain_pickle import read_plain
 from kinescale.evaluators.base import embed_in_chunks, frozen
@@ -309,5 +311,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights["evaluator.log_scale"] = torch.tensor(torch.nan)
     save_file(weights, folder / "model.safetensors")
+    config = read_json(folder / "config.json")
+    write_json(folder / "config.json", {**config, "weights_sha256": sha256_file(folder / "model.safetensors")})
     with pytest.raises(BundleError, match="not finite"):
         EvaluatorBundle.from_pretrained(folder)

@@ -47,7 +47,7 @@ def test_large_sound_files_keep_the_bound_of_memory(name: str) -> None:
     summary = fuzz.run(name, 1)
     assert (summary.inputs, summary.motions) == (1, 1) and summary.bytes_most > 5_000_000
     assert summary.memory_over_size_most <= fuzz.FREE_BYTES
-    assert not [failure for failure in summary.failures if not failure["why"].endswith(" s")]
+    assert not [failure for failure in summary.failures if "plain reads" not in failure["why"]]
 
 
 def test_a_header_longer_than_a_header_can_say_is_broken_too() -> None:

@@ -55,6 +55,8 @@ def test_generating(system: str) -> None:
 
 
 def test_shared_passes_are_what_breaks_it(system: str) -> None:
+    if system == "momask":
+        pytest.skip("its few random codes are drawn alike whatever is rounded")
     pipe = TextToMotion(debug_bundle(system))
     settings = {"seconds": 1.0, "batch": 4, **FREE.get(system, {})}
     apart, together = (pipe(PROMPTS, shared_passes=shared, **settings) for shared in (False, True))

@@ -81,7 +81,7 @@ def test_meta_tells_where_a_motion_comes_from(pipe, eight):
     assert meta["bundle"] == pipe.bundle.content_hash
     sampling = meta["sampling"]
     part = pipe.bundle.manifest.sampling
-    assert sampling["sampler"] == part.name and {"smoothing", "anchor"} <= set(sampling)
+    assert sampling["sampler"] == part.name and {"anchor", "plant"} <= set(sampling)
     assert all(sampling.get(name) == value for name, value in part.config.items() if value is not None)
     other = pipe(PROMPTS[0], seconds=1.0, scales=1, finish=RAW, temperature=0.7).motions[0].meta["sampling"]
     assert (other["temperature"], other["decoded_scales"], other["smoothing"], other["anchor"]) == (0.7, 1, 0, False)

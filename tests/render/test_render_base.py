@@ -102,7 +102,7 @@ def test_numbers_out_of_range_are_refused_before_anything_is_written(walk: Motio
     for fps in (0.0, float("nan"), 1000.0):
         with pytest.raises(InputError, match="frames a second"):
             render(walk, out, fps=fps)
-    with pytest.raises(InputError, match="metres"):
+    with pytest.raises(InputError, match="farther than"):
         render(walk.replace(root=walk.root * 1e9), out)
     with pytest.raises(InputError, match="folder"):
         render(walk, tmp_path / "nowhere" / "x.png")
