@@ -25,6 +25,8 @@ _BOM = b"\xef\xbb\xbf"
 MAX_HEAD = 1 << 20
 """Bytes at a file's beginning in which names stand."""
 MOSTLY = 0.3
+PIECE = 1 << 20
+"""Bytes whose words are counted at once."""
 _ENCODINGS = {"cp932": "Shift-JIS", "gb2312": "GB 2312", "cp1252": "Windows-1252"}
 
 
@@ -180,11 +182,21 @@ def words_per_line(block: bytes) -> tuple[Int[np.ndarray, " L"], Int[np.ndarray,
     raw = np.frombuffer(block, dtype=np.uint8)
     starts = raw > 32
     starts[1:] &= raw[:-1] <= 32
-    begins = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(raw == 10) + 1])
-    # counted line by line: a number a word would take eight times the block in memory
-    counts = np.add.reduceat(starts, begins[begins < raw.size], dtype=np.int64) if raw.size else begins[:0]
-    lines = np.flatnonzero(counts)
-    return lines, counts[lines]
+    found, counts, line = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
+    # a piece at a time: a number for every word or every blank line would take eight times the block in memory
+    for first in range(0, raw.size, PIECE):
+        begins = np.append(0, np.flatnonzero(raw[first : first + PIECE] == 10))
+        words = np.add.reduceat(starts[first : first + PIECE], begins, dtype=np.int64)
+        some = np.flatnonzero(words)
+        if some.size and not some[0] and found[-1].size and found[-1][-1] == line:
+            # the line that goes on from the piece before
+            counts[-1][-1] += words[0]
+            some = some[1:]
+        if some.size:
+            found.append(some + line)
+            counts.append(words[some])
+        line += begins.size - 1
+    return np.concatenate(found), np.concatenate(counts)
 
 
 def bulk_numbers(block: bytes) -> Float[np.ndarray, " N"] | None:
