@@ -17,8 +17,8 @@ import fuzz
 from kinescale.formats.base import suffixes
 
 TARGETS = targets()
-READ_ELSEWHERE = {".fbx", ".gltf"}
-"""Read by another program into a format that is fuzzed here, and the same document as .glb in another wrapping."""
+READ_ELSEWHERE = {".fbx", ".gltf", ".vrm", ".vrma"}
+"""Read by another program into a format that is fuzzed here, and the same document as .glb under another name."""
 
 
 def test_every_reader_has_a_target() -> None:
