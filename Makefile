@@ -37,7 +37,7 @@ slow: $(STAMP) $(VALIDATOR)  ## the long checks too
 	$(BIN)/python -m pytest --timeout=3600 tests
 
 fuzz: $(STAMP)   ## 100,000 broken files for every reader (an hour or two)
-	for reader in amass amc asf bvh csv glb npy npz; do \
+	for reader in amass amc asf bvh csv glb kimodo npy npz smpl_params; do \
 	    $(BIN)/python tests/fuzz/fuzz.py $$reader --inputs 100000 --out docs/results || exit 1; done
 
 format: $(STAMP) ## rewrite the code in the house format

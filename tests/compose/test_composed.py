@@ -80,7 +80,7 @@ def test_counts_are_those_measured(composed, mirrored):
                 continue
             number = said.group(2) or said.group(1)
             count = NUMBERS[number] if number in NUMBERS else int(number)
-            assert sum(event.count for event in found.of(COUNTED[word])) == count, text
+            assert sum(event.count or 1 for event in found.of(COUNTED[word])) == count, text
             seen += 1
     assert seen
 

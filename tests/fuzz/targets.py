@@ -60,6 +60,39 @@ def _amass(folder: Path) -> list[bytes]:
     return _written(".amass.npz", [random_motion("smplh", 5, 1), random_motion("smplx", 3, 2)])(folder)
 
 
+def _kimodo(folder: Path) -> list[bytes]:
+    """A made clip in the layout that Kimodo writes."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from kinescale.kinematics.rotations import quat_to_matrix
+    from motion_strategies import random_motion
+
+    motion = random_motion("humanml22", 6, 1)
+    arrays = {
+        "local_rot_mats": quat_to_matrix(motion.rotations).numpy(),
+        "root_positions": motion.root.numpy(),
+        "posed_joints": motion.positions().numpy(),
+    }
+    return [_packed(arrays)]
+
+
+def _smpl_params(folder: Path) -> list[bytes]:
+    """Made parameters in the layouts of two estimators of motion from video."""
+    rng = np.random.default_rng(3)
+    pose, trans = 0.2 * rng.normal(size=(6, 72)), rng.normal(size=(6, 3))
+    return [
+        _packed({"pose": pose, "trans": trans, "pose_world": pose, "trans_world": trans}),
+        _packed(
+            {"body_pose": pose[:, 3:66], "global_orient": pose[:, :3], "transl": trans, "betas": np.zeros((6, 10))}
+        ),
+    ]
+
+
+def _packed(arrays: dict[str, np.ndarray]) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **{name: value.astype(np.float32) for name, value in arrays.items()})
+    return stream.getvalue()
+
+
 def _arrays(folder: Path) -> list[bytes]:
     rng = np.random.default_rng(0)
     made = []
@@ -130,6 +163,8 @@ def targets() -> dict[str, Target]:
         Target("asf", ".asf", TEXT, lambda _: [asf], (".amc", amc)),
         Target("npz", ".npz", ARCHIVE, _written(".npz"), large=_large(".npz")),
         Target("amass", ".amass.npz", ARCHIVE, _amass),
+        Target("kimodo", ".kimodo.npz", ARCHIVE, _kimodo),
+        Target("smpl_params", ".smpl.npz", ARCHIVE, _smpl_params),
         Target("npy", ".npy", ARRAY, _arrays),
         Target("glb", ".glb", GLB, _written(".glb"), large=_large(".glb")),
         Target("csv", ".csv", TEXT, _written(".csv")),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kinescale import skeletons
-from kinescale.core.errors import BundleError, ConfigError, InputError, SkeletonError
+from kinescale.core.errors import BundleError, InputError, SkeletonError
 from kinescale.pipeline import Editor
 from kinescale.pipeline._redraw import windows
 from tiny_bundle import tiny_bundle
@@ -34,7 +34,7 @@ PROMPT = "a person waves"
         ({"blend": float("nan")}, InputError),
         ({"seed": -1}, InputError),
         ({"prompt": " . "}, InputError),
-        ({"guidence": 1.0}, ConfigError),
+        ({"guidence": 1.0}, InputError),
     ],
 )
 def test_bad_wishes(one, clip, options, error):

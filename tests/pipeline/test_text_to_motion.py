@@ -119,7 +119,7 @@ def test_lengths_out_of_range(pipe, seconds):
         ("a person walks", {"temperature": 0.0}, ConfigError),
         ("a person walks", {"top_p": 1.5}, ConfigError),
         ("a person walks", {"guidance": -1.0}, ConfigError),
-        ("a person walks", {"guidence": 1.0}, ConfigError),
+        ("a person walks", {"guidence": 1.0}, InputError),
         ("a person walks", {"steps": (0,)}, InputError),
     ],
 )
