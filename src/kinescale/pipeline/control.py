@@ -270,10 +270,7 @@ class Controller:
         with torch.no_grad():
             for row in rows:
                 tokens = drawn.tokens[row]
-                latent = bundle.tokenizer.empty(tokens.layout, 1)
-                for k, scale in enumerate(tokens.scales):
-                    latent = latent + bundle.tokenizer.contribution(scale, k, tokens.layout)
-                latents.append(latent.float().cpu())
+                latents.append(bundle.tokenizer.latent_sum(tokens).float().cpu())
                 made = bundle.normaliser.undo(bundle.tokenizer.decode(tokens)[0, :frames].float().cpu())
                 features.append(smoothed(made, smoothing_of(bundle.feature, made, finish)))
         return torch.stack(features), torch.stack(latents)

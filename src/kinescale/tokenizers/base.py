@@ -82,9 +82,16 @@ class Tokenizer(nn.Module, Codec, ABC):
     def encode(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]) -> Encoded:
         """Features to tokens."""
 
-    @abstractmethod
+    def latent_sum(self, tokens: TokenMap) -> Float[Tensor, "B T P D"]:
+        """F: what all scales of the tokens (or the first k that they hold) add up to."""
+        running = self.empty(tokens.layout, len(tokens.latents))
+        for scale, row in enumerate(tokens.scales):
+            running = running + self.contribution(row, scale, tokens.layout)
+        return running
+
     def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
         """Tokens (all scales or the first k) to features; frames past a clip's length carry no meaning."""
+        return self.decode_latent(self.latent_sum(tokens), tokens.latents)
 
     @abstractmethod
     def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:

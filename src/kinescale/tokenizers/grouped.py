@@ -190,13 +190,6 @@ class Tokenizer(base.Tokenizer):
         quantised = self.pyramid(grid.float(), layout, latents)
         return Encoded(TokenMap(layout, latents, quantised.tokens), grid, quantised.total)
 
-    def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
-        """Tokens (all scales or the first k) to features."""
-        running = self.empty(tokens.layout, len(tokens.latents))
-        for scale, row in enumerate(tokens.scales):
-            running = running + self.contribution(row, scale, tokens.layout)
-        return self.decode_latent(running, tokens.latents)
-
     def decode_latent(self, latent: Float[Tensor, "B T G D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features."""
         return self.decoder(latent, latents)

@@ -159,13 +159,6 @@ class Tokenizer(base.Tokenizer):
             quantised = self.pyramid(grid, layout, latents)
         return Encoded(TokenMap(layout, latents, quantised.tokens), grid, quantised.total)
 
-    def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
-        """Tokens (all books or the first k) to features."""
-        running = self.empty(tokens.layout, len(tokens.latents))
-        for scale, row in enumerate(tokens.scales):
-            running = running + self.contribution(row, scale, tokens.layout)
-        return self.decode_latent(running, tokens.latents)
-
     def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features."""
         return self.decoder(latent.squeeze(2).transpose(1, 2), latents).transpose(1, 2)

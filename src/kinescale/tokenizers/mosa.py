@@ -179,15 +179,8 @@ class Tokenizer(base.Tokenizer):
             quantised = self.pyramid(grid, layout, latents)
         return Encoded(TokenMap(layout, latents, quantised.tokens), grid, quantised.total)
 
-    def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
-        """Tokens to features; with padding slots, frames past a clip's length are the slot's."""
-        running = self.empty(tokens.layout, len(tokens.latents))
-        for scale, row in enumerate(tokens.scales):
-            running = running + self.contribution(row, scale, tokens.layout)
-        return self.decode_latent(running, tokens.latents)
-
     def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
-        """A summed latent grid to features."""
+        """A summed latent grid to features; with padding slots, frames past a clip's length are the slot's."""
         return self.decoder(latent.squeeze(2).transpose(1, 2), latents if self.masked else None).transpose(1, 2)
 
     def training_loss(

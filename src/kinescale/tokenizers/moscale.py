@@ -211,10 +211,7 @@ class Tokenizer(base.Tokenizer):
 
     def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
         """Tokens to features; F is zeroed past each clip's length before the decoder."""
-        running = self.empty(tokens.layout, len(tokens.latents))
-        for scale, row in enumerate(tokens.scales):
-            running = running + self.contribution(row, scale, tokens.layout)
-        return self.decode_latent(_zero_beyond(running, tokens.latents), tokens.latents)
+        return self.decode_latent(_zero_beyond(self.latent_sum(tokens), tokens.latents), tokens.latents)
 
     def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features, as it is: past the length it is zeroed only with ``mask_padding``."""

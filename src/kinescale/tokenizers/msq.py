@@ -231,13 +231,6 @@ class Tokenizer(base.Tokenizer):
             total = self.pyramid.total(quantised, grid)
         return Encoded(TokenMap(layout, latents, quantised.tokens), grid, total)
 
-    def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
-        """Tokens (all scales or the first k) to features."""
-        running = self.empty(tokens.layout, len(tokens.latents))
-        for scale, row in enumerate(tokens.scales):
-            running = running + self.contribution(row, scale, tokens.layout)
-        return self.decode_latent(running, tokens.latents)
-
     def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features; what stands past a clip's length is not read."""
         sources = []
