@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _budget import Clock, step_cost
 from _quality import mean_of, quality
 from _reconstruction import reconstruction
 from _record import RESULTS, command_line, save, table
@@ -39,13 +40,9 @@ from kinescale.render import render
 from kinescale.training.config import RunConfig, Stage, override
 from kinescale.training.export import build_bundle
 from kinescale.training.run import train
-from kinescale.training.watch import Watch
 
 SYSTEMS = ("moscale", "momask", "mosa", "msq", "scalemogen", "skeletal_moscale")
 STAGES: tuple[Stage, ...] = ("tokenizer", "generator")
-TRIAL_STEPS, TRIAL_SKIPPED = 24, 8
-"""Steps of the trial, and those before its clock starts."""
-
 PROMPTS = (
     "a person walks forward and turns to the left",
     "a person runs forward",
@@ -66,17 +63,6 @@ on nor always off, and the perplexity of a bit (1 to 2). Times: median, one core
 A budget this short says which design learns fast on a processor, not which is best: a system whose step costs more
 (MSQ's and MoSa's generators attend over hundreds of positions) took fewer of them, and no generator is trained out.
 """
-
-
-class _Clock(Watch):
-    """Processor time after every step."""
-
-    def __init__(self) -> None:
-        self.marks: list[float] = []
-
-    def advance(self, task: str, done: int) -> None:
-        if task in STAGES:
-            self.marks.append(time.process_time())
 
 
 def main() -> None:
@@ -125,7 +111,7 @@ def trained(system: str, stage: Stage, chosen: argparse.Namespace) -> dict[str, 
         folder.mkdir(parents=True, exist_ok=True)
         write_json(budget, {"step_cpu_s": cost, "steps": max(2, int(chosen.cpu_minutes * 60 / cost))})
         config = plan(folder, system)
-    clock = _Clock()
+    clock = Clock()
     outcome = train(config, chosen.data, folder, (stage,), watch=clock)[stage]
     planned = json.loads(budget.read_text(encoding="utf-8"))
     if len(clock.marks) > 1:
@@ -154,15 +140,12 @@ def plan(folder: Path, system: str) -> RunConfig:
 
 def trial(config: RunConfig, stage: Stage, chosen: argparse.Namespace) -> float:
     """Processor seconds of a step, from a run that is thrown away."""
-    clock = _Clock()
-    config = override(config, {f"{stage}_training.steps": TRIAL_STEPS, f"{stage}_training.validate_every": 0})
     source = chosen.runs / config.name.partition(".")[0]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "trial"
         if (source / "tokenizer").is_dir() and stage == "generator":
             shutil.copytree(source, folder)
-        train(config, chosen.data, folder, (stage,), watch=clock)
-    return (clock.marks[-1] - clock.marks[TRIAL_SKIPPED]) / (len(clock.marks) - 1 - TRIAL_SKIPPED)
+        return step_cost(config, stage, chosen.data, folder)
 
 
 def _tokenizer(system: str, bundle: Bundle, chosen: argparse.Namespace) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from _budget import TRIAL_STEPS, Clock, step_cost
 from _record import RESULTS, command_line, save, table
 
 from kinescale import recipes
@@ -27,10 +27,6 @@ from kinescale.evaluation.kept import TokenizerYardstick, samples
 from kinescale.training.config import RunConfig
 from kinescale.training.export import build_bundle
 from kinescale.training.run import train
-from kinescale.training.watch import Watch
-
-TRIAL_STEPS, TRIAL_SKIPPED = 20, 6
-"""Steps of the trial that measures what a step costs, and those before its clock starts."""
 
 SKELETAL = [
     [8, [[0, 1, 2, 3, 4, 5, 6]]], [4, [[0, 3], [1, 2, 4, 5, 6]]], [2, [[0, 3], [1, 2], [4, 5, 6]]],
@@ -47,15 +43,6 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "grouped_four_groups": ("grouped", {"groups": 4, "code_dim": 32, "codes": 512, "scales": [8, 4, 2, 1]}),
 }
 """Tokenizer family and what differs from its settings here."""
-
-
-class _Clock(Watch):
-    def __init__(self) -> None:
-        self.marks: list[float] = []
-
-    def advance(self, task: str, done: int) -> None:
-        if task == "tokenizer":
-            self.marks.append(time.process_time())
 
 
 HEAD = (
@@ -87,11 +74,9 @@ def recipe(variant: str, steps: int) -> RunConfig:
 def measured(variant: str, chosen: argparse.Namespace, yardstick: TokenizerYardstick) -> dict[str, Any]:
     """Train a variant for the budget and measure what it keeps."""
     with tempfile.TemporaryDirectory() as name:
-        clock = _Clock()
-        train(recipe(variant, TRIAL_STEPS), chosen.data, Path(name) / "trial", ["tokenizer"], watch=clock)
-        cost = (clock.marks[-1] - clock.marks[TRIAL_SKIPPED]) / (len(clock.marks) - 1 - TRIAL_SKIPPED)
+        cost = step_cost(recipe(variant, TRIAL_STEPS), "tokenizer", chosen.data, Path(name) / "trial")
         steps = max(TRIAL_STEPS, int(chosen.cpu_minutes * 60 / cost))
-        clock = _Clock()
+        clock = Clock()
         train(recipe(variant, steps), chosen.data, Path(name) / "run", ["tokenizer"], watch=clock)
         bundle = build_bundle(Path(name) / "run")
     tokenizer = bundle.tokenizer
