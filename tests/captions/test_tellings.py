@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 import torch
@@ -13,7 +14,8 @@ from kinescale.captions import measured
 from kinescale.captions._grammar import mirror_sentence
 from kinescale.captions.corpora import ClipCaptions, with_amounts
 from kinescale.captions.measured._amounts import Manner
-from kinescale.captions.measured.records import Description, Event, Path
+from kinescale.captions.measured._clauses import clause
+from kinescale.captions.measured.records import Description, Event, Kind, Path
 from kinescale.captions.measured.tellings import generator, tellings
 from made_bodies import made, ramp, walking
 
@@ -35,6 +37,14 @@ def one_after_the_other(kinds: list[tuple[str, str]]) -> Description:
         more = {"turn": {"angle_deg": 90.0}, "raise_hand": {"level": "head"}, "kick": {"level": "chest"}}
         events.append(Event(**fields, **more.get(kind, {})))
     return description(*events)
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("seed", range(4))
+def test_every_kind_of_event_has_a_clause(kind, seed):
+    event = Event(kind=kind, start_s=0.0, end_s=2.0, side="left", steps=4, gait="walk", direction="forward", count=2)
+    for manner in (None, Manner(figures=bool(seed % 2), meter="meter")):
+        assert "*" in clause(event, generator(f"{kind} {seed}"), manner)
 
 
 KINDS = st.lists(

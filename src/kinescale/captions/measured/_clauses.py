@@ -36,11 +36,13 @@ _PLAIN: Mapping[Kind, tuple[str, ...]] = {
     "sit_down": ("*sit down", "*lower ~their body into a seat", "*take a seat"),
     "sit": ("*stay seated", "*sit", "*remain sitting"),
     "stand_up": ("*stand up", "*get up", "*rise to ~their feet"),
+    "kneel_down": ("*kneel down", "*go down on ~their knees", "*get down on ~their knees"),
+    "kneel": ("*stay on ~their knees", "*kneel", "*remain kneeling"),
     "lie_down": ("*lie down", "*get down on the floor", "*go down to the floor"),
     "lie": ("*stay on the floor", "*lie on the floor", "*lie there"),
     "stand_still": ("*stand still", "*stand in place", "*stand without moving", "*keep still"),
 }
-_LASTING = frozenset({"sit", "lie", "stand_still"})
+_LASTING = frozenset({"sit", "kneel", "lie", "stand_still"})
 
 
 def clause(event: Event, rng: random.Random, manner: Manner | None) -> str:
@@ -95,6 +97,14 @@ def _travel(event: Event, rng: random.Random, manner: Manner | None) -> str:
     elif chance < 0.6:
         parts.append(f" at {rng.choice(('about ', ''))}{manner.speed(event.speed_m_s or 0.0)}")
     return words + "".join(parts)
+
+
+def _in_place(event: Event, rng: random.Random, manner: Manner | None) -> str:
+    verb = event.gait if event.gait in ("walk", "jog", "run") else "walk"
+    where = rng.choice(("in place", "in place", "on the spot", "without moving forward"))
+    if manner is None or not event.steps:
+        return f"*{verb} {where}"
+    return f"*{verb} {where} for {manner.count(event.steps)} step{'s' if event.steps > 1 else ''}"
 
 
 def _turn(event: Event, rng: random.Random, manner: Manner | None) -> str:
@@ -216,6 +226,7 @@ def _times(event: Event, manner: Manner | None) -> str:
 
 _MAKERS: Mapping[Kind, Callable[[Event, random.Random, Manner | None], str]] = {
     "travel": _travel,
+    "in_place": _in_place,
     "turn": _turn,
     "circle": _turn,
     "jump": _jump,
