@@ -56,7 +56,7 @@ imports: $(STAMP)
 
 check: lint types imports test  ## format, lint, types, import contract, tests: what CI runs
 
-docs: $(STAMP)   ## write the README's file tree anew
+docs: $(STAMP)   ## write the file tree in docs/architecture.md anew
 	$(BIN)/python docs/tree.py
 
 clean:           ## remove what the targets made

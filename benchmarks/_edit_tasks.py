@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from kinescale.captions.instructions import Claim
-from kinescale.edits import part_joints, part_roles
-from kinescale.edits.story import Segment, Story
+from kinescale.data.captions.instructions import Claim
 from kinescale.motion import Motion
-from kinescale.pipeline import Editor
-from kinescale.pipeline.editing import Edited, Looping
-from kinescale.pipeline.timeline import Timeline
+from kinescale.pipelines import Editor
+from kinescale.pipelines.editing import part_joints, part_roles
+from kinescale.pipelines.editing.editor import Edited, Looping
+from kinescale.pipelines.segments import Segment, Story
+from kinescale.pipelines.timeline import Timeline
 
 WAVE = "a person waves with the right hand"
 TURN = "a person walks forward and turns to the left"

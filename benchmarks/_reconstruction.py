@@ -12,7 +12,7 @@ from _quality import NAMES, mean_of, quality
 from torch import Tensor
 
 from kinescale.bundle import Bundle
-from kinescale.datasets.prepared import Prepared, open_prepared
+from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.motion import canonicalise
 
 SPLIT = "val"

@@ -66,7 +66,7 @@ def measure(system: str, clips: int) -> dict[str, Any]:
     import torch
 
     from kinescale.nn.threads import use_threads
-    from kinescale.pipeline import RAW, TextToMotion
+    from kinescale.pipelines import RAW, TextToMotion
 
     pipe = TextToMotion(bundle_of(system))
     samples = list(range(-(-clips // len(PROMPTS))))
@@ -100,8 +100,8 @@ def edits(bundle: Any) -> dict[str, Any]:
     import torch
 
     from edit_bundles import made_clip
-    from kinescale.edits.story import Segment, Story
-    from kinescale.pipeline import Editor, Timeline
+    from kinescale.pipelines import Editor, Timeline
+    from kinescale.pipelines.segments import Segment, Story
 
     editor, clip = Editor(bundle), made_clip(60)
     wanted: dict[str, Any] = {"frames": (20, 40), "seed": 5}

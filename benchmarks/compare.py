@@ -32,9 +32,9 @@ from kinescale import recipes
 from kinescale.bundle import Bundle
 from kinescale.core.files import atomic_write_text
 from kinescale.core.records import write_json
-from kinescale.datasets.prepared import open_prepared
+from kinescale.data.prepared import open_prepared
 from kinescale.motion import canonicalise
-from kinescale.pipeline import TextToMotion
+from kinescale.pipelines import TextToMotion
 from kinescale.quantizers import vq
 from kinescale.render import render
 from kinescale.training.config import RunConfig, Stage, override

@@ -18,12 +18,12 @@ from editing import picked
 from torch import Tensor
 
 from kinescale.bundle import Bundle
-from kinescale.datasets.prepared import open_prepared
-from kinescale.edits import part_roles
-from kinescale.edits.combine import combined
+from kinescale.data.prepared import open_prepared
 from kinescale.motion import Motion
-from kinescale.pipeline._mixing import FIRST, SECOND, Mixing, origins_by_part
-from kinescale.pipeline._redraw import encode_window, stretch_of
+from kinescale.pipelines.editing import part_roles
+from kinescale.pipelines.editing.combine import combined
+from kinescale.pipelines.editing.token_mixing import FIRST, SECOND, Mixing, origins_by_part
+from kinescale.pipelines.editing.windows import encode_window, stretch_of
 from kinescale.tokens import TokenMap
 from kinescale.training.export import build_bundle
 

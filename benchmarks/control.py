@@ -22,13 +22,13 @@ from _record import RESULTS, save, table
 
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.core.files import atomic_write_text
-from kinescale.datasets.prepared import Prepared, open_prepared
-from kinescale.edits.constraints import Constraint, Constraints, JointPin, PosePin
+from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.motion import Motion
-from kinescale.motion.canonical import canonicalise
-from kinescale.pipeline import TextToMotion
-from kinescale.pipeline._control_run import foot_skate
-from kinescale.pipeline.control import Controlled, Controller
+from kinescale.motion.canonicalize import canonicalise
+from kinescale.pipelines import TextToMotion
+from kinescale.pipelines.control import Controlled, Controller
+from kinescale.pipelines.control.constraints import Constraint, Constraints, JointPin, PosePin
+from kinescale.pipelines.control.run import foot_skate
 
 EVALUATOR = Path("src/kinescale/bundle/default_evaluator")
 PAGE, MARKS = Path("docs/control.md"), ("<!-- figures -->\n", "<!-- end of figures -->")

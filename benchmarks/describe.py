@@ -20,10 +20,10 @@ from typing import Any
 from _describe_page import page
 from _record import save
 
-from kinescale.captions.instructions import KINDS, Claim, label_claims, rates, score
-from kinescale.captions.measured import Description, describe
 from kinescale.core.files import atomic_write_text
-from kinescale.datasets.prepared import open_prepared
+from kinescale.data.captions.instructions import KINDS, Claim, label_claims, rates, score
+from kinescale.data.prepared import open_prepared
+from kinescale.description import Description, describe
 
 CLASSES = {
     "direction": "direction of travel",

@@ -25,16 +25,16 @@ from torch.nn import functional
 
 from kinescale.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
-from kinescale.captions.instructions import score
-from kinescale.captions.measured import describe
 from kinescale.core.files import atomic_write_text
 from kinescale.core.records import write_json
-from kinescale.datasets.prepared import Prepared, open_prepared
-from kinescale.edits.seam import ACCELERATION_FPS, LIMIT_M_S2, joint_accelerations
+from kinescale.data.captions.instructions import score
+from kinescale.data.prepared import Prepared, open_prepared
+from kinescale.description import describe
 from kinescale.evaluation.clips import seen
 from kinescale.evaluation.run import find_evaluator
 from kinescale.motion import Motion
-from kinescale.pipeline import Editor
+from kinescale.pipelines import Editor
+from kinescale.pipelines.editing.blend import ACCELERATION_FPS, LIMIT_M_S2, joint_accelerations
 from kinescale.render import render
 from kinescale.training.export import build_bundle
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.core.files import atomic_write_text
 from kinescale.core.randomness import derive_seed
-from kinescale.datasets.prepared import Prepared, open_prepared
+from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.evaluation.clips import seen
 from kinescale.evaluation.plan import own_pools
 from kinescale.metrics import fid, r_precision

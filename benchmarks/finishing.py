@@ -20,12 +20,12 @@ import torch
 from _record import RESULTS, save
 
 from kinescale.bundle import Bundle
-from kinescale.datasets.prepared import open_prepared
+from kinescale.data.prepared import open_prepared
 from kinescale.metrics import ground, jitter, peaks
 from kinescale.motion import Motion, canonicalise
-from kinescale.pipeline import RAW, PostProcess, onto_feature
-from kinescale.pipeline.reconstruction import mean_joint_error
-from kinescale.pipeline.runtime import FINISH, post_process
+from kinescale.pipelines import RAW, PostProcess, onto_feature
+from kinescale.pipelines.reconstruction import mean_joint_error
+from kinescale.pipelines.runtime import FINISH, post_process
 
 LONGEST = 240
 """Frames of a recording that are measured."""

@@ -106,7 +106,7 @@ def median(costs: list[Cost], name: str) -> float:
 
 def sampling(prompt: str, bundle: str, times: int) -> tuple[list[dict[str, float]], str]:
     """Timings inside a process that has the model loaded, another seed each; the bundle's hash."""
-    from kinescale.pipeline import TextToMotion
+    from kinescale.pipelines import TextToMotion
 
     pipe = TextToMotion.from_pretrained(bundle)
     timings = [pipe(prompt, SECONDS, 1, seed).timings for seed in range(times + 1)][1:]

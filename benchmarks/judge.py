@@ -25,9 +25,9 @@ from _reconstruction import reconstruction
 from _record import RESULTS, command_line, save, table
 
 from kinescale.core.files import atomic_write_text
-from kinescale.datasets.prepared import Prepared, open_prepared
+from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.motion import Motion, canonicalise, mirror
-from kinescale.pipeline import FINISH, RAW, PostProcess, TextToMotion
+from kinescale.pipelines import FINISH, RAW, PostProcess, TextToMotion
 from kinescale.render import render
 
 REPORTED_SEED, CHOOSING_SEED = 100, 0

@@ -21,8 +21,8 @@ from kinescale import skeletons
 from kinescale.kinematics.rotations import axis_angle_quat
 from kinescale.motion import Motion
 from kinescale.render import Options, render
-from kinescale.render._film import cells, frames
-from kinescale.render._scene import scene
+from kinescale.render.base.film import cells, frames
+from kinescale.render.base.scene import scene
 
 SIZE = (1280, 720)
 SECONDS, FPS = 6, 30

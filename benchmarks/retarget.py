@@ -21,9 +21,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from formats import RETARGETED, made, seconds_of
-from kinescale import datasets, skeletons
+from kinescale import skeletons
 from kinescale.core.errors import DataError
-from kinescale.datasets import RawClip
+from kinescale.data import datasets
+from kinescale.data.datasets import RawClip
 from kinescale.kinematics.contacts import velocities
 from kinescale.kinematics.rotations import quat_apply, quat_between, quat_conjugate, quat_multiply
 from kinescale.motion import Motion, retarget

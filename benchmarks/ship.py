@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 import kinescale.bundle
-from kinescale.bundle.places import DEFAULT, DEFAULT_EVALUATOR
+from kinescale.bundle.hub import DEFAULT, DEFAULT_EVALUATOR
 from kinescale.training.evaluator_run import export_evaluator
 from kinescale.training.export import export
 from kinescale.training.run import read_run

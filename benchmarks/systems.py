@@ -27,8 +27,8 @@ from kinescale import recipes, samplers
 from kinescale.bundle.manifest import Part
 from kinescale.generators import FAMILY as GENERATORS
 from kinescale.tokens import TextFeatures
+from kinescale.training.feature_cache import build_feature
 from kinescale.training.parts import build_generator, build_tokenizer
-from kinescale.training.store import build_feature
 
 SYSTEMS = ("momask", "mosa", "moscale", "msq", "scalemogen")
 TEXT_TOKENS = 12

@@ -22,7 +22,7 @@ from _record import RESULTS, command_line, save, table
 
 from kinescale import recipes
 from kinescale.core.files import atomic_write_text
-from kinescale.datasets.prepared import open_prepared
+from kinescale.data.prepared import open_prepared
 from kinescale.evaluation.kept import TokenizerYardstick, samples
 from kinescale.training.config import RunConfig
 from kinescale.training.export import build_bundle
@@ -141,7 +141,7 @@ def main() -> None:
 
 def _feature() -> Any:
     """The feature of the grouped recipe."""
-    from kinescale.training.store import build_feature
+    from kinescale.training.feature_cache import build_feature
 
     return build_feature(recipes.get("grouped.cpu").feature)
 

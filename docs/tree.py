@@ -1,4 +1,4 @@
-"""Write the file tree in README.md from the docstrings, or (with --check) say whether it is up to date."""
+"""Write the file tree in docs/architecture.md from the docstrings, or (with --check) say whether it is up to date."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- tree: begin (make docs) -->", "<!-- tree: end -->"
 ROOMS = (
-    "core", "io", "kinematics", "skeletons", "motion", "tokens", "nn", "formats", "features", "quantizers", "render",
-    "datasets", "captions", "text", "tokenizers", "generators", "samplers", "edits", "metrics", "evaluators", "bundle",
-    "bundle", "pipeline", "training", "evaluation", "recipes", "cli",
+    "core", "io", "kinematics", "skeletons", "rigging", "motion", "tokens", "nn", "features", "quantizers", "pyramid",
+    "formats", "render", "description", "data", "text", "tokenizers", "generators", "samplers", "metrics", "evaluators",
+    "bundle", "pipelines", "training", "evaluation", "recipes", "cli",
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def phrase(file: Path) -> str:
 
 
 def tree() -> str:
-    """The tree as Markdown: a row a room, its files below."""
+    """The tree as Markdown: a row per package, its files below."""
     lines = ["```text", "src/kinescale/"]
     package = ROOT / "src" / "kinescale"
     placed = {room for room in ROOMS if (package / room).is_dir()}
@@ -49,16 +49,16 @@ def rows(folder: Path, depth: int) -> list[str]:
 
 
 def main(argv: list[str]) -> int:
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
+    page = ROOT / "docs" / "architecture.md"
+    text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     fresh = f"{before}{BEGIN}\n{tree()}\n{END}{after}"
     if "--check" in argv:
         if fresh != text:
-            print("README.md's tree is not up to date; run: make docs")
+            print("docs/architecture.md's tree is not up to date; run: make docs")
         return int(fresh != text)
-    readme.write_text(fresh, encoding="utf-8")
+    page.write_text(fresh, encoding="utf-8")
     return 0
 
 

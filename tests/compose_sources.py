@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from kinescale.core.records import write_json
-from kinescale.datasets.base import Licence
-from kinescale.datasets.prepared import PreparedRow, write_part
-from kinescale.datasets.prepared.writer import VERSION
+from kinescale.data.datasets.base import Licence
+from kinescale.data.prepared import PreparedRow, write_part
+from kinescale.data.prepared.writer import VERSION
 from kinescale.motion import canonicalise
 from made_bodies import Plan, arm, bump, jumping, made, ramp, steady, walking, waving
 

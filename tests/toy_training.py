@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from kinescale.core.records import write_json
-from kinescale.datasets.base import Licence
-from kinescale.datasets.prepared import PreparedRow, write_part
-from kinescale.datasets.prepared.writer import VERSION
+from kinescale.data.datasets.base import Licence
+from kinescale.data.prepared import PreparedRow, write_part
+from kinescale.data.prepared.writer import VERSION
 from kinescale.tokenizers.base import StepLoss
 from motion_strategies import random_motion
 

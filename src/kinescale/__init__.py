@@ -17,10 +17,10 @@ _PUBLIC = {
     "read_motion": "kinescale.formats",
     "write_motion": "kinescale.formats",
     "Bundle": "kinescale.bundle",
-    "Controller": "kinescale.pipeline",
-    "Editor": "kinescale.pipeline",
-    "TextToMotion": "kinescale.pipeline",
-    "Timeline": "kinescale.pipeline",
+    "Controller": "kinescale.pipelines",
+    "Editor": "kinescale.pipelines",
+    "TextToMotion": "kinescale.pipelines",
+    "Timeline": "kinescale.pipelines",
 }
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from kinescale.formats import read_motion as read_motion
     from kinescale.formats import write_motion as write_motion
     from kinescale.motion import Motion as Motion
-    from kinescale.pipeline import Controller as Controller
-    from kinescale.pipeline import Editor as Editor
-    from kinescale.pipeline import TextToMotion as TextToMotion
-    from kinescale.pipeline import Timeline as Timeline
+    from kinescale.pipelines import Controller as Controller
+    from kinescale.pipelines import Editor as Editor
+    from kinescale.pipelines import TextToMotion as TextToMotion
+    from kinescale.pipelines import Timeline as Timeline
     from kinescale.skeletons import Skeleton as Skeleton
 
 __all__ = sorted([*_PUBLIC, "__version__"])

@@ -13,9 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from kinescale import text
-from kinescale.bundle import Bundle, Part, places, resolve
+from kinescale.bundle import Bundle, Part, resolve
+from kinescale.bundle import hub as places
 from kinescale.bundle.bundle import build_text_encoder
-from kinescale.bundle.places import DEFAULT, DEFAULT_EVALUATOR
+from kinescale.bundle.hub import DEFAULT, DEFAULT_EVALUATOR
 from kinescale.core.errors import BundleError, InputError
 from kinescale.core.files import sha256_file
 from kinescale.features import Normaliser

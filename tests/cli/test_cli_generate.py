@@ -11,11 +11,11 @@ import torch
 from command_line import accepted, as_user, refused
 
 from kinescale.bundle import Bundle
-from kinescale.cli._drawing import output_paths
+from kinescale.cli.base.drawing import output_paths
 from kinescale.cli.generate import parse_steps
 from kinescale.core.errors import InputError
 from kinescale.formats import read_motion
-from kinescale.pipeline import TextToMotion
+from kinescale.pipelines import TextToMotion
 from tiny_bundle import tiny_bundle
 
 PROMPT = "a person walks forward"

@@ -10,9 +10,9 @@ import torch
 from command_line import accepted, refused
 
 from kinescale.bundle import Bundle
-from kinescale.cli._pictures import Watch, prefix_stages
+from kinescale.cli.base.pictures import Watch, prefix_stages
 from kinescale.formats import read_motion
-from kinescale.pipeline import TextToMotion
+from kinescale.pipelines import TextToMotion
 from tiny_bundle import tiny_bundle
 
 PROMPT = "a person walks <b>forward</b>"

@@ -18,9 +18,9 @@ from kinescale.cli import doctor
 from kinescale.cli import main as front
 from kinescale.core.errors import DataError, InputError
 from kinescale.core.workers import worker_pool
+from kinescale.data import prepare as room
+from kinescale.data.prepare import prepare
 from kinescale.formats import read_motion, write_motion
-from kinescale.pipeline import prepare as room
-from kinescale.pipeline.prepare import prepare
 from motion_strategies import random_motion
 
 LONG = "x" * 300
@@ -117,7 +117,7 @@ def test_ctrl_c_in_the_first_seconds_of_prepare_is_quiet(tmp_path, share):
     corpus.mkdir()
     for index in range(4):
         write_motion(random_motion("humanml22", 200, index), corpus / f"{index}.npz")
-    code = PREPARE.replace("import sys;", "import sys, kinescale.pipeline.prepare as p; p.PART_CLIPS = 1;")
+    code = PREPARE.replace("import sys;", "import sys, kinescale.data.prepare as p; p.PART_CLIPS = 1;")
     command = [
         sys.executable,
         "-c",

@@ -15,7 +15,7 @@ from kinescale.core.errors import BundleError, ConfigError, KinescaleError
 from kinescale.core.json_input import MAX_DEPTH, MAX_INT, check_size, parse_json, read_json, shown
 from kinescale.core.markdown import markdown_link, plain_markdown
 from kinescale.core.records import Record
-from kinescale.edits.story import read_story
+from kinescale.pipelines.segments import read_story
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.integers(-MAX_INT, MAX_INT) | st.floats(allow_nan=False, allow_infinity=False)

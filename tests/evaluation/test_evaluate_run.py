@@ -15,7 +15,7 @@ pytest.importorskip("pyarrow", reason="prepared data needs the extra 'train'")
 from evaluated import POOL, request, tiny_evaluator
 
 from kinescale.core.errors import BundleError, DataError, InputError
-from kinescale.datasets.prepared import Prepared, open_prepared
+from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.evaluation import pages, protocol
 from kinescale.evaluation.clips import choose, generate
 from kinescale.evaluation.motions import Shown
@@ -23,7 +23,7 @@ from kinescale.evaluation.record import Evaluation
 from kinescale.evaluation.run import find_evaluator, run
 from kinescale.evaluation.sections import sections
 from kinescale.metrics import foot_skate, jitter
-from kinescale.pipeline import TextToMotion, mean_joint_error, onto_feature, reconstruct
+from kinescale.pipelines import TextToMotion, mean_joint_error, onto_feature, reconstruct
 from tiny_bundle import tiny_bundle
 from toy_training import toy_prepared
 

@@ -10,10 +10,10 @@ import torch
 pytest.importorskip("pyarrow", reason="prepared data needs the extra 'train'")
 
 from kinescale.core.errors import DataError
-from kinescale.datasets.prepared import Prepared, open_prepared
-from kinescale.evaluation._kinds import peak_kind
+from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.evaluation.kept import KeptReport, Sample, TokenizerYardstick, decoded, samples, world_error_mm
-from kinescale.pipeline import reconstruct
+from kinescale.evaluation.kinds import peak_kind
+from kinescale.pipelines import reconstruct
 from motion_strategies import random_motion, walk
 from tiny_bundle import tiny_bundle
 from toy_training import toy_prepared

@@ -16,7 +16,7 @@ pytest.importorskip("pyarrow", reason="prepared data needs the extra 'train'")
 from evaluated import request, tiny_evaluator
 
 from kinescale.core.errors import BundleError, InputError
-from kinescale.datasets.prepared import Prepared, PreparedClip, open_prepared
+from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
 from kinescale.evaluation import bars, pages, sensitivity
 from kinescale.evaluation.clips import Chosen
 from kinescale.evaluation.fid_band import LEAST_CLIPS, fid_band
@@ -44,7 +44,7 @@ def small() -> Iterator[None]:
         patch.setattr(pages, "POSES", 2)
         patch.setattr("kinescale.evaluation.motions.SHOWN", 1)
         patch.setattr("kinescale.evaluation.sensitivity.LADDERS", LADDERS[:1] + LADDERS[-1:])
-        first = __import__("kinescale.captions.phrases", fromlist=["phrases"]).phrases()[::60]
+        first = __import__("kinescale.data.captions.phrases", fromlist=["phrases"]).phrases()[::60]
         patch.setattr("kinescale.evaluation.phrases.phrases", lambda: first)
         yield
 
@@ -146,7 +146,7 @@ def test_a_ladder_is_answered_by_its_numbers() -> None:
 
 @pytest.mark.parametrize("ladder", sensitivity.LADDERS, ids=lambda ladder: ladder.name)
 def test_every_ladder_measures_any_motion(ladder: Ladder) -> None:
-    from kinescale.captions.measured import describe
+    from kinescale.description import describe
 
     motion = walk(seconds=3)
     value = ladder.measure(motion, describe(motion))

@@ -20,8 +20,8 @@ from kinescale.core.errors import BundleError, InputError
 from kinescale.core.files import sha256_file
 from kinescale.core.records import read_json, write_json
 from kinescale.evaluators import FAMILY, Evaluator, guo2022, snapmogen, tmr
-from kinescale.evaluators._plain_pickle import read_plain
 from kinescale.evaluators.base import embed_in_chunks, frozen
+from kinescale.evaluators.base.plain_pickle import read_plain
 from kinescale.features import Normaliser
 from kinescale.tokens import TextFeatures
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from kinescale import features, skeletons
 from kinescale.core.errors import InputError
 from kinescale.features import humanml3d
-from kinescale.features._humanml3d_recipe import VARIANTS, chain_positions, chain_rotations, change_skeleton
+from kinescale.features.humanml3d.published import VARIANTS, chain_positions, chain_rotations, change_skeleton
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_multiply
 from kinescale.motion.motion import Motion
 

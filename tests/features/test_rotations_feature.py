@@ -14,7 +14,7 @@ from kinescale.features import FAMILY
 from kinescale.features.rotations import Config, build
 from kinescale.kinematics.rotations import quat_about_y, quat_apply
 from kinescale.motion import canonicalise, mirror, resample, retarget
-from kinescale.motion.canonical import transform
+from kinescale.motion.canonicalize import transform
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from motion_strategies import random_motion

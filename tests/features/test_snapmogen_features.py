@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kinescale.core.errors import InputError
 from kinescale.features import snapmogen
 from kinescale.motion import Motion
-from kinescale.motion.canonical import canonicalise, transform
+from kinescale.motion.canonicalize import canonicalise, transform
 from kinescale.skeletons import Skeleton
 from motion_strategies import random_motion
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from kinescale import skeletons
 from kinescale.core.errors import FormatError, InputError
 from kinescale.formats import amass, npz, read_motion, write_motion
-from kinescale.formats._smpl_model import MEAN_PELVIS
 from kinescale.formats.base import needs_of
+from kinescale.formats.base.smpl_model import MEAN_PELVIS
 from kinescale.motion import Motion
 from kinescale.motion.retarget import retarget
 from kinescale.skeletons import Skeleton

@@ -15,7 +15,7 @@ from kinescale.core import files
 from kinescale.core.conventions import MAX_LENGTH_M, MIN_FPS
 from kinescale.core.errors import FormatError, InputError, KinescaleError
 from kinescale.formats import read_motion, write_motion
-from kinescale.formats._sidecar import MAX_BYTES, MAX_DEPTH, MAX_ENTRIES, MAX_ITEMS, sidecar
+from kinescale.io.sidecar import MAX_BYTES, MAX_DEPTH, MAX_ENTRIES, MAX_ITEMS, sidecar
 from kinescale.motion import resample
 from motion_strategies import random_motion
 

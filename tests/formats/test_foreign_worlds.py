@@ -16,7 +16,7 @@ from kinescale.formats import bvh, glb, read_motion, write_motion
 from kinescale.formats.base import animations_of, read_with_notes, suffixes
 from kinescale.kinematics.rotations import quat_multiply
 from kinescale.motion import Motion
-from kinescale.skeletons import examine, stature
+from kinescale.rigging import examine, stature
 
 
 def case(name: str) -> Path:

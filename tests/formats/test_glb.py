@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from kinescale import skeletons
 from kinescale.core.errors import InputError
 from kinescale.formats import glb, read_motion, write_motion
-from kinescale.formats._glb_body import make_body
-from kinescale.formats._glb_container import Document
+from kinescale.formats.glb.body import make_body
+from kinescale.formats.glb.container import Document
 from kinescale.kinematics.rotations import quat_to_matrix
 from kinescale.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton

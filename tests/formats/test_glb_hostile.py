@@ -19,7 +19,7 @@ from gltf_cases import Scene, container
 
 from kinescale.core.errors import FormatError
 from kinescale.formats import glb
-from kinescale.formats._glb_container import Document
+from kinescale.formats.glb.container import Document
 from motion_strategies import random_motion
 from plain_read import at_most
 

@@ -20,7 +20,7 @@ from kinescale.features import humanml3d, snapmogen
 from kinescale.formats import npy, read_motion, write_motion
 from kinescale.formats.base import needs_of
 from kinescale.motion import Motion
-from kinescale.motion.canonical import canonicalise
+from kinescale.motion.canonicalize import canonicalise
 from kinescale.motion.retarget import retarget
 from motion_strategies import random_motion
 from plain_read import at_most

@@ -11,8 +11,8 @@ import moscale_parts
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.core.family import Family
 from kinescale.generators import mosa
-from kinescale.generators._mosa_training import keeping, teach
 from kinescale.generators.mosa import Config, Generator
+from kinescale.generators.mosa.training import keeping, teach
 from kinescale.tokens import Scale, TextFeatures, TokenLayout
 from kinescale.tokens.token_map import PADDING
 from mosa_parts import small_generator, small_tokenizer

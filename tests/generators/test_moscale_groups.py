@@ -8,8 +8,8 @@ from torch import nn
 
 from kinescale.core.errors import ConfigError
 from kinescale.generators import moscale
-from kinescale.generators._masking import Masking, mask_tokens
-from kinescale.generators._moscale_training import corruptor
+from kinescale.generators.base.masking import Masking, mask_tokens
+from kinescale.generators.moscale.training import corruptor
 from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import MASKED, PADDING
 from moscale_parts import rng, small_text

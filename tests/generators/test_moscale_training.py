@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from kinescale.generators._masking import Masking, mask_tokens
-from kinescale.generators._moscale_training import refine
+from kinescale.generators.base.masking import Masking, mask_tokens
+from kinescale.generators.moscale.training import refine
 from kinescale.tokens.token_map import MASKED, PADDING
 from moscale_parts import clips, rng, small_tokenizer
 

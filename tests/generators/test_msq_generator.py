@@ -10,8 +10,8 @@ import moscale_parts
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.core.family import Family
 from kinescale.generators import msq
-from kinescale.generators._msq_network import turns
 from kinescale.generators.msq import Config, Generator
+from kinescale.generators.msq.network import turns
 from kinescale.samplers.masked import Config as Drawing
 from kinescale.samplers.masked import sample
 from kinescale.tokens import Scale, TextFeatures, TokenLayout

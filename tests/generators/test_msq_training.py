@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kinescale.core.errors import ConfigError
-from kinescale.generators._msq_training import Masking, choose, covers, labels_of, show, stream_ids
+from kinescale.generators.msq.training import Masking, choose, covers, labels_of, show, stream_ids
 from kinescale.tokens.token_map import MASKED, PADDING
 from msq_parts import KINDS, clips, rng, small_tokenizer
 

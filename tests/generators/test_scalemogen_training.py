@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kinescale.generators._scalemogen_training import bit_loss, correct, flipper, position_weights
+from kinescale.generators.scalemogen.training import bit_loss, correct, flipper, position_weights
 from kinescale.tokens.token_map import PADDING
 from scalemogen_parts import clips, rng, small_tokenizer
 

@@ -6,8 +6,8 @@ from golden_case import Case, Runner
 from torch import Tensor
 
 from kinescale import skeletons
-from kinescale.features import _humanml3d_recipe as recipe
 from kinescale.features import humanml3d, snapmogen
+from kinescale.features.humanml3d import published as recipe
 from kinescale.kinematics.forward import local_to_global
 from kinescale.motion import Motion
 from kinescale.skeletons import Skeleton

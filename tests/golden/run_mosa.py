@@ -13,7 +13,7 @@ from kinescale.bundle.imports import mosa as imports
 from kinescale.generators.mosa import Generator
 from kinescale.quantizers import vq
 from kinescale.samplers import scale_wise
-from kinescale.samplers._choosing import guided
+from kinescale.samplers.base.logits import guided
 from kinescale.tokenizers.mosa import Tokenizer
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures

@@ -10,11 +10,11 @@ from golden_case import Case, Runner
 from torch import Tensor
 
 from kinescale.bundle.imports import moscale as imports
-from kinescale.generators._moscale_training import refine, scored_loss
 from kinescale.generators.moscale import Generator
+from kinescale.generators.moscale.training import refine, scored_loss
 from kinescale.quantizers import vq
 from kinescale.samplers import next_scale
-from kinescale.samplers._choosing import filtered_probabilities, guided
+from kinescale.samplers.base.logits import filtered_probabilities, guided
 from kinescale.tokenizers.base import Encoded
 from kinescale.tokenizers.moscale import Tokenizer
 from kinescale.tokens.layout import TokenLayout

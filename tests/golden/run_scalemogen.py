@@ -11,11 +11,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from kinescale.bundle.imports import scalemogen as imports
-from kinescale.generators._scalemogen_training import Choose, bit_loss, correct, position_weights
 from kinescale.generators.scalemogen import Generator
+from kinescale.generators.scalemogen.training import Choose, bit_loss, correct, position_weights
 from kinescale.samplers import bitwise
-from kinescale.tokenizers import _scalemogen_schedules as schedules
-from kinescale.tokenizers.scalemogen import Tokenizer
+from kinescale.tokenizers.scalemogen import Tokenizer, schedules
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
 

@@ -21,8 +21,8 @@ FAMILIES = {
     "kinescale.skeletons": "SKELETON",
     "kinescale.formats": "SUFFIXES",
     "kinescale.features": "build",
-    "kinescale.datasets": "find",
-    "kinescale.captions.corpora": "describe",
+    "kinescale.data.datasets": "find",
+    "kinescale.data.captions.corpora": "describe",
     "kinescale.text": "TextEncoder",
     "kinescale.tokenizers": "Tokenizer",
     "kinescale.generators": "Generator",
@@ -116,7 +116,7 @@ def test_no_variants_name_is_compared_outside_its_own_folder():
 
 
 def test_only_the_rooms_that_may_import_heavy_libraries_do():
-    allowed = {"transformers": {"text"}, "tyro": {"cli"}, "matplotlib": {"render"}, "pyarrow": {"datasets", "pipeline"}}
+    allowed = {"transformers": {"text"}, "tyro": {"cli"}, "matplotlib": {"render"}, "pyarrow": {"data"}}
     for file in sources():
         room = file.relative_to(PACKAGE).parts[0]
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -163,7 +163,7 @@ def test_no_path_of_one_machine_and_no_corpus_file_is_tracked():
             assert not found, f"{name}: {found.group(0)}"
 
 
-def test_the_readmes_tree_is_the_tree():
+def test_the_tree_in_the_documents_is_the_tree():
     done = subprocess.run(
         [sys.executable, "docs/tree.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )

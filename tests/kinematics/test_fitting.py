@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from kinescale.kinematics.fitting import HINGE_STEP_RAD, Hinge, _eased, fit_track
 from kinescale.kinematics.forward import forward_kinematics, global_to_local
 from kinescale.kinematics.inverse import TWIST_RETURN_RAD, steadied
+from kinescale.kinematics.least_squares_ik import HINGE_STEP_RAD, Hinge, _eased, fit_track
 from kinescale.kinematics.rotations import axis_angle_quat, quat_angle, quat_apply, quat_conjugate, quat_multiply
 
 HAND = (-1, 0, 0, 0, 3, 4)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinescale.kinematics.standing import filled, stance_corrections
+from kinescale.kinematics.stance_correction import filled, stance_corrections
 
 
 def drifting(frames: int = 120, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,7 +11,7 @@ import torch
 from kinescale.core.errors import InputError
 from kinescale.kinematics.contacts import foot_slide
 from kinescale.motion.anchor import anchor_feet
-from kinescale.motion.canonical import FEET
+from kinescale.motion.canonicalize import FEET
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from motion_strategies import random_motion

@@ -13,7 +13,7 @@ from kinescale import skeletons
 from kinescale.core.errors import InputError, SkeletonError
 from kinescale.kinematics.rotations import quat_about_y, quat_angle
 from kinescale.motion import Motion, canonicalise, facing_yaw, mirror, resample, retarget
-from kinescale.motion.canonical import TOE_HEIGHT, transform
+from kinescale.motion.canonicalize import TOE_HEIGHT, transform
 from kinescale.motion.retarget import t_pose
 from kinescale.skeletons import Skeleton
 

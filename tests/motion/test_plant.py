@@ -10,7 +10,7 @@ import torch
 
 from kinescale.core.errors import InputError
 from kinescale.kinematics.contacts import foot_slide, steady_contacts
-from kinescale.motion.canonical import FEET, TOE_HEIGHT
+from kinescale.motion.canonicalize import FEET, TOE_HEIGHT
 from kinescale.motion.plant import FADE_S, HIGH_M, LOW_M, MOST_LIFT_M, MOST_SLIDE_M, MOST_UP_M, plant_stances
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from kinescale import datasets, skeletons
+from kinescale import skeletons
+from kinescale.data import datasets
 from kinescale.kinematics.contacts import lowest_tenth, velocities
 from kinescale.kinematics.rotations import (
     quat_angle,

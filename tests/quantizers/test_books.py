@@ -13,7 +13,8 @@ from codebook_of_a_rank import CONFIGS, train
 from torch import nn
 from torch.nn import functional
 
-from kinescale.quantizers import residual, vq
+from kinescale.pyramid import residual
+from kinescale.quantizers import vq
 from kinescale.tokens import Scale, TokenLayout
 from kinescale.tokens.token_map import PADDING
 from moscale_parts import rng

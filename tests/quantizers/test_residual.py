@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kinescale.quantizers import residual, vq
+from kinescale.pyramid import residual
+from kinescale.quantizers import vq
 from kinescale.tokens import Scale, TokenLayout
 from kinescale.tokens.token_map import PADDING
 from moscale_parts import SCALE_LISTS

@@ -7,8 +7,8 @@ import torch
 
 from kinescale import recipes
 from kinescale.core.errors import ConfigError
+from kinescale.training.feature_cache import build_feature
 from kinescale.training.parts import build_generator, build_tokenizer
-from kinescale.training.store import build_feature
 from moscale_parts import clips, rng, small_text
 
 PUBLISHED = ("mosa.humanml3d", "mosa.motionx", "mosa.kit")

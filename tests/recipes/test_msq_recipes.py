@@ -11,12 +11,12 @@ import torch
 from kinescale import recipes
 from kinescale.bundle import Bundle
 from kinescale.core.errors import ConfigError
-from kinescale.pipeline import TextToMotion
+from kinescale.pipelines import TextToMotion
 from kinescale.training.config import STAGES, override
 from kinescale.training.export import build_bundle
+from kinescale.training.feature_cache import build_feature
 from kinescale.training.parts import build_generator, build_tokenizer
 from kinescale.training.run import train
-from kinescale.training.store import build_feature
 from toy_training import toy_prepared
 
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -10,8 +10,8 @@ from kinescale.bundle.manifest import Part
 from kinescale.core.errors import UnknownNameError
 from kinescale.tokenizers import seen_as
 from kinescale.training.config import RunConfig
+from kinescale.training.feature_cache import build_feature
 from kinescale.training.parts import build_generator, build_tokenizer
-from kinescale.training.store import build_feature
 
 NAMES = [name for name in recipes.names() if isinstance(recipes.get(name), RunConfig)]
 """Those of systems; an evaluator's run has a record of its own."""

@@ -9,11 +9,11 @@ from kinescale import recipes
 from kinescale.bundle.bundle import Bundle
 from kinescale.cli import train as command
 from kinescale.core.errors import ConfigError
-from kinescale.pipeline.text_to_motion import TextToMotion
+from kinescale.pipelines.text_to_motion import TextToMotion
 from kinescale.training.config import STAGES, RunConfig, override
+from kinescale.training.feature_cache import build_feature
 from kinescale.training.parts import build_generator, build_tokenizer
 from kinescale.training.run import train
-from kinescale.training.store import build_feature
 from toy_training import toy_prepared
 
 

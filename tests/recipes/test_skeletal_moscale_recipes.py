@@ -9,7 +9,7 @@ import torch
 
 from kinescale import recipes
 from kinescale.bundle import Bundle
-from kinescale.pipeline import TextToMotion
+from kinescale.pipelines import TextToMotion
 from kinescale.tokens import BitView
 from kinescale.training.config import STAGES, override
 from kinescale.training.export import build_bundle

@@ -10,7 +10,7 @@ import torch
 from kinescale.core.errors import InputError
 from kinescale.motion import Motion
 from kinescale.render import FAMILY, output_for, render
-from kinescale.render._suffix import suffixes
+from kinescale.render.base.suffix import suffixes
 from plain_read import at_most
 
 ALL = (".gif", ".html", ".mp4", ".png")

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from kinescale.motion import Motion
 from kinescale.render import Options
-from kinescale.render._camera import COLOURS
-from kinescale.render._film import Cell, cells, frames, smooth
-from kinescale.render._scene import scene
+from kinescale.render.base.camera import COLOURS
+from kinescale.render.base.film import Cell, cells, frames, smooth
+from kinescale.render.base.scene import scene
 
 
 @settings(max_examples=40, deadline=None)

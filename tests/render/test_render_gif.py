@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from kinescale.motion import Motion
-from kinescale.render._scene import scene
 from kinescale.render.base import Options
+from kinescale.render.base.scene import scene
 from kinescale.render.gif import MAX_IMAGES, encode, schedule
 
 

@@ -14,8 +14,8 @@ from render_cases import coarse_to_fine
 from kinescale.motion import Motion
 from kinescale.render import Stages
 from kinescale.render import html as page
-from kinescale.render._scene import Scene, scene
 from kinescale.render.base import Options
+from kinescale.render.base.scene import Scene, scene
 
 HOSTILE = [
     "</script><script>alert(1)</script>",

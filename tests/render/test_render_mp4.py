@@ -15,7 +15,7 @@ from render_cases import make_walk
 from kinescale.core.errors import InputError, MissingDependencyError
 from kinescale.motion import Motion
 from kinescale.render import Options, mp4, render
-from kinescale.render._scene import scene
+from kinescale.render.base.scene import scene
 
 ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="videos need the extra 'video'")
 

@@ -12,9 +12,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from kinescale.motion import Motion
-from kinescale.render._camera import COLOURS
-from kinescale.render._scene import runs, scene
 from kinescale.render.base import Options
+from kinescale.render.base.camera import COLOURS
+from kinescale.render.base.scene import runs, scene
 from kinescale.render.png import BLOCK, ROW, WIDTH, encode, pose_frames, spread
 
 

@@ -14,11 +14,11 @@ from kinescale import skeletons
 from kinescale.kinematics.contacts import foot_slide
 from kinescale.kinematics.rotations import quat_about_y
 from kinescale.motion import Motion
-from kinescale.motion.canonical import transform
+from kinescale.motion.canonicalize import transform
 from kinescale.motion.retarget import standing_points
-from kinescale.render._camera import axes, from_above, heading, project
-from kinescale.render._scene import clean, scene
-from kinescale.render._sides import joint_sides
+from kinescale.render.base.camera import axes, from_above, heading, project
+from kinescale.render.base.scene import clean, scene
+from kinescale.render.base.sides import joint_sides
 from kinescale.skeletons import Skeleton
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from kinescale import skeletons
 from kinescale.motion import Motion
-from kinescale.render._body import body_scale, bones, head, thicknesses
-from kinescale.render._scene import scene
-from kinescale.render._shapes import HEAD, body_shapes, capsules
+from kinescale.render.base.body import body_scale, bones, head, thicknesses
+from kinescale.render.base.scene import scene
+from kinescale.render.base.shapes import HEAD, body_shapes, capsules
 from kinescale.skeletons import Skeleton
 from kinescale.skeletons.base import EndSite
 

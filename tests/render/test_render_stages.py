@@ -12,7 +12,7 @@ from render_cases import coarse_to_fine, make_walk
 from kinescale.core.errors import InputError
 from kinescale.motion import Motion
 from kinescale.render import Stages, render
-from kinescale.render._scene import scene
+from kinescale.render.base.scene import scene
 from kinescale.render.png import ROW
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kinescale.samplers._choosing import draw, filtered_probabilities, guided, keep_nucleus, keep_top_k
+from kinescale.samplers.base.logits import draw, filtered_probabilities, guided, keep_nucleus, keep_top_k
 from moscale_parts import rng
 
 

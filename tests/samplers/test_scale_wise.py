@@ -11,7 +11,7 @@ from torch import Tensor
 import moscale_parts
 from kinescale.core.errors import InputError
 from kinescale.samplers import next_scale
-from kinescale.samplers._choosing import keep_crossing_nucleus, keep_share
+from kinescale.samplers.base.logits import keep_crossing_nucleus, keep_share
 from kinescale.samplers.scale_wise import Config, Drawn, Keep, keep_outside, sample
 from kinescale.tokens import TextFeatures
 from kinescale.tokens.token_map import MASKED, PADDING

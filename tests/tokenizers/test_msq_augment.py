@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kinescale.tokenizers._msq_augment import kept_scales, mix_parts
-from kinescale.tokenizers._msq_parts import GRANULARITIES, PRESETS, stages_of
+from kinescale.tokenizers.msq.augment import kept_scales, mix_parts
+from kinescale.tokenizers.msq.parts import GRANULARITIES, PRESETS, stages_of
 from msq_parts import rng
 
 

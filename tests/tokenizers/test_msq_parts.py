@@ -6,7 +6,7 @@ import pytest
 
 from kinescale.core.errors import ConfigError
 from kinescale.features.base import Feature
-from kinescale.tokenizers._msq_parts import (
+from kinescale.tokenizers.msq.parts import (
     GRANULARITIES,
     PARTS,
     PRESETS,

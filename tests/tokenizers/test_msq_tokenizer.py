@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.quantizers import vq
-from kinescale.tokenizers._msq_parts import LEFT_ARM, RIGHT_ARM, TORSO
-from kinescale.tokenizers._msq_pyramid import pool, spread_weights
 from kinescale.tokenizers.msq import Config, Tokenizer
+from kinescale.tokenizers.msq.parts import LEFT_ARM, RIGHT_ARM, TORSO
+from kinescale.tokenizers.msq.pyramid import pool, spread_weights
 from kinescale.tokens import Codec, TokenMap
 from kinescale.tokens.token_map import PADDING
 from msq_parts import KINDS, clips, rng, small_tokenizer

@@ -12,10 +12,10 @@ from torch.nn import functional
 from kinescale import features, skeletons
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.quantizers.bsq import Quantizer
-from kinescale.tokenizers._scalemogen_bodies import BODIES, LATENT_PARTS, MIDDLE_EDGES, columns_of
-from kinescale.tokenizers._scalemogen_schedules import FACTORS as COUNT
-from kinescale.tokenizers._scalemogen_schedules import IDS, quantized, schedule
 from kinescale.tokenizers.scalemogen import Config, Tokenizer
+from kinescale.tokenizers.scalemogen.bodies import BODIES, LATENT_PARTS, MIDDLE_EDGES, columns_of
+from kinescale.tokenizers.scalemogen.schedules import FACTORS as COUNT
+from kinescale.tokenizers.scalemogen.schedules import IDS, quantized, schedule
 from kinescale.tokens import Codec
 from kinescale.tokens.token_map import PADDING
 from scalemogen_parts import FACTORS, SCHEDULES, WIDTH, clips, rng, small_tokenizer

@@ -12,12 +12,12 @@ import torch
 from kinescale import recipes
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import DataError
-from kinescale.datasets.prepared import open_prepared, share_of
+from kinescale.data.prepared import open_prepared, share_of
 from kinescale.features import Normaliser
 from kinescale.training.config import DrawConfig, StageConfig
 from kinescale.training.data import Batches
+from kinescale.training.feature_cache import open_store
 from kinescale.training.parts import build_tokenizer
-from kinescale.training.store import open_store
 from kinescale.training.text_cache import open_text_cache
 from toy_training import toy_prepared
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinescale.core.errors import DataError
+from kinescale.training.batch_sampler import POOL, Candidate, Draws
 from kinescale.training.config import DrawConfig
-from kinescale.training.draws import POOL, Candidate, Draws
 
 CLIPS = [
     Candidate(clip=i, frames=10 + 7 * (i % 40), cuttable=i % 3 != 0, mirrorable=i % 2 == 0, label=f"c{i % 5 % 2}")

@@ -15,13 +15,13 @@ from kinescale import recipes
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.cli import train as command
 from kinescale.core.errors import ConfigError, DataError, InputError
-from kinescale.datasets.prepared import GIVEN_STATISTICS
+from kinescale.data.prepared import GIVEN_STATISTICS
 from kinescale.evaluators.base import trained
 from kinescale.training import checkpoint as files
 from kinescale.training.config import override
 from kinescale.training.evaluator_config import EvaluatorRunConfig
 from kinescale.training.evaluator_run import build_evaluator, export_evaluator, train_evaluator
-from kinescale.training.store import build_feature
+from kinescale.training.feature_cache import build_feature
 from motion_strategies import random_motion
 from toy_training import toy_prepared
 

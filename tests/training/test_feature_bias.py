@@ -6,7 +6,7 @@ import torch
 
 from kinescale.features import Normaliser
 from kinescale.features.humanml3d import blocks_of
-from kinescale.training.store import biased
+from kinescale.training.feature_cache import biased
 
 
 def test_only_root_and_contacts_are_larger_by_the_bias() -> None:

@@ -13,7 +13,7 @@ from kinescale.bundle import Bundle
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import BundleError, ConfigError, InputError
 from kinescale.features import Normaliser
-from kinescale.pipeline import RAW, TextToMotion
+from kinescale.pipelines import RAW, TextToMotion
 from kinescale.training.config import RunConfig, override
 from kinescale.training.export import build_bundle
 from kinescale.training.preflight import check_parts, check_sampling

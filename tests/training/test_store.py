@@ -12,10 +12,10 @@ from kinescale import text
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import DataError
 from kinescale.core.files import atomic_path, sweep_temporaries
-from kinescale.datasets.prepared import open_prepared
+from kinescale.data.prepared import open_prepared
 from kinescale.motion.mirror import mirror
-from kinescale.training import store as stores
-from kinescale.training.store import FeatureStore, build_feature, measure, open_store
+from kinescale.training import feature_cache as stores
+from kinescale.training.feature_cache import FeatureStore, build_feature, measure, open_store
 from kinescale.training.text_cache import open_text_cache
 from kinescale.training.watch import Watch
 from toy_training import toy_prepared

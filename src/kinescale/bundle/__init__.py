@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 # Loaded on first use: naming a folder, or reading what it says of itself, must not import torch.
 _PUBLIC = {
     "Bundle": "bundle",
-    "DEFAULT": "places",
+    "DEFAULT": "hub",
     "Licence": "manifest",
     "Manifest": "manifest",
     "Part": "manifest",
     "Provenance": "manifest",
     "read_manifest": "manifest",
-    "resolve": "places",
+    "resolve": "hub",
 }
 
 if TYPE_CHECKING:
     from kinescale.bundle.bundle import Bundle
+    from kinescale.bundle.hub import DEFAULT, resolve
     from kinescale.bundle.manifest import Licence, Manifest, Part, Provenance, read_manifest
-    from kinescale.bundle.places import DEFAULT, resolve
 
 __all__ = [
     "DEFAULT",

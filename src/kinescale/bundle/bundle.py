@@ -19,6 +19,7 @@ from torch import Tensor, nn
 import kinescale
 from kinescale import features, generators, samplers, text, tokenizers
 from kinescale.bundle.header import Shapes, read_shapes
+from kinescale.bundle.hub import DEFAULT, check_target, new_folder, resolve
 from kinescale.bundle.manifest import (
     CARD_FILE,
     CONFIG_FILE,
@@ -29,7 +30,6 @@ from kinescale.bundle.manifest import (
     Provenance,
     read_manifest,
 )
-from kinescale.bundle.places import DEFAULT, check_target, new_folder, resolve
 from kinescale.bundle.weights import (
     at_most_modules,
     check_digest,

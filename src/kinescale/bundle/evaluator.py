@@ -19,8 +19,8 @@ import kinescale
 from kinescale import evaluators, features, text
 from kinescale.bundle.bundle import build_text_encoder, parse_part, part_of
 from kinescale.bundle.header import read_shapes
+from kinescale.bundle.hub import new_folder
 from kinescale.bundle.manifest import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, Licence, Part, Provenance, check_bounds
-from kinescale.bundle.places import new_folder
 from kinescale.bundle.weights import (
     at_most_modules,
     check_digest,

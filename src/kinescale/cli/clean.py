@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from kinescale.cli._options import Flag, check_output, parse, print_json
-from kinescale.cli._reading import AS_IT_IS, Source, check_source, read_clip
+from kinescale.cli.base.options import Flag, check_output, parse, print_json
+from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.json_input import parse_json

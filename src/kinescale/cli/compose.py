@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from kinescale.cli._drawing import (
+from kinescale.cli.base.drawing import (
     Changing,
     Many,
     check_clips,
@@ -20,12 +20,12 @@ from kinescale.cli._drawing import (
     report,
     write_all,
 )
-from kinescale.cli._options import Flag, MaybeFloat, MaybeInt, MaybeText, check_positive, parse
+from kinescale.cli.base.options import Flag, MaybeFloat, MaybeInt, MaybeText, check_positive, parse
 from kinescale.core.errors import InputError
 
 if TYPE_CHECKING:
     from kinescale.motion import Motion
-    from kinescale.pipeline.editing import Edited, Editor
+    from kinescale.pipelines.editing.editor import Edited, Editor
 
 Way = Annotated[Literal["encoded", "drawn"] | None, tyro.conf.arg(metavar="{encoded,drawn}", help_behavior_hint="")]
 
@@ -73,12 +73,12 @@ def run(argv: list[str]) -> int:
     paths = check_drawing(options)
     names: tuple[str, ...] = ()
     if options.parts is not None:
-        from kinescale.edits import part_names
+        from kinescale.pipelines.editing import part_names
 
         names = part_names(options.parts)
     first, second = (read_source(path, options.reading) for path in options.clip)
 
-    from kinescale.pipeline.editing import Editor
+    from kinescale.pipelines.editing.editor import Editor
 
     made = _made(Editor.from_pretrained(options.bundle), (first, second), names, prompt, options)
     write_all(made.motions, paths, options.force)

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from kinescale.cli._drawing import Drawing, check_drawing, drawing, read_source, write_all
-from kinescale.cli._options import (
+from kinescale.cli.base.drawing import Drawing, check_drawing, drawing, read_source, write_all
+from kinescale.cli.base.options import (
     MaybeFloat,
     MaybeText,
     check_positive,
     parse,
     print_json,
 )
-from kinescale.cli._reading import AS_IT_IS, Source, check_source
+from kinescale.cli.base.reading import AS_IT_IS, Source, check_source
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
 if TYPE_CHECKING:
-    from kinescale.edits import Span
     from kinescale.motion import Motion
-    from kinescale.pipeline.control import Controlled, Controller
+    from kinescale.pipelines.control import Controlled, Controller
+    from kinescale.pipelines.editing import Span
 
 SECONDS = 4.0
 MAX_LINES = 40
@@ -69,7 +69,7 @@ def run(argv: list[str]) -> int:
     if clip is not None:
         _wanted(options, clip)
 
-    from kinescale.pipeline.control import Controller
+    from kinescale.pipelines.control import Controller
 
     made = _made(Controller.from_pretrained(options.bundle), clip, options)
     write_all(made.motions, paths, options.force)
@@ -101,7 +101,7 @@ def _check(options: Options) -> list[Path]:
 
 
 def _span(options: Options, clip: Motion) -> Span:
-    from kinescale.edits import Wish, parse_frames
+    from kinescale.pipelines.editing import Wish, parse_frames
 
     span = (0, len(clip)) if options.frames is None else parse_frames(options.frames, len(clip))
     return Wish(len(clip), (span,)).spans[0]
@@ -109,8 +109,8 @@ def _span(options: Options, clip: Motion) -> Span:
 
 def _wanted(options: Options, clip: Motion) -> None:
     """The constraints checked against the clip before a bundle is loaded."""
-    from kinescale.edits.constraints import read_constraints
-    from kinescale.pipeline.control import step_count
+    from kinescale.pipelines.control import step_count
+    from kinescale.pipelines.control.constraints import read_constraints
 
     step_count(options.steps)
     read_constraints(options.constraints, clip.fps, len(clip)).check_frames(*_span(options, clip))

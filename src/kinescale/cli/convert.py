@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from kinescale.cli._options import (
+from kinescale.cli.base.options import (
     Flag,
     MaybeFloat,
     MaybeText,
@@ -19,7 +19,7 @@ from kinescale.cli._options import (
     motion_suffixes,
     parse,
 )
-from kinescale.cli._reading import AS_IT_IS, Settings, Source, check_source, read_clip, settings
+from kinescale.cli.base.reading import AS_IT_IS, Settings, Source, check_source, read_clip, settings
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 

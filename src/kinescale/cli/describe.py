@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from kinescale.cli._options import Flag, parse, print_json
-from kinescale.cli._reading import AS_IT_IS, Source, check_source, read_clip
+from kinescale.cli.base.options import Flag, parse, print_json
+from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def run(argv: list[str]) -> int:
     options = parse(Options, argv, "describe")
     check_source(options.file, options.reading)
 
-    from kinescale.captions.measured import DETAILS, describe, sentence
+    from kinescale.description import DETAILS, describe, sentence
 
     motion = read_clip(options.file, options.reading)
     found = describe(motion)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from kinescale.cli._options import Flag, parse, print_json
+from kinescale.cli.base.options import Flag, parse, print_json
 from kinescale.core.errors import KinescaleError
 
 OLDEST_PYTHON = (3, 11)
@@ -100,7 +100,7 @@ def _text() -> str:
 
 
 def _bundle() -> str:
-    from kinescale.pipeline import TextToMotion
+    from kinescale.pipelines import TextToMotion
 
     start = time.perf_counter()
     pipe = TextToMotion.from_pretrained()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from kinescale.cli._drawing import Changing, Many, check_drawing, drawing, read_source, report, write_all
-from kinescale.cli._options import (
+from kinescale.cli.base.drawing import Changing, Many, check_drawing, drawing, read_source, report, write_all
+from kinescale.cli.base.options import (
     Flag,
     MaybeFloat,
     MaybeInt,
@@ -19,14 +19,14 @@ from kinescale.cli._options import (
     check_positive,
     parse,
 )
-from kinescale.cli._reading import check_source
+from kinescale.cli.base.reading import check_source
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
 if TYPE_CHECKING:
-    from kinescale.edits import Span
     from kinescale.motion import Motion
-    from kinescale.pipeline.editing import Edited, Editor
+    from kinescale.pipelines.editing import Span
+    from kinescale.pipelines.editing.editor import Edited, Editor
 
 Two = Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="A B", help_behavior_hint="")]
 
@@ -83,12 +83,12 @@ def run(argv: list[str]) -> int:
     clips = [read_source(path, options.reading) for path in (options.inbetween or options.clip)]
     spans = _spans(options, clips[0])
     if options.parts is not None:
-        from kinescale.edits import part_joints, part_names, part_roles
+        from kinescale.pipelines.editing import part_joints, part_names, part_roles
 
         names = part_names(options.parts)
         part_joints(clips[0].skeleton, part_roles(names), names)
 
-    from kinescale.pipeline.editing import Editor
+    from kinescale.pipelines.editing.editor import Editor
 
     made = _made(Editor.from_pretrained(options.bundle), clips, spans, options)
     write_all(made.motions, paths, options.force)
@@ -169,7 +169,7 @@ def _number(text: str) -> float:
 
 def _spans(options: Options, clip: Motion) -> list[Span] | None:
     """The frames asked for, checked against the clip before a bundle is loaded."""
-    from kinescale.edits import Wish, parse_frames, parse_seconds
+    from kinescale.pipelines.editing import Wish, parse_frames, parse_seconds
 
     spans = [parse_frames(text, len(clip)) for text in options.frames]
     if options.inbetween is None:
@@ -180,7 +180,7 @@ def _spans(options: Options, clip: Motion) -> list[Span] | None:
 
 
 def _made(editor: Editor, clips: list[Motion], spans: list[Span] | None, options: Options) -> Edited:
-    from kinescale.edits import part_names
+    from kinescale.pipelines.editing import part_names
 
     prompt = options.prompt[0] if options.prompt else None
     shared = drawing(options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from kinescale.cli._options import Flag, MaybeInt, MaybeText, Out, parse, print_json
+from kinescale.cli.base.options import Flag, MaybeInt, MaybeText, Out, parse, print_json
 from kinescale.core.errors import DataError, InputError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def run(argv: list[str]) -> int:
     options = parse(Options, argv, "evaluate")
     settings = _check(options)
 
-    from kinescale.datasets.prepared import open_prepared
+    from kinescale.data.prepared import open_prepared
     from kinescale.evaluation.pages import save
     from kinescale.evaluation.run import find_evaluator
     from kinescale.evaluation.run import run as evaluate

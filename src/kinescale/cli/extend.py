@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from kinescale.cli._drawing import (
+from kinescale.cli.base.drawing import (
     Changing,
     Many,
     check_clips,
@@ -19,7 +19,7 @@ from kinescale.cli._drawing import (
     report,
     write_all,
 )
-from kinescale.cli._options import Flag, check_positive, parse
+from kinescale.cli.base.options import Flag, check_positive, parse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ def run(argv: list[str]) -> int:
     paths = check_drawing(options)
     motion = read_source(options.clip[0], options.reading)
 
-    from kinescale.pipeline.editing import Editor
+    from kinescale.pipelines.editing.editor import Editor
 
     editor = Editor.from_pretrained(options.bundle)
     made = editor.extend(motion, options.seconds, prompt, before=options.before, **drawing(options))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from kinescale.cli._drawing import Drawing, check_drawing
-from kinescale.cli._options import (
+from kinescale.cli.base.drawing import Drawing, check_drawing
+from kinescale.cli.base.options import (
     Flag,
     MaybeFloat,
     MaybeInt,
@@ -21,12 +21,12 @@ from kinescale.cli._options import (
     parse,
     print_json,
 )
-from kinescale.cli._pictures import Watch, check_picture
+from kinescale.cli.base.pictures import Watch, check_picture
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
 if TYPE_CHECKING:
-    from kinescale.pipeline import Generated, TextToMotion
+    from kinescale.pipelines import Generated, TextToMotion
 
 MAX_WATCHED = 16
 """Samples in one picture."""
@@ -72,7 +72,7 @@ def run(argv: list[str]) -> int:
     options = parse(Options, argv, "generate")
     paths, steps = _check(options)
 
-    from kinescale.pipeline import FINISH, RAW, TextToMotion
+    from kinescale.pipelines import FINISH, RAW, TextToMotion
 
     pipe = TextToMotion.from_pretrained(options.bundle)
     watch = Watch()
@@ -156,9 +156,9 @@ def _report(pipe: TextToMotion, made: Generated, paths: list[Path], options: Opt
 
 def _notes(pipe: TextToMotion, made: Generated, prompt: str) -> list[str]:
     """What in the prompt lies outside what was trained on, and what was made in its place."""
-    from kinescale.captions.measured import caption, describe
-    from kinescale.captions.scope import scope_notes
     from kinescale.core.errors import SkeletonError
+    from kinescale.data.captions.scope import scope_notes
+    from kinescale.description import caption, describe
 
     notes = scope_notes(prompt, pipe.bundle.provenance.words)
     if not notes:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from kinescale.cli._options import Flag, parse, print_json
-from kinescale.cli._reading import AS_IT_IS, Reading, Source, check_source, given, read_quietly
+from kinescale.cli.base.options import Flag, parse, print_json
+from kinescale.cli.base.reading import AS_IT_IS, Reading, Source, check_source, given, read_quietly
 from kinescale.core.errors import InputError
 
 
@@ -53,7 +53,7 @@ def _motion(path: Path, reading: Reading) -> tuple[dict[str, Any], list[str]]:
     """The record of a motion file, and its joints as a tree."""
     check_source(path, reading)
 
-    from kinescale.cli._about_skeleton import about_skeleton
+    from kinescale.cli.base.about_skeleton import about_skeleton
     from kinescale.formats.base import animations_of
 
     motion, notes = read_quietly(path, reading)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from kinescale.cli._drawing import (
+from kinescale.cli.base.drawing import (
     Changing,
     Many,
     check_clips,
@@ -20,7 +20,7 @@ from kinescale.cli._drawing import (
     report,
     write_all,
 )
-from kinescale.cli._options import Flag, MaybeInt, check_positive, parse
+from kinescale.cli.base.options import Flag, MaybeInt, check_positive, parse
 from kinescale.core.errors import InputError
 
 
@@ -67,7 +67,7 @@ def run(argv: list[str]) -> int:
     paths = check_drawing(options)
     motion = read_source(options.clip[0], options.reading)
 
-    from kinescale.pipeline.editing import Editor, Looping
+    from kinescale.pipelines.editing.editor import Editor, Looping
 
     looping = Looping(options.seconds, options.cut, options.in_place, options.rounds, options.strength)
     made, rounds = Editor.from_pretrained(options.bundle).loop(motion, looping, prompt, **drawing(options))

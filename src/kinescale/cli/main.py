@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kinescale.cli._notes import forget, tell
+from kinescale.cli.base.notes import forget, tell
 from kinescale.core.errors import KinescaleError, UnknownNameError
 from kinescale.core.family import Family
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from kinescale.cli._options import (
+from kinescale.cli.base.options import (
     Flag,
     MaybeInt,
     Out,
@@ -16,7 +16,7 @@ from kinescale.cli._options import (
     parse,
     print_json,
 )
-from kinescale.cli._reading import AS_IT_IS, Source, check_source, read_clip
+from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError
 
 
@@ -55,7 +55,7 @@ def run(argv: list[str]) -> int:
 
     from kinescale.bundle import Bundle
     from kinescale.formats import write_motion
-    from kinescale.pipeline import mean_joint_error, onto_feature, reconstruct
+    from kinescale.pipelines import mean_joint_error, onto_feature, reconstruct
 
     source = read_clip(options.clip, options.reading)
     bundle = Bundle.from_pretrained(options.bundle)

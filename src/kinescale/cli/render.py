@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from kinescale.cli._options import Flag, MaybeFloat, parse
-from kinescale.cli._pictures import check_picture, prefix_stages
-from kinescale.cli._reading import AS_IT_IS, Source, check_source, read_clip
+from kinescale.cli.base.options import Flag, MaybeFloat, parse
+from kinescale.cli.base.pictures import check_picture, prefix_stages
+from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError
 
 if TYPE_CHECKING:

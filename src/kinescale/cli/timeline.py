@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from kinescale.cli._drawing import Drawing, check_drawing, write_all
-from kinescale.cli._options import MaybeFloat, parse, print_json
+from kinescale.cli.base.drawing import Drawing, check_drawing, write_all
+from kinescale.cli.base.options import MaybeFloat, parse, print_json
 from kinescale.core.errors import InputError
 
 if TYPE_CHECKING:
-    from kinescale.edits.story import Story
-    from kinescale.pipeline.timeline import Narrated
+    from kinescale.pipelines.segments import Story
+    from kinescale.pipelines.timeline import Narrated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +48,13 @@ def run(argv: list[str]) -> int:
         raise InputError(f"{options.story}: {kind}; name a story to read.")
     paths = check_drawing(options)
 
-    from kinescale.edits.story import read_story
+    from kinescale.pipelines.segments import read_story
 
     story = read_story(options.story)
 
     from kinescale.core.randomness import derive_seed
-    from kinescale.pipeline.editing import Editor
-    from kinescale.pipeline.timeline import Timeline
+    from kinescale.pipelines.editing.editor import Editor
+    from kinescale.pipelines.timeline import Timeline
 
     timeline = Timeline(Editor.from_pretrained(options.bundle))
     how = {"guidance": options.guidance, "temperature": options.temperature}

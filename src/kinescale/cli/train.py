@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from kinescale.cli._options import MaybeFloat, MaybeInt, MaybeText, parse
+from kinescale.cli.base.options import MaybeFloat, MaybeInt, MaybeText, parse
 
 if TYPE_CHECKING:
     from kinescale.training.config import RunConfig

@@ -1,8 +1,8 @@
-"""Family look-up: a family is a package, a variant is one file in it, the file's name is the variant's name.
+"""Family: the variants of one package, found by name: a variant is a module or a package in it.
 
-Nothing is registered anywhere: adding a variant is adding a file. Files that start with ``_`` and ``base.py``
-are not variants. Names and first docstring lines are read without importing the variant, so listing a family
-costs no heavy import.
+Nothing is registered: adding ``NAME.py`` or ``NAME/__init__.py`` adds the variant ``NAME``. Names that start with
+``_``, ``base`` (the contract and what the variants share) and ``main`` are not variants. Names and first docstring
+lines are read without importing the variant, so that listing a family costs no heavy import.
 """
 
 from __future__ import annotations
@@ -42,13 +42,7 @@ class Family:
 
     def names(self) -> tuple[str, ...]:
         """Variant names, sorted."""
-        found = {
-            file.stem
-            for folder in self.folders()
-            for file in folder.glob("*.py")
-            if not file.stem.startswith("_") and file.stem not in NOT_VARIANTS
-        }
-        return tuple(sorted(found))
+        return tuple(sorted(name for name in self._files() if not name.startswith("_") and name not in NOT_VARIANTS))
 
     def check(self, name: str) -> str:
         """``name`` itself, or ``UnknownNameError`` that lists the names there are.
@@ -77,16 +71,35 @@ class Family:
 
     def summary(self, name: str) -> str:
         """First line of the variant's docstring, read without importing it."""
-        stem = self.check(name)
+        return first_line(self._files()[self.check(name)])
+
+    def literal(self, name: str, constant: str) -> Any:
+        """A literal that the variant assigns to ``constant`` at top level, read without importing it; else ``None``."""
+        for node in _parsed(self._files()[self.check(name)]).body:
+            if isinstance(node, ast.Assign) and any(getattr(t, "id", "") == constant for t in node.targets):
+                return ast.literal_eval(node.value)
+        return None
+
+    def functions(self, name: str) -> frozenset[str]:
+        """Names of the functions that the variant defines at top level, read without importing it."""
+        body = _parsed(self._files()[self.check(name)]).body
+        return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef))
+
+    def _files(self) -> dict[str, Path]:
+        """Module or package name -> the file with its docstring, the first folder's first."""
+        found: dict[str, Path] = {}
         for folder in self.folders():
-            file = folder / f"{stem}.py"
-            if file.exists():
-                return first_line(file)
-        return ""
+            for file in (*folder.glob("*/__init__.py"), *folder.glob("*.py")):
+                found.setdefault(file.parent.name if file.parent != folder else file.stem, file)
+        return found
 
 
 @lru_cache(maxsize=512)
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def first_line(file: Path) -> str:
     """First line of a Python file's docstring."""
-    doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-    return doc.strip().splitlines()[0] if doc.strip() else ""
+    doc = (ast.get_docstring(_parsed(file)) or "").strip()
+    return doc.splitlines()[0] if doc else ""

@@ -14,10 +14,10 @@ from kinescale.bundle.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.core.errors import DataError, InputError
 from kinescale.core.randomness import derive_seed
-from kinescale.datasets.prepared import Prepared, PreparedClip
+from kinescale.data.prepared import Prepared, PreparedClip
 from kinescale.features import Feature
 from kinescale.motion import Motion, canonicalise
-from kinescale.pipeline import Generated, TextToMotion, onto_feature
+from kinescale.pipelines import Generated, TextToMotion, onto_feature
 
 Progress = Callable[[str, int, int], None]
 """Called with a task's name, how much of it is done, and how much there is."""

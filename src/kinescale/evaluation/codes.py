@@ -13,7 +13,7 @@ from kinescale.evaluation.record import CodeRow, Row
 from kinescale.evaluation.report import Value, figure
 from kinescale.metrics import codebook, mpjpe
 from kinescale.motion import Motion, canonicalise
-from kinescale.pipeline import onto_feature, reconstruct
+from kinescale.pipelines import onto_feature, reconstruct
 from kinescale.tokens import TokenMap
 
 

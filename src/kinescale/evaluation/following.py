@@ -9,14 +9,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from kinescale.captions._claims import ClaimKind
-from kinescale.captions.instructions import instructions, label_claims, rates, score
-from kinescale.captions.measured import describe
 from kinescale.core.errors import SkeletonError
 from kinescale.core.randomness import derive_seed
+from kinescale.data.captions.instructions import instructions, label_claims, rates, score
+from kinescale.description import describe
+from kinescale.description.claims import ClaimKind
 from kinescale.evaluation.clips import Chosen, Progress
 from kinescale.evaluation.record import Followed
-from kinescale.pipeline import TextToMotion
+from kinescale.pipelines import TextToMotion
 
 SECONDS = 6.0
 """Length of the motions asked for, or the bundle's longest: long enough for six metres at a walk."""

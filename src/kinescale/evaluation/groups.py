@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.datasets.prepared import PreparedClip
+from kinescale.data.prepared import PreparedClip
 from kinescale.evaluation.clips import Chosen
 from kinescale.evaluation.fid_band import FidBand, fid_band
 from kinescale.evaluation.group_record import FloorRow, GroupRow, PeakPair

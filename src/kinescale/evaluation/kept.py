@@ -22,14 +22,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import DataError
-from kinescale.datasets.prepared import Prepared, PreparedClip
-from kinescale.evaluation._kinds import peak_kind
+from kinescale.data.prepared import Prepared, PreparedClip
 from kinescale.evaluation.kept_record import KeptReport, KeptRow, PeakRow, bars_of
+from kinescale.evaluation.kinds import peak_kind
 from kinescale.features import Feature, Normaliser
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.metrics import ground, jitter, mpjpe, peaks
 from kinescale.motion import Motion, canonicalise, facing_yaw
-from kinescale.motion.canonical import transform
+from kinescale.motion.canonicalize import transform
 from kinescale.motion.resample import resample
 from kinescale.motion.retarget import retarget
 from kinescale.tokenizers import Tokenizer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from kinescale.core.records import Record
-from kinescale.evaluation._kinds import PEAK_KINDS
+from kinescale.evaluation.kinds import PEAK_KINDS
 
 ALIGNED_MM: Mapping[str, float] = {"bandai_namco": 20.0, "hdm05": 35.0, "cmu": 50.0}
 WORLD_MM = 100.0

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.captions.instructions import Claim, score
-from kinescale.captions.measured import describe
 from kinescale.core.errors import SkeletonError
+from kinescale.data.captions.instructions import Claim, score
+from kinescale.description import describe
 from kinescale.evaluation import physical
 from kinescale.metrics import ground, peaks
 from kinescale.motion import Motion, canonicalise

@@ -11,7 +11,7 @@ import torch
 
 from kinescale.bundle.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
-from kinescale.captions.instructions import Claim, label_claims
+from kinescale.data.captions.instructions import Claim, label_claims
 from kinescale.evaluation import physical
 from kinescale.evaluation.clips import Chosen, Progress, generate, seen
 from kinescale.evaluation.looks import Look, look
@@ -19,7 +19,7 @@ from kinescale.evaluation.plan import Repeat
 from kinescale.evaluation.record import Request
 from kinescale.evaluation.report import Embedded, Space
 from kinescale.motion import Motion
-from kinescale.pipeline import TextToMotion, onto_feature
+from kinescale.pipelines import TextToMotion, onto_feature
 from kinescale.tokens import TokenMap
 
 CHUNK = 64

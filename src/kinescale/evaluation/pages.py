@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from kinescale.bundle.places import new_folder
+from kinescale.bundle.hub import new_folder
 from kinescale.core.errors import InputError
 from kinescale.core.files import atomic_write_text
 from kinescale.core.markdown import plain_markdown as plain

@@ -10,17 +10,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kinescale.captions.instructions import wilson
-from kinescale.captions.phrases import KINDS, Phrase, Seen, keeps, phrases
 from kinescale.core.errors import SkeletonError
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record
-from kinescale.datasets.prepared import Prepared, PreparedClip
+from kinescale.data.captions.instructions import wilson
+from kinescale.data.captions.phrases import KINDS, Phrase, Seen, keeps, phrases
+from kinescale.data.prepared import Prepared, PreparedClip
 from kinescale.evaluation.clips import Progress
 from kinescale.evaluation.plan import plain
 from kinescale.metrics import peaks
 from kinescale.motion import mirror
-from kinescale.pipeline import TextToMotion
+from kinescale.pipelines import TextToMotion
 
 MOST_RECORDINGS = 4
 """Recordings of each action that a group of sentences is like."""

@@ -13,11 +13,11 @@ import kinescale
 from kinescale import bundle as bundle_room
 from kinescale.bundle.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
-from kinescale.bundle.places import DEFAULT_EVALUATOR as DEFAULT_EVALUATOR_FOLDER
+from kinescale.bundle.hub import DEFAULT_EVALUATOR as DEFAULT_EVALUATOR_FOLDER
 from kinescale.core.errors import BundleError, InputError
-from kinescale.datasets.prepared import Prepared
+from kinescale.data.prepared import Prepared
 from kinescale.evaluation import codes, physical
-from kinescale.evaluation._about import about_bundle, about_data, about_evaluator, notes
+from kinescale.evaluation.about import about_bundle, about_data, about_evaluator, notes
 from kinescale.evaluation.bars import bars
 from kinescale.evaluation.clips import Progress, check_evaluator, choose
 from kinescale.evaluation.following import following
@@ -32,7 +32,7 @@ from kinescale.evaluation.record import Evaluation, Request, SettingResult
 from kinescale.evaluation.report import GENERATED, REAL, evaluate
 from kinescale.evaluation.sensitivity import responses
 from kinescale.evaluation.spread import spread
-from kinescale.pipeline import TextToMotion, onto_feature
+from kinescale.pipelines import TextToMotion, onto_feature
 
 DEFAULT_EVALUATOR = "default"
 NO_EVALUATOR = "none"

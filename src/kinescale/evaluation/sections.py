@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kinescale.evaluation import _plots
-from kinescale.evaluation._more_sections import bars, fid, floor, groups, kept, phrases, sensitivity, spread
-from kinescale.evaluation._section import GROUND_TRUTH, Section, share, table
+from kinescale.evaluation import plots as _plots
+from kinescale.evaluation.more_sections import bars, fid, floor, groups, kept, phrases, sensitivity, spread
 from kinescale.evaluation.physical import NAMES
 from kinescale.evaluation.record import Evaluation, SettingResult
 from kinescale.evaluation.report import GENERATED, REAL
+from kinescale.evaluation.section import GROUND_TRUTH, Section, share, table
 
 
 def sections(found: Evaluation) -> list[Section]:

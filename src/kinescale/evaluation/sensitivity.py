@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from kinescale.captions.measured import Description, describe
 from kinescale.core.errors import SkeletonError
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record
+from kinescale.description import Description, describe
 from kinescale.evaluation.clips import Progress
 from kinescale.metrics import peaks
 from kinescale.motion import Motion
-from kinescale.pipeline import TextToMotion
+from kinescale.pipelines import TextToMotion
 
 Measure = Callable[[Motion, Description], float]
 Rung = tuple[str, float | None]

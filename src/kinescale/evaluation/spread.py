@@ -19,7 +19,7 @@ from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record
 from kinescale.evaluation.clips import Chosen, Progress
 from kinescale.evaluation.looks import apart_mm, course
-from kinescale.pipeline import TextToMotion, onto_feature
+from kinescale.pipelines import TextToMotion, onto_feature
 
 MOST_PROMPTS = 32
 MOST_RECORDINGS = 6

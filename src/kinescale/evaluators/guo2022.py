@@ -16,7 +16,7 @@ from torch.nn import functional
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.evaluators import base
-from kinescale.evaluators._word_vectors import VOCABULARY, WordVectors
+from kinescale.evaluators.base.word_vectors import VOCABULARY, WordVectors
 from kinescale.nn.steps import valid_steps
 from kinescale.tokens.text_features import TextFeatures
 

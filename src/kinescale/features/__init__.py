@@ -1,8 +1,8 @@
 """Features: the per-frame vector a network sees, as named blocks; one file a layout."""
 
 from kinescale.core.family import Family
-from kinescale.features._normaliser import Normaliser
 from kinescale.features.base import Feature
+from kinescale.features.base.normalizer import Normaliser
 
 FAMILY = Family(__name__, "feature")
 

@@ -27,7 +27,7 @@ from kinescale.kinematics.rotations import (
     rot6d_to_matrix,
     rot6d_to_quat,
 )
-from kinescale.motion.canonical import FEET, facing_yaw
+from kinescale.motion.canonicalize import FEET, facing_yaw
 from kinescale.motion.motion import Motion
 from kinescale.skeletons.base import Skeleton
 

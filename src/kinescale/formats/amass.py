@@ -28,11 +28,11 @@ from kinescale import skeletons
 from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
 from kinescale.core.errors import FormatError, InputError, KinescaleError
 from kinescale.core.files import atomic_path
-from kinescale.formats._amass_poses import axis_angles_to_quats, quats_to_axis_angles, to_y_up, to_z_up
-from kinescale.formats._npy import Expected, Picked, open_npz
-from kinescale.formats._scan import LARGEST, sound
-from kinescale.formats._smpl_model import Rest, mean_rest, read_rest
 from kinescale.formats.base import Needs
+from kinescale.formats.base.smpl_model import Rest, mean_rest, read_rest
+from kinescale.formats.base.smpl_poses import axis_angles_to_quats, quats_to_axis_angles, to_y_up, to_z_up
+from kinescale.io.safe_npy import Expected, Picked, open_npz
+from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import Skeleton
 

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from kinescale.core.conventions import MAX_FPS, MAX_FRAMES, MAX_JOINTS, NATIVE_FPS
 from kinescale.core.errors import FormatError, InputError
 from kinescale.core.files import atomic_write_text
-from kinescale.formats._scan import LARGEST, Source, bulk_numbers, first_bad_word, shown, sound, words_per_line
+from kinescale.io.text_scanner import LARGEST, Source, bulk_numbers, first_bad_word, shown, sound, words_per_line
 from kinescale.motion.from_positions import motion_from_positions
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import FAMILY, Skeleton, get

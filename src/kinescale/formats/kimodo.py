@@ -15,10 +15,10 @@ import torch
 from kinescale import skeletons
 from kinescale.core.conventions import MAX_FRAMES, NATIVE_FPS
 from kinescale.core.errors import FormatError, KinescaleError
-from kinescale.formats._notes import with_notes
-from kinescale.formats._npy import Expected, open_npz
-from kinescale.formats._scan import LARGEST, sound
-from kinescale.formats._world import Stated, in_world, upright
+from kinescale.formats.base.notes import with_notes
+from kinescale.formats.base.world import Stated, in_world, upright
+from kinescale.io.safe_npy import Expected, open_npz
+from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.kinematics.rotations import matrix_to_quat, quat_continuous
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import Skeleton

@@ -21,9 +21,9 @@ from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
 from kinescale.core.errors import FormatError, InputError, KinescaleError
 from kinescale.core.files import atomic_path
 from kinescale.features import Feature, humanml3d, snapmogen
-from kinescale.formats._npy import Expected, read_npy
-from kinescale.formats._scan import LARGEST, sound
 from kinescale.formats.base import Needs
+from kinescale.io.safe_npy import Expected, read_npy
+from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.motion.from_positions import motion_from_positions
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import Skeleton

@@ -22,9 +22,9 @@ from kinescale.core.conventions import MAX_FRAMES, MAX_JOINTS
 from kinescale.core.errors import FormatError, InputError, KinescaleError
 from kinescale.core.files import atomic_path
 from kinescale.core.json_input import parse_json
-from kinescale.formats._npy import Archive, Expected, open_npz
-from kinescale.formats._sidecar import MAX_BYTES as MAX_META_BYTES
-from kinescale.formats._sidecar import meta_problem
+from kinescale.io.safe_npy import Archive, Expected, open_npz
+from kinescale.io.sidecar import MAX_BYTES as MAX_META_BYTES
+from kinescale.io.sidecar import meta_problem
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton
 

@@ -18,12 +18,12 @@ from jaxtyping import Float
 
 from kinescale.core.conventions import MAX_FRAMES, NATIVE_FPS
 from kinescale.core.errors import FormatError, KinescaleError
-from kinescale.formats._amass_poses import axis_angles_to_quats
-from kinescale.formats._notes import with_notes
-from kinescale.formats._npy import Expected, open_npz
-from kinescale.formats._scan import LARGEST, sound
-from kinescale.formats._smpl_model import mean_rest
-from kinescale.formats._world import Stated, upright
+from kinescale.formats.base.notes import with_notes
+from kinescale.formats.base.smpl_model import mean_rest
+from kinescale.formats.base.smpl_poses import axis_angles_to_quats
+from kinescale.formats.base.world import Stated, upright
+from kinescale.io.safe_npy import Expected, open_npz
+from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.kinematics.rotations import matrix_to_quat, quat_continuous
 from kinescale.motion.motion import Motion
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kinescale.core.errors import InputError
 from kinescale.kinematics.filters import gaussian_smooth
-from kinescale.motion.canonical import FEET
+from kinescale.motion.canonicalize import FEET
 from kinescale.motion.motion import Motion
 
 SMOOTHING = 1.5

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.kinematics.fitting import Hinge, fit_track
 from kinescale.kinematics.inverse import measure_offsets
+from kinescale.kinematics.least_squares_ik import Hinge, fit_track
 from kinescale.kinematics.retarget import TRUNK, Body, ancestors
 from kinescale.kinematics.rotations import quat_apply, quat_conjugate
 from kinescale.motion.motion import Motion

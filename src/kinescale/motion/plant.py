@@ -18,12 +18,12 @@ from torch import Tensor
 from kinescale.core.errors import InputError
 from kinescale.kinematics.contacts import ADULT_LEG_M, steady_contacts, velocities
 from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.kinematics.foot_planting import SIDES, hips_drop, reach_with_legs
 from kinescale.kinematics.forward import global_to_local
-from kinescale.kinematics.planting import SIDES, hips_drop, reach_with_legs
 from kinescale.kinematics.retarget import Body, ancestors
 from kinescale.kinematics.rotations import quat_about_y, rotate_about_y
-from kinescale.kinematics.standing import TOES, filled, stance_corrections
-from kinescale.motion.canonical import FEET, TOE_HEIGHT
+from kinescale.kinematics.stance_correction import TOES, filled, stance_corrections
+from kinescale.motion.canonicalize import FEET, TOE_HEIGHT
 from kinescale.motion.clean_up.base import leg_length
 from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import t_pose

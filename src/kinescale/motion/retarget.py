@@ -8,8 +8,8 @@ from torch import Tensor
 
 from kinescale.core.errors import SkeletonError
 from kinescale.kinematics.contacts import ADULT_LEG_M, lowest_tenth, standing
+from kinescale.kinematics.foot_planting import SIDES, Feet, plant_feet
 from kinescale.kinematics.forward import forward_kinematics, global_to_local
-from kinescale.kinematics.planting import SIDES, Feet, plant_feet
 from kinescale.kinematics.retarget import Body, ancestors, hips_centre, leg_length, retarget_rotations
 from kinescale.kinematics.rotations import quat_apply, quat_continuous
 from kinescale.motion.motion import Motion

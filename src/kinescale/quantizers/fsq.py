@@ -17,7 +17,8 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from kinescale.core.records import Record
-from kinescale.quantizers import _processes, base
+from kinescale.quantizers import base
+from kinescale.quantizers.base import processes as _processes
 from kinescale.tokens.token_map import PADDING
 
 SLACK = 1e-3

@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from kinescale.core.records import Record
-from kinescale.quantizers import _processes, base
+from kinescale.quantizers import base
+from kinescale.quantizers.base import processes as _processes
 from kinescale.tokens.token_map import PADDING
 
 VECTORS_A_CODE = 5

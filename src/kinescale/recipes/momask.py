@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kinescale.bundle.manifest import Part
-from kinescale.recipes._stages import (
+from kinescale.recipes.base import (
     CPU_GENERATOR_STAGE,
     CPU_TOKENIZER_STAGE,
     DEBUG,

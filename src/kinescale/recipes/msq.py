@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kinescale.bundle.manifest import Part
-from kinescale.recipes._stages import CPU_TOKENIZER_STAGE, DEBUG, SMALL_GENERATOR_STAGE, SMALL_TOKENIZER_STAGE
+from kinescale.recipes.base import CPU_TOKENIZER_STAGE, DEBUG, SMALL_GENERATOR_STAGE, SMALL_TOKENIZER_STAGE
 from kinescale.training.config import (
     DataConfig,
     DrawConfig,

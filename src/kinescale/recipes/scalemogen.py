@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kinescale.bundle.manifest import Part
-from kinescale.recipes._stages import DEBUG
+from kinescale.recipes.base import DEBUG
 from kinescale.training.config import (
     DataConfig,
     DrawConfig,

@@ -6,12 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from kinescale.core.family import Family
-from kinescale.render._suffix import output_for, suffixes
+from kinescale.render.base.suffix import output_for, suffixes
 
 if TYPE_CHECKING:
-    from kinescale.render._scene import Stages as Stages
     from kinescale.render.base import Options as Options
     from kinescale.render.base import render as render
+    from kinescale.render.base.scene import Stages as Stages
 
 FAMILY = Family(__name__, "picture")
 

@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageColor
 
-from kinescale.render._camera import COLOURS, FAINT, INK, SHADOW
-from kinescale.render._film import LINES, Cell, frames
-from kinescale.render._scene import Scene
-from kinescale.render._shapes import HEAD, RIM
 from kinescale.render.base import Options
+from kinescale.render.base.camera import COLOURS, FAINT, INK, SHADOW
+from kinescale.render.base.film import LINES, Cell, frames
+from kinescale.render.base.scene import Scene
+from kinescale.render.base.shapes import HEAD, RIM
 
 SUFFIXES = (".gif",)
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from kinescale.render._scene import Scene
-from kinescale.render._sides import LEFT, RIGHT
 from kinescale.render.base import Options
+from kinescale.render.base.scene import Scene
+from kinescale.render.base.sides import LEFT, RIGHT
 
 SUFFIXES = (".html", ".htm")
 SHOWS_STAGES = True

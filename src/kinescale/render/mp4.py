@@ -18,9 +18,9 @@ from jaxtyping import Float
 
 from kinescale.core.errors import InputError, MissingDependencyError
 from kinescale.io.scratch import scratch_folder
-from kinescale.render._film import cells, frames
-from kinescale.render._scene import Scene
 from kinescale.render.base import FPS_RANGE, Options
+from kinescale.render.base.film import cells, frames
+from kinescale.render.base.scene import Scene
 
 SUFFIXES = (".mp4",)
 

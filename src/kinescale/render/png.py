@@ -22,12 +22,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from kinescale.render._camera import COLOURS, FAINT, GRID, INK, SHADOW, heading, project
-from kinescale.render._scene import Scene
-from kinescale.render._shapes import Shape, body_shapes, shadow_outlines
-from kinescale.render._sheet_panels import arrow, draw_path, draw_tracks
-from kinescale.render._sides import SIDES
 from kinescale.render.base import Options
+from kinescale.render.base.camera import COLOURS, FAINT, GRID, INK, SHADOW, heading, project
+from kinescale.render.base.scene import Scene
+from kinescale.render.base.shapes import Shape, body_shapes, shadow_outlines
+from kinescale.render.base.sheet_panels import arrow, draw_path, draw_tracks
+from kinescale.render.base.sides import SIDES
 
 SUFFIXES = (".png",)
 

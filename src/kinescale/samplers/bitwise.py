@@ -17,8 +17,8 @@ from torch import Tensor
 
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
-from kinescale.samplers._choosing import OUT, guided
 from kinescale.samplers.base import Drawn, Keep, OnScale, SampleRequest, ScaleGenerator, Steps, drained, draw_clips
+from kinescale.samplers.base.logits import OUT, guided
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures

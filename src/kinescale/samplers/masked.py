@@ -20,8 +20,8 @@ from torch import Tensor
 
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
-from kinescale.samplers._choosing import draw, filtered_probabilities, guided, uniform_numbers
 from kinescale.samplers.base import Drawn, Keep, OnScale, SampleRequest, Steps, draw_clips
+from kinescale.samplers.base.logits import draw, filtered_probabilities, guided, uniform_numbers
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures

@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
-from kinescale.samplers._choosing import draw, guided, keep_crossing_nucleus, keep_share, uniform_numbers
 from kinescale.samplers.base import Drawn, Keep, OnScale, SampleRequest, ScaleGenerator, Steps, draw_clips
+from kinescale.samplers.base.logits import draw, guided, keep_crossing_nucleus, keep_share, uniform_numbers
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures

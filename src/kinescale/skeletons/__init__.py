@@ -1,8 +1,6 @@
-"""Skeletons as data: names, parents, rest offsets, T-pose and roles; one file a skeleton."""
+"""Skeletons as data: names, parents, rest offsets, T-pose and roles; one file per skeleton."""
 
 from kinescale.core.family import Family
-from kinescale.skeletons._override import Override, override, read_override
-from kinescale.skeletons._recognise import Reading, examine, posed, recognise, rest_up, stature
 from kinescale.skeletons.base import EndSite, Skeleton
 
 FAMILY = Family(__name__, "skeleton")
@@ -13,18 +11,4 @@ def get(name: str) -> Skeleton:
     return FAMILY.get(name, "SKELETON")
 
 
-__all__ = [
-    "FAMILY",
-    "EndSite",
-    "Override",
-    "Reading",
-    "Skeleton",
-    "examine",
-    "get",
-    "override",
-    "posed",
-    "read_override",
-    "recognise",
-    "rest_up",
-    "stature",
-]
+__all__ = ["FAMILY", "EndSite", "Skeleton", "get"]

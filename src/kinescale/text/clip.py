@@ -15,8 +15,8 @@ from torch import Tensor
 from kinescale.core.errors import BundleError
 from kinescale.core.records import Record
 from kinescale.text import base
-from kinescale.text._chunks import encode_each
-from kinescale.text._transformers import digest, load_pretrained, pad_tokens
+from kinescale.text.base.chunks import encode_each
+from kinescale.text.base.transformers_encoder import digest, load_pretrained, pad_tokens
 from kinescale.tokens.text_features import TextFeatures
 
 

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from kinescale.core.records import Record
 from kinescale.text import base
-from kinescale.text._chunks import encode_each
-from kinescale.text._transformers import digest, load_pretrained, pad_tokens
+from kinescale.text.base.chunks import encode_each
+from kinescale.text.base.transformers_encoder import digest, load_pretrained, pad_tokens
 from kinescale.tokens.text_features import TextFeatures
 
 

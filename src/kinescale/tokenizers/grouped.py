@@ -20,7 +20,8 @@ from torch.nn import functional
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.nn.steps import valid_steps, zero_after
-from kinescale.quantizers import product, residual, vq
+from kinescale.pyramid import residual
+from kinescale.quantizers import product, vq
 from kinescale.tokenizers import base
 from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
 from kinescale.tokens.layout import Scale, TokenLayout

@@ -18,7 +18,8 @@ from kinescale.core.records import Record
 from kinescale.nn.conv_stack import ResidualConvStack
 from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps, zero_after
-from kinescale.quantizers import residual, vq
+from kinescale.pyramid import residual
+from kinescale.quantizers import vq
 from kinescale.tokenizers import base
 from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
 from kinescale.tokens.layout import Scale, TokenLayout

@@ -18,7 +18,8 @@ from kinescale.nn.conv_stack import ResidualConvStack
 from kinescale.nn.gated_attention import GatedAttention
 from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps, zero_after
-from kinescale.quantizers import residual, vq
+from kinescale.pyramid import residual
+from kinescale.quantizers import vq
 from kinescale.tokenizers import base
 from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
 from kinescale.tokens.layout import Scale, TokenLayout
@@ -29,7 +30,7 @@ class Config(Record):
     """Sizes, rates and the two ways of treating padding.
 
     ``scales``: latents a bin of each scale, coarse to fine; ``blocks``: residual convolutions a level, dilated
-    ``dilation_growth**(blocks-1)`` to 1; ``blend``: see ``quantizers.residual``; ``explicit_slice``: features (first,
+    ``dilation_growth**(blocks-1)`` to 1; ``blend``: see ``pyramid.residual``; ``explicit_slice``: features (first,
     past the last) that count ``explicit_weight`` more; the default is HumanML3D's joint positions, None is none.
 
     ``faithful``: the reference's loss scaling and codebook revival. ``mask_padding``: activations past a clip's

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from kinescale.core.errors import DataError
 from kinescale.core.randomness import derive_seed
-from kinescale.datasets.prepared import PreparedClip
+from kinescale.data.prepared import PreparedClip
 from kinescale.features import Normaliser
 from kinescale.tokens import TokenLayout
+from kinescale.training.batch_sampler import Candidate, Draws, Window
 from kinescale.training.config import StageConfig
-from kinescale.training.draws import Candidate, Draws, Window
-from kinescale.training.store import FeatureStore
+from kinescale.training.feature_cache import FeatureStore
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.bundle.manifest import CHOSEN_ON, Licence, Provenance
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, read_json, write_json
-from kinescale.datasets.prepared import Prepared, open_prepared
+from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.evaluators import Evaluator
 from kinescale.evaluators.base import trained
 from kinescale.features import Feature, Normaliser
@@ -26,12 +26,12 @@ from kinescale.training import parts
 from kinescale.training.data import Batches
 from kinescale.training.evaluator_config import EvaluatorRunConfig
 from kinescale.training.evaluator_step import EvaluatorStep, any_length
+from kinescale.training.feature_cache import FeatureStore, build_feature, measure, open_store, published
 from kinescale.training.log import FILE, read_log
 from kinescale.training.loop import BEST, Outcome, check_same, fit
 from kinescale.training.parts import device_name, pick_device
 from kinescale.training.run import NORMALISER, RUN_FILE, licences_of
 from kinescale.training.state import load_weights
-from kinescale.training.store import FeatureStore, build_feature, measure, open_store, published
 from kinescale.training.text_cache import open_text_cache
 from kinescale.training.watch import Watch
 

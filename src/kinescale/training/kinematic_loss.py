@@ -19,7 +19,7 @@ from kinescale.core.records import Record
 from kinescale.features import Feature, Normaliser
 from kinescale.features.base import HeadingKinematics
 from kinescale.kinematics.rotations import rotate_about_y
-from kinescale.motion.canonical import FEET
+from kinescale.motion.canonicalize import FEET
 from kinescale.nn.steps import valid_steps
 from kinescale.tokenizers.base import Reconstruction
 

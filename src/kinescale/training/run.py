@@ -20,22 +20,22 @@ from torch import Tensor, nn
 
 from kinescale.bundle import Bundle
 from kinescale.bundle.manifest import Licence
-from kinescale.captions.scope import words_of
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
-from kinescale.datasets.prepared import Prepared, PreparedClip, open_prepared
+from kinescale.data.captions.scope import words_of
+from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
 from kinescale.features import Feature, Normaliser
 from kinescale.tokenizers import Tokenizer, seen_as
 from kinescale.training import checkpoint as files
 from kinescale.training.config import RunConfig, Stage, first_difference
 from kinescale.training.data import Batches
+from kinescale.training.feature_cache import FeatureStore, biased, build_feature, measure, open_store, published
 from kinescale.training.generator_step import GeneratorStep
 from kinescale.training.kinematic_loss import KinematicLoss
 from kinescale.training.loop import Outcome, check_same, fit
 from kinescale.training.parts import build_generator, build_tokenizer, device_name, pick_device
 from kinescale.training.preflight import check_parts
 from kinescale.training.state import load_weights
-from kinescale.training.store import FeatureStore, biased, build_feature, measure, open_store, published
 from kinescale.training.text_cache import open_text_cache
 from kinescale.training.tokenizer_step import TokenizerStep
 from kinescale.training.watch import Watch

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kinescale.bundle.imports._checkpoint import read_checkpoint
-from kinescale.bundle.imports._renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.checkpoint import read_checkpoint
+from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
 from kinescale.core.errors import BundleError
 from kinescale.evaluators import guo2022
 from kinescale.evaluators.base import frozen
 from kinescale.features import Normaliser
-from kinescale.formats._npy import Expected, read_npy
+from kinescale.io.safe_npy import Expected, read_npy
 
 _WHAT = "a checkpoint of Guo et al.'s evaluator"
 MOVEMENT_KEYS, TEXT_KEYS, MOTION_KEYS = ("movement_encoder",), ("text_encoder",), ("motion_encoder",)

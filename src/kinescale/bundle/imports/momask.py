@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kinescale.bundle.imports._checkpoint import count_of, read_checkpoint, shape_of
-from kinescale.bundle.imports._renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.checkpoint import count_of, read_checkpoint, shape_of
+from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
 from kinescale.generators import momask as generator
-from kinescale.generators._momask_networks import sinusoids
+from kinescale.generators.momask.networks import sinusoids
 from kinescale.tokenizers import momask as tokenizer
 
 _TOKENIZER = "a MoMask tokenizer checkpoint"

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kinescale.bundle.imports._checkpoint import count_of, read_checkpoint, shape_of
-from kinescale.bundle.imports._renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.checkpoint import count_of, read_checkpoint, shape_of
+from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
 from kinescale.core.errors import BundleError
 from kinescale.generators import mosa as generator
 from kinescale.nn.scale_rotary import spread_turns

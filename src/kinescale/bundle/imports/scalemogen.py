@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kinescale.bundle.imports._checkpoint import count_of, read_checkpoint, shape_of
-from kinescale.bundle.imports._renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.checkpoint import count_of, read_checkpoint, shape_of
+from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
 from kinescale.core.errors import BundleError
 from kinescale.generators import scalemogen as generator
 from kinescale.nn.skeleton_graph import adjacency
 from kinescale.tokenizers import scalemogen as tokenizer
-from kinescale.tokenizers._scalemogen_bodies import BODIES, MIDDLE_EDGES, Body
+from kinescale.tokenizers.scalemogen.bodies import BODIES, MIDDLE_EDGES, Body
 
 _TOKENIZER = "a ScaleMoGen tokenizer checkpoint"
 _GENERATOR = "a ScaleMoGen generator checkpoint"

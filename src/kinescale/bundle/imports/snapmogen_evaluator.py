@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kinescale.bundle.imports._checkpoint import read_checkpoint
-from kinescale.bundle.imports._renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.checkpoint import read_checkpoint
+from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
 from kinescale.core.errors import BundleError
 from kinescale.evaluators import snapmogen
 from kinescale.evaluators.base import frozen

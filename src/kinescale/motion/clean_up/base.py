@@ -15,7 +15,7 @@ from torch import Tensor
 from kinescale.core.errors import SkeletonError
 from kinescale.kinematics.forward import forward_kinematics
 from kinescale.kinematics.rotations import quat_apply
-from kinescale.motion.canonical import TOE_HEIGHT
+from kinescale.motion.canonicalize import TOE_HEIGHT
 from kinescale.motion.motion import Motion
 from kinescale.skeletons.base import Skeleton
 

@@ -1,0 +1,112 @@
+"""Prepare a published motion corpus for training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from kinescale.cli.base.options import MaybeFloat, MaybeInt, MaybePath, MaybeText, check_fps, parse
+from kinescale.cli.prepare import compose as _prepare_compose
+
+LEAST_WINDOW = 16
+"""Frames of the shortest window that one may ask for."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Read a corpus in its published layout and write it ready for training: one skeleton, 30 fps, captions, splits.
+
+    An interrupted run goes on where it stopped; a damaged file is left out with a line in report.json. With --compose,
+    prepared folders are composed into more clips instead: see kinescale prepare --compose --help.
+    """
+
+    corpus: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CORPUS")]]
+    """Which corpus: accad, bandai_namco, cmu, hdm05, humanml3d, kaykit, kit, mesh2motion, motionx, snapmogen, or folder
+    for your own files."""
+    source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]
+    """Its folder as published, or a .tar(.gz|.xz) or .zip of it."""
+    out: Path
+    """Folder for prepared data; the corpus gets a folder of its own below it."""
+    workers: int = 0
+    """Processes; 0 takes one per core."""
+    captions: MaybeInt = None
+    """Captions of each clip, where the corpus has none of its own: 18, a third of which tell what is measured."""
+    measured: int = 0
+    """Captions to add that tell what is measured on the motion itself: 0 to 3, from brief to full."""
+    window: MaybeInt = None
+    """Cut longer takes into overlapping windows of so many frames, 0 for not at all; by default 256 where the captions
+    are written here, and no cutting where they are published or yours."""
+    split: MaybeText = None
+    """Put all of it into one split: train, val or test. By default the published one, else one told by names."""
+    statistics: MaybePath = None
+    """Folder with mean.npy and std.npy (an evaluator's, say) to keep in place of those published with the features."""
+    skeleton: MaybeText = None
+    """Skeleton to bring the motions to; by default the one the corpus was published on, else humanml22."""
+    fps: MaybeFloat = None
+    """Frames a second; by default the rate of the published features, else 30."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse ``argv``, prepare, say what came out."""
+    import os
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    if _prepare_compose.FLAG in argv:
+        return _prepare_compose.run([word for word in argv if word != _prepare_compose.FLAG])
+    options = parse(Options, argv, "prepare")
+    _check(options)
+    from kinescale.data.prepare import Settings, prepare
+
+    settings = Settings.of(
+        options.corpus,
+        captions_per_clip=options.captions,
+        measured=options.measured,
+        window_frames=options.window,
+        split=options.split,
+        skeleton=options.skeleton,
+        fps=options.fps,
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task(f"prepare {options.corpus}", total=None)
+        report = prepare(
+            options.corpus,
+            options.source,
+            options.out,
+            settings=settings,
+            workers=options.workers or os.cpu_count() or 1,
+            statistics=options.statistics,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(f"{report.folder}: {report.written} clips, {report.minutes:.1f} minutes, {report.reused_parts} parts reused")
+    for clip, reason in report.skipped[:20]:
+        print(f"left out {clip}: {reason}")
+    if len(report.skipped) > 20:
+        print(f"... and {len(report.skipped) - 20} more, all in {report.folder / 'report.json'}")
+    return 0
+
+
+def _check(options: Options) -> None:
+    """``InputError`` or ``UnknownNameError`` for what cannot be, before anything is read."""
+    from kinescale.core.errors import InputError
+    from kinescale.core.family import Family
+    from kinescale.data.datasets import FAMILY
+
+    FAMILY.check(options.corpus)
+    if not options.source.exists():
+        raise InputError(f"{options.source}: there is no such folder or archive; give the corpus as published.")
+    if options.captions is not None and options.captions < 1:
+        raise InputError(f"--captions {options.captions}; expected at least 1.")
+    if options.window is not None and (options.window < 0 or 0 < options.window < LEAST_WINDOW):
+        raise InputError(f"--window {options.window}; expected 0, or at least {LEAST_WINDOW} frames.")
+    if options.split not in (None, "train", "val", "test"):
+        raise InputError(f"--split {options.split}; expected train, val or test.")
+    if not 0 <= options.measured <= 3:
+        raise InputError(f"--measured {options.measured}; expected 0 to 3.")
+    if options.skeleton is not None:
+        Family("kinescale.skeletons", "skeleton").check(options.skeleton)
+    check_fps(options.fps)

@@ -1,0 +1,8 @@
+"""Datasets: where the clips, labels and licences of a corpus lie in its published layout; one file a corpus."""
+
+from kinescale.core.family import Family
+from kinescale.data.datasets.base import Licence, RawClip
+
+FAMILY = Family(__name__, "dataset")
+
+__all__ = ["FAMILY", "Licence", "RawClip"]

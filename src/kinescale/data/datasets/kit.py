@@ -1,0 +1,45 @@
+"""kit: KIT-ML in HumanML3D's folder layout: 251 features of 21 joints at 12.5 fps, captions, splits.
+
+Plappert et al. 2016, "The KIT Motion-Language Dataset"; the arrays are Guo et al. 2022's. Lengths are kept from 24
+frames on (MoMask's data settings; the method notes, MoSa section 1).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from kinescale.data.datasets.base import Licence, Native, RawClip
+from kinescale.data.datasets.base import published as _published
+from kinescale.motion import Motion
+
+LICENCE = Licence(
+    name="KIT Motion-Language Dataset (terms of its publishers)",
+    url="https://motion-annotation.humanoids.kit.edu/dataset/",
+    attribution="KIT Motion-Language Dataset (Plappert et al. 2016), features of Guo et al. 2022.",
+    commercial_use=False,
+)
+NATIVE = Native(skeleton="kit21", fps=12.5, feature="humanml3d", width=251, feature_config={"variant": "kit"})
+LAYOUT = _published.Layout("kit", NATIVE, shortest=24, longest=200)
+
+
+def find(folder: Path) -> list[RawClip]:
+    """The clips of all splits; a caption with times makes a clip of its own."""
+    return _published.find(folder, LAYOUT)
+
+
+def load(clip: RawClip) -> Motion:
+    """The motion of 24 to 199 frames."""
+    return _published.load(clip, LAYOUT)
+
+
+def given(clip: RawClip) -> Float[np.ndarray, "T 251"] | None:
+    """The published features of the clip."""
+    return _published.given(clip, LAYOUT)
+
+
+def statistics(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """``Mean.npy`` and ``Std.npy``."""
+    return _published.statistics(folder, LAYOUT)

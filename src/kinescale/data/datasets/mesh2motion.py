@@ -1,0 +1,46 @@
+"""mesh2motion: the hand-made animations of Mesh2Motion (GLB, CC0), named for what they show.
+
+Clips that loop stand in place, except those whose name ends in RM (root motion).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import game as _game
+from kinescale.data.datasets.base.splits import Split, listed
+from kinescale.motion import Motion
+
+LICENCE = Licence(
+    name="CC0 1.0",
+    url="https://creativecommons.org/publicdomain/zero/1.0/",
+    attribution="Mesh2Motion, human base and add-on animations, CC0 1.0.",
+    commercial_use=True,
+)
+
+ENDINGS = re.compile(r"([_ ](RM|Loop))+$")
+"""What says how a clip is to be played, not what it shows."""
+
+TAKES: Mapping[Split, frozenset[str]] = {
+    "test": frozenset({"Punch_Jab", "Idle_Talking", "Victory"}),
+    "val": frozenset({"Walk_Formal", "Dance_Reach_Hip", "Sword_Idle"}),
+}
+"""Names without ``ENDINGS``: a clip and its twin with root motion go together."""
+
+
+def find(folder: Path) -> list[RawClip]:
+    """Every animation of every GLB below ``folder``."""
+    clips = []
+    for file in sorted(folder.rglob("*.glb")):
+        split = listed(ENDINGS.sub("", file.stem), TAKES)
+        for clip in _game.clips_of(file, "mesh2motion", file.stem):
+            clips.append(clip.but(split=split, held_by="take"))
+    return need(clips, folder, "GLB files named for what they show, such as Jump_Start.glb")
+
+
+def load(clip: RawClip) -> Motion:
+    """The clip on the file's own skeleton, metres."""
+    return _game.read(clip)

@@ -1,8 +1,0 @@
-"""Datasets: where the clips, labels and licences of a corpus lie in its published layout; one file a corpus."""
-
-from kinescale.core.family import Family
-from kinescale.datasets.base import Licence, RawClip
-
-FAMILY = Family(__name__, "dataset")
-
-__all__ = ["FAMILY", "Licence", "RawClip"]

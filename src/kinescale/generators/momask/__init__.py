@@ -1,0 +1,217 @@
+"""MoMask's generator: a masked transformer for the first book, a residual one for the others, a length estimator.
+
+Guo et al. 2024 (MoMask, arXiv 2312.00063), sections 3.2 to 3.4: the field's baseline, for comparison. The defaults are
+the published networks. They share no weight, so they are trained together here: three losses, added.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kinescale.core.errors import InputError
+from kinescale.core.records import Record
+from kinescale.generators import base
+from kinescale.generators.base import StepLoss
+from kinescale.generators.base.masking import Masking, mask_tokens
+from kinescale.generators.momask.networks import LengthEstimator, MaskedTransformer, ResidualTransformer, Trunk
+from kinescale.nn.seeded import seeded
+from kinescale.nn.steps import valid_steps
+from kinescale.tokens.codec import Codec
+from kinescale.tokens.layout import TokenLayout
+from kinescale.tokens.text_features import TextFeatures
+
+SAMPLER = "masked"
+
+
+class Config(Record):
+    """Sizes and rates; ``vocabulary``, ``code_dim``, ``bins``, ``groups`` and ``capacity`` are the tokenizer's.
+
+    All scales must be of one size: each refines the one before it in place. ``masked_share`` and ``random_share`` of
+    the scored positions are hidden or replaced; ``text_dropout`` and ``residual_text_dropout``: how often a sentence is
+    left out. The pooled sentence is the mean of its token features.
+    """
+
+    vocabulary: int = Field(512, ge=2)
+    code_dim: int = Field(512, ge=1)
+    bins: tuple[int, ...] = (49,) * 6
+    groups: tuple[int, ...] = (1,) * 6
+    capacity: int = Field(49, ge=1)
+    text_width: int = Field(512, ge=1)
+    width: int = Field(384, ge=2)
+    heads: int = Field(6, ge=1)
+    feed_forward: int = Field(1024, ge=1)
+    layers: int = Field(8, ge=1)
+    dropout: float = Field(0.2, ge=0.0, lt=1.0)
+    masked_share: float = Field(0.88, ge=0.0, le=1.0)
+    random_share: float = Field(0.10, ge=0.0, le=1.0)
+    text_dropout: float = Field(0.1, ge=0.0, le=1.0)
+    residual_text_dropout: float = Field(0.2, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if len(set(zip(self.bins, self.groups, strict=True))) != 1:
+            raise ValueError(
+                f"the tokenizer's scales have {self.bins} bins and {self.groups} groups; MoMask's generator refines in "
+                "place and takes a tokenizer whose scales are all of one size, such as momask"
+            )
+        if self.width % self.heads or self.width % 2:
+            raise ValueError(f"width {self.width} over {self.heads} heads; expected an even, whole width a head")
+        if self.masked_share + self.random_share > 1.0:
+            raise ValueError("masked_share and random_share add to more than 1; lower one")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A pyramid being drawn: the pooled sentences, and which positions each clip fills."""
+
+    sentence: Tensor
+    valid: Tensor
+
+
+class Generator(base.Generator):
+    """The networks; ``begin``, ``rounds`` and ``logits`` are what the sampler uses."""
+
+    token_kind = "codes"
+    config: Config
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = c = config
+        self.masked = MaskedTransformer(c.vocabulary, c.code_dim, c.text_width, self._trunk())
+        self.residual = ResidualTransformer(c.vocabulary, len(c.bins), c.code_dim, c.text_width, self._trunk())
+        self.length = LengthEstimator(c.text_width, c.capacity + 1)
+        self._initialise()
+
+    def _trunk(self) -> Trunk:
+        c = self.config
+        return Trunk(c.code_dim, c.width, c.heads, c.feed_forward, c.layers, c.dropout)
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        nn.init.normal_(self.residual.tables, std=0.02)
+
+    def sentence(self, text: TextFeatures) -> Float[Tensor, "B W"]:
+        """The mean of each sentence's token features. Raises ``InputError`` for text of another width."""
+        if text.width != self.config.text_width:
+            built = self.config.text_width
+            raise InputError(f"text features are {text.width} wide; this generator was built for {built}.")
+        if len(text) == 0 or not bool(text.mask.any(1).all()):
+            raise InputError("a sentence has no text tokens; give one sentence a clip.")
+        text = text.to(self.residual.tables.device)
+        mask = text.mask[..., None].to(text.tokens.dtype)
+        return (text.tokens * mask).sum(1) / mask.sum(1)
+
+    def unconditional(self, text: TextFeatures) -> TextFeatures:
+        """Zeros: the condition is then the bias alone."""
+        return TextFeatures(torch.zeros_like(text.tokens), text.mask)
+
+    def rounds(self, layout: TokenLayout) -> tuple[tuple[int, ...], ...]:
+        """The first book in many passes, then each further book in one."""
+        return tuple((scale,) for scale in range(len(layout.scales)))
+
+    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"], codec: Codec) -> State:
+        """A pyramid of which nothing is drawn yet."""
+        self._check(layout)
+        sentence = self.sentence(text)
+        return State(sentence, layout.valid(latents.to(sentence.device), 0).flatten(1))
+
+    def logits(
+        self, state: State, scales: tuple[int, ...], tokens: tuple[Int[Tensor, "B bins groups"], ...]
+    ) -> tuple[tuple[Float[Tensor, "B bins groups V"], ...], State]:
+        """Logits of one book's codes, given its own where they are known (the first) or those before it."""
+        made = []
+        for scale in scales:
+            if scale == 0:
+                flat = self.masked(tokens[0].flatten(1), state.sentence, state.valid)
+            else:
+                # The last logit, padding's, is left out: where a clip ends is given, not drawn.
+                flat = self.residual_logits(torch.stack([row.flatten(1) for row in tokens], -1), scale, state)
+                flat = flat[..., : self.config.vocabulary]
+            made.append(flat.unflatten(1, tuple(tokens[scale].shape[1:])))
+        return tuple(made), state
+
+    def residual_logits(self, tokens: Int[Tensor, "B L Q"], book: int, state: State) -> Float[Tensor, "B L V1"]:
+        """Logits of one further book, that of padding last."""
+        books = torch.full((len(tokens),), book, device=tokens.device)
+        return self.residual(tokens, books, state.sentence, state.valid)
+
+    def length_logits(self, text: TextFeatures) -> Float[Tensor, "B classes"]:
+        """Logits of the motion's length: class c is c latent steps."""
+        return self.length(self.sentence(text))
+
+    def training_loss(
+        self,
+        codec: Codec,
+        latent: Float[Tensor, "B T P D"],
+        lengths: Int[Tensor, "B"],
+        text: TextFeatures,
+        rng: torch.Generator,
+    ) -> StepLoss:
+        """Cross-entropy of the hidden first codes, of one further book a clip, and of the length class."""
+        layout = codec.layout(latent.shape[1] * codec.layout().stride)
+        self._check(layout)
+        latents = layout.latents(lengths).to(latent.device)
+        tokens = self._tokens(codec, latent, layout, latents)
+        valid = valid_steps(latents, layout.capacity)[..., None].expand(-1, -1, layout.scales[0].groups).flatten(1)
+        sentence = self.sentence(text)
+        c = self.config
+        with seeded(rng, latent.device, self.training):
+            rates = Masking(c.vocabulary, c.masked_share, c.random_share, token_noise=0.0)
+            shown, chosen = mask_tokens(tokens[..., 0], valid, rates, rng)
+            first = self.masked(shown, self._dropped(sentence, c.text_dropout, rng), valid)[chosen]
+            base_loss = functional.cross_entropy(first.float(), tokens[..., 0][chosen])
+            accuracy = (first.argmax(-1) == tokens[..., 0][chosen]).float().mean()
+            loss, logs = base_loss, {"masked": float(base_loss.detach()), "accuracy": float(accuracy)}
+            if len(layout.scales) > 1:
+                book = self._books(len(tokens), rng).to(latent.device)
+                spoken = self._dropped(sentence, c.residual_text_dropout, rng)
+                further = self.residual(tokens, book, spoken, valid)[valid]
+                wanted = tokens.gather(2, book[:, None, None].expand(-1, tokens.shape[1], 1))[..., 0][valid]
+                residual_loss = functional.cross_entropy(further.float(), wanted)
+                loss = loss + residual_loss
+                logs["residual"] = float(residual_loss.detach())
+            length_loss = functional.cross_entropy(self.length(sentence).float(), latents)
+            loss = loss + length_loss
+            logs["length"] = float(length_loss.detach())
+        return StepLoss(loss, {"loss": float(loss.detach()), **logs})
+
+    def _tokens(self, codec: Codec, latent: Tensor, layout: TokenLayout, latents: Tensor) -> Int[Tensor, "B L Q"]:
+        """The codes of all books, ``PADDING`` past each clip's end."""
+        residual, rows = latent, []
+        for scale in range(len(layout.scales)):
+            row = codec.quantise_scale(residual, scale, layout, latents)
+            residual = residual - codec.contribution(row, scale, layout)
+            rows.append(row.flatten(1))
+        return torch.stack(rows, dim=-1)
+
+    def _books(self, batch: int, rng: torch.Generator) -> Int[Tensor, "B"]:
+        """The further book each clip learns: low ones more often, by a cosine schedule."""
+        share = 1.0 - torch.cos(math.pi / 2 * torch.rand(batch, generator=rng))
+        return 1 + (share * (len(self.config.bins) - 2)).round().long()
+
+    def _dropped(self, sentence: Tensor, rate: float, rng: torch.Generator) -> Tensor:
+        if not self.training:
+            return sentence
+        kept = torch.rand(len(sentence), generator=rng) >= rate
+        return sentence * kept[:, None].to(sentence)
+
+    def _check(self, layout: TokenLayout) -> None:
+        sizes = {(scale.bins, scale.groups) for scale in layout.scales}
+        if len(layout.scales) != len(self.config.bins) or len(sizes) != 1 or layout.capacity > self.config.capacity:
+            raise InputError(
+                f"a layout of {[scale.bins for scale in layout.scales]} bins; this generator takes "
+                f"{len(self.config.bins)} rows alike, of at most {self.config.capacity} bins."
+            )

@@ -1,0 +1,84 @@
+"""What MSQ's decoder is trained against: scales left out, granularities left out, parts of two clips together.
+
+Section 3 of the method notes (a reconstruction): so every prefix of the scales decodes to a motion, and streams of
+different clips may be put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from kinescale.tokenizers.msq.parts import GRANULARITIES, LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, ROOT, TORSO, Stage
+
+MOVABLE = ((ROOT, RIGHT_LEG, LEFT_LEG), (TORSO,), (RIGHT_ARM,), (LEFT_ARM,))
+"""What may change clips as a whole: root and legs belong together, else the feet slide."""
+
+
+def kept_scales(
+    batch: int, stages: Sequence[Stage], finer_rate: float, granularity_rate: float, rng: torch.Generator
+) -> Bool[Tensor, "B S"]:
+    """Which scales of each clip are decoded in training.
+
+    With ``finer_rate`` all that are finer than a random one are left out; with ``granularity_rate`` a random set of
+    the granularities, never all that are left.
+    """
+    count = len(stages)
+    scales = torch.arange(count)
+    last = torch.randint(count, (batch, 1), generator=rng)
+    cut = torch.rand(batch, 1, generator=rng) < finer_rate
+    kept = ~cut | (scales[None] <= last)
+    kinds = sorted({stage.granularity for stage in stages})
+    dropped = torch.rand(batch, len(kinds), generator=rng) < 0.5
+    dropped &= torch.rand(batch, 1, generator=rng) < granularity_rate
+    kind_of = torch.tensor([kinds.index(stage.granularity) for stage in stages])
+    left = kept & ~dropped[:, kind_of]
+    return torch.where(left.any(1, keepdim=True), left, kept)
+
+
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """Latents whose parts come from two clips, what they should decode to, and how many latents both clips fill."""
+
+    latent: Tensor
+    target: Tensor
+    latents: Tensor
+
+
+def mix_parts(
+    latent: Float[Tensor, "B T P D"],
+    target: Float[Tensor, "B frames F"],
+    latents: Int[Tensor, "B"],
+    stages: Sequence[Stage],
+    columns: Sequence[Sequence[int]],
+    rate: float,
+    rng: torch.Generator,
+) -> Mixed:
+    """With ``rate`` a clip takes a random set of body parts from its neighbour in the batch.
+
+    Streams that hold parts of both clips are left out; columns are judged by the clip that they came from.
+    """
+    batch = len(latent)
+    chosen = torch.rand(batch, 1, generator=rng) < rate
+    picked = (torch.rand(batch, len(MOVABLE), generator=rng) < 0.5) & chosen
+    foreign = torch.zeros(batch, len(GRANULARITIES[-1]), dtype=torch.bool)
+    for place, parts in enumerate(MOVABLE):
+        foreign[:, list(parts)] = picked[:, place, None]
+    own, other = (torch.zeros(batch, latent.shape[2], dtype=torch.bool) for _ in range(2))
+    for stage in stages:
+        for member, parts in zip(stage.members, GRANULARITIES[stage.granularity], strict=True):
+            theirs = foreign[:, list(parts)]
+            own[:, member], other[:, member] = ~theirs.any(1), theirs.all(1)
+    column = torch.zeros(batch, target.shape[2], dtype=torch.bool)
+    for part, places in enumerate(columns):
+        column[:, list(places)] = foreign[:, part, None]
+    device = latent.device
+    own, other = (x.to(device)[:, None, :, None].to(latent.dtype) for x in (own, other))
+    mixed = latent * own + latent.roll(1, 0) * other
+    wanted = torch.where(column.to(device)[:, None], target.roll(1, 0), target)
+    both = torch.where(picked.any(1).to(device), torch.minimum(latents, latents.roll(1, 0)), latents)
+    return Mixed(mixed, wanted, both)

@@ -1,0 +1,98 @@
+"""Sentences from outside the phrase book: none of them is a training caption, all claims can be read and measured."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from kinescale.core.errors import DataError
+from kinescale.data.captions import cmu, hdm05, phrase_book
+from kinescale.data.captions.phrase_book import mirror_sentence
+from kinescale.data.captions.phrases import KINDS, Phrase, Seen, keeps, parse_claim, phrases, read
+from kinescale.metrics import peaks
+from kinescale.motion import canonicalise, mirror
+from motion_strategies import random_motion, walk
+
+
+def plain(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip(" .!?")
+
+
+@pytest.fixture(scope="module")
+def captions() -> set[str]:
+    """Every sentence that training can be shown: the whole phrase book, and what is written for single takes."""
+    book = (
+        sentence
+        for action, style in itertools.product(phrase_book.actions(), phrase_book.styles())
+        for sentence in phrase_book.sentences(action, style)
+    )
+    takes = (sentence for take in cmu.CAPTIONS.values() for sentence in take.captions)
+    classes = (sentence for sentences in hdm05.CAPTIONS.values() for sentence in sentences)
+    return {plain(text) for one in (book, takes, classes) for text in one}
+
+
+def test_no_sentence_is_a_caption_nor_its_mirror_image(captions: set[str]) -> None:
+    known = [one.text for one in phrases() if {plain(one.text), plain(mirror_sentence(one.text))} & captions]
+    assert known == [] and len(captions) > 10_000
+
+
+def test_there_are_300_of_all_kinds_and_no_two_alike() -> None:
+    asked = phrases()
+    assert len(asked) >= 300 and len({plain(one.text) for one in asked}) == len(asked)
+    counts, tags = Counter(one.kind for one in asked), Counter(tag for one in asked for tag in one.tags)
+    assert set(counts) == set(KINDS) and min(counts.values()) >= 40
+    assert tags["negative"] >= 15 and tags["long"] >= 8
+    sides = [one for one in asked if one.kind == "side"]
+    # what is asked of one side is asked of the other as often
+    mirrored = Counter(mirror_sentence(" ".join(one.claims)) for one in sides)
+    assert mirrored == Counter(" ".join(one.claims) for one in sides)
+
+
+@pytest.mark.parametrize("phrase", phrases()[::7], ids=lambda phrase: phrase.text[:40])
+def test_every_claim_is_answered_for_any_motion(phrase: Phrase) -> None:
+    seen = Seen(random_motion(frames=60, seed=len(phrase.text)), peaks.peaks)
+    assert all(keeps(claim, seen) in (True, False) for claim in phrase.claims)
+
+
+def test_peaks_that_are_claimed_are_measured() -> None:
+    named = {claim.split()[1] for one in phrases() for claim in one.claims if claim.startswith("peak ")}
+    assert named and named <= set(peaks.LEAST)
+
+
+def test_claims_hold_of_a_walk_and_of_its_mirror_image() -> None:
+    motion = canonicalise(walk(seconds=4))
+    for each in (motion, mirror(motion)):
+        seen = Seen(each, peaks.peaks)
+        for claim in ("does travel", "faces ahead", "never jump|kick:left", "turns any 0 30", "goes forward"):
+            assert keeps(claim, seen), claim
+        for claim in ("does wave", "goes backward", "gait stand", "turns left", "steps 40", "order travel jump"):
+            assert not keeps(claim, seen), claim
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        *("", "dances", "does", "does dance", "does kick:up", "goes up", "turns up", "turns left 10", "faces back"),
+        *("gait hop", "speed 1", "speed a b", "steps many", "times kick", "order kick", "peak 1 2", "way 1 2 3"),
+    ],
+)
+def test_a_claim_outside_the_language_is_one_sentence(claim: str) -> None:
+    with pytest.raises(DataError, match="the claim"):
+        parse_claim(claim)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[group", "no TOML"),
+        ("[[group]]\nkind = 'plain'", "group 1"),
+        ("[[group]]\nkind = 'odd'\nclaims = ['does kick']\ntexts = ['x']", "group 1"),
+        ("[[group]]\nkind = 'plain'\nclaims = []\ntexts = ['x']", "group 1"),
+        ("[[group]]\nkind = 'plain'\nclaims = ['does magic']\ntexts = ['x']", "the claim 'does magic'"),
+    ],
+)
+def test_a_broken_file_is_refused(text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(text)
