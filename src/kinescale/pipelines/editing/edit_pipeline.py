@@ -4,6 +4,7 @@ The clip goes to the bundle's skeleton and frame rate and into tokens; a wish sa
 (``pipelines.editing.masks``), the bundle's sampler draws them, and the decoder sees the clip's own tokens around
 them. The made stretch comes back to the clip's skeleton and frame rate, and only it is set into the clip
 (``pipelines.editing.blend``).
+"""
 
 from __future__ import annotations
 
