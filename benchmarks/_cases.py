@@ -1,4 +1,4 @@
-"""The prompts of the judgement: what a newcomer would type, and how to tell whether it happened.
+"""The prompts of the judgment: what a newcomer would type, and how to tell whether it happened.
 
 Where ``data.captions.check`` has rules for an action, those that hold the corpora's labels against their motion are
 asked of the generated motion too. The rest is measured here, with thresholds set on real clips of the action and
@@ -25,7 +25,7 @@ EDGE_S = 0.3
 TURNED_AROUND = 120.0
 """Degrees of net turn."""
 HEAD_DROP = 0.12
-"""Metres the head goes down in a bow, half of which it must come up again."""
+"""Meters the head goes down in a bow, half of which it must come up again."""
 CLEARANCE, FLIGHT_S, HOVER_S = 0.08, 0.16, 0.8
 """A jump: all foot joints so far (m) above their lowest level for so long (hops of the corpora: 0.23 to 0.47 s; runs:
 0.10 s at most), and not for so long that the body hovers."""

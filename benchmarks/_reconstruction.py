@@ -23,7 +23,7 @@ def reconstruction(bundle: Bundle, data: Path, limit: int = 0) -> dict[str, Any]
     """Mean over the clips of the validation split, for each number of scales, in all and by corpus.
 
     ``mpjpe_mm``: mean joint distance in the world (both start at the origin with the same heading, so a root that
-    drifts counts); ``mpjpe_root_mm``: each frame's root taken away; ``feature_rmse``: of normalised features; and
+    drifts counts); ``mpjpe_root_mm``: each frame's root taken away; ``feature_rmse``: of normalized features; and
     sliding and shaking, with those of the recorded clips under ``recorded``.
     """
     prepared = open_prepared(data)
@@ -49,23 +49,23 @@ def _clip(bundle: Bundle, prepared: Prepared, index: int) -> list[tuple[float, .
     features = bundle.feature.from_motion(canonicalise(prepared.motion(index)))
     windows = [_windows(bundle, window) for window in features.split(bundle.max_frames)]
     true = bundle.feature.positions(features)
-    normal = bundle.normaliser.apply(features)
+    normal = bundle.normalizer.apply(features)
     numbers = []
     for parts in zip(*windows, strict=True):
         made = torch.cat(parts)
-        found = bundle.feature.positions(bundle.normaliser.undo(made))
+        found = bundle.feature.positions(bundle.normalizer.undo(made))
         rooted = (found - found[:, :1]) - (true - true[:, :1])
         world_mm, root_mm = 1000 * float((found - true).norm(dim=-1).mean()), 1000 * float(rooted.norm(dim=-1).mean())
-        motion = bundle.feature.to_motion(bundle.normaliser.undo(made))
+        motion = bundle.feature.to_motion(bundle.normalizer.undo(made))
         numbers.append((world_mm, root_mm, float((made - normal).square().mean().sqrt()), *quality(motion).values()))
     return numbers
 
 
 def _windows(bundle: Bundle, window: Tensor) -> list[Tensor]:
-    """A window of features, normalised, through the first 1, 2 ... scales; its last frame is held to fill a step."""
+    """A window of features, normalized, through the first 1, 2 ... scales; its last frame is held to fill a step."""
     frames = len(window)
     whole = -(-frames // bundle.stride) * bundle.stride
-    normal = bundle.normaliser.apply(window)
+    normal = bundle.normalizer.apply(window)
     held = torch.cat([normal, normal[-1:].expand(whole - frames, -1)])
     tokens = bundle.tokenizer.encode(held[None], torch.tensor([whole])).tokens
     counts = range(1, len(tokens.scales) + 1)

@@ -56,7 +56,7 @@ TIMED_FRAMES, TIMED_REPEATS = 192, 5
 
 NOTES = """\
 *MPJPE*: mean joint distance in the world, both motions starting at the origin; *root-free*: each frame's root taken
-away; *feature RMSE*: of normalised features, after each scale in brackets. *codes used* and *perplexity*: of a scale's
+away; *feature RMSE*: of normalized features, after each scale in brackets. *codes used* and *perplexity*: of a scale's
 vocabulary, mean over the scales, counted on the validation clips; for bits, the share of bits that are neither always
 on nor always off, and the perplexity of a bit (1 to 2). Times: median, one core, a clip of 6.4 s.
 
@@ -169,7 +169,7 @@ def codes_used(bundle: Bundle, chosen: argparse.Namespace) -> dict[str, float]:
     indices = indices[:: max(1, len(indices) // chosen.clips)][: chosen.clips] if chosen.clips else indices
     tokenizer, seen = bundle.tokenizer, []
     for index in indices:
-        features = bundle.normaliser.apply(bundle.feature.from_motion(canonicalise(prepared.motion(index))))
+        features = bundle.normalizer.apply(bundle.feature.from_motion(canonicalise(prepared.motion(index))))
         whole = min(len(features), bundle.max_frames) // bundle.stride * bundle.stride
         if whole:
             seen.append(tokenizer.encode(features[None, :whole], torch.tensor([whole])).tokens)
@@ -223,7 +223,7 @@ def _generator(system: str, bundle: Bundle, chosen: argparse.Namespace) -> dict[
 
 
 def shrink(picture: Path) -> None:
-    """The picture in 64 colours: a quarter of the bytes."""
+    """The picture in 64 colors: a quarter of the bytes."""
     with Image.open(picture) as whole:
         small = whole.convert("RGB").quantize(64)
     small.save(picture, optimize=True)

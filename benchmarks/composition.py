@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 from _record import RESULTS, save, table
-from editing import picked
 from torch import Tensor
 
+from editing import picked
 from kinescale.bundle import Bundle
 from kinescale.data.prepared import open_prepared
 from kinescale.motion import Motion
@@ -83,7 +83,7 @@ def of_pair(bundle: Bundle, one: Motion, other: Motion, parts: tuple[str, ...]) 
         return TokenMap(maps[0].layout, maps[0].latents, tuple(scales))
 
     def decoded(tokens: TokenMap) -> Tensor:
-        return bundle.normaliser.undo(bundle.tokenizer.decode(tokens)[0, : len(one)].float())
+        return bundle.normalizer.undo(bundle.tokenizer.decode(tokens)[0, : len(one)].float())
 
     def error(features: Tensor, ideal: Tensor) -> float:
         made, wanted = bundle.feature.positions(features), bundle.feature.positions(ideal)

@@ -4,7 +4,7 @@
 
 As the field does it (Xie et al. 2024, OmniControl, section 4): a held-out clip's caption is the prompt, and its joint's
 own track, in 1, 2, 5, a quarter or all of its frames, is what a motion drawn for that prompt must keep. Also one pose
-of the clip at a key frame. Then the same at more steps of optimisation. Writes ``docs/results/control.json`` and the
+of the clip at a key frame. Then the same at more steps of optimization. Writes ``docs/results/control.json`` and the
 tables in ``docs/control.md``.
 """
 

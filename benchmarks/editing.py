@@ -182,11 +182,11 @@ def sheets(shown: dict[str, list[tuple[str, Motion]]]) -> None:
             small(file)
 
 
-def small(file: Path, width: int = 1000, colours: int = 96) -> None:
-    """The picture in fewer pixels and colours: there are many."""
+def small(file: Path, width: int = 1000, colors: int = 96) -> None:
+    """The picture in fewer pixels and colors: there are many."""
     with Image.open(file) as picture:
         size = (width, round(picture.height * width / picture.width))
-        picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).quantize(colours).save(file, optimize=True)
+        picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).quantize(colors).save(file, optimize=True)
 
 
 def told(rows: dict[str, Any]) -> str:

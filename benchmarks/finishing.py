@@ -106,12 +106,12 @@ def _made(bundle: Bundle, real: Motion) -> tuple[dict[str, Motion], float]:
     features = bundle.feature.from_motion(real)
     parts = []
     for window in features.split(bundle.max_frames):
-        normal = bundle.normaliser.apply(window)
+        normal = bundle.normalizer.apply(window)
         whole = -(-len(window) // bundle.stride) * bundle.stride
         held = torch.cat([normal, normal[-1:].expand(whole - len(window), -1)])[None]
         tokens = bundle.tokenizer.encode(held, torch.tensor([whole])).tokens
         parts.append(bundle.tokenizer.decode(tokens)[0, : len(window)].float())
-    decoded = bundle.normaliser.undo(torch.cat(parts))
+    decoded = bundle.normalizer.undo(torch.cat(parts))
     made = {name: post_process(bundle.feature, decoded, settings).motion for name, settings in STEPS.items()}
     start = time.process_time()
     post_process(bundle.feature, decoded)

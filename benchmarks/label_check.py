@@ -41,7 +41,7 @@ What these clips show instead is in `data/captions/corrections.py`.
 Looked at and let pass: 25 of the 28 `run_elderly` clips and `run_sad` never have both feet off the floor; it
 is a shuffling jog (2.3 to 3 short steps a second, arms bent), which a person watching would still call a run.
 `bye_sad` waves at the height of the waist. `raise-up-right-hand_exhausted_016` holds up a hand that sways a
-little. The feminine waves move the wrist by a few centimetres only.
+little. The feminine waves move the wrist by a few centimeters only.
 
 Not checked: dances, styles, which foot a walk starts with, and what needs objects or the shape of the hand.
 """

@@ -1,4 +1,4 @@
-"""Which of the choices that MSQ's paper leaves open keep most of a motion: preset, quantiser, residual or not.
+"""Which of the choices that MSQ's paper leaves open keep most of a motion: preset, quantizer, residual or not.
 
     python benchmarks/msq_choices.py --data data/prepared [--minutes 6] [--only pyramid-fsq,limbs-fsq] [--clips 60]
 

@@ -205,9 +205,9 @@ def tables(results: dict[str, Any]) -> str:
         [
             "Every pair's worst, and motion from positions:",
             table(["figure", "value", "bar", "kept"], bars),
-            "Mean joint error of A to B and back, millimetres:",
+            "Mean joint error of A to B and back, millimeters:",
             grid("there_and_back_m", 1e3),
-            "Mean ground speed on B of feet that stand on A, millimetres a second:",
+            "Mean ground speed on B of feet that stand on A, millimeters a second:",
             grid("slide_m_s", 1e3),
         ]
     )

@@ -80,7 +80,7 @@ def measured(variant: str, chosen: argparse.Namespace, yardstick: TokenizerYards
         train(recipe(variant, steps), chosen.data, Path(name) / "run", ["tokenizer"], watch=clock)
         bundle = build_bundle(Path(name) / "run")
     tokenizer = bundle.tokenizer
-    report = yardstick.measure(tokenizer, bundle.normaliser).to_json()
+    report = yardstick.measure(tokenizer, bundle.normalizer).to_json()
     layout = tokenizer.layout()
     return {
         "steps": steps,

@@ -9,7 +9,7 @@ from torch import nn
 
 from kinescale import features, generators, recipes, samplers, skeletons
 from kinescale.bundle import Bundle, Licence, Part
-from kinescale.features import Normaliser
+from kinescale.features import Normalizer
 from kinescale.kinematics.rotations import quat_about_y, quat_multiply
 from kinescale.motion import Motion, retarget
 from kinescale.training.parts import build_generator, build_tokenizer
@@ -37,7 +37,7 @@ def debug_bundle(system: str, tokenizer: str | None = None, layout: str = "rotat
     walk = feature.from_motion(retarget(made_clip(120, fps=feature.fps), feature.skeleton))
     return Bundle(
         feature=feature,
-        normaliser=Normaliser(walk.mean(0), walk.std(0) + 0.05),
+        normalizer=Normalizer(walk.mean(0), walk.std(0) + 0.05),
         tokenizer=built.eval().requires_grad_(False),
         generator=generator.eval().requires_grad_(False),
         text=recipe.text,

@@ -25,7 +25,7 @@ GRAVITY = 9.81
 class Plan:
     """What a made body does, as functions of the seconds [T] since the start.
 
-    forward, leftward : speeds in the body's frame. yaw, lift : radians, metres. arms, hips, knees : side -> angle.
+    forward, leftward : speeds in the body's frame. yaw, lift : radians, meters. arms, hips, knees : side -> angle.
     """
 
     seconds: float = 4.0

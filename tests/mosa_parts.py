@@ -28,7 +28,7 @@ def small_tokenizer(**changes: Any) -> tokenizers.Tokenizer:
             book.codebook.normal_()
         if built.slots is not None:
             nn.init.normal_(built.slots.frames)
-            built.slots.initialised.fill_(True)
+            built.slots.initialized.fill_(True)
         for name, parameter in built.named_parameters():
             if parameter.ndim == 1:
                 nn.init.normal_(parameter, mean=float("norm.weight" in name), std=0.1)

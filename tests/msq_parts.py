@@ -24,7 +24,7 @@ KINDS = [
         ("limbs", False, "fsq"),
     )
 ]
-"""Presets, both ways of summing, both quantisers."""
+"""Presets, both ways of summing, both quantizers."""
 
 
 def small_tokenizer(**changes: Any) -> tokenizers.Tokenizer:

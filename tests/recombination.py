@@ -28,7 +28,7 @@ SYSTEMS = ("moscale", "mosa", "scalemogen", "msq", "momask")
 
 
 def tokenizer_parts() -> dict[str, Part]:
-    """Those of the debug recipes, ScaleMoGen's also with each quantiser of codes."""
+    """Those of the debug recipes, ScaleMoGen's also with each quantizer of codes."""
     found = {name: recipes.get(f"{name}.debug").tokenizer for name in (*SYSTEMS, "grouped")}
     bits = found["scalemogen"].config
     for kind, size in (("vq", {"codes": 16}), ("fsq", {"levels": [5, 3]})):
@@ -111,14 +111,14 @@ def _spread(generator: Generator) -> None:
 def _learn(generator: Generator, codec: Codec, latent: Tensor) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """The losses of two steps, and the parameters that neither moved."""
     before = {name: parameter.detach().clone() for name, parameter in generator.named_parameters()}
-    optimiser = torch.optim.Adam(generator.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(generator.parameters(), lr=1e-3)
     losses = []
     for step in range(2):
         rng = torch.Generator().manual_seed(2 + step)
         found = generator.training_loss(codec, latent, torch.tensor(LENGTHS), text(len(LENGTHS)), rng)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         found.loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(float(found.loss.detach()))
     unmoved = [name for name, value in generator.named_parameters() if torch.equal(value.detach(), before[name])]
     return tuple(losses), tuple(unmoved)

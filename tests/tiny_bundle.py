@@ -6,7 +6,7 @@ import torch
 
 from kinescale import features, generators, tokenizers
 from kinescale.bundle import Bundle, Licence, Part, Provenance
-from kinescale.features import Normaliser
+from kinescale.features import Normalizer
 
 MAX_FRAMES = 64
 STRIDE = 4
@@ -29,7 +29,7 @@ def tiny_bundle(seed: int = 0, *, generator: bool = True, text: str = "hashed") 
         mean[feature.blocks["root_height"]] = 0.9
     return Bundle(
         feature=feature,
-        normaliser=Normaliser(mean, 0.1 * spread),
+        normalizer=Normalizer(mean, 0.1 * spread),
         tokenizer=tokenizer.eval().requires_grad_(False),
         generator=None if made is None else made.eval().requires_grad_(False),
         text=Part(name=text, config={} if text == "minilm" else {"width": 16, "max_tokens": 8}) if generator else None,

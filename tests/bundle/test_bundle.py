@@ -19,7 +19,7 @@ from kinescale.bundle.bundle import build_text_encoder
 from kinescale.bundle.hub import DEFAULT, DEFAULT_EVALUATOR
 from kinescale.core.errors import BundleError, InputError
 from kinescale.core.files import sha256_file
-from kinescale.features import Normaliser
+from kinescale.features import Normalizer
 from tiny_bundle import LICENCES, tiny_bundle
 
 
@@ -83,13 +83,13 @@ def test_half_precision_is_close_and_loads_as_single(bundle, saved, tmp_path):
     for key, value in bundle.tensors().items():
         assert back[key].dtype == value.dtype
         torch.testing.assert_close(back[key].double(), value.double(), rtol=2e-3, atol=1e-6)
-    assert torch.equal(back["normaliser.std"], bundle.normaliser.std)
+    assert torch.equal(back["normalizer.std"], bundle.normalizer.std)
 
 
 def test_the_hash_follows_content_alone(bundle):
     assert replace(bundle, title="Another", licences=()).content_hash == bundle.content_hash
     assert tiny_bundle(1).content_hash != bundle.content_hash
-    other = replace(bundle, normaliser=Normaliser(bundle.normaliser.mean, bundle.normaliser.std * 2))
+    other = replace(bundle, normalizer=Normalizer(bundle.normalizer.mean, bundle.normalizer.std * 2))
     assert other.content_hash != bundle.content_hash
 
 
@@ -116,7 +116,7 @@ def test_a_folder_of_something_else_is_never_replaced(bundle, tmp_path):
 
 def test_a_failed_save_leaves_nothing(bundle, copy):
     broken = tiny_bundle()
-    broken.normaliser.mean[0] = float("nan")
+    broken.normalizer.mean[0] = float("nan")
     with pytest.raises(BundleError, match="not finite"):
         broken.save_pretrained(copy, force=True)
     assert Bundle.from_pretrained(copy).content_hash == bundle.content_hash
@@ -179,8 +179,8 @@ def edit_weights(folder, change) -> None:
         (lambda t: t["generator.head.bias"].fill_(float("nan")), "not finite"),
         (lambda t: t["tokenizer.decoder.leave.bias"].fill_(float("inf")), "not finite"),
         (lambda t: t.update({"generator.head.bias": torch.zeros(32, dtype=torch.int64)}), "is torch.int64"),
-        (lambda t: t["normaliser.std"].fill_(0), "above zero"),
-        (lambda t: t.pop("normaliser.mean"), "lacks 'normaliser.mean'"),
+        (lambda t: t["normalizer.std"].fill_(0), "above zero"),
+        (lambda t: t.pop("normalizer.mean"), "lacks 'normalizer.mean'"),
     ],
 )
 def test_weights_that_do_not_fit(copy, change, expected):
@@ -232,9 +232,9 @@ def test_configs_that_are_no_json_object(copy, text):
 
 
 def test_parts_must_fit_each_other(bundle):
-    short = Normaliser(bundle.normaliser.mean[:-1], bundle.normaliser.std[:-1])
+    short = Normalizer(bundle.normalizer.mean[:-1], bundle.normalizer.std[:-1])
     with pytest.raises(BundleError, match="feature width differs"):
-        replace(bundle, normaliser=short)
+        replace(bundle, normalizer=short)
     wide = replace(bundle, text=Part(name="hashed", config={"width": 17}))
     with pytest.raises(BundleError, match="text width differs"):
         _ = wide.text_encoder

@@ -50,8 +50,8 @@ def test_the_books_averages_come_along(states: dict) -> None:
     built = mosa.import_tokenizer(states["tokenizer"])
     for k, book in enumerate(built.pyramid.quantizers):
         assert torch.equal(book.code_count, states["tokenizer"][f"quantizer.layers.{k}.code_count"])
-        assert bool(book.initialised)
-    assert built.slots is not None and bool(built.slots.initialised)
+        assert bool(book.initialized)
+    assert built.slots is not None and bool(built.slots.initialized)
 
 
 @pytest.mark.parametrize("kind", ["tokenizer", "generator"])

@@ -66,10 +66,10 @@ def test_what_an_amass_file_holds_besides_is_named(capsys, tmp_path):
 
 def test_units_both_ways(capsys, walk, tmp_path):
     first = read_motion(walk)
-    for unit, metres in (("m", 1.0), ("cm", 0.01), ("MM", 0.001), ("in", 0.0254), ("0.5", 0.5)):
+    for unit, meters in (("m", 1.0), ("cm", 0.01), ("MM", 0.001), ("in", 0.0254), ("0.5", 0.5)):
         out = tmp_path / "a.bvh"
         accepted(capsys, "convert", str(walk), str(out), "--unit", unit, "--force")
-        made = read_motion(out, unit_m=metres)
+        made = read_motion(out, unit_m=meters)
         order = [made.skeleton.index(joint) for joint in first.skeleton.joints]
         assert (made.positions()[:, order] - first.positions()).abs().max() < 1e-4
         accepted(capsys, "convert", str(out), str(tmp_path / "b.npz"), "--source-unit", unit, "--force")
@@ -95,7 +95,7 @@ def test_units_both_ways(capsys, walk, tmp_path):
         (("{in}", "{dir}/x.bvh", "--unit", "ell"), "m, cm, mm, in, ft, dm, cmu or a number"),
         (("{in}", "{dir}/x.bvh", "--unit", "0"), "--unit is '0'"),
         (("{in}", "{dir}/x.bvh", "--unit", "nan"), "--unit is 'nan'"),
-        (("{in}", "{dir}/x.bvh", "--option", "colour=red"), "x.bvh takes: --unit"),
+        (("{in}", "{dir}/x.bvh", "--option", "color=red"), "x.bvh takes: --unit"),
         (("{in}", "{dir}/x.bvh", "--option", "unit_m"), "--option 'unit_m'"),
         (("{in}", "{dir}/x.bvh", "--option", "unit_m=red"), "expected float"),
         (("{in}", "{dir}/x.bvh", "--unit", "m", "--option", "unit_m=1"), "twice"),

@@ -108,9 +108,9 @@ def test_doubts_are_said(capsys, tmp_path):
     body = skeletons.get("humanml22")
     ends = tuple(replace(end, offset=tuple(0.01 * x for x in end.offset)) for end in body.ends)
     small = replace(body, offsets=body.offsets * 0.01, ends=ends)
-    write_motion(still(small), tmp_path / "metres.bvh")
-    about = asked(capsys, str(tmp_path / "metres.bvh"))
-    assert about["unit"] == "metres, told by the body" and about["height_m"] == pytest.approx(1.68, abs=0.1)
+    write_motion(still(small), tmp_path / "meters.bvh")
+    about = asked(capsys, str(tmp_path / "meters.bvh"))
+    assert about["unit"] == "meters, told by the body" and about["height_m"] == pytest.approx(1.68, abs=0.1)
     assert any("0.0" in line for line in about["notes"]) and about["warnings"] == []
     lying = still(renamed(body))
     turned = axis_angle_quat(torch.tensor(torch.pi / 2), "x").expand(len(lying), 4)

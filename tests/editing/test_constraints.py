@@ -65,7 +65,7 @@ FAULTS = [
     ([], "expected 1 to"),
     ([3], "constraint 1: is 3"),
     ([{}], "expected one of joint, pose, path, facing"),
-    ([{**PIN, "colour": 1}], "unknown key 'colour'"),
+    ([{**PIN, "color": 1}], "unknown key 'color'"),
     ([PIN, {**PIN, "frame": 60}], "constraint 2: frame 60 is outside the clip, which has the frames 0 to 59"),
     ([{**PIN, "frame": -1}], "frame -1"),
     ([{**PIN, "frame": 1.5}], "whole numbers"),

@@ -9,7 +9,7 @@ from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.bundle.manifest import Part
 from kinescale.evaluation import protocol
 from kinescale.evaluation.record import Request
-from kinescale.features import Normaliser
+from kinescale.features import Normalizer
 
 SMALL = ("motions", "codes", "instructions")
 
@@ -27,9 +27,9 @@ def tiny_evaluator(feature_name: str = "rotations", seed: int = 0, **sizes: int)
         network = module.Evaluator(
             module.Config(feature=feature_name, feature_width=feature.width, text_width=16, **small)
         )
-    normaliser = Normaliser(torch.zeros(feature.width), torch.ones(feature.width))
+    normalizer = Normalizer(torch.zeros(feature.width), torch.ones(feature.width))
     text = Part(name="hashed", config={"width": 16, "max_tokens": 16})
-    return EvaluatorBundle(feature, normaliser, network, text, title="Tiny evaluator")
+    return EvaluatorBundle(feature, normalizer, network, text, title="Tiny evaluator")
 
 
 def request(**changes) -> Request:

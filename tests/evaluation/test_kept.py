@@ -48,7 +48,7 @@ def yardstick(bundle, *more: Sample) -> TokenizerYardstick:
 def test_a_tokenizer_that_loses_nothing_holds_every_bar_that_is_measured(exact) -> None:
     bundle = tiny_bundle()
     exact()
-    report = yardstick(bundle).measure(bundle.tokenizer, bundle.normaliser)
+    report = yardstick(bundle).measure(bundle.tokenizer, bundle.normalizer)
     for row in report.corpora + report.kinds + report.classes:
         assert row.aligned_mm < 0.1 and row.jerk_ratio == pytest.approx(1.0, abs=0.01) and row.facing_deg < 0.1
         assert row.world_mm is None or row.world_mm < 1.0
@@ -69,7 +69,7 @@ def test_a_root_that_runs_too_slow_shows_in_the_world_error_alone(exact) -> None
         return changed
 
     exact(slower)
-    row = yardstick(bundle).measure(bundle.tokenizer, bundle.normaliser).corpora[1]
+    row = yardstick(bundle).measure(bundle.tokenizer, bundle.normalizer).corpora[1]
     # 0.1 m/s along both axes, for 4 s less half of both ends
     wanted = 1000 * math.hypot(0.1, 0.1) * (4.0 - 0.3)
     assert row.aligned_mm < 0.1 and row.world_mm == pytest.approx(wanted, rel=0.15)
@@ -85,7 +85,7 @@ def test_a_still_copy_loses_the_peaks_and_the_jerk(exact) -> None:
         return held
 
     exact(still)
-    report = yardstick(bundle).measure(bundle.tokenizer, bundle.normaliser)
+    report = yardstick(bundle).measure(bundle.tokenizer, bundle.normalizer)
     lost = {bar.name: bar for bar in report.bars}
     assert not lost["dance: foot speed kept"].held and lost["dance: foot speed kept"].value < 0.2
     assert all(row.jerk_ratio < 0.5 for row in report.corpora)
@@ -96,9 +96,9 @@ def test_windows_and_batches_change_nothing() -> None:
     bundle = tiny_bundle()
     every = [random_motion(frames=frames, seed=frames).to(torch.float32) for frames in (9, 40, 64, 150)]
     features = [bundle.feature.from_motion(motion) for motion in every]
-    many = decoded(bundle.tokenizer, bundle.normaliser, features, batch=3)
+    many = decoded(bundle.tokenizer, bundle.normalizer, features, batch=3)
     for motion, one, whole in zip(every, many, features, strict=True):
-        (alone,) = decoded(bundle.tokenizer, bundle.normaliser, [whole], batch=1)
+        (alone,) = decoded(bundle.tokenizer, bundle.normalizer, [whole], batch=1)
         assert one.shape == whole.shape and torch.allclose(one, alone, atol=1e-4)
         assert len(reconstruct(bundle, motion)) == len(one)
 
@@ -108,7 +108,7 @@ def test_the_tokenizer_comes_back_in_the_mode_it_was_in() -> None:
     stick = yardstick(bundle)
     for mode in (True, False):
         bundle.tokenizer.train(mode)
-        stick.measure(bundle.tokenizer, bundle.normaliser)
+        stick.measure(bundle.tokenizer, bundle.normalizer)
         assert bundle.tokenizer.training is mode
 
 

@@ -22,7 +22,7 @@ from kinescale.core.records import read_json, write_json
 from kinescale.evaluators import FAMILY, Evaluator, guo2022, snapmogen, tmr
 from kinescale.evaluators.base import embed_in_chunks, frozen
 from kinescale.evaluators.base.plain_pickle import read_plain
-from kinescale.features import Normaliser
+from kinescale.features import Normalizer
 from kinescale.tokens import TextFeatures
 
 TMR = {"width": 16, "heads": 2, "motion_layers": 2, "text_layers": 1, "ratio": 2, "embedding": 12, "max_frames": 64}
@@ -111,14 +111,14 @@ def test_what_it_does_not_take_is_said(name: str) -> None:
 def test_a_small_step_of_training_brings_pairs_together() -> None:
     evaluator = make_tmr(dropout=0.0).train()
     x, lengths = motions()
-    optimiser = torch.optim.Adam(evaluator.parameters(), lr=5e-3)
+    optimizer = torch.optim.Adam(evaluator.parameters(), lr=5e-3)
     first = None
     for _ in range(25):
         outcome = evaluator.training_loss(x, lengths, texts())
         first = first if first is not None else float(outcome.loss.detach())
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         outcome.loss.backward()
-        optimiser.step()
+        optimizer.step()
     assert first is not None and float(outcome.loss.detach()) < 0.3 * first and outcome.logs["top1"] == 1.0
     assert evaluator.log_scale.grad is not None and outcome.logs["temperature"] != pytest.approx(0.1, abs=1e-4)
 
@@ -156,11 +156,11 @@ def bundle() -> EvaluatorBundle:
     feature = features.FAMILY.get("rotations", "build")(features.FAMILY.get("rotations", "Config")())
     torch.manual_seed(0)
     config = tmr.Config.parse({"feature_width": feature.width, "text_width": 15, **TMR})
-    normaliser = Normaliser(torch.randn(feature.width), torch.rand(feature.width) + 0.5)
+    normalizer = Normalizer(torch.randn(feature.width), torch.rand(feature.width) + 0.5)
     from kinescale.bundle.manifest import Part
 
     text = Part(name="hashed", config={"width": 15, "max_tokens": 8})
-    return EvaluatorBundle(feature, normaliser, tmr.Evaluator(config), text, title="made")
+    return EvaluatorBundle(feature, normalizer, tmr.Evaluator(config), text, title="made")
 
 
 def test_a_folder_brings_back_the_same_embeddings(tmp_path: Path) -> None:

@@ -106,8 +106,8 @@ def test_there_and_back_is_the_identity(tmp_path, kind, seed, frames, fps, speci
     path = tmp_path / "a.amass.npz"
     write_motion(motion, path, force=True)
     again = read_motion(path)
-    metres, components = apart(again, motion)
-    assert metres < 1e-9 and components < 1e-9
+    meters, components = apart(again, motion)
+    assert meters < 1e-9 and components < 1e-9
     assert again.fps == motion.fps and again.meta["licence"] == "none"
     np.testing.assert_allclose(again.skeleton.offsets, body.offsets, atol=1e-12)
     assert stretched or again.skeleton == body

@@ -204,7 +204,7 @@ HOSTILE_ASF = {
     "axis order": (ASF.replace("axis 0 0 20 XYZ", "axis 0 0 20 XY"), 32, "axis order"),
     "dof of length": (ASF.replace("dof rx\n", "dof rx l\n"), 33, "dof"),
     "dof twice": (ASF.replace("dof rx\n", "dof rx rx\n"), 33, "dof"),
-    "entry unknown": (ASF.replace("id 2", "colour 2"), 28, "colour"),
+    "entry unknown": (ASF.replace("id 2", "color 2"), 28, "color"),
     "bone not closed": (ASF.replace("     axis 0 0 0 XYZ\n  end\n", ""), 35, "not closed"),
     "outside a bone": (ASF.replace("  end\n:hier", "  end\n name x\n:hier"), 42, "begin"),
     "child unknown": (ASF.replace("thigh shin", "thigh fin"), 45, "no bone"),

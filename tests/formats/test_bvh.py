@@ -194,7 +194,7 @@ def test_another_reader_sees_the_same_positions(tmp_path: Path):
         root.loadPose(frame)
         seen = {joint.Name: list(joint.PositionWorld) for joint, _, _ in root.layout()}
         theirs = torch.tensor([seen[joint] for joint in motion.skeleton.joints], dtype=torch.float64)
-        # It works in the file's centimetres and in single precision.
+        # It works in the file's centimeters and in single precision.
         assert (theirs * 0.01 - ours[frame]).abs().max() <= 1e-4
 
 

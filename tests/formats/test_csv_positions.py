@@ -19,7 +19,7 @@ from motion_strategies import random_motion
 from plain_read import at_most
 
 WRITTEN = 0.5e-6
-"""Half a micrometre: the last digit."""
+"""Half a micrometer: the last digit."""
 BUNDLED = skeletons.FAMILY.names()
 
 

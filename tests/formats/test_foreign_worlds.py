@@ -30,7 +30,7 @@ def same(one: Motion, other: Motion, atol: float = 2e-3) -> None:
     torch.testing.assert_close(one.positions().double(), other.positions().double()[:, order], atol=atol, rtol=0)
 
 
-@pytest.mark.parametrize("file", ["metres.bvh", "inches.bvh", "r1b_zup_facing_minus_y.bvh", "r3_one_more_row.bvh"])
+@pytest.mark.parametrize("file", ["meters.bvh", "inches.bvh", "r1b_zup_facing_minus_y.bvh", "r3_one_more_row.bvh"])
 def test_the_cases_become_the_clean_clip(file: str) -> None:
     motion, notes = read_with_notes(case(file))
     same(motion, read_motion(case("base.bvh")))

@@ -40,8 +40,8 @@ def test_suffix_chooses_both_ways(tmp_path: Path, suffix: str):
 def test_options_reach_the_format_and_unknown_ones_are_named(tmp_path: Path):
     write_motion(MOTION, tmp_path / "a.bvh", unit_m=1.0)
     assert torch.allclose(read_motion(tmp_path / "a.bvh", unit_m=1.0).root.double(), MOTION.root, atol=1e-5)
-    with pytest.raises(InputError, match="colour"):
-        write_motion(MOTION, tmp_path / "b.bvh", colour="red")
+    with pytest.raises(InputError, match="color"):
+        write_motion(MOTION, tmp_path / "b.bvh", color="red")
     with pytest.raises(InputError, match="force"):
         read_motion(tmp_path / "a.bvh", force=True)
 

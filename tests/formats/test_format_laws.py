@@ -22,10 +22,10 @@ from motion_strategies import random_motion
 
 @dataclass(frozen=True)
 class Promise:
-    """How near positions (metres) and world orientations (degrees; None: not kept) come back, and for which skeletons
+    """How near positions (meters) and world orientations (degrees; None: not kept) come back, and for which skeletons
     (None: any)."""
 
-    metres: float
+    meters: float
     degrees: float | None
     only: tuple[str, ...] | None = None
 
@@ -40,7 +40,7 @@ PROMISES = {
     ".csv": Promise(1e-4, None, tuple(n for n in skeletons.FAMILY.names() if n not in ("cmu", "snapmogen24"))),
     ".npy": Promise(1e-5, None, ("humanml22", "kit21")),
 }
-"""GLB holds float32: a microradian on each of up to ten joints in a chain, two metres from the origin."""
+"""GLB holds float32: a microradian on each of up to ten joints in a chain, two meters from the origin."""
 
 
 def test_every_format_that_is_read_and_written_makes_a_promise() -> None:
@@ -54,7 +54,7 @@ def check(before: Motion, after: Motion, promise: Promise) -> None:
     order = [after.skeleton.index(name) for name in before.skeleton.joints]
     error = after.positions()[:, order].double() - before.positions().double()
     scale = max(1.0, float(before.root.abs().max()) / 5)  # float32 files round by size
-    assert float(error.norm(dim=-1).max()) <= promise.metres * scale
+    assert float(error.norm(dim=-1).max()) <= promise.meters * scale
     if promise.degrees is not None:
         turned = quat_angle(after.global_rotations()[:, order].double(), before.global_rotations().double())
         assert math.degrees(float(turned.max())) <= promise.degrees

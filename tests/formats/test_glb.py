@@ -23,7 +23,7 @@ from motion_strategies import random_motion
 
 EXACT = 1e-6
 FLOAT32 = 2.0**-24
-"""A float32 is off by at most so much of itself: within 16 m of the origin that is a micrometre."""
+"""A float32 is off by at most so much of itself: within 16 m of the origin that is a micrometer."""
 BUNDLED = [name for name in skeletons.FAMILY.names() if not name.startswith("_")]
 
 

@@ -43,7 +43,7 @@ def check(scene: Scene, path: Path, fps: float | None = None, atol: float = 2e-5
 
 
 def armature(rng: np.random.Generator, scale: float = 0.01, mode: str = "LINEAR") -> Scene:
-    """An object turned and scaled above a chain in centimetres, with a node between two joints and odd order."""
+    """An object turned and scaled above a chain in centimeters, with a node between two joints and odd order."""
     turns = unit(rng.normal(size=(3, 4))).tolist()
     nodes = [
         {"name": "mesh"},
@@ -74,7 +74,7 @@ def test_an_armature_like_blenders_or_mixamos(tmp_path: Path, mode: str, fps: fl
     motion = glb.read(tmp_path / "a.glb")
     assert motion.fps == 24.0 and len(motion) == 6
     assert motion.skeleton.joints == ("hips", "arm", "hand", "leg") and motion.skeleton.parents == (-1, 0, 1, 0)
-    assert 0.12 < np.linalg.norm(motion.skeleton.offsets[3]) < 0.13  # 12 centimetres through the armature's 0.01
+    assert 0.12 < np.linalg.norm(motion.skeleton.offsets[3]) < 0.13  # 12 centimeters through the armature's 0.01
 
 
 @settings(max_examples=20, deadline=None)
@@ -256,8 +256,8 @@ def test_data_in_the_text_is_read_and_other_files_are_never_opened(tmp_path: Pat
             glb.read(tmp_path / "a.gltf")
 
 
-def test_a_person_from_another_program_is_recognised(tmp_path: Path):
-    """Joint frames of its own, in centimetres, without our extras: roles by name, and a T-pose that is one."""
+def test_a_person_from_another_program_is_recognized(tmp_path: Path):
+    """Joint frames of its own, in centimeters, without our extras: roles by name, and a T-pose that is one."""
     names = ["Hips", "Spine", "Spine1", "Neck", "Head", "LeftArm", "LeftForeArm", "LeftHand", "RightArm",
              "RightForeArm", "RightHand", "LeftUpLeg", "LeftLeg", "LeftFoot", "LeftToeBase", "RightUpLeg",
              "RightLeg", "RightFoot", "RightToeBase"]  # fmt: skip

@@ -79,14 +79,14 @@ def test_it_learns_one_batch_and_its_sampler_draws_it() -> None:
     lengths = torch.tensor([64, 40])
     features = torch.randn(2, 64, 10, generator=rng)
     encoded = tokens_of.encode(features, lengths)
-    optimiser = torch.optim.Adam(made.parameters(), 5e-3)
+    optimizer = torch.optim.Adam(made.parameters(), 5e-3)
     made.train()
     first = last = 0.0
     for step in range(150):
         outcome = made.training_loss(tokens_of, encoded.latent, lengths, text(2), rng)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         outcome.loss.backward()
-        optimiser.step()
+        optimizer.step()
         first, last = (first or outcome.logs["masked"]), outcome.logs["masked"]
         assert step or set(outcome.logs) == {"loss", "masked", "accuracy", "residual", "length"}
     assert last < 0.5 * first

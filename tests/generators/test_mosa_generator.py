@@ -140,14 +140,14 @@ def test_training_follows_its_generator_alone_and_learns(kind: str) -> None:
     losses = []
     for run in range(2):
         generator = small_generator(tokenizer, dropout=0.1).train()
-        optimiser = torch.optim.Adam(generator.parameters(), 1e-2)
+        optimizer = torch.optim.Adam(generator.parameters(), 1e-2)
         source, trail = rng(7), []
         for _ in range(10):
             torch.rand(run)
             step = generator.training_loss(tokenizer, latent, lengths, small_text(4), source)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             step.loss.backward()
-            optimiser.step()
+            optimizer.step()
             trail.append(step.logs["loss"])
         losses.append(trail)
         assert all(p.grad is not None for p in generator.parameters())

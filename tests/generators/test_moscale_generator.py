@@ -141,19 +141,19 @@ def test_training_follows_its_generator_alone_and_learns() -> None:
     trails = []
     for run, steps in enumerate((80, 15)):
         generator = small_generator(tokenizer, dropout=0.05)
-        generator._initialise()
+        generator._initialize()
         generator.train()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            generator._initialise()
-        optimiser = torch.optim.Adam(generator.parameters(), 1e-2)
+            generator._initialize()
+        optimizer = torch.optim.Adam(generator.parameters(), 1e-2)
         source, trail = rng(7), []
         for _ in range(steps):
             torch.rand(run)  # the global state must not matter
             step = generator.training_loss(tokenizer, latent, lengths, small_text(4), source)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             step.loss.backward()
-            optimiser.step()
+            optimizer.step()
             trail.append(step.logs["loss"])
         trails.append(trail)
     assert trails[0][:15] == trails[1]

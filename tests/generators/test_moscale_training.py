@@ -25,7 +25,7 @@ def test_without_mistakes_labels_are_the_tokens() -> None:
     encoded = tokenizer.encode(clips(tokenizer, [128, 50], 128), torch.tensor([128, 50]))
     refined = refine(tokenizer, encoded.latent, encoded.tokens.layout, encoded.tokens.latents, right)
     assert torch.equal(refined.labels, encoded.tokens.flatten().squeeze(-1))
-    torch.testing.assert_close(refined.total, encoded.quantised)
+    torch.testing.assert_close(refined.total, encoded.quantized)
     assert len(refined.inputs) == 3
 
 
@@ -37,7 +37,7 @@ def test_labels_are_the_codes_of_what_the_mistakes_left() -> None:
     assert torch.equal(refined.labels[:, :4], encoded.tokens.scales[0].flatten(1)), "own mistakes change own labels"
     left, starts = encoded.latent.clone(), layout.starts
     for k in range(4):
-        labels = tokenizer.quantise_scale(left, k, layout, latents)
+        labels = tokenizer.quantize_scale(left, k, layout, latents)
         assert torch.equal(labels.flatten(1), refined.labels[:, starts[k] : starts[k + 1]])
         used = wrong(labels, k).masked_fill(~layout.valid(latents, k), PADDING)
         left = left - tokenizer.contribution(used, k, layout)

@@ -171,15 +171,15 @@ def test_training_follows_its_generator_alone_and_learns() -> None:
         generator = small_generator(tokenizer).train()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            generator._initialise()
-        optimiser = torch.optim.Adam(generator.parameters(), 2e-2)
+            generator._initialize()
+        optimizer = torch.optim.Adam(generator.parameters(), 2e-2)
         source, trail = rng(7), []
         for _ in range(20):
             torch.rand(run)  # the global state must not matter
             step = generator.training_loss(tokenizer, latent, lengths, small_text(3), source)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             step.loss.backward()
-            optimiser.step()
+            optimizer.step()
             trail.append(step.logs["loss"])
         trails.append(trail)
     assert trails[0] == trails[1]

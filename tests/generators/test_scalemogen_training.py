@@ -27,7 +27,7 @@ def test_without_flips_labels_are_the_tokens_of_a_full_clip(faithful: bool) -> N
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
     made = correct(tokenizer, encoded.latent, layout, latents, right, faithful)
     assert torch.equal(made.labels, encoded.tokens.flatten())
-    torch.testing.assert_close(made.total, encoded.quantised)
+    torch.testing.assert_close(made.total, encoded.quantized)
     assert len(made.inputs) == 10
 
 
@@ -51,7 +51,7 @@ def test_labels_are_the_bits_of_what_the_flips_left() -> None:
     made = correct(tokenizer, encoded.latent, layout, latents, wrong)
     left, starts = encoded.latent.clone(), layout.starts
     for k in range(len(layout.scales)):
-        bits = tokenizer.quantise_scale(left, k, layout, latents)
+        bits = tokenizer.quantize_scale(left, k, layout, latents)
         assert torch.equal(bits.clamp(min=0).flatten(1, 2), made.labels[:, starts[k] : starts[k + 1]])
         left = left - tokenizer.contribution(wrong(bits, k), k, layout)
     assert not torch.equal(made.labels, encoded.tokens.flatten().clamp(min=0))

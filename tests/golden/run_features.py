@@ -79,7 +79,7 @@ def run_sample_pair(case: Case) -> None:
 
 
 def run_snapmogen(case: Case) -> None:
-    """A clip as a BVH reader gives it, in centimetres, to features; and what features are decoded to."""
+    """A clip as a BVH reader gives it, in centimeters, to features; and what features are decoded to."""
     ours = skeletons.get(snapmogen.SKELETON)
     assert list(ours.parents) == case["parents"]
     assert list(snapmogen.FEET) == case["contact_joints"]

@@ -59,7 +59,7 @@ def run_metrics_snapmogen(case: Case) -> None:
     pools = torch.arange(len(text)).view(-1, case.number("top", r"pool of (\d+)", len(text)))
     case.check("top", torch.tensor(r_precision.r_precision(text, motion, pools, cosine=True)))
     real, made, valid = case.tensor("joints"), case.tensor("joints_generated"), case.tensor("mask")
-    # The case is in the data's own unit; ours takes metres and gives millimetres.
+    # The case is in the data's own unit; ours takes meters and gives millimeters.
     case.check("mpjpe_global", mpjpe.mpjpe(real, made, valid) / mpjpe.MM_PER_M)
     case.check("mpjpe_local", mpjpe.mpjpe_aligned(real, made, valid) / mpjpe.MM_PER_M)
     case.check("jitter_all_joints", jitter.jitter(real, FPS, valid))

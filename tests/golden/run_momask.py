@@ -24,7 +24,7 @@ def run_tokenizer(case: Case) -> None:
     encoded = tokenizer.encode(motion, lengths)
     case.check("encoder_output", encoded.latent.squeeze(2).transpose(1, 2))
     case.check("ids", torch.cat(encoded.tokens.scales, dim=2))
-    case.check("sum", encoded.quantised.squeeze(2).transpose(1, 2))
+    case.check("sum", encoded.quantized.squeeze(2).transpose(1, 2))
     case.check("decoded", tokenizer.decode(encoded.tokens))
     if case.has("decoded_two_layers"):
         case.check("decoded_two_layers", tokenizer.decode(encoded.tokens.first(2)))

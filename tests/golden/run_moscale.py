@@ -51,8 +51,8 @@ def run_tokenizer(case: Case) -> None:
     latents = encoded.tokens.latents
     case.check("encoder_output", grid_to_rows(encoded.latent))
     case.check_series("ids", [row.squeeze(2) for row in encoded.tokens.scales])
-    quantised = tokenizer.pyramid(encoded.latent, layout, latents)
-    case.check_series("partial_sums", [grid_to_rows(partial) for partial in quantised.sums])
+    quantized = tokenizer.pyramid(encoded.latent, layout, latents)
+    case.check_series("partial_sums", [grid_to_rows(partial) for partial in quantized.sums])
     rebuilt = tokenizer.empty(layout, len(motion))
     for scale, row in enumerate(encoded.tokens.scales):
         rebuilt = rebuilt + tokenizer.contribution(row, scale, layout)

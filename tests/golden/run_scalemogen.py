@@ -68,13 +68,13 @@ def run_tokenizer(case: Case) -> None:
     layout = encoded.tokens.layout
     case.check("f", encoded.latent)
     case.check_series("bits", [with_axis(row) for row in encoded.tokens.scales])
-    case.check("F", encoded.quantised)
+    case.check("F", encoded.quantized)
     running = tokenizer.empty(layout, len(motion))
     for scale, row in enumerate(encoded.tokens.scales):
         running = running + tokenizer.contribution(row, scale, layout)
     case.check("F", running)
     case.check("latent", tokenizer.project_out(running))
-    # The decoder counts whole latents where the quantiser counts those filled in part, too.
+    # The decoder counts whole latents where the quantizer counts those filled in part, too.
     case.check("decoded", tokenizer.decode_latent(running, lengths // layout.stride))
     check_training(case, tokenizer, motion, lengths)
 
@@ -84,10 +84,10 @@ def check_training(case: Case, tokenizer: Tokenizer, motion: Tensor, lengths: Te
     layout = tokenizer.layout()
     grid = tokenizer.project_in(tokenizer.encoder(motion, lengths))
     nothing = (False,) * len(layout.scales)
-    quantised = tokenizer.pyramid(grid, layout, layout.touched(lengths), nothing)
-    losses = torch.stack(quantised.losses)
+    quantized = tokenizer.pyramid(grid, layout, layout.touched(lengths), nothing)
+    losses = torch.stack(quantized.losses)
     case.check("training_losses", losses)
-    decoded = tokenizer.decode_latent(quantised.total, lengths // layout.stride)
+    decoded = tokenizer.decode_latent(quantized.total, lengths // layout.stride)
     (decoded.square().mean() + 4.0 * losses.mean()).backward()
     gradients = {
         "gradient.project_in.weight": tokenizer.project_in.weight.grad,

@@ -53,7 +53,7 @@ def test_measured_offsets_fit_the_track_whatever_the_rest_directions_lengths(nam
     torch.testing.assert_close(measured, offsets, atol=1e-5, rtol=0)
 
 
-def test_a_body_of_other_proportions_is_fitted_to_a_millimetre() -> None:
+def test_a_body_of_other_proportions_is_fitted_to_a_millimeter() -> None:
     """Lengths and the angles between siblings both differ from the directions given."""
     positions, offsets, parents = track("humanml22", seed=4)
     skeleton = skeletons.get("humanml22")

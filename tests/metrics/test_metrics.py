@@ -80,7 +80,7 @@ def test_fid_says_when_there_are_too_few_rows() -> None:
     few, enough = fid.gaussian(drawn(20, 24)), fid.gaussian(drawn(25, 24))
     assert not few.full_rank and "20 motions in 24 dimensions" in few.note
     assert enough.full_rank and enough.note == ""
-    # a singular covariance on both sides: closed form by the nuclear norm of the centred rows' product
+    # a singular covariance on both sides: closed form by the nuclear norm of the centered rows' product
     one, two = drawn(5, 24, seed=1), drawn(7, 24, seed=2)
     left, right = (one - one.mean(0)) / 2.0, (two - two.mean(0)) / math.sqrt(6.0)
     nuclear = float(torch.linalg.svdvals(left @ right.T).sum())
@@ -179,7 +179,7 @@ def test_diversity_and_multimodality_over_all_pairs_agree_with_naive_twins() -> 
 # Positions
 
 
-def test_mpjpe_counts_millimetres_and_alignment_takes_out_the_root() -> None:
+def test_mpjpe_counts_millimeters_and_alignment_takes_out_the_root() -> None:
     real = drawn(2, 5, 4, 3)
     made = real + torch.tensor([0.03, 0.04, 0.0])
     assert mpjpe.mpjpe(real, made) == pytest.approx(50.0)

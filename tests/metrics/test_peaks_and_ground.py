@@ -80,7 +80,7 @@ def test_depth_and_sinking_are_what_was_done() -> None:
 
 
 def _raised(still: Motion, height: float) -> Motion:
-    """A standing clip lifted by ``height`` metres in its middle fifth."""
+    """A standing clip lifted by ``height`` meters in its middle fifth."""
     count = len(still)
     lift = torch.zeros(count, 3, dtype=still.root.dtype)
     lift[2 * count // 5 : 3 * count // 5, 1] = height

@@ -39,10 +39,10 @@ def test_a_turned_track_turns_the_root_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["humanml22", "snapmogen24", "bandai_namco"])
-def test_noise_is_met_within_a_centimetre_and_without_flips(name: str) -> None:
+def test_noise_is_met_within_a_centimeter_and_without_flips(name: str) -> None:
     motion = retarget(walk(), skeletons.get(name))
     noise = torch.randn(motion.positions().shape, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
-    # Bones of the trunk are 3 cm short: two millimetres alone turn them by 20 degrees from frame to frame.
+    # Bones of the trunk are 3 cm short: two millimeters alone turn them by 20 degrees from frame to frame.
     noisy = motion.positions() + 0.002 * noise
     made = motion_from_positions(noisy, motion.skeleton, motion.fps)
     error = (made.positions() - noisy).norm(dim=-1)

@@ -39,18 +39,18 @@ def standing(frames: int = FRAMES, seed: int = 0, name: str = "humanml22"):
     return still.replace(root=still.root + still.root.new_tensor([0.0, down, 0.0]))
 
 
-def swaying(metres: float, seed: int = 0, name: str = "humanml22"):
+def swaying(meters: float, seed: int = 0, name: str = "humanml22"):
     """A standing body whose root sways over the ground and up and down, so that its feet do not stand."""
     still = standing(seed=seed, name=name)
     at = torch.arange(FRAMES, dtype=still.root.dtype) / FRAMES * 2 * torch.pi
     sway = torch.stack([torch.sin(at), 0.5 * torch.sin(2 * at + seed), torch.cos(at + seed)], dim=-1)
-    return still.replace(root=still.root + metres * sway)
+    return still.replace(root=still.root + meters * sway)
 
 
 @pytest.mark.parametrize("seed", [0, 3])
-@pytest.mark.parametrize("metres", [0.01, 0.03])
-def test_feet_that_stand_do_stand_on_the_floor(metres, seed):
-    motion, contacts = swaying(metres, seed), torch.ones(FRAMES, 4)
+@pytest.mark.parametrize("meters", [0.01, 0.03])
+def test_feet_that_stand_do_stand_on_the_floor(meters, seed):
+    motion, contacts = swaying(meters, seed), torch.ones(FRAMES, 4)
     made = plant_stances(motion, contacts).motion
     assert foot_slide(feet(motion), contacts > 0.5, 30.0) > 0.015
     assert foot_slide(feet(made), contacts > 0.5, 30.0) < 0.005

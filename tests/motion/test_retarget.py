@@ -53,7 +53,7 @@ def test_the_whole_bodies_are_all_here() -> None:
 
 
 @pytest.mark.parametrize("first", WHOLE)
-def test_there_and_back_returns_within_a_centimetre(first: str) -> None:
+def test_there_and_back_returns_within_a_centimeter(first: str) -> None:
     """Each to the four that follow it in the list; every pair is measured on recordings by the benchmark."""
     motion = retarget(walk(seconds=1.0), skeletons.get(first))
     joints = list(motion.skeleton.role_indices().values())

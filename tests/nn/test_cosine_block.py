@@ -10,7 +10,7 @@ from kinescale.nn.attention_pooling import AttentionPooling
 from kinescale.nn.cosine_attention import CosineAttention
 from kinescale.nn.cosine_block import CosineBlock
 from kinescale.nn.grid_rotary import grid_turns
-from kinescale.nn.rotary import rotate_neighbours
+from kinescale.nn.rotary import rotate_neighbors
 
 
 def turns_of(count: int, head_width: int = 8) -> torch.Tensor:
@@ -29,7 +29,7 @@ def test_products_depend_on_differences_of_places_alone() -> None:
 
     def product(at: tuple[int, int], other: tuple[int, int]) -> torch.Tensor:
         turns = [grid_turns(torch.tensor([t]), torch.tensor([j]), 8) for t, j in (at, other)]
-        return (rotate_neighbours(query, turns[0]) * rotate_neighbours(key, turns[1])).sum()
+        return (rotate_neighbors(query, turns[0]) * rotate_neighbors(key, turns[1])).sum()
 
     torch.testing.assert_close(product((5, 2), (3, 6)), product((7, 3), (5, 7)))
 

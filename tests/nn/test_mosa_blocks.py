@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from kinescale.nn.group_norm import GroupNorm
 from kinescale.nn.norm_conv import NormConv
-from kinescale.nn.rotary import rotate_neighbours
+from kinescale.nn.rotary import rotate_neighbors
 from kinescale.nn.scale_rotary import spread_turns
 from kinescale.nn.swiglu import SwiGLU
 from kinescale.nn.text_first import TextFirstBlock
@@ -68,14 +68,14 @@ def test_scores_depend_on_the_difference_of_places() -> None:
 
     def score(at: float, other: float) -> Tensor:
         here, there = (spread_turns(torch.tensor([place]), 8) for place in (at, other))
-        return (rotate_neighbours(query, here) * rotate_neighbours(key, there)).sum()
+        return (rotate_neighbors(query, here) * rotate_neighbors(key, there)).sum()
 
     torch.testing.assert_close(score(0.2, 0.5), score(0.6, 0.9), atol=1e-4, rtol=1e-4)
     # turns may differ from clip to clip
     places = torch.rand(2, 1, 5)
     rows = torch.randn(2, 3, 5, 8)
-    each = [rotate_neighbours(rows[b : b + 1], spread_turns(places[b, 0], 8)) for b in range(2)]
-    torch.testing.assert_close(rotate_neighbours(rows, spread_turns(places, 8)), torch.cat(each))
+    each = [rotate_neighbors(rows[b : b + 1], spread_turns(places[b, 0], 8)) for b in range(2)]
+    torch.testing.assert_close(rotate_neighbors(rows, spread_turns(places, 8)), torch.cat(each))
 
 
 def test_swiglu_is_its_formula() -> None:

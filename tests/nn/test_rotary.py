@@ -10,9 +10,9 @@ import torch
 from kinescale.nn.rotary import (
     doubled_frequencies,
     half_frequencies,
-    neighbour_turns,
+    neighbor_turns,
     rotate_half,
-    rotate_neighbours,
+    rotate_neighbors,
 )
 
 WIDTH = 12
@@ -23,11 +23,11 @@ def turned_half(x: torch.Tensor, start: int) -> torch.Tensor:
     return rotate_half(x, positions, half_frequencies(WIDTH))
 
 
-def turned_neighbours(x: torch.Tensor, start: int) -> torch.Tensor:
-    return rotate_neighbours(x, neighbour_turns(torch.arange(x.shape[2]) + start, WIDTH))
+def turned_neighbors(x: torch.Tensor, start: int) -> torch.Tensor:
+    return rotate_neighbors(x, neighbor_turns(torch.arange(x.shape[2]) + start, WIDTH))
 
 
-@pytest.mark.parametrize("turned", [turned_half, turned_neighbours])
+@pytest.mark.parametrize("turned", [turned_half, turned_neighbors])
 def test_norms_stay_and_scores_depend_on_distance_only(turned) -> None:
     query, key = torch.randn(2, 3, 7, WIDTH), torch.randn(2, 3, 7, WIDTH)
     torch.testing.assert_close(turned(query, 5).norm(dim=-1), query.norm(dim=-1))
@@ -47,9 +47,9 @@ def test_half_matches_a_plain_twin() -> None:
             assert float(out[0, 0, t, i + 6]) == pytest.approx(b * math.cos(angle) + a * math.sin(angle), abs=1e-5)
 
 
-def test_neighbours_match_a_plain_twin_and_share_frequencies_in_twos() -> None:
+def test_neighbors_match_a_plain_twin_and_share_frequencies_in_twos() -> None:
     x = torch.randn(1, 1, 5, WIDTH)
-    out = turned_neighbours(x, 0)
+    out = turned_neighbors(x, 0)
     for t in range(5):
         for i in range(WIDTH // 2):
             angle = t * 10000 ** (-2 * (i // 2) / (WIDTH // 2))

@@ -27,13 +27,13 @@ def test_adjacency_is_symmetric_with_loops() -> None:
     assert torch.equal(graph, graph.T) and graph.diagonal().all() and int(graph.sum()) == 4 + 2 * 3
 
 
-def test_graph_time_convolution_agrees_with_sums_over_neighbours() -> None:
+def test_graph_time_convolution_agrees_with_sums_over_neighbors() -> None:
     layer = GraphTimeConv(5, adjacency(4, EDGES))
     x = torch.randn(2, 6, 4, 5)
     out = layer(x)
-    neighbours = {j: [k for k in range(4) if adjacency(4, EDGES)[j, k]] for j in range(4)}
+    neighbors = {j: [k for k in range(4) if adjacency(4, EDGES)[j, k]] for j in range(4)}
     padded = functional.pad(x, (0, 0, 0, 0, 1, 1))
-    for j, near in neighbours.items():
+    for j, near in neighbors.items():
         around = sum(layer.others(x[:, :, k]) for k in near) / (len(near) + 1e-6)
         moved = sum(padded[:, i : i + 6, j] @ layer.time.weight[:, :, i].T for i in range(3)) + layer.time.bias
         torch.testing.assert_close(out[:, :, j], layer.own(x[:, :, j]) + around + moved)
@@ -77,7 +77,7 @@ def test_unpooling_uses_positive_weights_and_doubles_time() -> None:
     torch.testing.assert_close(unpool(x)[:, :, 0], double_steps(x)[:, :, 0])
 
 
-def test_doubling_is_linear_between_centres_and_held_steps_end_a_clip() -> None:
+def test_doubling_is_linear_between_centers_and_held_steps_end_a_clip() -> None:
     ramp = torch.arange(4.0).view(1, 4, 1, 1)
     assert double_steps(ramp).flatten().tolist() == [0.0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.0]
     assert hold_steps(ramp, torch.tensor([2])).flatten().tolist() == [0.0, 1.0, 1.0, 1.0]

@@ -1,4 +1,4 @@
-"""The shipped bundle controlled: within a centimetre of a path and of a point, and facing along the path."""
+"""The shipped bundle controlled: within a centimeter of a path and of a point, and facing along the path."""
 
 from __future__ import annotations
 

@@ -24,11 +24,11 @@ def test_cosine_finds_directions_and_uses_the_raw_vector() -> None:
     book = vq.Quantizer(vq.Config(codes=20, width=5, lookup="cosine"))
     book.codebook.mul_(torch.rand(20, 1) * 9 + 0.1)
     tokens = torch.arange(20)
-    assert torch.equal(book.quantise(book.dequantise(tokens) * 0.01), tokens)
-    assert torch.equal(book.dequantise(tokens), book.codebook)
+    assert torch.equal(book.quantize(book.dequantize(tokens) * 0.01), tokens)
+    assert torch.equal(book.dequantize(tokens), book.codebook)
     vectors = torch.randn(50, 5)
     naive = functional.cosine_similarity(vectors[:, None], book.codebook[None], dim=-1).argmax(1)
-    assert torch.equal(book.quantise(vectors), naive)
+    assert torch.equal(book.quantize(vectors), naive)
 
 
 @pytest.mark.parametrize("lookup", ["distance", "cosine"])
@@ -105,9 +105,9 @@ def test_a_book_learns_from_its_own_scale_alone() -> None:
         pyramid, layout = pyramid_of(bins, learn=learn), layout_of(bins)
         made = pyramid(torch.randn(3, 8, 1, 4), layout, torch.tensor([8, 8, 8]), rng(0))
         assert [len(asked) for asked in made.asked] == [3 * n for n in rows]
-        assert all(bool(book.initialised) for book in pyramid.quantizers)
+        assert all(bool(book.initialized) for book in pyramid.quantizers)
         for k, (asked, taken) in enumerate(zip(made.asked, made.taken, strict=True)):
-            assert torch.equal(pyramid.book(k).quantise(asked), taken)
+            assert torch.equal(pyramid.book(k).quantize(asked), taken)
         before = [book.codebook.clone() for book in pyramid.quantizers]
         pyramid.observe(made, rng(1))
         assert all(not torch.equal(old, book.codebook) for old, book in zip(before, pyramid.quantizers, strict=True))
@@ -123,5 +123,5 @@ def test_bins_filled_in_part_hold_the_mean_of_what_is_filled(steps: int) -> None
         wide = 12 // count
         for b in range(-(-steps // wide)):
             torch.testing.assert_close(pooled[0, b, 0], grid[0, b * wide : min(steps, (b + 1) * wide), 0].mean(0))
-        tokens = pyramid.quantise_scale(grid, k, layout, latents)
+        tokens = pyramid.quantize_scale(grid, k, layout, latents)
         assert (tokens != PADDING).sum() == -(-steps // wide)

@@ -20,19 +20,19 @@ def test_bits_are_the_nearest_of_all_corners() -> None:
     corners = torch.tensor(list(itertools.product([-1.0, 1.0], repeat=4))) / 2.0
     vectors = torch.randn(60, 4, generator=rng(0))
     nearest = corners[torch.cdist(torch.nn.functional.normalize(vectors, dim=-1), corners).argmin(1)]
-    torch.testing.assert_close(book.dequantise(book.quantise(vectors)), nearest)
-    assert torch.equal(book.assign(vectors, rng(1)), book.quantise(vectors))
+    torch.testing.assert_close(book.dequantize(book.quantize(vectors)), nearest)
+    assert torch.equal(book.assign(vectors, rng(1)), book.quantize(vectors))
 
 
-def test_codes_quantise_to_themselves_and_padding_is_zero() -> None:
+def test_codes_quantize_to_themselves_and_padding_is_zero() -> None:
     book = Quantizer(Config(bits=6))
     bits = torch.randint(0, 2, (3, 5, 6), generator=rng(2))
-    codes = book.dequantise(bits)
-    assert torch.equal(book.quantise(codes), bits)
+    codes = book.dequantize(bits)
+    assert torch.equal(book.quantize(codes), bits)
     torch.testing.assert_close(codes.norm(dim=-1), torch.ones(3, 5))
     bits[1] = PADDING
-    assert not book.dequantise(bits)[1].any() and bool(book.dequantise(bits)[0].any())
-    assert not book.quantise(torch.zeros(1, 6)).any(), "a channel at zero is bit 0"
+    assert not book.dequantize(bits)[1].any() and bool(book.dequantize(bits)[0].any())
+    assert not book.quantize(torch.zeros(1, 6)).any(), "a channel at zero is bit 0"
 
 
 def test_the_gradient_is_that_of_the_unit_vector() -> None:
@@ -40,7 +40,7 @@ def test_the_gradient_is_that_of_the_unit_vector() -> None:
     vectors = torch.randn(7, 5, generator=rng(3), requires_grad=True)
     weights = torch.randn(7, 5, generator=rng(4))
     sphere, code = book.through(vectors)
-    torch.testing.assert_close(code, book.dequantise(book.quantise(vectors)))
+    torch.testing.assert_close(code, book.dequantize(book.quantize(vectors)))
     (mine,) = torch.autograd.grad((code * weights).sum(), vectors, retain_graph=True)
     (wanted,) = torch.autograd.grad((sphere * weights).sum(), vectors)
     torch.testing.assert_close(mine, wanted)

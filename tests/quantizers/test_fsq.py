@@ -67,16 +67,16 @@ def test_look_up_decoding_and_training_see_the_same_vectors() -> None:
     quantizer = Quantizer(Config(levels=(8, 5, 5), width=16))
     vectors = torch.randn(50, 4, 16, generator=rng(0))
     rows, tokens = quantizer.through(vectors)
-    assert torch.equal(quantizer.quantise(vectors), tokens)
+    assert torch.equal(quantizer.quantize(vectors), tokens)
     assert torch.equal(quantizer.assign(vectors, rng(1)), tokens)
-    assert torch.equal(quantizer.dequantise(tokens), rows)
+    assert torch.equal(quantizer.dequantize(tokens), rows)
     assert len(tokens.unique()) > 50, "vectors of unit variance should reach much of the grid"
 
 
 def test_padding_decodes_to_zero() -> None:
     quantizer = Quantizer(Config(width=6))
     torch.nn.init.ones_(quantizer.outward.bias)
-    rows = quantizer.dequantise(torch.tensor([PADDING, 0]))
+    rows = quantizer.dequantize(torch.tensor([PADDING, 0]))
     assert not rows[0].any() and rows[1].any()
 
 

@@ -96,7 +96,7 @@ def test_with_hold_a_clip_does_not_feel_the_padding(steps: int, blend: float) ->
         assert torch.equal(row[:, :count], there.tokens[k][:, :count])
 
 
-def test_blend_convolutions_are_shared_by_neighbours_and_learn() -> None:
+def test_blend_convolutions_are_shared_by_neighbors_and_learn() -> None:
     pyramid = pyramid_of((8, 4, 2, 1), blend=0.5)
     assert len(pyramid.blends) == 4
     pyramid(torch.randn(2, 32, 1, 4), layout_of(32, (8, 4, 2, 1)), torch.tensor([32, 20])).total.sum().backward()

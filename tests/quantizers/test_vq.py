@@ -18,10 +18,10 @@ def test_the_family_lists_both() -> None:
 def test_codes_are_their_own_nearest_and_padding_is_zero() -> None:
     book = Quantizer(Config(codes=20, width=5))
     tokens = torch.arange(20).view(4, 5)
-    assert torch.equal(book.quantise(book.dequantise(tokens)), tokens)
-    assert not book.dequantise(torch.full((2, 3), PADDING)).any()
+    assert torch.equal(book.quantize(book.dequantize(tokens)), tokens)
+    assert not book.dequantize(torch.full((2, 3), PADDING)).any()
     vectors = torch.randn(50, 5)
-    assert torch.equal(book.quantise(vectors), torch.cdist(vectors, book.codebook).argmin(1))
+    assert torch.equal(book.quantize(vectors), torch.cdist(vectors, book.codebook).argmin(1))
 
 
 @pytest.mark.parametrize("faithful", [True, False])
@@ -86,13 +86,13 @@ def test_the_state_dict_carries_everything_training_needs() -> None:
     for step in range(3):
         vectors = torch.randn(50, 3, generator=rng(step))
         book.begin(vectors, rng(step))
-        book.observe(vectors, book.quantise(vectors), rng(step))
+        book.observe(vectors, book.quantize(vectors), rng(step))
     twin = Quantizer(Config(codes=8, width=3))
     twin.load_state_dict(book.state_dict())
     vectors = torch.randn(50, 3, generator=rng(9))
     for one in (book, twin):
         one.begin(vectors, rng(9))
-        one.observe(vectors, one.quantise(vectors), rng(9))
+        one.observe(vectors, one.quantize(vectors), rng(9))
     for name, value in book.state_dict().items():
         assert torch.equal(value, twin.state_dict()[name])
 

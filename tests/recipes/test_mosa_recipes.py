@@ -23,8 +23,8 @@ def test_published_runs_have_the_published_rates(name: str) -> None:
     config = recipes.get(name)
     assert config.tokenizer.config["faithful"] and config.text is not None and config.text.name == "clip"
     first, second = config.tokenizer_training, config.generator_training
-    assert first.optimiser.lr == second.optimiser.lr == 2e-4 and first.optimiser.betas == (0.9, 0.99)
-    assert second.optimiser.weight_decay == 1e-5 and first.optimiser.weight_decay == 0
+    assert first.optimizer.lr == second.optimizer.lr == 2e-4 and first.optimizer.betas == (0.9, 0.99)
+    assert second.optimizer.weight_decay == 1e-5 and first.optimizer.weight_decay == 0
     assert first.schedule.milestones == (first.steps * 300 // 500,)
     assert second.schedule.milestones == (second.steps // 5, second.steps * 2 // 5)
 

@@ -119,5 +119,5 @@ def test_published_settings_that_are_not_ours() -> None:
     assert recipes.get("momask.humanml3d").data.feature_bias == recipes.get("momask.kit").data.feature_bias == 5.0
     snap = recipes.get("scalemogen.snapmogen")
     assert snap.tokenizer_training.draw.unit == snap.generator_training.draw.unit == 8
-    optimiser = snap.generator_training.optimiser
-    assert (optimiser.clip, optimiser.clip_extra) == (1.0, 5.0)
+    optimizer = snap.generator_training.optimizer
+    assert (optimizer.clip, optimizer.clip_extra) == (1.0, 5.0)

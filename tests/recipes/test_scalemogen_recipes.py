@@ -36,7 +36,7 @@ def test_the_published_runs(name: str, trained: int, frozen: int, positions: int
     assert sum(p.numel() for p in generator.parameters()) == 125_167_248
     assert (config.tokenizer_training.steps, config.generator_training.steps) == steps
     batch = config.generator_training.batch_size
-    assert config.generator_training.optimiser.lr == pytest.approx({16: 5.86e-6, 8: 2.93e-6}[batch], rel=1e-3)
+    assert config.generator_training.optimizer.lr == pytest.approx({16: 5.86e-6, 8: 2.93e-6}[batch], rel=1e-3)
 
 
 def test_small_runs_fit_longest_clips_and_shrink_with_short_ones() -> None:

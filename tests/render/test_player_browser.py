@@ -116,7 +116,7 @@ def changed(before: np.ndarray, after: np.ndarray) -> int:
     return int((np.abs(before - after).max(axis=-1) > 24).sum())
 
 
-def coloured(pixels: np.ndarray, channel: int, other: int) -> int:
+def colored(pixels: np.ndarray, channel: int, other: int) -> int:
     """Pixels in which one channel stands out over another."""
     return int((pixels[..., channel] - pixels[..., other] > 70).sum())
 
@@ -124,8 +124,8 @@ def coloured(pixels: np.ndarray, channel: int, other: int) -> int:
 def test_it_draws_a_body_from_a_file_with_the_network_cut(player: Player) -> None:
     player.page.locator("#scrub").fill("8")
     seen = player.pixels()
-    assert coloured(seen, 0, 2) > 150, "the left limbs are orange"
-    assert coloured(seen, 2, 0) > 150, "the right limbs are blue"
+    assert colored(seen, 0, 2) > 150, "the left limbs are orange"
+    assert colored(seen, 2, 0) > 150, "the right limbs are blue"
     assert len(np.unique(seen.reshape(-1, 3), axis=0)) > 100
     assert player.said == [] and len(player.asked) == 1 and player.asked[0].startswith("file:")
     for name in ("scale-row", "overlay-label"):
@@ -199,7 +199,7 @@ def test_the_view_turns_and_comes_closer(player: Player) -> None:
     assert changed(first, turned) > 300
     mouse.wheel(0, -300)
     closer = player.pixels()
-    assert coloured(closer, 2, 0) > 1.2 * coloured(turned, 2, 0)
+    assert colored(closer, 2, 0) > 1.2 * colored(turned, 2, 0)
     player.press("r")
     assert changed(first, player.pixels()) < 20
     player.page.locator("#canvas").focus()
@@ -212,7 +212,7 @@ def test_several_motions_stand_side_by_side_or_in_one_view(opened: Callable[...,
     player.press("Home")
     apart = player.pixels()
     half = apart.shape[1] // 2
-    assert min(coloured(apart[:, :half], 2, 0), coloured(apart[:, half:], 2, 0)) > 50
+    assert min(colored(apart[:, :half], 2, 0), colored(apart[:, half:], 2, 0)) > 50
     assert player.page.locator("figure").count() == 2
     player.page.locator("#overlay").check()
     assert player.page.locator("figure").count() == 1 and player.page.locator("figcaption b").count() == 2
@@ -230,7 +230,7 @@ def test_a_phone_in_the_dark(opened: Callable[..., Player]) -> None:
         assert box["x"] >= 0 and box["x"] + box["width"] <= 320 and box["y"] + box["height"] <= 560
         assert box["height"] >= 40
     seen = player.pixels()
-    assert seen[2, -2].max() < 60 and coloured(seen, 2, 0) > 150
+    assert seen[2, -2].max() < 60 and colored(seen, 2, 0) > 150
 
 
 def test_without_webgl_it_says_so(opened: Callable[..., Player]) -> None:

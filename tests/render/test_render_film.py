@@ -1,4 +1,4 @@
-"""Frames of moving pictures: cells, the camera, colours, and that what is drawn stays in its cell."""
+"""Frames of moving pictures: cells, the camera, colors, and that what is drawn stays in its cell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kinescale.motion import Motion
 from kinescale.render import Options
-from kinescale.render.base.camera import COLOURS
+from kinescale.render.base.camera import COLORS
 from kinescale.render.base.film import Cell, cells, frames, smooth
 from kinescale.render.base.scene import scene
 
@@ -36,8 +36,8 @@ def drawn(motions: list[Motion], camera: str = "follow", size: tuple[int, int] =
 def test_the_whole_body_is_in_every_frame(walk: Motion, camera: str) -> None:
     seen = drawn([walk], camera)
     assert seen.shape == (5, 270, 480, 3)
-    for colour in COLOURS.values():
-        wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+    for color in COLORS.values():
+        wanted = [int(color[k : k + 2], 16) for k in (1, 3, 5)]
         match = (seen == wanted).all(axis=-1)
         assert (match.sum(axis=(1, 2)) > 40).all()
         assert not match[:, :20].any() and not match[..., :5].any() and not match[..., -5:].any()

@@ -13,7 +13,7 @@ from PIL import Image
 
 from kinescale.motion import Motion
 from kinescale.render.base import Options
-from kinescale.render.base.camera import COLOURS
+from kinescale.render.base.camera import COLORS
 from kinescale.render.base.scene import runs, scene
 from kinescale.render.png import BLOCK, ROW, WIDTH, encode, pose_frames, spread
 
@@ -49,10 +49,10 @@ def test_figures_stand_in_order_inside_the_strip(across: np.ndarray, room: float
         assert (places + across.min(axis=1) >= -1e-9).all() and (places + across.max(axis=1) <= span + 1e-9).all()
 
 
-def test_both_sides_are_drawn_in_their_colours(walk: Motion) -> None:
+def test_both_sides_are_drawn_in_their_colors(walk: Motion) -> None:
     pixels = np.asarray(opened(encode([scene(walk)], Options())).convert("RGB")).reshape(-1, 3)
-    for colour in COLOURS.values():
-        wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+    for color in COLORS.values():
+        wanted = [int(color[k : k + 2], 16) for k in (1, 3, 5)]
         assert (pixels == wanted).all(axis=1).sum() > 500
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinescale import skeletons
-from kinescale.rigging import examine, recognise
+from kinescale.rigging import examine, recognize
 from kinescale.rigging import role_geometry as _role_geometry
 from kinescale.skeletons import Skeleton
 from kinescale.skeletons.base import ROLES, role_mirror
@@ -89,7 +89,7 @@ def test_a_shape_of_no_person_gets_no_roles(made):
     found = examine(made)
     assert not found.skeleton.roles and found.skeleton.t_pose is None
     assert found.warnings and found.rest == "unknown" and found.height_m is None
-    assert recognise(made) == made
+    assert recognize(made) == made
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_equal_branches_are_not_all_compared_nor_in_every_frame(monkeypatch, joi
     monkeypatch.setattr(_role_geometry._Matcher, "alike", counted)
     turns = np.random.default_rng(0).normal(size=(30, joints, 4))
     turns /= np.linalg.norm(turns, axis=-1, keepdims=True)
-    assert not recognise(wheel(joints, spoke), poses=turns).roles
+    assert not recognize(wheel(joints, spoke), poses=turns).roles
     assert compared[0] < 200 + 20 * joints
 
 

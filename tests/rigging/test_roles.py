@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kinescale import skeletons
 from kinescale.kinematics.rotations import axis_angle_quat, quat_apply, quat_multiply
-from kinescale.rigging import examine, recognise
+from kinescale.rigging import examine, recognize
 from kinescale.skeletons import EndSite, Skeleton
 from kinescale.skeletons.base import role_mirror
 
@@ -124,10 +124,10 @@ def test_names_and_shape_find_the_roles_of_a_bundled_skeleton(name):
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_bundled_skeleton_is_known_by_its_names(name):
     skeleton, pose = bare(name)
-    known = recognise(replace(skeleton, roles={}), rest=pose)
+    known = recognize(replace(skeleton, roles={}), rest=pose)
     assert set(known.roles.items()) >= set(skeleton.roles.items())
     kept = skeletons.get(name)
-    assert recognise(kept) is kept
+    assert recognize(kept) is kept
 
 
 @pytest.mark.parametrize("name", BUNDLED)

@@ -16,7 +16,7 @@ from kinescale import skeletons
 from kinescale.kinematics.forward import forward_kinematics
 from kinescale.kinematics.rotations import axis_angle_quat, quat_angle, quat_apply, quat_multiply
 from kinescale.motion.retarget import retarget
-from kinescale.rigging import examine, recognise
+from kinescale.rigging import examine, recognize
 from kinescale.skeletons import Skeleton
 
 BODIES = ("humanml22", "mixamo", "kit21", "unity_humanoid", "snapmogen24")
@@ -107,7 +107,7 @@ def test_the_kind_of_rest_pose_and_its_arm_angle(down, kind):
 def test_a_rest_pose_that_is_a_t_pose_needs_no_rotations():
     for name in BODIES:
         bare = replace(skeletons.get(name), roles={}, t_pose=None)
-        assert recognise(bare).t_pose is None
+        assert recognize(bare).t_pose is None
 
 
 def test_arms_stretched_ahead_are_no_named_pose_but_still_give_a_t_pose():
@@ -123,7 +123,7 @@ def test_arms_stretched_ahead_are_no_named_pose_but_still_give_a_t_pose():
 def test_a_limb_keeps_the_twist_it_had():
     """Hands whose palms look at the thighs in arms-down look at the floor in the T-pose."""
     body = skeletons.get("humanml22")
-    found = recognise(drawn_in(body, a_pose(90.0)))
+    found = recognize(drawn_in(body, a_pose(90.0)))
     _, turned = world(found, found.t_pose)
     # at rest the left palm looks at the body, to -X
     palm = quat_apply(turned[found.role("left_wrist")], torch.tensor([-1.0, 0.0, 0.0], dtype=torch.float64))
@@ -199,7 +199,7 @@ def test_clips_of_one_folded_skeleton_have_one_t_pose_and_keep_their_lean(name, 
     for lean in (0.0, 25.0, 50.0):
         clip = walking(foreign_body(name), lean=lean)
         drawn = with_frames(clip, along_bones(clip.skeleton, axis))
-        made = recognise(drawn.skeleton, poses=drawn.rotations.numpy())
+        made = recognize(drawn.skeleton, poses=drawn.rotations.numpy())
         assert made.t_pose is not None
         poses.append(world(made, made.t_pose)[0])
         plain = retarget(clip, target, feet=False)
@@ -235,13 +235,13 @@ def test_a_body_on_four_legs_is_no_person(lying):
         poses[:, 0] = about("z", 90.0)
     found = examine(dog, poses=poses.numpy())
     assert not found.skeleton.roles and any("as animals do" in line for line in found.warnings)
-    assert recognise(dog, poses=poses.numpy()) == dog
+    assert recognize(dog, poses=poses.numpy()) == dog
 
 
 def test_nothing_is_altered():
     skeleton, standing = folded(skeletons.get("mixamo"), 7)
     rest, poses = standing.numpy().copy(), standing.expand(4, -1, -1).numpy().copy()
     offsets = skeleton.offsets.copy()
-    recognise(skeleton, rest=rest, poses=poses)
+    recognize(skeleton, rest=rest, poses=poses)
     np.testing.assert_array_equal(rest, standing.numpy())
     np.testing.assert_array_equal(skeleton.offsets, offsets)

@@ -38,11 +38,11 @@ def test_any_scale_list_goes_both_ways(scales: tuple[int, ...], groups: int) -> 
     for k, row in enumerate(encoded.tokens.scales):
         assert torch.equal(row != PADDING, encoded.tokens.valid(k))
         left = encoded.latent - running
-        assert torch.equal(tokenizer.quantise_scale(left, k, layout, encoded.tokens.latents), row)
+        assert torch.equal(tokenizer.quantize_scale(left, k, layout, encoded.tokens.latents), row)
         running = running + tokenizer.contribution(row, k, layout)
         inputs = tokenizer.scale_input(running, k, layout, encoded.tokens.latents)
         assert inputs.shape == (3, layout.scales[k].bins, groups, 6)
-    torch.testing.assert_close(running, encoded.quantised)
+    torch.testing.assert_close(running, encoded.quantized)
     for count in range(1, len(scales) + 1):
         decoded = tokenizer.decode(encoded.tokens.first(count))
         assert decoded.shape == (3, layout.max_frames, 10) and bool(decoded.isfinite().all())
@@ -87,11 +87,11 @@ def test_the_share_of_continuous_clips_falls_to_none() -> None:
     lengths, rng = torch.tensor([32] * 64), torch.Generator().manual_seed(0)
     grid = torch.randn(64, 8, 2, 6)
     layout = tokenizer.layout(32)
-    quantised = tokenizer.pyramid(grid, layout, layout.latents(lengths), rng)
+    quantized = tokenizer.pyramid(grid, layout, layout.latents(lengths), rng)
     shares = []
     for step in (0, 5, 10):
         tokenizer.steps_seen.fill_(step)
-        through = tokenizer._through(grid, quantised, rng)
+        through = tokenizer._through(grid, quantized, rng)
         shares.append(float((through == grid).flatten(1).all(1).float().mean()))
     assert shares[0] == 1.0 and 0.2 < shares[1] < 0.8 and shares[2] == 0.0
 

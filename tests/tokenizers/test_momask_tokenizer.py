@@ -45,9 +45,9 @@ def test_its_codec_agrees_with_encoding(mask_padding: bool) -> None:
     for k, row in enumerate(encoded.tokens.scales):
         assert torch.equal(row != PADDING, encoded.tokens.valid(k))
         left = encoded.latent - running
-        assert torch.equal(tokenizer.quantise_scale(left, k, layout, encoded.tokens.latents), row)
+        assert torch.equal(tokenizer.quantize_scale(left, k, layout, encoded.tokens.latents), row)
         running = running + tokenizer.contribution(row, k, layout)
-    torch.testing.assert_close(running, encoded.quantised)
+    torch.testing.assert_close(running, encoded.quantized)
     for count in (1, 2, 3):
         assert tokenizer.decode(encoded.tokens.first(count)).shape == (3, 60, 10)
 
@@ -60,8 +60,8 @@ def test_each_book_brings_the_sum_nearer() -> None:
         tokenizer.training_loss(clips([60, 60, 52], 60), torch.tensor([60, 60, 52]), rng)
     tokenizer.eval()
     encoded = tokenizer.encode(clips([60], 60), torch.tensor([60]))
-    quantised = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latents)
-    errors = [float((encoded.latent - partial).square().mean().detach()) for partial in quantised.sums]
+    quantized = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latents)
+    errors = [float((encoded.latent - partial).square().mean().detach()) for partial in quantized.sums]
     assert errors == sorted(errors, reverse=True)
 
 

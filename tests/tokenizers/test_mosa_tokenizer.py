@@ -50,10 +50,10 @@ def test_any_bins_go_both_ways(bins: tuple[int, ...], padding: str) -> None:
     running = tokenizer.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
         left = encoded.latent - running
-        assert torch.equal(tokenizer.quantise_scale(left, k, layout, encoded.tokens.latents), row)
+        assert torch.equal(tokenizer.quantize_scale(left, k, layout, encoded.tokens.latents), row)
         running = running + tokenizer.contribution(row, k, layout)
         assert tokenizer.scale_input(running, k, layout).shape == (3, layout.scales[k].bins, 1, 6)
-    torch.testing.assert_close(running, encoded.quantised)
+    torch.testing.assert_close(running, encoded.quantized)
     for kept in range(1, len(bins) + 1):
         decoded = tokenizer.decode(encoded.tokens.first(kept))
         assert decoded.shape == (3, layout.max_frames, 10) and bool(decoded.isfinite().all())
@@ -71,7 +71,7 @@ def test_masked_padding_does_not_matter(length: int) -> None:
         assert layout.capacity == frames // 4
         tokens = [row[encoded.tokens.valid(k)] for k, row in enumerate(encoded.tokens.scales)]
         decoded = tokenizer.decode(encoded.tokens)[:, :length]
-        inputs = tokenizer.scale_input(encoded.quantised, 2, layout)[encoded.tokens.valid(2)]
+        inputs = tokenizer.scale_input(encoded.quantized, 2, layout)[encoded.tokens.valid(2)]
         if wanted_tokens is None:
             wanted_tokens, wanted_frames, wanted_inputs = tokens, decoded, inputs
         assert all(torch.equal(a, b) for a, b in zip(tokens, wanted_tokens, strict=True))
@@ -130,10 +130,10 @@ def test_slots_begin_with_full_clips_and_follow_them() -> None:
     features = clips(tokenizer, [64, 20, 64], 64)
     slots.follow(features[1:2], torch.tensor([20]), rng(0))
     slots.follow(features[:, :40], torch.tensor([40, 20, 40]), rng(0))
-    assert not bool(slots.initialised) and not slots.frames.any()
+    assert not bool(slots.initialized) and not slots.frames.any()
     slots.follow(features, torch.tensor([64, 20, 64]), rng(0))
     first = slots.frames.detach().clone()
-    assert bool(slots.initialised)
+    assert bool(slots.initialized)
     for group, clip in enumerate((0, 2, 0)):
         torch.testing.assert_close(first[group], features[clip], atol=0.05, rtol=0)
     slots.follow(features[2:], torch.tensor([64]), rng(0))
@@ -147,14 +147,14 @@ def test_training_follows_its_generator_alone_and_learns(padding: str) -> None:
     for run in range(2):
         tokenizer = small_tokenizer(padding=padding).train()
         features = clips(tokenizer, lengths.tolist(), 64)
-        optimiser = torch.optim.Adam(tokenizer.parameters(), 1e-2)
+        optimizer = torch.optim.Adam(tokenizer.parameters(), 1e-2)
         source, trail = rng(7), []
         for _ in range(12):
             torch.rand(run)  # the global state must not matter
             step = tokenizer.training_loss(features, lengths, source)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             step.loss.backward()
-            optimiser.step()
+            optimizer.step()
             trail.append(step.logs["loss"])
         losses.append(trail)
         assert 0 < step.logs["usage"] <= 1 and step.logs["perplexity"] >= 1
@@ -192,7 +192,7 @@ def test_the_loss_is_the_formula_and_scale_convolutions_learn_from_the_sums(padd
     loss.backward()
     through = [p.grad.clone() for p in tokenizer.pyramid.phis.parameters()]
     tokenizer.zero_grad()
-    tokenizer.config = tokenizer.config.but(quantisation_weight=0.0)
+    tokenizer.config = tokenizer.config.but(quantization_weight=0.0)
     tokenizer.training_loss(features, lengths, rng(0)).loss.backward()
     assert any(bool(grad.any()) for grad in through)
     assert all(p.grad is None or not bool(p.grad.any()) for p in tokenizer.pyramid.phis.parameters())

@@ -45,10 +45,10 @@ def test_any_scale_list_goes_both_ways(scales: tuple[int, ...], mask_padding: bo
     running = tokenizer.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
         left = encoded.latent - running
-        assert torch.equal(tokenizer.quantise_scale(left, k, layout, encoded.tokens.latents), row)
+        assert torch.equal(tokenizer.quantize_scale(left, k, layout, encoded.tokens.latents), row)
         running = running + tokenizer.contribution(row, k, layout)
         assert tokenizer.scale_input(running, k, layout).shape == (3, layout.scales[k].bins, 1, 6)
-    torch.testing.assert_close(running, encoded.quantised)
+    torch.testing.assert_close(running, encoded.quantized)
     for count in range(1, len(scales) + 1):
         decoded = tokenizer.decode(encoded.tokens.first(count))
         assert decoded.shape == (3, layout.max_frames, 10) and bool(decoded.isfinite().all())
@@ -109,14 +109,14 @@ def test_training_follows_its_generator_alone_and_learns() -> None:
     for run in range(2):
         tokenizer = small_tokenizer(dropout=0.1).train()
         features = clips(tokenizer, lengths.tolist(), 64)
-        optimiser = torch.optim.Adam(tokenizer.parameters(), 3e-3)
+        optimizer = torch.optim.Adam(tokenizer.parameters(), 3e-3)
         source, trail = rng(7), []
         for _ in range(30):
             torch.rand(run)  # the global state must not matter
             step = tokenizer.training_loss(features, lengths, source)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             step.loss.backward()
-            optimiser.step()
+            optimizer.step()
             trail.append(step.logs["loss"])
         losses.append(trail)
     assert losses[0] == losses[1]

@@ -43,14 +43,14 @@ def test_every_kind_goes_both_ways(kind: dict) -> None:
     for k, row in enumerate(encoded.tokens.scales):
         assert torch.equal(row != PADDING, encoded.tokens.valid(k))
         assert bool((row != PADDING).flatten(1).any(1).all()), "every clip fills a bin of every scale"
-        assert torch.equal(tokenizer.quantise_scale(encoded.latent - running, k, layout, latents), row)
+        assert torch.equal(tokenizer.quantize_scale(encoded.latent - running, k, layout, latents), row)
         added = tokenizer.contribution(row, k, layout)
         others = [p for p in range(tokenizer.latent_parts) if p not in tokenizer.stages[k].members]
         assert not bool(added[:, :, others].any()), "a scale adds to its own streams alone"
         running = running + added
         inputs = tokenizer.scale_input(running, k, layout)
         assert inputs.shape == (3, layout.scales[k].bins, layout.scales[k].groups, tokenizer.latent_width)
-    torch.testing.assert_close(running, encoded.quantised)
+    torch.testing.assert_close(running, encoded.quantized)
     for count in range(1, len(layout.scales) + 1):
         decoded = tokenizer.decode(encoded.tokens.first(count))
         assert decoded.shape == (3, 100, 272) and bool(decoded.isfinite().all())
@@ -156,7 +156,7 @@ def test_a_trained_decoder_lets_other_parts_feel_little_of_a_swap(residual: bool
         preset="limbs", residual=residual, dropout=0.0, decoder_width=48, widths=(8, 8, 16),
         code_dims=(8, 8, 12), blocks=1, levels=(8, 8, 8, 8), cross_mix=0.3, drop_finer=0.0, max_frames=64,
     ).train()  # fmt: skip
-    optimiser = torch.optim.Adam(tokenizer.parameters(), 4e-3)
+    optimizer = torch.optim.Adam(tokenizer.parameters(), 4e-3)
     basis = torch.randn(6, 272, generator=rng(50)) * 0.3
     mask = torch.zeros(6, 272)
     for part, columns in enumerate(tokenizer.columns):
@@ -171,9 +171,9 @@ def test_a_trained_decoder_lets_other_parts_feel_little_of_a_swap(residual: bool
     lengths = torch.full((8,), 32)
     for step in range(90):
         loss = tokenizer.training_loss(batch(step), lengths, rng(step)).loss
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     tokenizer.eval().requires_grad_(False)
     tokens = tokenizer.encode(batch(999), lengths).tokens
     rows = []
@@ -195,14 +195,14 @@ def test_training_follows_its_generator_alone_and_learns(kind: dict) -> None:
     for run in range(2):
         tokenizer = small_tokenizer(**kind, dropout=0.1, cross_mix=0.3, velocity_weight=0.1).train()
         features = clips(tokenizer, lengths.tolist(), 32)
-        optimiser = torch.optim.Adam(tokenizer.parameters(), 1e-2)
+        optimizer = torch.optim.Adam(tokenizer.parameters(), 1e-2)
         source, trail = rng(7), []
         for _ in range(8):
             torch.rand(run)  # the global state must not matter
             step = tokenizer.training_loss(features, lengths, source)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             step.loss.backward()
-            optimiser.step()
+            optimizer.step()
             trail.append(step.logs["loss"])
         losses.append(trail)
     assert losses[0] == losses[1]
@@ -262,7 +262,7 @@ def test_the_vq_codebooks_learn_from_valid_vectors() -> None:
     books = [module for module in tokenizer.modules() if isinstance(module, vq.Quantizer)]
     assert len(books) == 9
     tokenizer.training_loss(clips(tokenizer, [64, 30], 64), torch.tensor([64, 30]), rng(0))
-    assert all(bool(book.initialised) for book in books)
+    assert all(bool(book.initialized) for book in books)
     assert len([m for m in small_tokenizer(quantizer="vq").modules() if isinstance(m, vq.Quantizer)]) == 18
 
 

@@ -21,7 +21,7 @@ def begun(kind: str, **changes):
     return built.eval()
 
 
-def test_the_published_quantiser_adds_no_tensors_and_is_the_default() -> None:
+def test_the_published_quantizer_adds_no_tensors_and_is_the_default() -> None:
     plain = small_tokenizer()
     assert plain.token_kind == "bits" and plain.vocabulary == plain.latent_width == 5
     assert not [key for key in plain.state_dict() if key.startswith("pyramid")]
@@ -36,12 +36,12 @@ def test_scale_by_scale_is_what_encoding_does(kind: str) -> None:
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
     running = tokenizer.empty(layout, len(LENGTHS))
     for scale, row in enumerate(encoded.tokens.scales):
-        again = tokenizer.quantise_scale(encoded.latent - running, scale, layout, latents)
+        again = tokenizer.quantize_scale(encoded.latent - running, scale, layout, latents)
         assert torch.equal(again, row) and torch.equal(row == PADDING, ~encoded.tokens.valid(scale))
         assert int(row.max()) < tokenizer.vocabulary
         running = running + tokenizer.contribution(row, scale, layout)
     inside = (torch.arange(layout.capacity) < latents[:, None])[:, :, None, None]
-    torch.testing.assert_close(running * inside, encoded.quantised * inside, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(running * inside, encoded.quantized * inside, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -62,17 +62,17 @@ def test_a_clip_is_the_same_alone_and_in_a_batch(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_reaches_the_encoder_and_lowers_the_loss(kind: str) -> None:
     tokenizer = begun(kind, scale_dropout=0.0, dropout=0.0).train()
-    optimiser = torch.optim.Adam(tokenizer.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(tokenizer.parameters(), lr=3e-3)
     losses = []
     for step in range(12):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         found = tokenizer.training_loss(clips(LENGTHS, 128), torch.tensor(LENGTHS), rng(step))
         found.loss.backward()
         if step == 0:
             gradient = tokenizer.encoder.state_dict(keep_vars=True)
             assert all(bool(p.grad.isfinite().all()) for p in gradient.values() if p.grad is not None)
             assert tokenizer.project_in.weight.grad is not None and bool(tokenizer.project_in.weight.grad.any())
-        optimiser.step()
+        optimizer.step()
         losses.append(found.logs["reconstruction"])
     assert losses[-1] < 0.9 * losses[0]
     assert found.logs["usage"] > 0.1 and found.logs["perplexity"] > 1.5 and "balance" not in found.logs
@@ -84,7 +84,7 @@ def test_the_first_batch_sets_up_the_book_once() -> None:
     assert bool(tokenizer.pyramid.begun) and len(gains) == 11 and bool((gains != 0).all())
     tokenizer.train().training_loss(3 * clips(LENGTHS, 128), torch.tensor(LENGTHS), rng(2))
     assert torch.equal(tokenizer.pyramid.log_gains, gains)
-    assert bool(begun("vq").pyramid.quantizer.initialised)
+    assert bool(begun("vq").pyramid.quantizer.initialized)
 
 
 def test_evaluation_changes_no_book() -> None:
@@ -94,6 +94,6 @@ def test_evaluation_changes_no_book() -> None:
     assert all(torch.equal(value, before[key]) for key, value in tokenizer.state_dict().items())
 
 
-def test_an_unknown_quantiser_is_refused() -> None:
+def test_an_unknown_quantizer_is_refused() -> None:
     with pytest.raises(ConfigError, match="quantizer"):
         Config.parse({"quantizer": "lfq"})

@@ -146,11 +146,11 @@ def test_any_list_goes_both_ways(numbering: Any, faithful: bool) -> None:
     running = tokenizer.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
         assert row.shape[-1] == 5 and torch.equal((row != PADDING).all(-1), encoded.tokens.valid(k))
-        assert torch.equal(tokenizer.quantise_scale(encoded.latent - running, k, layout, latents), row)
+        assert torch.equal(tokenizer.quantize_scale(encoded.latent - running, k, layout, latents), row)
         running = running + tokenizer.contribution(row, k, layout)
         shape = (3, layout.scales[k].bins, layout.scales[k].groups, 5)
         assert tokenizer.scale_input(running, k, layout, latents).shape == shape
-    torch.testing.assert_close(running, encoded.quantised)
+    torch.testing.assert_close(running, encoded.quantized)
     for count in range(1, len(layout.scales) + 1):
         decoded = tokenizer.decode(encoded.tokens.first(count))
         assert decoded.shape == (3, layout.max_frames, WIDTH) and bool(decoded.isfinite().all())
@@ -168,7 +168,7 @@ def test_padding_does_not_matter(length: int, numbering: Any) -> None:
         latents, layout = encoded.tokens.latents, encoded.tokens.layout
         assert layout.capacity == -(-frames // 4)
         tokens = [row[encoded.tokens.valid(k)] for k, row in enumerate(encoded.tokens.scales)]
-        inputs = [tokenizer.scale_input(encoded.quantised, k, layout, latents) for k in range(len(layout.scales))]
+        inputs = [tokenizer.scale_input(encoded.quantized, k, layout, latents) for k in range(len(layout.scales))]
         inputs = [row[encoded.tokens.valid(k)] for k, row in enumerate(inputs)]
         decoded = tokenizer.decode(encoded.tokens)[0, : int(latents) * 4]
         wanted = wanted or [tokens, inputs, decoded]
@@ -215,7 +215,7 @@ def test_constant_codes_come_back_constant() -> None:
         bits = torch.tensor([1, 0, 0, 1, 1]).expand(2, spec.bins, spec.groups, 5)
         bits = bits.masked_fill(~layout.valid(latents, k)[..., None], PADDING)
         added = tokenizer.contribution(bits, k, layout)
-        code = Quantizer(tokenizer.pyramid.quantizer.config).dequantise(bits[0, 0, 0])
+        code = Quantizer(tokenizer.pyramid.quantizer.config).dequantize(bits[0, 0, 0])
         torch.testing.assert_close(added[0], code.expand(25, 7, 5))
         torch.testing.assert_close(added[1, :9], code.expand(9, 7, 5))
         back = tokenizer.scale_input(added, k, layout, latents)[layout.valid(latents, k)]
@@ -227,14 +227,14 @@ def test_training_follows_its_generator_alone_and_learns() -> None:
     trails = []
     for run in range(2):
         tokenizer = small_tokenizer(dropout=0.1).train()
-        optimiser = torch.optim.Adam(tokenizer.parameters(), 3e-3)
+        optimizer = torch.optim.Adam(tokenizer.parameters(), 3e-3)
         source, trail = rng(7), []
         for _ in range(12):
             torch.rand(run)  # the global state must not matter
             step = tokenizer.training_loss(clips(lengths.tolist(), 32), lengths, source)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             step.loss.backward()
-            optimiser.step()
+            optimizer.step()
             trail.append(step.logs["loss"])
         trails.append(trail)
     assert trails[0] == trails[1]

@@ -62,12 +62,12 @@ def test_a_tokenizer_of_codes_is_a_codec_of_bits() -> None:
     running = view.empty(layout, 2)
     rows = []
     for scale in range(len(layout.scales)):
-        bits = view.quantise_scale(residual, scale, layout, latents)
+        bits = view.quantize_scale(residual, scale, layout, latents)
         added = view.contribution(bits, scale, layout)
         residual, running = residual - added, running + added
         rows.append(bits)
     seen = TokenMap(layout, latents, tuple(rows))
-    torch.testing.assert_close(running, encoded.quantised)
+    torch.testing.assert_close(running, encoded.quantized)
     assert torch.equal(view.plain(seen).flatten(), encoded.tokens.flatten())
     assert torch.equal(view.seen(encoded.tokens).flatten(), seen.flatten())
 

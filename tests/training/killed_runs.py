@@ -20,14 +20,14 @@ import torch
 
 from kinescale import recipes
 from kinescale.training import checkpoint, loop, state
-from kinescale.training.config import DrawConfig, OptimiserConfig, ScheduleConfig, StageConfig, override
+from kinescale.training.config import DrawConfig, OptimizerConfig, ScheduleConfig, StageConfig, override
 from kinescale.training.loop import fit
 from kinescale.training.run import train
 from toy_training import ToyStep, toy_prepared
 
 STAGE = StageConfig(
     steps=40, checkpoint_every=3, log_every=4, validate_every=7, ema_decay=0.9, draw=DrawConfig(),
-    optimiser=OptimiserConfig(lr=1e-2, weight_decay=0.1, clip=0.5), schedule=ScheduleConfig(warmup=5),
+    optimizer=OptimizerConfig(lr=1e-2, weight_decay=0.1, clip=0.5), schedule=ScheduleConfig(warmup=5),
 )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def toy_killed(
 
 KILLS = {
     "between the steps": toy_killed(loop, "rate", 6),
-    "before the optimiser": toy_killed(torch.nn.utils, "clip_grad_norm_", 5),
+    "before the optimizer": toy_killed(torch.nn.utils, "clip_grad_norm_", 5),
     "before the average": toy_killed(state, "ema_weight", 8),
     "in the middle of a checkpoint": toy_killed(checkpoint, "save_file", 3, half_written),
     "before the old checkpoint is moved": toy_killed(os, "replace", 2, when=moves_to(checkpoint.PREVIOUS)),

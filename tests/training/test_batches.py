@@ -1,4 +1,4 @@
-"""Batches: normalised windows, zero padding as short as the layout allows, captions of the right side."""
+"""Batches: normalized windows, zero padding as short as the layout allows, captions of the right side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kinescale import recipes
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import DataError
 from kinescale.data.prepared import open_prepared, share_of
-from kinescale.features import Normaliser
+from kinescale.features import Normalizer
 from kinescale.training.config import DrawConfig, StageConfig
 from kinescale.training.data import Batches
 from kinescale.training.feature_cache import open_store
@@ -33,13 +33,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def batches(data: Path) -> Batches:
     store = open_store(data, Part(name="rotations"), mirrored=True, dtype="float32", spare=data)
-    normaliser = Normaliser(torch.arange(float(WIDTH)), torch.full((WIDTH,), 2.0))
+    normalizer = Normalizer(torch.arange(float(WIDTH)), torch.full((WIDTH,), 2.0))
     tokenizer = build_tokenizer(recipes.get("moscale.debug").tokenizer, WIDTH, 0)
     config = StageConfig(batch_size=5, draw=DrawConfig(min_frames=16))
-    return Batches(open_prepared(data).clips, store, normaliser, tokenizer.layout, config, seed=0, with_text=True)
+    return Batches(open_prepared(data).clips, store, normalizer, tokenizer.layout, config, seed=0, with_text=True)
 
 
-def test_rows_are_normalised_windows_and_zeros(batches: Batches) -> None:
+def test_rows_are_normalized_windows_and_zeros(batches: Batches) -> None:
     for step in (0, 7):
         batch, windows = batches.train(step), batches.draws.windows(step, 5)
         assert len(batch) == 5 and batch.features.shape[1] == batches.layout(int(batch.lengths.max())).max_frames
@@ -99,7 +99,7 @@ def test_pairs_that_are_held_out_are_seen_by_neither_training_nor_validation(dat
     assert not any(clip.held_out(0.0) for clip in clips)
     draw = DrawConfig(min_frames=16, held_out_pairs=share)
     config = StageConfig(batch_size=5, validate_batches=1000, draw=draw)
-    fewer = Batches(clips, batches.store, batches.normaliser, batches.layout, config, seed=0, with_text=True)
+    fewer = Batches(clips, batches.store, batches.normalizer, batches.layout, config, seed=0, with_text=True)
     seen = {window.clip for step in range(30) for window in fewer.draws.windows(step, 5)}
     every = {window.clip for step in range(30) for window in batches.draws.windows(step, 5)}
     assert {clips[index].label for index in seen} == kept != {clips[index].label for index in every}
@@ -113,7 +113,7 @@ def test_captions_that_tell_amounts_are_not_used_for_crops(batches: Batches) -> 
     clips = [replace(clip, amounts=1) for clip in batches.clips]
     draw = DrawConfig(min_frames=16, shorten=0.7)
     config = StageConfig(batch_size=5, draw=draw)
-    cutting = Batches(clips, batches.store, batches.normaliser, batches.layout, config, seed=0, with_text=True)
+    cutting = Batches(clips, batches.store, batches.normalizer, batches.layout, config, seed=0, with_text=True)
     crops, wholes = set(), set()
     for step in range(30):
         batch, windows = cutting.train(step), cutting.draws.windows(step, 5)

@@ -77,8 +77,8 @@ def test_statistics_published_with_the_data_are_taken_or_missed(data: Path, tmp_
     save_file(published, tmp_path / "data" / "toy" / GIVEN_STATISTICS)
     train_evaluator(config, tmp_path / "data", tmp_path / "run")
     bundle = EvaluatorBundle.from_pretrained(export_evaluator(tmp_path / "run"))
-    assert torch.equal(bundle.normaliser.mean, published["mean"])
-    assert torch.equal(bundle.normaliser.std, published["std"].clamp(min=config.data.std_floor))
+    assert torch.equal(bundle.normalizer.mean, published["mean"])
+    assert torch.equal(bundle.normalizer.std, published["std"].clamp(min=config.data.std_floor))
 
 
 @pytest.mark.parametrize(

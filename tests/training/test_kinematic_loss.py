@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kinescale import features, skeletons
-from kinescale.features import Normaliser
+from kinescale.features import Normalizer
 from kinescale.kinematics.rotations import quat_about_y, quat_apply
 from kinescale.motion.resample import resample
 from kinescale.motion.retarget import retarget
@@ -24,8 +24,8 @@ def made(name: str, seed: int, frames: int = 40) -> tuple[features.Feature, torc
     return feature, feature.from_motion(motion.replace(root=motion.root.float(), rotations=motion.rotations.float()))
 
 
-def exact(feature: features.Feature) -> Normaliser:
-    return Normaliser(torch.zeros(feature.width), torch.ones(feature.width))
+def exact(feature: features.Feature) -> Normalizer:
+    return Normalizer(torch.zeros(feature.width), torch.ones(feature.width))
 
 
 @pytest.mark.parametrize("name", ["rotations", "humanml3d", "snapmogen"])

@@ -14,13 +14,13 @@ from torch import nn
 from kinescale.core.errors import BundleError, ConfigError, InputError, KinescaleError
 from kinescale.tokenizers.base import StepLoss
 from kinescale.training import checkpoint as files
-from kinescale.training.config import OptimiserConfig, ScheduleConfig, StageConfig
+from kinescale.training.config import OptimizerConfig, ScheduleConfig, StageConfig
 from kinescale.training.log import read_log
 from kinescale.training.loop import BEST, fit
 from kinescale.training.watch import Watch
 from toy_training import ToyBatch, ToyStep
 
-QUICK = StageConfig(steps=6, checkpoint_every=2, log_every=2, validate_every=3, optimiser=OptimiserConfig(lr=1e-2))
+QUICK = StageConfig(steps=6, checkpoint_every=2, log_every=2, validate_every=3, optimizer=OptimizerConfig(lr=1e-2))
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -147,7 +147,7 @@ def test_the_average_is_the_naive_one(tmp_path: Path) -> None:
     assert torch.equal(found["ema/seen"], found["model/seen"])
 
 
-def test_the_rate_reaches_the_optimiser(tmp_path: Path) -> None:
+def test_the_rate_reaches_the_optimizer(tmp_path: Path) -> None:
     schedule = ScheduleConfig(kind="step", warmup=2, milestones=(4,), factor=0.1)
     fit(ToyStep(), QUICK.but(log_every=1, schedule=schedule), tmp_path)
     rates = [entry["lr"] for entry in read_log(tmp_path / "log.jsonl") if "lr" in entry]
@@ -161,7 +161,7 @@ def test_clipping_bounds_the_step(tmp_path: Path) -> None:
             return StepLoss(plain.loss * 1e6, plain.logs)
 
     step = Steep()
-    fit(step, QUICK.but(steps=1, optimiser=OptimiserConfig(clip=0.5)), tmp_path)
+    fit(step, QUICK.but(steps=1, optimizer=OptimizerConfig(clip=0.5)), tmp_path)
     norm = torch.stack([v.grad.norm() for v in step.module.parameters() if v.grad is not None]).norm()
     assert float(norm) == pytest.approx(0.5, rel=1e-3)
 

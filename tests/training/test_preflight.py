@@ -12,7 +12,7 @@ from kinescale import features, recipes
 from kinescale.bundle import Bundle
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import BundleError, ConfigError, InputError
-from kinescale.features import Normaliser
+from kinescale.features import Normalizer
 from kinescale.pipelines import RAW, TextToMotion
 from kinescale.training.config import RunConfig, override
 from kinescale.training.export import build_bundle
@@ -112,7 +112,7 @@ def test_every_pair_that_fits_generates_motions_through_a_bundle(name: str) -> N
             continue
         bundle = Bundle(
             feature=FEATURE,
-            normaliser=Normaliser(torch.zeros(WIDTH), torch.ones(WIDTH)),
+            normalizer=Normalizer(torch.zeros(WIDTH), torch.ones(WIDTH)),
             tokenizer=tokenizer,
             generator=pair.generator,
             text=Part(name="hashed", config={"width": TEXT_WIDTH, "max_tokens": TEXT_TOKENS}),
@@ -130,7 +130,7 @@ def test_settings_that_the_sampler_lacks_are_named_as_the_command_names_them() -
     tokenizer = begun_tokenizer(TOKENIZERS["mosa"])
     bundle = Bundle(
         feature=FEATURE,
-        normaliser=Normaliser(torch.zeros(WIDTH), torch.ones(WIDTH)),
+        normalizer=Normalizer(torch.zeros(WIDTH), torch.ones(WIDTH)),
         tokenizer=tokenizer,
         generator=try_pair(tokenizer, GENERATORS["mosa"]).generator,
         text=Part(name="hashed", config={"width": TEXT_WIDTH, "max_tokens": TEXT_TOKENS}),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinescale.training.config import OptimiserConfig, ScheduleConfig
+from kinescale.training.config import OptimizerConfig, ScheduleConfig
 from kinescale.training.schedule import clip_bound, ema_weight, rate
 
 
@@ -49,9 +49,9 @@ def test_the_average_starts_short_and_ends_at_its_decay() -> None:
 
 
 def test_the_bound_of_the_gradient_falls_as_published() -> None:
-    config = OptimiserConfig(clip=1.0, clip_extra=5.0)
+    config = OptimizerConfig(clip=1.0, clip_extra=5.0)
     for step in range(0, 1000, 37):
         assert clip_bound(config, step, 1000) == pytest.approx(5 * (0.3 ** (20 * step / 1000) + 0.2))
     assert clip_bound(config, 0, 1000) == 6.0 and clip_bound(config, 1000, 1000) == pytest.approx(1.0, abs=1e-9)
-    assert clip_bound(OptimiserConfig(clip=0.5), 7, 10) == 0.5
-    assert clip_bound(OptimiserConfig(clip=0.0, clip_extra=5.0), 7, 10) == math.inf
+    assert clip_bound(OptimizerConfig(clip=0.5), 7, 10) == 0.5
+    assert clip_bound(OptimizerConfig(clip=0.0, clip_extra=5.0), 7, 10) == math.inf

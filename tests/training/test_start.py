@@ -37,14 +37,14 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_generator_stage_takes_the_bundle_as_it_is(
     first: Bundle, other: Path, config: RunConfig, tmp_path: Path
 ) -> None:
-    still = override(config, {"generator_training.steps": 1, "generator_training.optimiser.lr": 1e-12})
+    still = override(config, {"generator_training.steps": 1, "generator_training.optimizer.lr": 1e-12})
     train(still, other, tmp_path / "run", ["generator"], start=first)
     made = build_bundle(tmp_path / "run")
     for name, part in (("tokenizer", made.tokenizer), ("generator", made.generator)):
         old = getattr(first, name).state_dict()
         for key, value in part.state_dict().items():
             torch.testing.assert_close(value, old[key], atol=1e-6, rtol=1e-6)
-    assert torch.equal(made.normaliser.mean, first.normaliser.mean)
+    assert torch.equal(made.normalizer.mean, first.normalizer.mean)
 
 
 def test_a_tokenizer_stage_goes_on_from_the_bundle(
@@ -53,7 +53,7 @@ def test_a_tokenizer_stage_goes_on_from_the_bundle(
     train(config, other, tmp_path / "run", ["tokenizer"], start=first)
     made = build_bundle(tmp_path / "run")
     assert int(made.tokenizer.steps_seen) == int(first.tokenizer.steps_seen) + config.tokenizer_training.steps
-    assert torch.equal(made.normaliser.std, first.normaliser.std)
+    assert torch.equal(made.normalizer.std, first.normalizer.std)
     assert not torch.equal(made.tokenizer.encoder.enter.weight, first.tokenizer.encoder.enter.weight)
 
 

@@ -16,10 +16,10 @@ def config() -> RunConfig:
 
 def test_an_override_changes_its_field_alone(config: RunConfig) -> None:
     before = config.to_json()
-    changed = override(config, {"generator_training.optimiser.lr": "0.01"})
-    assert changed.generator_training.optimiser.lr == 0.01
+    changed = override(config, {"generator_training.optimizer.lr": "0.01"})
+    assert changed.generator_training.optimizer.lr == 0.01
     assert first_difference(config.to_json(), changed.to_json()) == (
-        "'generator_training.optimiser.lr' was 0.0003 and is now 0.01"
+        "'generator_training.optimizer.lr' was 0.0003 and is now 0.01"
     )
     assert config.to_json() == before
 
@@ -29,7 +29,7 @@ def test_an_override_changes_its_field_alone(config: RunConfig) -> None:
     [
         ("tokenizer_training.steps", "7", 7),
         ("tokenizer_training.draw.mirror", "False", False),
-        ("tokenizer_training.optimiser.betas", "[0.8, 0.9]", [0.8, 0.9]),
+        ("tokenizer_training.optimizer.betas", "[0.8, 0.9]", [0.8, 0.9]),
         ("tokenizer_training.precision", "bf16", "bf16"),
         ("tokenizer_training.minutes", "none", None),
         ("tokenizer_training.draw.corpora.cmu", "0.5", 0.5),

@@ -43,7 +43,7 @@ from kinescale.core.errors import BundleError, ConfigError, InputError, Kinescal
 from kinescale.core.family import Family
 from kinescale.core.files import atomic_write_text, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
-from kinescale.features import Feature, Normaliser
+from kinescale.features import Feature, Normalizer
 from kinescale.generators import Generator
 from kinescale.text import TextEncoder
 from kinescale.tokenizers import Tokenizer, seen_as
@@ -52,7 +52,7 @@ from kinescale.tokens import BitView, TokenMap
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A feature, its normaliser, a tokenizer and, to generate, a generator with its text encoder.
+    """A feature, its normalizer, a tokenizer and, to generate, a generator with its text encoder.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Bundle:
     """
 
     feature: Feature
-    normaliser: Normaliser
+    normalizer: Normalizer
     tokenizer: Tokenizer
     generator: Generator | None = None
     text: Part | None = None
@@ -79,7 +79,7 @@ class Bundle:
     def __post_init__(self) -> None:
         widths = {
             "features": self.feature.width,
-            "normaliser": self.normaliser.mean.shape[0],
+            "normalizer": self.normalizer.mean.shape[0],
             "tokenizer": self.tokenizer.feature_width,
         }
         _same("feature width", widths)
@@ -128,7 +128,7 @@ class Bundle:
 
     def tensors(self) -> dict[str, Tensor]:
         """All weights by the names they are stored under."""
-        found = {"normaliser.mean": self.normaliser.mean, "normaliser.std": self.normaliser.std}
+        found = {"normalizer.mean": self.normalizer.mean, "normalizer.std": self.normalizer.std}
         for prefix, module in self._modules().items():
             found.update({f"{prefix}.{key}": value for key, value in module.state_dict().items()})
         return found
@@ -347,7 +347,7 @@ def _build(manifest: Manifest, weights: Path, found: Shapes) -> Bundle:
             parse_part(family, part)
     return Bundle(
         feature=feature,
-        normaliser=Normaliser(tensors["normaliser.mean"].float(), tensors["normaliser.std"].float()),
+        normalizer=Normalizer(tensors["normalizer.mean"].float(), tensors["normalizer.std"].float()),
         tokenizer=modules["tokenizer"],
         generator=modules.get("generator"),
         text=manifest.text,
@@ -360,7 +360,7 @@ def _build(manifest: Manifest, weights: Path, found: Shapes) -> Bundle:
 
 def _check_header(makers: dict[str, tuple[Any, Record]], width: int, weights: Path, found: Shapes) -> None:
     """Compare the weights' names and shapes with the config's before memory is taken for either."""
-    expected = {"normaliser.mean": (width,), "normaliser.std": (width,)}
+    expected = {"normalizer.mean": (width,), "normalizer.std": (width,)}
     for prefix, (make, config) in makers.items():
         try:
             with torch.device("meta"), at_most_modules(4 * len(found) + 64):

@@ -36,7 +36,7 @@ from kinescale.core.markdown import plain_markdown as plain
 from kinescale.core.records import Record, json_hash, read_json, shown, write_json
 from kinescale.evaluators import Evaluator
 from kinescale.evaluators.base import embed_in_chunks, frozen
-from kinescale.features import Feature, Normaliser
+from kinescale.features import Feature, Normalizer
 from kinescale.motion import Motion
 from kinescale.text import TextEncoder
 from kinescale.tokens import TextFeatures
@@ -68,7 +68,7 @@ class EvaluatorBundle:
     """
 
     feature: Feature
-    normaliser: Normaliser
+    normalizer: Normalizer
     evaluator: Evaluator
     text: Part | None = None
     licences: tuple[Licence, ...] = ()
@@ -77,7 +77,7 @@ class EvaluatorBundle:
     offline: bool = True
 
     def __post_init__(self) -> None:
-        widths = (self.feature.width, self.normaliser.mean.shape[0], self.evaluator.feature_width)
+        widths = (self.feature.width, self.normalizer.mean.shape[0], self.evaluator.feature_width)
         if len(set(widths)) > 1:
             raise BundleError(
                 f"the evaluator's parts do not fit: features {widths[0]} wide, statistics {widths[1]}, network "
@@ -101,7 +101,7 @@ class EvaluatorBundle:
     def tensors(self) -> dict[str, Tensor]:
         """All weights by the names they are stored under."""
         weights = {f"evaluator.{key}": value for key, value in self.evaluator.state_dict().items()}
-        return {"normaliser.mean": self.normaliser.mean, "normaliser.std": self.normaliser.std, **weights}
+        return {"normalizer.mean": self.normalizer.mean, "normalizer.std": self.normalizer.std, **weights}
 
     @cached_property
     def content_hash(self) -> str:
@@ -142,9 +142,9 @@ class EvaluatorBundle:
     def embed_features(
         self, values: Float[Tensor, "N T F"], lengths: Int[Tensor, "N"]
     ) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D2"]]:
-        """Features as the feature makes them (not normalised), to embeddings and FID features; on the CPU."""
+        """Features as the feature makes them (not normalized), to embeddings and FID features; on the CPU."""
         inside = torch.arange(values.shape[1])[None] < lengths[:, None]
-        scaled = self.normaliser.apply(values.float()).masked_fill(~inside[..., None], 0.0)
+        scaled = self.normalizer.apply(values.float()).masked_fill(~inside[..., None], 0.0)
         return embed_in_chunks(self.evaluator, scaled, lengths)
 
     def embed_motions(self, motions: Sequence[Motion]) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D2"]]:
@@ -200,7 +200,7 @@ class EvaluatorBundle:
             reason = " ".join(str(problem).split())[:160]
             raise BundleError(f"{place}: the evaluator cannot be built from its config ({reason}).") from None
         check_shapes(
-            path, found, {**expected, **dict.fromkeys(("normaliser.mean", "normaliser.std"), (feature.width,))}
+            path, found, {**expected, **dict.fromkeys(("normalizer.mean", "normalizer.std"), (feature.width,))}
         )
         with torch.random.fork_rng(devices=[]):
             network = make(config)
@@ -210,7 +210,7 @@ class EvaluatorBundle:
             parse_part(text.FAMILY, manifest.text)
         return cls(
             feature=feature,
-            normaliser=Normaliser(tensors["normaliser.mean"].float(), tensors["normaliser.std"].float()),
+            normalizer=Normalizer(tensors["normalizer.mean"].float(), tensors["normalizer.std"].float()),
             evaluator=network.to(device),
             text=manifest.text,
             licences=tuple(manifest.licences),

@@ -13,6 +13,9 @@ MAX_WEIGHT_BYTES = 16 * 1024**3
 
 Shapes = dict[str, tuple[int, ...]]
 
+RENAMED = {"normaliser.mean": "normalizer.mean", "normaliser.std": "normalizer.std"}
+"""Tensor names of earlier versions -> today's."""
+
 
 def read_shapes(path: Path) -> Shapes:
     """Names and shapes; ``BundleError`` for a file that is absent, corrupt, cut short or far too large."""
@@ -23,7 +26,7 @@ def read_shapes(path: Path) -> Shapes:
         raise BundleError(f"{path}: {size} bytes of weights; at most {MAX_WEIGHT_BYTES} are read.")
     try:
         with safe_open(path, framework="np") as file:
-            return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+            return {RENAMED.get(key, key): tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as problem:
         raise corrupt(path, problem) from None
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
-from kinescale.bundle.header import Shapes, corrupt, read_shapes
+from kinescale.bundle.header import RENAMED, Shapes, corrupt, read_shapes
 from kinescale.bundle.manifest import CONFIG_FILE
 from kinescale.core.errors import BundleError
 from kinescale.core.files import sha256_file
@@ -25,7 +25,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], *, half: bool) -> N
         plain = value.detach().cpu().contiguous()
         if plain.is_floating_point() and not bool(torch.isfinite(plain).all()):
             raise BundleError(f"the weight '{key}' is not finite; a bundle is saved from sound weights only.")
-        if half and plain.dtype == torch.float32 and not key.startswith("normaliser."):
+        if half and plain.dtype == torch.float32 and not key.startswith("normalizer."):
             short = plain.half()
             plain = short if bool(torch.isfinite(short).all()) else plain
         # a copy, since tied or sliced tensors share storage, which the format refuses
@@ -43,7 +43,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             for key in file.keys():  # noqa: SIM118
                 value = file.get_tensor(key)
-                tensors[key] = value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+                half = value.dtype in (torch.float16, torch.bfloat16)
+                tensors[RENAMED.get(key, key)] = value.float() if half else value
     except (SafetensorError, OSError, ValueError) as problem:
         raise corrupt(path, problem) from None
     for key, value in tensors.items():

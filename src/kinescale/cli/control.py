@@ -45,7 +45,7 @@ class _What:
     frames: MaybeText = None
     """Which frames of the motion file may change, such as 40:80; all when not given."""
     steps: str = "fast"
-    """Steps of the optimisation: fast (100), accurate (600) or a number."""
+    """Steps of the optimization: fast (100), accurate (600) or a number."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from kinescale.cli.base.options import (
     MaybeText,
     check_fps,
     check_output,
-    metres,
+    meters,
     motion_suffixes,
     parse,
 )
@@ -53,7 +53,7 @@ class Options:
     kind: MaybeText = None
     """Which of a format's kinds to write: joints or features (.npy), smplh or smplx (.amass.npz)."""
     unit: MaybeText = None
-    """Unit of the new file: m, cm, mm, in or a number of metres; the format's own when not given."""
+    """Unit of the new file: m, cm, mm, in or a number of meters; the format's own when not given."""
     option: Settings = ()
     """Any other option of the new file's format; may be given again."""
     all_animations: Flag = False
@@ -137,7 +137,7 @@ def _format_options(options: Options) -> dict[str, Any]:
             continue
         if name not in known:
             raise InputError(f"{flag_of[name]} means nothing for {path.name}; its format takes: {listed}.")
-        found[name] = metres(value, flag_of[name]) if name == _WRITE_FLAGS["unit"] else value
+        found[name] = meters(value, flag_of[name]) if name == _WRITE_FLAGS["unit"] else value
     return settings(options.option, known, found, ("--option", path.name, listed))
 
 

@@ -1,6 +1,6 @@
 """Axes, units and orders, stated once and used everywhere.
 
-Right-handed, Y up, facing +Z, so the character's left is +X. Metres, seconds, radians.
+Right-handed, Y up, facing +Z, so the character's left is +X. Meters, seconds, radians.
 Quaternions are ``xyzw``; rotations are local to the parent; the time axis comes before the joint axis.
 Six-dimensional rotations are the first two *columns* of the matrix (Zhou et al. 2019, section 4.2).
 """
@@ -14,18 +14,18 @@ LEFT = (1.0, 0.0, 0.0)
 UP_AXIS = 1
 GROUND_AXES = (0, 2)
 
-CENTIMETRE = 0.01
+CENTIMETER = 0.01
 INCH = 0.0254
 UNITS_M = {
     "m": 1.0,
-    "cm": CENTIMETRE,
+    "cm": CENTIMETER,
     "mm": 0.001,
     "in": INCH,
     "ft": 12 * INCH,
     "dm": 0.1,
     "cmu": INCH / 0.45,
 }
-"""Metres of the units that motion files are written in; "cmu" is the scaled inch of the CMU captures (0.0564 m)."""
+"""Meters of the units that motion files are written in; "cmu" is the scaled inch of the CMU captures (0.0564 m)."""
 
 NATIVE_FPS = 30.0
 """Frames a second of every corpus we prepare; HumanML3D alone stays at its published 20."""
@@ -36,7 +36,7 @@ MIN_FPS = 1e-6
 MAX_SECONDS = 1e8
 """Longest clip, three years: its times in float32 are still numbers every format takes."""
 MAX_LENGTH_M = 1e7
-"""Farthest root and longest bone, metres: sums over any tree stay finite, and every format has room for them."""
+"""Farthest root and longest bone, meters: sums over any tree stay finite, and every format has room for them."""
 MAX_FRAMES = 1_000_000
 MAX_JOINTS = 1024
 """Bounds a file must declare itself within before anything is allocated for it."""

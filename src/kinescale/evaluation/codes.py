@@ -40,7 +40,7 @@ def encoded(bundle: Bundle, motion: Motion) -> TokenMap:
     """The tokens of a motion on the bundle's skeleton, as far as one pass holds; only whole latent steps."""
     features = bundle.feature.from_motion(canonicalise(motion))[: bundle.max_frames]
     whole = max(len(features) // bundle.stride, 1) * bundle.stride
-    normal = bundle.normaliser.apply(features[:whole]).to(bundle.device)
+    normal = bundle.normalizer.apply(features[:whole]).to(bundle.device)
     held = torch.cat([normal, normal[-1:].expand(whole - len(normal), -1)])
     return bundle.tokenizer.encode(held[None], torch.tensor([whole], device=bundle.device)).tokens
 

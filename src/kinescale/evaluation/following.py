@@ -19,7 +19,7 @@ from kinescale.evaluation.record import Followed
 from kinescale.pipelines import TextToMotion
 
 SECONDS = 6.0
-"""Length of the motions asked for, or the bundle's longest: long enough for six metres at a walk."""
+"""Length of the motions asked for, or the bundle's longest: long enough for six meters at a walk."""
 
 Marks = list[tuple[ClaimKind, bool]]
 

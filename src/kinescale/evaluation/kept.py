@@ -5,7 +5,7 @@ by corpus, by class, and by the kinds of motion that small tokenizers delete (``
 taken: the commonest class would decide it.
 
     yardstick = TokenizerYardstick(feature, samples(open_prepared(folder), ("val", "test")))
-    report = yardstick.measure(tokenizer, normaliser)
+    report = yardstick.measure(tokenizer, normalizer)
     print("\\n".join(f"{bar.name}: {bar.value} ({bar.limit})" for bar in report.bars))
 """
 
@@ -25,7 +25,7 @@ from kinescale.core.errors import DataError
 from kinescale.data.prepared import Prepared, PreparedClip
 from kinescale.evaluation.kept_record import KeptReport, KeptRow, PeakRow, bars_of
 from kinescale.evaluation.kinds import peak_kind
-from kinescale.features import Feature, Normaliser
+from kinescale.features import Feature, Normalizer
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.metrics import ground, jitter, mpjpe, peaks
 from kinescale.motion import Motion, canonicalise, facing_yaw
@@ -152,7 +152,7 @@ class TokenizerYardstick:
     def measure(
         self,
         tokenizer: Tokenizer,
-        normaliser: Normaliser,
+        normalizer: Normalizer,
         *,
         scales: int | None = None,
         smoothing: float = 0.0,
@@ -168,7 +168,7 @@ class TokenizerYardstick:
         tokenizer.eval()
         try:
             with torch.no_grad():
-                copies = decoded(tokenizer, normaliser, [one.features for one in self._references], scales, batch)
+                copies = decoded(tokenizer, normalizer, [one.features for one in self._references], scales, batch)
                 found = []
                 for at, (reference, features) in enumerate(zip(self._references, copies, strict=True)):
                     if smoothing > 0 and len(features) > 1:
@@ -185,7 +185,7 @@ class TokenizerYardstick:
 @torch.no_grad()
 def decoded(
     tokenizer: Tokenizer,
-    normaliser: Normaliser,
+    normalizer: Normalizer,
     features: Sequence[Float[Tensor, "_ F"]],
     scales: int | None = None,
     batch: int = 8,
@@ -201,11 +201,11 @@ def decoded(
     device = next(tokenizer.parameters()).device
     for first in range(0, len(order), batch):
         some = order[first : first + batch]
-        rows, lengths = _padded([windows[at][1] for at in some], normaliser, layout.stride, device)
+        rows, lengths = _padded([windows[at][1] for at in some], normalizer, layout.stride, device)
         tokens = tokenizer.encode(rows, lengths).tokens
         made = tokenizer.decode(tokens if scales is None else tokens.first(scales)).float().cpu()
         for at, row in zip(some, made, strict=True):
-            parts[at] = normaliser.undo(row[: len(windows[at][1])])
+            parts[at] = normalizer.undo(row[: len(windows[at][1])])
     joined: dict[int, list[Tensor]] = defaultdict(list)
     for (clip, _), part in zip(windows, parts, strict=True):
         assert part is not None
@@ -214,13 +214,13 @@ def decoded(
 
 
 def _padded(
-    windows: Sequence[Tensor], normaliser: Normaliser, stride: int, device: torch.device
+    windows: Sequence[Tensor], normalizer: Normalizer, stride: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Normalised windows in one tensor, the last frame of each held to fill a whole latent step."""
+    """Normalized windows in one tensor, the last frame of each held to fill a whole latent step."""
     lengths = [-(-len(window) // stride) * stride for window in windows]
     rows = torch.zeros(len(windows), max(lengths), windows[0].shape[1], device=device)
     for row, window, length in zip(rows, windows, lengths, strict=True):
-        normal = normaliser.apply(window).to(device)
+        normal = normalizer.apply(window).to(device)
         row[:length] = torch.cat([normal, normal[-1:].expand(length - len(window), -1)])
     return rows, torch.tensor(lengths, device=device)
 

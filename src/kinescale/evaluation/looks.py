@@ -29,7 +29,7 @@ class Look:
     measured : feet that stand, jitter, jerk.
     ground : planted feet and the floor; ``None`` where the skeleton's feet are not known.
     peaks : highest values of ``metrics.peaks``; empty likewise.
-    course : joints about the root, from the canonical start, float32 [COURSE_FRAMES, J, 3], metres.
+    course : joints about the root, from the canonical start, float32 [COURSE_FRAMES, J, 3], meters.
     kept : whether each claim is kept.
     """
 

@@ -120,7 +120,7 @@ def kept(bundle: Bundle, prepared: Prepared, request: Request, progress: Progres
     stick = TokenizerYardstick(bundle.feature, samples(prepared, splits, request.per_class))
     progress("tokenizer", 0, stick.clips)
     return stick.measure(
-        bundle.tokenizer, bundle.normaliser, progress=lambda done, total: progress("tokenizer", done, total)
+        bundle.tokenizer, bundle.normalizer, progress=lambda done, total: progress("tokenizer", done, total)
     )
 
 

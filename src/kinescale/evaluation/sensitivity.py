@@ -236,7 +236,7 @@ _KICKS: tuple[Rung, ...] = (("low", None), ("at waist height", None), ("high", N
 _SIX = _numbers("one two three four five six")
 _RAISES = "a person raises the right hand {}"
 _STEPS = "a person takes {} steps forward and stops"
-_METRES = "a person walks forward {} metres"
+_METERS = "a person walks forward {} meters"
 
 LADDERS: tuple[Ladder, ...] = (
     Ladder("walking speed", "m/s", "a person walks {}", _SPEEDS, _speed),
@@ -247,7 +247,7 @@ LADDERS: tuple[Ladder, ...] = (
     Ladder("steps", "steps", _STEPS, _SIX, _steps, within=_count),
     Ladder("jumps", "jumps", "a person jumps {}", _TIMES, _times("jump", "hop"), within=_count),
     Ladder("kicks", "kicks", "a person kicks {}", _TIMES[:3], _times("kick"), within=_count),
-    Ladder("distance", "m", _METRES, _SIX, _distance),
+    Ladder("distance", "m", _METERS, _SIX, _distance),
     Ladder("height of a hand", "arm lengths over the shoulder", _RAISES, _HEIGHTS, _hand("right"), 4.0, _height),
     Ladder(
         "height of a kick", "leg lengths", "a person kicks {} with the right leg", _KICKS, _peak("foot_height"), 3.0

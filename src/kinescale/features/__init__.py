@@ -2,8 +2,8 @@
 
 from kinescale.core.family import Family
 from kinescale.features.base import Feature
-from kinescale.features.base.normalizer import Normaliser
+from kinescale.features.base.normalizer import Normalizer
 
 FAMILY = Family(__name__, "feature")
 
-__all__ = ["FAMILY", "Feature", "Normaliser"]
+__all__ = ["FAMILY", "Feature", "Normalizer"]

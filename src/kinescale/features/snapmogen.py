@@ -2,7 +2,7 @@
 
 Guo et al. 2025 (SnapMoGen). A frame holds root yaw velocity 1, root planar velocity 2, root height 1, 6-D rotations of
 all joints without the body's heading 6 x 24, heading-free positions 3 x 24, their velocities 3 x 24 and contacts 4,
-lengths in centimetres. Velocities are per frame, and the yaw number is the whole angle turned, positive to the body's
+lengths in centimeters. Velocities are per frame, and the yaw number is the whole angle turned, positive to the body's
 right. A track has one frame fewer than its motion. Rotations are whole, so motions need no inverse kinematics.
 
 Faithful, two slips of the published recipe are kept: facing vectors are smoothed with uneven weights that depend on
@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale import skeletons
-from kinescale.core.conventions import CENTIMETRE, NATIVE_FPS, UP
+from kinescale.core.conventions import CENTIMETER, NATIVE_FPS, UP
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.features.base import Feature, HeadingKinematics
@@ -53,10 +53,10 @@ FPS_TOLERANCE = 1e-6
 
 
 class Config(Record):
-    """``faithful`` keeps the slips of the published recipe; ``unit_m`` is metres a unit of the features' lengths."""
+    """``faithful`` keeps the slips of the published recipe; ``unit_m`` is meters a unit of the features' lengths."""
 
     faithful: bool = True
-    unit_m: float = CENTIMETRE
+    unit_m: float = CENTIMETER
 
 
 def build(config: Config) -> SnapMoGen:
@@ -65,7 +65,7 @@ def build(config: Config) -> SnapMoGen:
 
 
 class SnapMoGen(Feature):
-    """See the module's docstring. Feature lengths are centimetres; motions are in metres."""
+    """See the module's docstring. Feature lengths are centimeters; motions are in meters."""
 
     config: Config
 
@@ -137,7 +137,7 @@ class SnapMoGen(Feature):
         return Motion(skeleton, self.fps, root, local)
 
     def positions(self, features: Float[Tensor, "*b T F"]) -> Float[Tensor, "*b T J 3"]:
-        """World positions in metres from the position block, the root on the track that the root block describes."""
+        """World positions in meters from the position block, the root on the track that the root block describes."""
         self._check(features)
         yaw, root = self._root(features)
         others = quat_apply(quat_about_y(yaw)[..., None, :], self._heading_free(features)) + _ground(root)[..., None, :]
@@ -157,7 +157,7 @@ class SnapMoGen(Feature):
         return HeadingKinematics(joints + height[..., None, :], turn, step[..., [0, 2]])
 
     def _root(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Heading (radians) and root position (metres) by summing the velocities from the origin."""
+        """Heading (radians) and root position (meters) by summing the velocities from the origin."""
         yaw = -_before(features[..., self.blocks["root_yaw_velocity"]])[..., 0]
         planar = features[..., self.blocks["root_planar_velocity"]] * self.unit_m
         zero = torch.zeros_like(planar[..., :1])

@@ -1,7 +1,7 @@
-"""CSV of joint positions: a row a frame, three columns a joint, metres, for spreadsheets and plotting programs.
+"""CSV of joint positions: a row a frame, three columns a joint, meters, for spreadsheets and plotting programs.
 
 Columns: ``frame`` (from 0), ``time_s``, then ``<joint>_x``, ``<joint>_y`` and ``<joint>_z`` for every joint, world
-positions to a micrometre. The header is quoted as in RFC 4180 where a joint's name asks for it. Rotations, parents and
+positions to a micrometer. The header is quoted as in RFC 4180 where a joint's name asks for it. Rotations, parents and
 end sites are not in the file: a reader finds the skeleton by its joints' names, takes bone lengths from the track
 and rotations by inverse kinematics, so what comes back has the positions but not the twists of the bones.
 """
@@ -145,7 +145,7 @@ def _read_rows(source: Source, start: int, columns: int) -> Float[np.ndarray, "T
                 return table
             if bad.size:
                 farthest = np.abs(table[bad[0], 2:]).max()
-                text = f"a position of {farthest:g} m; expected at most {FARTHEST_M:g}, in metres."
+                text = f"a position of {farthest:g} m; expected at most {FARTHEST_M:g}, in meters."
                 raise FormatError(text, path=source.path, line=source.line(start) + int(lines[bad[0]]))
     raise _row_problem(source, start, (lines, counts, columns))
 

@@ -1,6 +1,6 @@
 """Kimodo npz: local rotation matrices and root positions of the 22 body joints of SMPL; read only.
 
-Members: ``local_rot_mats`` [T, 22, 3, 3], ``root_positions`` [T, 3] (metres) and ``posed_joints`` [T, 22, 3], which
+Members: ``local_rot_mats`` [T, 22, 3, 3], ``root_positions`` [T, 3] (meters) and ``posed_joints`` [T, 22, 3], which
 gives the bones' lengths where it is filled in. Files on other skeletons (SOMA, G1) have rest poses that are not in
 them: those are refused. No frame rate is in the file: 30 is taken, with a note.
 """

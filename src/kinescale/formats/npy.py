@@ -2,7 +2,7 @@
 
 Joints are [T, 22, 3] (HumanML3D's ``new_joints``), [T, 21, 3] and [T, 24, 3]; features [T, 263] (``new_joint_vecs``),
 [T, 251] (both Guo et al. 2022) and [T, 296] (SnapMoGen). Such a file holds no frame rate, unit or licence: the layout's
-own are taken (20 fps and metres; KIT-ML 12.5 fps and millimetres; SnapMoGen 30 fps and centimetres). Joint positions
+own are taken (20 fps and meters; KIT-ML 12.5 fps and millimeters; SnapMoGen 30 fps and centimeters). Joint positions
 hold no twist of the bones: rotations are made by inverse kinematics. Features leave out where a clip starts and faces,
 and hold one frame less than the motion.
 """
@@ -39,7 +39,7 @@ _ARRAY = Expected("f4 f8", (2, 3), lenient=True)
 
 @dataclass(frozen=True)
 class _Layout:
-    """One dataset's arrays. ``unit_m``: metres a unit."""
+    """One dataset's arrays. ``unit_m``: meters a unit."""
 
     feature: Feature
     unit_m: float
@@ -71,7 +71,7 @@ def _layouts(unit_m: float | None = None) -> tuple[_Layout, ...]:
 def read(path: str | Path, *, fps: float | None = None, unit_m: float | None = None) -> Motion:
     """Read an array; ``FormatError`` says what is not sound.
 
-    ``fps`` and ``unit_m`` (metres a unit) stand in for the layout's own. Joints come back on a skeleton of their own
+    ``fps`` and ``unit_m`` (meters a unit) stand in for the layout's own. Joints come back on a skeleton of their own
     bone lengths, in the file's float type.
     """
     path = Path(path)
@@ -113,7 +113,7 @@ def _told_by_shape(path: Path, shape: tuple[int, ...], unit_m: float | None) -> 
 
 def _check_unit(unit_m: float | None) -> None:
     if unit_m is not None and not 0 < unit_m <= LARGEST_UNIT_M:
-        raise InputError(f"a unit of {unit_m} m; expected more than 0, such as 0.01 for centimetres.")
+        raise InputError(f"a unit of {unit_m} m; expected more than 0, such as 0.01 for centimeters.")
 
 
 def _chosen(motion: Motion, kind: str, unit_m: float | None = None) -> _Layout:

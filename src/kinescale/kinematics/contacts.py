@@ -7,14 +7,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 SPEED_LIMIT = 0.35
-"""Metres a second below which a foot joint may count as standing."""
+"""Meters a second below which a foot joint may count as standing."""
 
 HEIGHT_LIMIT = 0.10
-"""Metres above the floor under which a foot joint may count as standing (ankles: plus their height over the toes)."""
+"""Meters above the floor under which a foot joint may count as standing (ankles: plus their height over the toes)."""
 
 
 def velocities(positions: Float[Tensor, "T *b 3"], fps: float) -> Float[Tensor, "T *b 3"]:
-    """Forward differences in metres a second; the last frame repeats the one before it."""
+    """Forward differences in meters a second; the last frame repeats the one before it."""
     if positions.shape[0] < 2:
         return torch.zeros_like(positions)
     difference = (positions[1:] - positions[:-1]) * fps
@@ -47,16 +47,16 @@ def lowest_tenth(heights: Float[Tensor, "*b"]) -> float:
 
 
 def foot_slide(feet: Float[Tensor, "T K 3"], contacts: Bool[Tensor, "T K"], fps: float) -> float:
-    """Mean horizontal speed of standing feet, metres a second; 0 when none stands."""
+    """Mean horizontal speed of standing feet, meters a second; 0 when none stands."""
     speed = velocities(feet, fps)[..., [0, 2]].norm(dim=-1)
     return float(speed[contacts].mean()) if bool(contacts.any()) else 0.0
 
 
 STANDING_SPEED = 0.15
-"""Metres a second below which a foot joint of an adult (a leg of ``ADULT_LEG_M``) stands, not merely touches."""
+"""Meters a second below which a foot joint of an adult (a leg of ``ADULT_LEG_M``) stands, not merely touches."""
 
 STANDING_HEIGHT = 0.06
-"""Metres over the floor under which its sole then is."""
+"""Meters over the floor under which its sole then is."""
 
 ADULT_LEG_M = 0.85
 
@@ -69,7 +69,7 @@ def standing(
 ) -> Bool[Tensor, "T K"]:
     """Which of K foot joints stand still on the ground: low and slow for at least ``SHORTEST_STANCE_S``.
 
-    ``rest``: each joint's height over the sole when it stands flat, metres. The floor is the lowest tenth of those
+    ``rest``: each joint's height over the sole when it stands flat, meters. The floor is the lowest tenth of those
     soles. Limits grow with the leg. Unlike ``foot_contacts``, which says what touches, this leaves out a foot that
     drags.
     """

@@ -75,7 +75,7 @@ def reach_with_legs(
     goal: Float[Tensor, "T 2 3"],
     turn: Float[Tensor, "T 2 4"] | None = None,
 ) -> Float[Tensor, "T J 4"]:
-    """World orientations [T, J, 4] with both ankles (left, right) at ``goal``, metres, as far as the legs reach.
+    """World orientations [T, J, 4] with both ankles (left, right) at ``goal``, meters, as far as the legs reach.
 
     Feet keep their orientation, or are turned by ``turn`` (left, right; as seen from the world). A leg whose ankle is
     at its goal is left as it is.
@@ -136,7 +136,7 @@ def hips_drop(
     most_m: float,
     fps: float,
 ) -> Float[Tensor, " T"]:
-    """How far the hips must sink, metres, for standing ankles to reach their ``goal``: smooth, and at most ``most_m``.
+    """How far the hips must sink, meters, for standing ankles to reach their ``goal``: smooth, and at most ``most_m``.
 
     ``leg``: hips, knees and ankles, [T, 2, 3] each, as they are before.
     """

@@ -184,7 +184,7 @@ def fit_directions(
 ) -> Float[Tensor, "T 4"]:
     """World orientation that turns ``rest`` [C, 3] onto ``bones`` [T, C, 3] by least squares.
 
-    ``pull``, square metres: weight of ``above`` beside them.
+    ``pull``, square meters: weight of ``above`` beside them.
     """
     weighted = rest if weights is None else rest * weights[:, None]
     least = PULL * weighted.norm() * rest.norm()
@@ -252,7 +252,7 @@ def _carried_twist(local: Tensor, aim: Tensor, rest: Tensor, near: float) -> Flo
     cosine = aim @ rest
     if bool((cosine > near).all()):
         return None
-    # Stepping each frame from the one before: relative twist of two neighbouring shortest rotations.
+    # Stepping each frame from the one before: relative twist of two neighboring shortest rotations.
     step = quat_multiply(quat_between(aim[:-1], aim[1:]), local[:-1])
     left = quat_multiply(step, quat_conjugate(local[1:]))
     angles = 2 * torch.atan2((left[:, :3] * aim[1:]).sum(-1), left[:, 3])

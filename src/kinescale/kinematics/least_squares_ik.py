@@ -44,7 +44,7 @@ HINGE_REST = 1e-4
 HINGE_STEP_RAD, HINGE_RATE_RAD_S = 0.5, 25.0
 """The most a limb twists from one frame to the next, and in a second; the elbow or knee makes up for the rest."""
 DAMPING = 1e-4
-"""Square metres added to the normal equations; what positions leave open stays as it was."""
+"""Square meters added to the normal equations; what positions leave open stays as it was."""
 OVERSTRETCHED = 0.94
 """Cosine of the farthest that a knee or elbow bends the wrong way (20 degrees)."""
 FOLDED = -0.97

@@ -83,7 +83,7 @@ def retarget_rotations(
 ) -> Float[Tensor, "T Jt 4"]:
     """World orientations of the target's joints, [T, Jt, 4].
 
-    A trunk joint of the target whose role the source lacks takes an even share of the turn between its neighbours,
+    A trunk joint of the target whose role the source lacks takes an even share of the turn between its neighbors,
     any other follows its parent. ``flat_soles`` leaves the foot bone unaligned: a sole that is flat on the source is
     flat on the target, however the foot bones slope.
     """
@@ -274,7 +274,7 @@ def ancestors(joint: int, parents: Sequence[int]) -> list[int]:
 
 
 def leg_length(positions: Float[Tensor, "J 3"], roles: Mapping[str, int]) -> float:
-    """Mean over both legs of thigh plus shin, metres; 0 when neither leg is known."""
+    """Mean over both legs of thigh plus shin, meters; 0 when neither leg is known."""
     lengths = []
     for side in ("left", "right"):
         joints = [roles.get(f"{side}_{part}") for part in LEG]
@@ -284,7 +284,7 @@ def leg_length(positions: Float[Tensor, "J 3"], roles: Mapping[str, int]) -> flo
     return sum(lengths) / len(lengths) if lengths else 0.0
 
 
-def hips_centre(positions: Float[Tensor, "*b J 3"], roles: Mapping[str, int]) -> Float[Tensor, "*b 3"]:
+def hips_center(positions: Float[Tensor, "*b J 3"], roles: Mapping[str, int]) -> Float[Tensor, "*b 3"]:
     """The point between the two hip joints (the hips joint itself where they are not known)."""
     if "left_hip" in roles and "right_hip" in roles:
         return (positions[..., roles["left_hip"], :] + positions[..., roles["right_hip"], :]) / 2

@@ -16,7 +16,7 @@ ANKLE, TOES = 0, 1
 def stance_corrections(
     feet: Float[Tensor, "T S P 3"], stands: Bool[Tensor, "T S P"], most_m: float, fade: float
 ) -> Float[Tensor, "T S P 3"]:
-    """Horizontal corrections, metres, of P = 1 or 2 points (ankle, toes) of S feet.
+    """Horizontal corrections, meters, of P = 1 or 2 points (ankle, toes) of S feet.
 
     While both points stand the foot does not turn either. A stance keeps its mean place and its foot's mean direction;
     one whose correction would pass ``most_m`` is a foot that drags: it is corrected that far only. Off the ground a

@@ -22,7 +22,7 @@ NEARLY_STRAIGHT = 0.08
 
 @dataclass(frozen=True, eq=False)
 class Reached:
-    """World orientations of the upper and lower bone's joints [T, 4], and how far each frame fell short, metres [T]."""
+    """World orientations of the upper and lower bone's joints [T, 4], and how far each frame fell short, meters [T]."""
 
     upper: Tensor
     lower: Tensor
@@ -67,7 +67,7 @@ def two_bone(
 
 
 def _bend(start: Tensor, middle: Tensor, end: Tensor, lower: Tensor, wanted: Tensor) -> Float[Tensor, "T 3"]:
-    """Unit vector from the line start-end to the middle joint, which is to come ``wanted`` metres [T] off it.
+    """Unit vector from the line start-end to the middle joint, which is to come ``wanted`` meters [T] off it.
 
     The straighter the limb, the more of what it is bent further goes to the lower bone's own +Z, which is where a knee
     points in the T-pose: one that is overstretched a little must not fold backwards.

@@ -47,9 +47,9 @@ def distances(first: Rows, second: Rows) -> Float[Tensor, "N M"]:
     two = float64(second, "embeddings").to(one.device)
     if one.shape[-1] != two.shape[-1]:
         raise InputError(f"embeddings {one.shape[-1]} and {two.shape[-1]} wide; expected one evaluator's.")
-    # Around a common centre the expanded square loses no digits to a far origin.
-    centre = one.mean(0)
-    one, two = one - centre, two - centre
+    # Around a common center the expanded square loses no digits to a far origin.
+    center = one.mean(0)
+    one, two = one - center, two - center
     squares = one.square().sum(1)[:, None] + two.square().sum(1)[None] - 2 * one @ two.T
     return squares.clamp_(min=0).sqrt_()
 

@@ -58,8 +58,8 @@ def gaussian(rows: Rows) -> Gaussian:
     if len(values) < 2:
         raise InputError("a covariance needs at least two motions; one was given.")
     mean = values.mean(0)
-    centred = values - mean
-    return Gaussian(mean, centred.T @ centred / (len(values) - 1), len(values))
+    centered = values - mean
+    return Gaussian(mean, centered.T @ centered / (len(values) - 1), len(values))
 
 
 def distance(first: Gaussian, second: Gaussian) -> float:

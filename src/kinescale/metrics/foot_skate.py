@@ -24,9 +24,9 @@ SKID_SPEED = 0.025 * 20
 
 
 def foot_skate(feet: Numbers, rest: Float[Tensor, " K"], fps: float) -> float:
-    """Mean horizontal speed of standing feet [T, K, 3] (metres, Y up), m/s; 0 when none stands.
+    """Mean horizontal speed of standing feet [T, K, 3] (meters, Y up), m/s; 0 when none stands.
 
-    ``rest``: each joint's height over its sole in the rest pose, metres.
+    ``rest``: each joint's height over its sole in the rest pose, meters.
     """
     values = _feet(feet, fps)
     return foot_slide(values, standing(values, rest.to(values), fps), fps)

@@ -21,7 +21,7 @@ TITLE = "feet and floor"
 BETTER: Better = "lower"
 
 DOWN_M = 0.02
-"""Metres over their own lowest level under which toes are down: recorded walks then slide at 0.21 m/s (the roll from
+"""Meters over their own lowest level under which toes are down: recorded walks then slide at 0.21 m/s (the roll from
 heel to toe is in it), standing ones at 0.01.
 """
 
@@ -32,7 +32,7 @@ LEVEL_S = 1.0
 """The level of the feet is the height of the lowest foot joint within so many seconds: a step or a hop is shorter."""
 
 TRAVEL = 0.25
-"""Metres a second of the hips' mean way below which a clip stands."""
+"""Meters a second of the hips' mean way below which a clip stands."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Ground:
     Parameters
     ----------
     skate : mean horizontal speed of the toes while the foot is down, m/s; ``None`` where no foot is ever down.
-    under : depth of the deepest joint under the floor, metres, 0 for none.
-    sinking : largest fall of the level of the feet below their level at the start, metres.
-    hips_sinking : the same of the hips' mean over ``LEVEL_S``, metres.
+    under : depth of the deepest joint under the floor, meters, 0 for none.
+    sinking : largest fall of the level of the feet below their level at the start, meters.
+    hips_sinking : the same of the hips' mean over ``LEVEL_S``, meters.
     stands : whether the clip stays in its place.
     """
 

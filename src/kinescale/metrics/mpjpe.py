@@ -1,4 +1,4 @@
-"""mpjpe: mean distance of each joint from where it should be, in millimetres; positions come in metres.
+"""mpjpe: mean distance of each joint from where it should be, in millimeters; positions come in meters.
 
 Ionescu et al. 2014 (Human3.6M, section 5); for reconstructed motion as MoMask and MoScale print it, where each frame's
 root is subtracted first (``mpjpe_aligned``). ``mpjpe`` keeps the root, so it also sees drift.

@@ -1,6 +1,6 @@
 """Anchor the feet: move the root along the ground so that feet said to stand do stand. Rotations are not touched.
 
-A decoded root track and decoded legs come from different numbers and disagree by some centimetres a second, which is
+A decoded root track and decoded legs come from different numbers and disagree by some centimeters a second, which is
 seen as sliding. Where a foot stands, the root's velocity follows from the leg: it is the one that keeps the foot still.
 """
 
@@ -23,7 +23,7 @@ SMOOTHING = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Anchored:
-    """The corrected clip and what was done: the farthest the root was moved (metres) over the whole clip."""
+    """The corrected clip and what was done: the farthest the root was moved (meters) over the whole clip."""
 
     motion: Motion
     moved_m: float

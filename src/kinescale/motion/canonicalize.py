@@ -16,7 +16,7 @@ FEET = ("left_ankle", "left_toes", "right_ankle", "right_toes")
 """The order of contacts everywhere: left ankle, left toes, right ankle, right toes."""
 
 TOE_HEIGHT = 0.02
-"""Metres between the floor and the toe joints of a standing person."""
+"""Meters between the floor and the toe joints of a standing person."""
 
 
 def facing_yaw(positions: Float[Tensor, "*b J 3"], skeleton: Skeleton) -> Float[Tensor, "*b"]:

@@ -33,5 +33,5 @@ def extrapolate(motion: Motion, count: int) -> Motion:
 
 
 def root_speed(root: torch.Tensor) -> torch.Tensor:
-    """Mean root velocity over the frames, metres per frame."""
+    """Mean root velocity over the frames, meters per frame."""
     return (root[-1] - root[0]) / max(1, len(root) - 1)

@@ -28,7 +28,7 @@ BENDS = {
 def motion_from_positions(
     positions: Float[Tensor, "T J 3"], skeleton: Skeleton, fps: float, *, keep_lengths: bool = False
 ) -> Motion:
-    """The motion whose joints come closest to ``positions`` (world, metres, in the skeleton's joint order).
+    """The motion whose joints come closest to ``positions`` (world, meters, in the skeleton's joint order).
 
     The result's skeleton is ``skeleton`` with the track's median bone lengths; with ``keep_lengths`` it is ``skeleton``
     itself, and a body of another size is met as well as that allows. Twists that positions do not show (of forearms,

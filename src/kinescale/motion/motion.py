@@ -28,7 +28,7 @@ class Motion:
     ----------
     skeleton : the joint tree, J joints.
     fps : frames a second.
-    root : [T, 3] position of joint 0 in the world, metres. It replaces the root's rest offset.
+    root : [T, 3] position of joint 0 in the world, meters. It replaces the root's rest offset.
     rotations : [T, J, 4] unit quaternions, xyzw, local to the parent (the root's to the world).
     meta : provenance that travels with the clip and into files: ``licence``, ``source``, ``prompt``, ``seed`` ...
 
@@ -80,7 +80,7 @@ class Motion:
         return len(self) / self.fps
 
     def positions(self) -> Float[Tensor, "T J 3"]:
-        """World positions of all joints by forward kinematics, metres."""
+        """World positions of all joints by forward kinematics, meters."""
         return self._forward()[0]
 
     def global_rotations(self) -> Float[Tensor, "T J 4"]:

@@ -57,7 +57,7 @@ MOST_LIFT_M = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """The corrected clip and what was done, each the largest over the clip, metres: ``foot_m``, ``hips_up_m``,
+    """The corrected clip and what was done, each the largest over the clip, meters: ``foot_m``, ``hips_up_m``,
     ``hips_down_m``."""
 
     motion: Motion
@@ -75,7 +75,7 @@ def plant_stances(
     """``contacts`` in [0, 1] for left ankle, left toes, right ankle, right toes: how surely each stands.
 
     ``hips``: whether the hips may rise and sink; ``free``: from 0 to 1, how far each leg (left, right) may be corrected
-    in each frame; ``floor``: its height, metres. Rotations of all but the legs stay to the bit. Raises ``InputError``
+    in each frame; ``floor``: its height, meters. Rotations of all but the legs stay to the bit. Raises ``InputError``
     for contacts of another shape, ``SkeletonError`` for a skeleton without legs or toes.
     """
     if contacts.shape != (len(motion), len(FEET)):

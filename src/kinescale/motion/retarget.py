@@ -10,7 +10,7 @@ from kinescale.core.errors import SkeletonError
 from kinescale.kinematics.contacts import ADULT_LEG_M, lowest_tenth, standing
 from kinescale.kinematics.foot_planting import SIDES, Feet, plant_feet
 from kinescale.kinematics.forward import forward_kinematics, global_to_local
-from kinescale.kinematics.retarget import Body, ancestors, hips_centre, leg_length, retarget_rotations
+from kinescale.kinematics.retarget import Body, ancestors, hips_center, leg_length, retarget_rotations
 from kinescale.kinematics.rotations import quat_apply, quat_continuous
 from kinescale.motion.motion import Motion
 from kinescale.skeletons.base import Skeleton
@@ -60,7 +60,7 @@ def retarget(motion: Motion, skeleton: Skeleton, *, feet: bool = True) -> Motion
     offsets = torch.as_tensor(skeleton.offsets.copy(), dtype=dtype)
     local = quat_continuous(global_to_local(world, skeleton.parents))
     at_origin, _ = forward_kinematics(torch.zeros_like(motion.root), local, offsets, skeleton.parents)
-    root = scale * hips_centre(positions, source.roles) - hips_centre(at_origin, target.roles)
+    root = scale * hips_center(positions, source.roles) - hips_center(at_origin, target.roles)
     if feet:
         soles = [_soles(*pair) for pair in ((motion.skeleton, source), (skeleton, target))]
         root[:, 1] += float((soles[1] - scale * soles[0])[:, 0].mean())
@@ -86,7 +86,7 @@ def _body(skeleton: Skeleton, dtype: torch.dtype) -> Body:
 
 
 def _soles(skeleton: Skeleton, body: Body) -> Float[Tensor, "2 2"]:
-    """Heights over the sole in the T-pose, metres: per side ankle and toes (the sole's own where there are none)."""
+    """Heights over the sole in the T-pose, meters: per side ankle and toes (the sole's own where there are none)."""
     found = []
     for side in SIDES:
         ankle = body.roles[f"{side}_ankle"]

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinescale.nn.rotary import rotate_neighbours
+from kinescale.nn.rotary import rotate_neighbors
 
 FIRST_SHARPNESS = math.log(4.0)
 MOST_SHARPNESS = math.log(100.0)
@@ -52,8 +52,8 @@ class CosineAttention(nn.Module):
         projected = functional.linear(x, self.project.weight, bias)
         query, key, value = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         sharp = self.sharpness.clamp(max=MOST_SHARPNESS).exp()[:, None, None]
-        query = rotate_neighbours(functional.normalize(query, dim=-1) * sharp.to(query.dtype), turns)
-        key = rotate_neighbours(functional.normalize(key, dim=-1), turns)
+        query = rotate_neighbors(functional.normalize(query, dim=-1) * sharp.to(query.dtype), turns)
+        key = rotate_neighbors(functional.normalize(key, dim=-1), turns)
         query, key = query.to(value.dtype), key.to(value.dtype)
         if past is not None:
             key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)

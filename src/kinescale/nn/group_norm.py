@@ -21,7 +21,7 @@ class GroupNorm(nn.GroupNorm):
         inside = valid[:, None, None, :].to(groups.dtype)
         count = inside.sum(-1, keepdim=True) * groups.shape[2]
         mean = (groups * inside).sum((2, 3), keepdim=True) / count
-        centred = (groups - mean) * inside
-        variance = centred.square().sum((2, 3), keepdim=True) / count
-        normed = (centred * (variance + self.eps).rsqrt()).flatten(1, 2).to(input.dtype)
+        centered = (groups - mean) * inside
+        variance = centered.square().sum((2, 3), keepdim=True) / count
+        normed = (centered * (variance + self.eps).rsqrt()).flatten(1, 2).to(input.dtype)
         return normed * self.weight[:, None] + self.bias[:, None]

@@ -1,7 +1,7 @@
 """Rotary position embedding in its two channel conventions.
 
 Su et al. 2021 (RoFormer), section 3.4. ``rotate_half`` pairs channel i with i + d/2 (MoScale's tokenizer);
-``rotate_neighbours`` pairs channel 2i with 2i + 1 (its generator). They are different functions of the same weights.
+``rotate_neighbors`` pairs channel 2i with 2i + 1 (its generator). They are different functions of the same weights.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ def rotate_half(
 
 
 def doubled_frequencies(head_width: int) -> Float[Tensor, "pairs"]:
-    """``BASE^(-2 floor(i/2) / P)`` for the P = d/2 neighbouring pairs.
+    """``BASE^(-2 floor(i/2) / P)`` for the P = d/2 neighboring pairs.
 
-    Each frequency serves two neighbouring pairs, as in the published MoScale generator (its weights need it).
+    Each frequency serves two neighboring pairs, as in the published MoScale generator (its weights need it).
     """
     pairs = head_width // 2
     index = torch.arange(pairs, dtype=torch.float32).div(2, rounding_mode="floor")
     return BASE ** (-2.0 * index / pairs)
 
 
-def neighbour_turns(positions: Int[Tensor, "T"], head_width: int) -> Float[Tensor, "2 T pairs"]:
-    """Cosine and sine of every step's and pair's angle, for ``rotate_neighbours``."""
+def neighbor_turns(positions: Int[Tensor, "T"], head_width: int) -> Float[Tensor, "2 T pairs"]:
+    """Cosine and sine of every step's and pair's angle, for ``rotate_neighbors``."""
     frequencies = doubled_frequencies(head_width).to(positions.device)
     angles = positions.to(torch.float32)[:, None] * frequencies[None, :]
     return torch.stack([angles.cos(), angles.sin()])
 
 
-def rotate_neighbours(x: Float[Tensor, "B H T d"], turns: Float[Tensor, "2 *b T pairs"]) -> Float[Tensor, "B H T d"]:
+def rotate_neighbors(x: Float[Tensor, "B H T d"], turns: Float[Tensor, "2 *b T pairs"]) -> Float[Tensor, "B H T d"]:
     """Turn the channel pair (2i, 2i + 1) of step t by the angle whose cosine and sine ``turns`` holds.
 
     A pair is a complex number and the turn a product, which costs half of what strided channels do.

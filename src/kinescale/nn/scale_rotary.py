@@ -13,7 +13,7 @@ BASE = 100.0
 
 
 def spread_turns(places: Float[Tensor, "*b L"], head_width: int) -> Float[Tensor, "2 *b L pairs"]:
-    """Cosine and sine for ``rotary.rotate_neighbours`` of rows at ``places``, 0 (the clip's start) to 1 (its end)."""
+    """Cosine and sine for ``rotary.rotate_neighbors`` of rows at ``places``, 0 (the clip's start) to 1 (its end)."""
     frequencies = BASE ** (-torch.arange(0, head_width, 2, device=places.device, dtype=torch.float32) / head_width)
     angles = places[..., None] * head_width * frequencies
     return torch.stack([angles.cos(), angles.sin()])

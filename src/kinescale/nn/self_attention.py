@@ -1,4 +1,4 @@
-"""Self-attention with neighbour-paired rotary and a key/value past: the generator's attention across scales.
+"""Self-attention with neighbor-paired rotary and a key/value past: the generator's attention across scales.
 
 MoScale's generator, section 3.4 of its method notes: one bias-free projection with learned query and value biases, and
 scores scaled by ``SCORE_SCALE / sqrt(head width)``.
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinescale.nn.attention import attend
-from kinescale.nn.rotary import rotate_neighbours
+from kinescale.nn.rotary import rotate_neighbors
 
 SCORE_SCALE = 0.25
 """Part of the published weights: without it the softmax is four times as sharp."""
@@ -48,7 +48,7 @@ class SelfAttention(nn.Module):
         bias = torch.cat([self.query_bias, torch.zeros_like(self.query_bias), self.value_bias])
         projected = functional.linear(x, self.project.weight, bias)
         query, key, value = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key = rotate_neighbours(query, turns), rotate_neighbours(key, turns)
+        query, key = rotate_neighbors(query, turns), rotate_neighbors(key, turns)
         if past is not None:
             key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
         mixed = attend(query, key, value, allowed, self.scale)

@@ -34,7 +34,7 @@ def zero_steps(x: Float[Tensor, "B T J C"], valid: Bool[Tensor, "B T"] | None) -
 
 
 class GraphTimeConv(nn.Module):
-    """A map of the joint itself, plus a map averaged over its neighbours, plus a width-3 convolution in time."""
+    """A map of the joint itself, plus a map averaged over its neighbors, plus a width-3 convolution in time."""
 
     mixing: Tensor
 
@@ -134,7 +134,7 @@ def hold_steps(x: Float[Tensor, "B T J C"], steps: Int[Tensor, "B"]) -> Float[Te
 
 
 def double_steps(x: Float[Tensor, "B T J C"]) -> Float[Tensor, "B T2 J C"]:
-    """Linear interpolation to twice the steps, centres to centres, ends held."""
+    """Linear interpolation to twice the steps, centers to centers, ends held."""
     rows = x.flatten(2).transpose(1, 2)
     spread = functional.interpolate(rows, scale_factor=2.0, mode="linear", align_corners=False)
     return spread.transpose(1, 2).unflatten(2, x.shape[2:])

@@ -9,14 +9,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinescale.nn.rotary import rotate_neighbours
+from kinescale.nn.rotary import rotate_neighbors
 
 KeysValues = tuple[Tensor, Tensor]
 """Both [B, H, L, d]; keys are rotated already."""
 
 
 class TurningAttention(nn.Module):
-    """Scaled dot products over ``heads`` heads, channels turned in neighbouring pairs where turns are given.
+    """Scaled dot products over ``heads`` heads, channels turned in neighboring pairs where turns are given.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class TurningAttention(nn.Module):
     def keys_values(self, source: Float[Tensor, "B N C"], turns: Float[Tensor, "2 ..."] | None = None) -> KeysValues:
         """What the rows of ``source`` offer."""
         key, value = self.project(source).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return (key if turns is None else rotate_neighbours(key, turns)), value
+        return (key if turns is None else rotate_neighbors(key, turns)), value
 
     def forward(
         self,
@@ -46,7 +46,7 @@ class TurningAttention(nn.Module):
     ) -> Float[Tensor, "B L C"]:
         """What each row reads where ``allowed`` (to broadcast over [B, H, L, N]) is true; each needs one such place."""
         query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        query = query if turns is None else rotate_neighbours(query, turns)
+        query = query if turns is None else rotate_neighbors(query, turns)
         rate = self.dropout.p if self.training else 0.0
         mixed = functional.scaled_dot_product_attention(query, *keys_values, attn_mask=allowed, dropout_p=rate)
         return self.dropout(self.out(mixed.transpose(1, 2).flatten(2)))

@@ -41,7 +41,7 @@ def reconstruct(bundle: Bundle, motion: Motion, scales: int | None = None) -> Mo
     with torch.no_grad():
         features = bundle.feature.from_motion(canonicalise(source))
         parts = [_through(bundle, window, scales) for window in features.split(bundle.max_frames)]
-        decoded = bundle.normaliser.undo(torch.cat(parts).cpu())
+        decoded = bundle.normalizer.undo(torch.cat(parts).cpu())
         made = bundle.feature.to_motion(decoded)
         lossless = bundle.feature.to_motion(features)
         placed = _place(made, lossless, source)
@@ -65,7 +65,7 @@ def mean_joint_error(motion: Motion, reference: Motion, *, root_relative: bool =
 def _through(bundle: Bundle, window: Float[Tensor, "T F"], scales: int | None) -> Float[Tensor, "T F"]:
     """One window of features through the tokens; its last frame is held to fill a whole latent step."""
     frames = len(window)
-    normal = bundle.normaliser.apply(window).to(bundle.device)
+    normal = bundle.normalizer.apply(window).to(bundle.device)
     whole = -(-frames // bundle.stride) * bundle.stride
     held = normal[-1:].expand(whole - frames, -1)
     lengths = torch.tensor([whole], device=bundle.device)

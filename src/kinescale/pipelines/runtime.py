@@ -55,7 +55,7 @@ RAW = PostProcess(smoothing=0.0, anchor=False, plant=False)
 @dataclass(frozen=True, eq=False)
 class PostProcessed:
     """The motion, and what was done to it, for its ``meta``: ``finish_smoothing`` (frames) and the largest changes in
-    metres, ``finish_root_m``, ``finish_foot_m``, ``finish_hips_up_m`` and ``finish_hips_down_m``."""
+    meters, ``finish_root_m``, ``finish_foot_m``, ``finish_hips_up_m`` and ``finish_hips_down_m``."""
 
     motion: Motion
     report: Mapping[str, float]

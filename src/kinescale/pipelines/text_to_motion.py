@@ -210,7 +210,7 @@ class TextToMotion:
         return bundle.plain(drawn.tokens)
 
     def _motion(self, decoded: Float[Tensor, "1 T F"], clip: _Clip, frames: int, finish: PostProcess) -> Motion:
-        features = self.bundle.normaliser.undo(decoded[0, :frames].float().cpu())
+        features = self.bundle.normalizer.undo(decoded[0, :frames].float().cpu())
         done = post_process(self.bundle.feature, features, finish)
         return done.motion.with_meta(**clip.meta, **done.report)
 

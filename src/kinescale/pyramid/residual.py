@@ -1,9 +1,9 @@
-"""The multi-scale residual pyramid around any quantiser: each scale quantises what the coarser ones left.
+"""The multi-scale residual pyramid around any quantizer: each scale quantizes what the coarser ones left.
 
 MoScale, section 2.2 of its method notes; MoSa, section 2.1 (a book and a convolution stack of its own for each scale);
 VAR (Tian et al. 2024), algorithm 1. In time only: parts are kept as they are.
 
-Written here rather than taken from vector-quantize-pytorch, whose residual quantisers run at one resolution, know no
+Written here rather than taken from vector-quantize-pytorch, whose residual quantizers run at one resolution, know no
 clips of different length in a batch, and update a book of their own at every step.
 """
 
@@ -30,7 +30,7 @@ class Config(Record):
     """How the scales are blended.
 
     ``scales``: how many; ``width``: D; ``blend`` q: each upsampled row h becomes (1-|q|) h + |q| Conv3(h), by one of
-    ``blends`` convolutions shared among neighbouring scales (0: h itself, the published setting);
+    ``blends`` convolutions shared among neighboring scales (0: h itself, the published setting);
     ``hold``: places after a clip's last token take that token before upsampling, so that what a clip adds to F does
     not depend on how much padding follows (else zeros, as the reference does);
     ``learn``: a book learns from the pooled residual it was asked for, or from a second look-up on the residual at
@@ -46,7 +46,7 @@ class Config(Record):
 
 
 @dataclass(frozen=True, eq=False)
-class Quantised:
+class Quantized:
     """What the pyramid made of a latent grid.
 
     ``tokens``: one [B, bins, P] a scale; ``sums``: F after each scale, [B, T', P, D];
@@ -83,7 +83,7 @@ def down(grid: Float[Tensor, "B T P D"], bins: int) -> Float[Tensor, "B bins P D
 
 
 def up(rows: Float[Tensor, "B bins P D"], steps: int) -> Float[Tensor, "B T P D"]:
-    """Linear interpolation in time, bin centres to latent centres, ends held."""
+    """Linear interpolation in time, bin centers to latent centers, ends held."""
     if rows.shape[1] == steps:
         return rows
     spread = functional.interpolate(rows.flatten(2).transpose(1, 2), size=steps, mode="linear", align_corners=False)
@@ -105,7 +105,7 @@ def filled(layout: TokenLayout, latents: Int[Tensor, "B"]) -> Bool[Tensor, "B T"
 
 
 class ResidualPyramid(nn.Module):
-    """The loop r -> down -> quantise -> up -> r - up, for grids [B, T', P, D].
+    """The loop r -> down -> quantize -> up -> r - up, for grids [B, T', P, D].
 
     Parameters
     ----------
@@ -126,18 +126,18 @@ class ResidualPyramid(nn.Module):
         self.phis = nn.ModuleList(phis)
 
     def book(self, scale: int) -> Quantizer:
-        """The quantiser of one scale."""
+        """The quantizer of one scale."""
         found = self.quantizers[scale] if hasattr(self, "quantizers") else self.quantizer
         assert isinstance(found, Quantizer)
         return found
 
-    def observe(self, quantised: Quantised, rng: torch.Generator) -> None:
+    def observe(self, quantized: Quantized, rng: torch.Generator) -> None:
         """Let every book learn from what it was asked: a shared one from all scales, else each from its own."""
         if hasattr(self, "quantizers"):
-            for scale, (vectors, codes) in enumerate(zip(quantised.asked, quantised.taken, strict=True)):
+            for scale, (vectors, codes) in enumerate(zip(quantized.asked, quantized.taken, strict=True)):
                 self.book(scale).observe(vectors, codes, rng)
         else:
-            self.book(0).observe(quantised.vectors, quantised.codes, rng)
+            self.book(0).observe(quantized.vectors, quantized.codes, rng)
 
     def _blend(self, scale: int, rows: Tensor) -> Tensor:
         if not self.config.blend:
@@ -159,7 +159,7 @@ class ResidualPyramid(nn.Module):
         self, tokens: Int[Tensor, "B bins P"], scale: int, layout: TokenLayout
     ) -> Float[Tensor, "B T P D"]:
         """What one scale's tokens add to F."""
-        rows = self.book(scale).dequantise(hold_last(tokens) if self.config.hold else tokens)
+        rows = self.book(scale).dequantize(hold_last(tokens) if self.config.hold else tokens)
         rows = self._blend(scale, up(rows, layout.capacity))
         if not len(self.phis):
             return rows
@@ -177,7 +177,7 @@ class ResidualPyramid(nn.Module):
     def pooled(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Float[Tensor, "B bins P D"]:
-        """What one scale is asked to quantise: the residual of the filled steps, pooled.
+        """What one scale is asked to quantize: the residual of the filled steps, pooled.
 
         Where bins that are filled in part count, it is the mean over the steps that are filled.
         """
@@ -186,11 +186,11 @@ class ResidualPyramid(nn.Module):
         pooled = down(residual * inside, bins)
         return pooled / down(inside, bins).clamp(min=1e-6) if layout.rounding == "up" else pooled
 
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins P"]:
         """Nearest tokens of one scale; ``PADDING`` where nothing is filled."""
-        tokens = self.book(scale).quantise(self.pooled(residual, scale, layout, latents))
+        tokens = self.book(scale).quantize(self.pooled(residual, scale, layout, latents))
         return tokens.masked_fill(~layout.valid(latents, scale), PADDING)
 
     def forward(
@@ -199,8 +199,8 @@ class ResidualPyramid(nn.Module):
         layout: TokenLayout,
         latents: Int[Tensor, "B"],
         rng: torch.Generator | None = None,
-    ) -> Quantised:
-        """All scales. With ``rng`` the quantiser assigns as it does in training (and is begun if it was not).
+    ) -> Quantized:
+        """All scales. With ``rng`` the quantizer assigns as it does in training (and is begun if it was not).
 
         Only the convolutions, where there are any, get a gradient from this.
         """
@@ -216,7 +216,7 @@ class ResidualPyramid(nn.Module):
                 learned = residual[filled(layout, latents)].flatten(0, -2)
             if rng is not None:
                 book.begin(learned, rng)
-            row = book.quantise(wanted) if rng is None else book.assign(wanted, rng)
+            row = book.quantize(wanted) if rng is None else book.assign(wanted, rng)
             row = row.masked_fill(~valid, PADDING)
             if rng is not None and full:
                 asked.append(learned)
@@ -229,4 +229,4 @@ class ResidualPyramid(nn.Module):
             residual = residual - added.detach()
             running = running + added
             sums.append(running)
-        return Quantised(tuple(tokens), tuple(sums), tuple(asked), tuple(taken))
+        return Quantized(tuple(tokens), tuple(sums), tuple(asked), tuple(taken))

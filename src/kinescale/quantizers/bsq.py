@@ -1,9 +1,9 @@
-"""Binary spherical quantisation: the token of a vector is the signs of its channels, a corner of a cube on the sphere.
+"""Binary spherical quantization: the token of a vector is the signs of its channels, a corner of a cube on the sphere.
 
 Zhao et al. 2024 (BSQ, "Image and Video Tokenization with Binary Spherical Quantization"), with the losses of
 ScaleMoGen (arXiv 2605.11704), section 2.2 of its method notes. A token is K bits; there is no book to keep.
 
-Written here rather than taken from vector-quantize-pytorch: there the quantiser brings its own projections, packs the
+Written here rather than taken from vector-quantize-pytorch: there the quantizer brings its own projections, packs the
 bits into one number and knows no padded positions, and its entropy is that of the packed codes.
 """
 
@@ -44,18 +44,18 @@ class Quantizer(base.Quantizer):
         self.vocabulary = config.bits
         self.width = config.bits
 
-    def quantise(self, vectors: Float[Tensor, "*b K"]) -> Int[Tensor, "*b K"]:
+    def quantize(self, vectors: Float[Tensor, "*b K"]) -> Int[Tensor, "*b K"]:
         """Bits: 1 where a channel is positive."""
         return (vectors > 0).long()
 
-    def dequantise(self, tokens: Int[Tensor, "*b K"]) -> Float[Tensor, "*b K"]:
+    def dequantize(self, tokens: Int[Tensor, "*b K"]) -> Float[Tensor, "*b K"]:
         """Codes on the unit sphere; zero at ``PADDING``."""
         signs = torch.where(tokens > 0, 1.0, -1.0).masked_fill(tokens == PADDING, 0.0)
         return signs * self.width**-0.5
 
     def assign(self, vectors: Float[Tensor, "*b K"], rng: torch.Generator) -> Int[Tensor, "*b K"]:
-        """As ``quantise``."""
-        return self.quantise(vectors)
+        """As ``quantize``."""
+        return self.quantize(vectors)
 
     def begin(self, vectors: Float[Tensor, "N K"], rng: torch.Generator) -> None:
         """Nothing to set up."""
@@ -66,14 +66,14 @@ class Quantizer(base.Quantizer):
     def through(self, vectors: Float[Tensor, "*b K"]) -> tuple[Float[Tensor, "*b K"], Float[Tensor, "*b K"]]:
         """Vectors on the unit sphere, and their codes, whose gradient is that of the vectors."""
         sphere = functional.normalize(vectors, dim=-1)
-        code = self.dequantise(self.quantise(vectors)).to(sphere.dtype)
+        code = self.dequantize(self.quantize(vectors)).to(sphere.dtype)
         return sphere, sphere + (code - sphere).detach()
 
     def loss(self, sphere: Float[Tensor, "*b K"], valid: Bool[Tensor, "*b"]) -> Float[Tensor, ""]:
         """Commitment and entropy over the ``valid`` vectors (at least one) of the unit sphere."""
         c = self.config
         kept = sphere[valid]
-        distance = (kept - self.dequantise(self.quantise(kept))).square().mean()
+        distance = (kept - self.dequantize(self.quantize(kept))).square().mean()
         chance = torch.sigmoid(-4.0 * c.sharpness * self.width**-0.5 * kept)
         doubt = _entropy(chance).sum(-1).mean() - _entropy(chance.mean(0)).sum()
         return c.commitment_weight * distance + c.entropy_weight * doubt / c.sharpness

@@ -1,4 +1,4 @@
-"""Finite scalar quantisation: a few bounded numbers, each rounded to a handful of values; no codebook to learn.
+"""Finite scalar quantization: a few bounded numbers, each rounded to a handful of values; no codebook to learn.
 
 Mentzer et al. 2023 (arXiv 2309.15505), sections 3.1 and 3.2, with linear maps to and from the vector's width.
 
@@ -92,18 +92,18 @@ class Quantizer(base.Quantizer):
         half = torch.div(self.levels, 2, rounding_mode="floor")
         return self.outward(rounded / half), self.index(bounded)
 
-    def quantise(self, vectors: Float[Tensor, "*b D"]) -> Int[Tensor, "*b"]:
+    def quantize(self, vectors: Float[Tensor, "*b D"]) -> Int[Tensor, "*b"]:
         """The token of every vector."""
         return self.index(self.bounded(self.inward(vectors)))
 
-    def dequantise(self, tokens: Int[Tensor, "*b"]) -> Float[Tensor, "*b D"]:
+    def dequantize(self, tokens: Int[Tensor, "*b"]) -> Float[Tensor, "*b D"]:
         """The vector of every token; zero at ``PADDING``."""
         rows = self.outward(self.digits(tokens).to(self.outward.weight.dtype))
         return rows * (tokens != PADDING).unsqueeze(-1).to(rows.dtype)
 
     def assign(self, vectors: Float[Tensor, "*b D"], rng: torch.Generator) -> Int[Tensor, "*b"]:
-        """As ``quantise``: nothing is drawn."""
-        return self.quantise(vectors)
+        """As ``quantize``: nothing is drawn."""
+        return self.quantize(vectors)
 
     def begin(self, vectors: Float[Tensor, "N D"], rng: torch.Generator) -> None:
         """Nothing to set up."""

@@ -40,17 +40,17 @@ class Quantizer(base.Quantizer):
     def _each(self) -> list[vq.Quantizer]:
         return [book for book in self.codebooks if isinstance(book, vq.Quantizer)]
 
-    def quantise(self, vectors: Float[Tensor, "*b G D"]) -> Int[Tensor, "*b G"]:
+    def quantize(self, vectors: Float[Tensor, "*b G D"]) -> Int[Tensor, "*b G"]:
         """Index of the nearest code of each group."""
-        return torch.stack([book.quantise(vectors[..., g, :]) for g, book in enumerate(self._each())], dim=-1)
+        return torch.stack([book.quantize(vectors[..., g, :]) for g, book in enumerate(self._each())], dim=-1)
 
-    def dequantise(self, tokens: Int[Tensor, "*b G"]) -> Float[Tensor, "*b G D"]:
+    def dequantize(self, tokens: Int[Tensor, "*b G"]) -> Float[Tensor, "*b G D"]:
         """Codes by index; zero at ``PADDING``."""
-        return torch.stack([book.dequantise(tokens[..., g]) for g, book in enumerate(self._each())], dim=-2)
+        return torch.stack([book.dequantize(tokens[..., g]) for g, book in enumerate(self._each())], dim=-2)
 
     def assign(self, vectors: Float[Tensor, "*b G D"], rng: torch.Generator) -> Int[Tensor, "*b G"]:
-        """As ``quantise``: nothing is drawn."""
-        return self.quantise(vectors)
+        """As ``quantize``: nothing is drawn."""
+        return self.quantize(vectors)
 
     def begin(self, vectors: Float[Tensor, "N D"], rng: torch.Generator) -> None:
         """Fill each codebook from the first training vectors, once; rows alternate between the groups."""

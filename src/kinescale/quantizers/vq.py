@@ -60,7 +60,7 @@ class Quantizer(base.Quantizer):
     codebook: Tensor
     code_sum: Tensor
     code_count: Tensor
-    initialised: Tensor
+    initialized: Tensor
     config: Config
 
     def __init__(self, config: Config):
@@ -72,7 +72,7 @@ class Quantizer(base.Quantizer):
         self.register_buffer("codebook", book)
         self.register_buffer("code_sum", book.clone())
         self.register_buffer("code_count", torch.ones(config.codes))
-        self.register_buffer("initialised", torch.tensor(False))
+        self.register_buffer("initialized", torch.tensor(False))
 
     def scores(self, vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N V"]:
         """The higher the better: minus the squared distance (up to a term that all codes share), or the cosine."""
@@ -80,11 +80,11 @@ class Quantizer(base.Quantizer):
             return functional.normalize(vectors, dim=-1) @ functional.normalize(self.codebook, dim=-1).T
         return torch.addmm(self.codebook.square().sum(-1), vectors, self.codebook.T, beta=-1.0, alpha=2.0)
 
-    def quantise(self, vectors: Float[Tensor, "*b D"]) -> Int[Tensor, "*b"]:
+    def quantize(self, vectors: Float[Tensor, "*b D"]) -> Int[Tensor, "*b"]:
         """Index of the best code."""
         return self.scores(vectors.reshape(-1, self.width)).argmax(-1).view(vectors.shape[:-1])
 
-    def dequantise(self, tokens: Int[Tensor, "*b"]) -> Float[Tensor, "*b D"]:
+    def dequantize(self, tokens: Int[Tensor, "*b"]) -> Float[Tensor, "*b D"]:
         """Codes by index; zero at ``PADDING``."""
         rows = functional.embedding(tokens.clamp(min=0), self.codebook)
         return rows * (tokens != PADDING).unsqueeze(-1).to(rows.dtype)
@@ -92,7 +92,7 @@ class Quantizer(base.Quantizer):
     def assign(self, vectors: Float[Tensor, "*b D"], rng: torch.Generator) -> Int[Tensor, "*b"]:
         """A code drawn with probability softmax(score / temperature)."""
         if self.config.temperature is None:
-            return self.quantise(vectors)
+            return self.quantize(vectors)
         flat = vectors.reshape(-1, self.width)
         logits = self.scores(flat) / self.config.temperature
         if self.config.assignment == "gumbel":
@@ -106,7 +106,7 @@ class Quantizer(base.Quantizer):
     @torch.no_grad()
     def begin(self, vectors: Float[Tensor, "N D"], rng: torch.Generator) -> None:
         """Fill the book with the first training vectors (in the clean setting in random order), once."""
-        if bool(self.initialised):
+        if bool(self.initialized):
             return
         held = _processes.counts(vectors)
         total = sum(held)
@@ -116,7 +116,7 @@ class Quantizer(base.Quantizer):
         self.codebook.copy_(self._one_a_code(vectors, held, order, rng))
         self.code_sum.copy_(self.codebook)
         self.code_count.fill_(1.0)
-        self.initialised.fill_(True)
+        self.initialized.fill_(True)
 
     def _one_a_code(
         self, vectors: Tensor, held: list[int], order: Int[Tensor, "N"], rng: torch.Generator
@@ -145,7 +145,7 @@ class Quantizer(base.Quantizer):
             self._revive_first(vectors, held, rng)
         else:
             self._revive_drawn(vectors, held, rng)
-        self.initialised.fill_(True)
+        self.initialized.fill_(True)
 
     def _revive_first(self, vectors: Tensor, held: list[int], rng: torch.Generator) -> None:
         means = self.code_sum / self.code_count.unsqueeze(-1).clamp(min=1e-12)

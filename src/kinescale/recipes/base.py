@@ -3,7 +3,7 @@
 A recipe that differs has its own, or changes a field (``SMALL_GENERATOR_STAGE.but(batch_size=32)``).
 """
 
-from kinescale.training.config import DrawConfig, OptimiserConfig, ScheduleConfig, StageConfig
+from kinescale.training.config import DrawConfig, OptimizerConfig, ScheduleConfig, StageConfig
 
 DEBUG = StageConfig(
     steps=4,
@@ -21,7 +21,7 @@ SMALL_TOKENIZER_STAGE = StageConfig(
     steps=30_000,
     batch_size=32,
     draw=DrawConfig(min_frames=32, shorten=0.5, balance="frames"),
-    optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
+    optimizer=OptimizerConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
     schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
     ema_decay=0.999,
 )
@@ -29,7 +29,7 @@ SMALL_GENERATOR_STAGE = StageConfig(
     steps=40_000,
     batch_size=64,
     draw=DrawConfig(min_frames=32, shorten=0.5, balance="class"),
-    optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+    optimizer=OptimizerConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
     schedule=ScheduleConfig(kind="cosine", warmup=1000, warmup_start=0.005, final=0.02),
     ema_decay=0.999,
 )
@@ -39,7 +39,7 @@ CPU_TOKENIZER_STAGE = StageConfig(
     steps=2500,
     batch_size=24,
     draw=DrawConfig(crop_frames=128, min_frames=32, shorten=0.2, balance="frames"),
-    optimiser=OptimiserConfig(lr=6e-4, betas=(0.9, 0.99), clip=0.5),
+    optimizer=OptimizerConfig(lr=6e-4, betas=(0.9, 0.99), clip=0.5),
     schedule=ScheduleConfig(kind="cosine", warmup=150, final=0.02),
     ema_decay=0.99,
 )
@@ -47,7 +47,7 @@ CPU_GENERATOR_STAGE = StageConfig(
     steps=3200,
     batch_size=48,
     draw=DrawConfig(min_frames=32, shorten=0.3, balance="class"),
-    optimiser=OptimiserConfig(lr=8e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+    optimizer=OptimizerConfig(lr=8e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
     schedule=ScheduleConfig(kind="cosine", warmup=200, warmup_start=0.005, final=0.02),
     ema_decay=0.995,
 )

@@ -6,7 +6,7 @@ Petrovich et al. 2023 (TMR); sizes and lengths are ours.
 from __future__ import annotations
 
 from kinescale.bundle.manifest import Part
-from kinescale.training.config import DrawConfig, OptimiserConfig, ScheduleConfig, StageConfig
+from kinescale.training.config import DrawConfig, OptimizerConfig, ScheduleConfig, StageConfig
 from kinescale.training.evaluator_config import EvaluatorRunConfig
 
 
@@ -51,7 +51,7 @@ def small() -> EvaluatorRunConfig:
             steps=20_000,
             batch_size=128,
             draw=DrawConfig(min_frames=32, shorten=0.5, balance="class", held_out_pairs=0.1),
-            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.1, clip=1.0),
+            optimizer=OptimizerConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.1, clip=1.0),
             schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
             ema_decay=0.999,
         ),
@@ -70,7 +70,7 @@ def cpu() -> EvaluatorRunConfig:
             steps=4000,
             batch_size=64,
             draw=DrawConfig(min_frames=32, shorten=0.3, balance="class", held_out_pairs=0.1),
-            optimiser=OptimiserConfig(lr=6e-4, betas=(0.9, 0.98), weight_decay=0.1, clip=1.0),
+            optimizer=OptimizerConfig(lr=6e-4, betas=(0.9, 0.98), weight_decay=0.1, clip=1.0),
             schedule=ScheduleConfig(kind="cosine", warmup=200, final=0.02),
             ema_decay=0.995,
         ),

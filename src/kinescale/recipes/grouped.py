@@ -10,7 +10,7 @@ from typing import Any
 
 from kinescale.bundle.manifest import Part
 from kinescale.recipes.base import DEBUG
-from kinescale.training.config import DrawConfig, OptimiserConfig, RunConfig, ScheduleConfig, StageConfig
+from kinescale.training.config import DrawConfig, OptimizerConfig, RunConfig, ScheduleConfig, StageConfig
 from kinescale.training.kinematic_loss import Config as KinematicLossConfig
 
 TOKENIZER: dict[str, Any] = {
@@ -26,7 +26,7 @@ GENERATOR: dict[str, Any] = {
 """No dropout: it costs three quarters of a step on a processor; corruption and masking regularize as well."""
 
 KINEMATICS = KinematicLossConfig(positions=10.0, velocities=1.0, planted=0.5, path=1.0, jerk=0.3, features=0.3)
-"""Joints in metres count most: they are what is seen (LOG.md has the comparison)."""
+"""Joints in meters count most: they are what is seen (LOG.md has the comparison)."""
 
 SHARES = {
     "bandai_namco": 0.42, "cmu": 0.28, "hdm05": 0.16, "accad": 0.03, "kaykit": 0.04, "mesh2motion": 0.07,
@@ -73,7 +73,7 @@ def cpu() -> RunConfig:
             steps=12_000,
             batch_size=32,
             draw=DrawConfig(crop_frames=64, min_frames=12, shorten=0.1, balance="class_frames", shares=SHARES),
-            optimiser=OptimiserConfig(lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-4, clip=1.0),
+            optimizer=OptimizerConfig(lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-4, clip=1.0),
             schedule=ScheduleConfig(kind="cosine", warmup=100, final=0.02),
             kinematics=KINEMATICS,
             ema_decay=0.995,
@@ -85,7 +85,7 @@ def cpu() -> RunConfig:
             steps=20_000,
             batch_size=48,
             draw=DrawConfig(min_frames=12, shorten=0.2, balance="class"),
-            optimiser=OptimiserConfig(lr=6e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+            optimizer=OptimizerConfig(lr=6e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
             schedule=ScheduleConfig(kind="cosine", warmup=300, warmup_start=0.005, final=0.05),
             ema_decay=0.998,
         ),

@@ -18,7 +18,7 @@ from kinescale.recipes.base import (
 from kinescale.training.config import (
     DataConfig,
     DrawConfig,
-    OptimiserConfig,
+    OptimizerConfig,
     RunConfig,
     ScheduleConfig,
     StageConfig,
@@ -126,14 +126,14 @@ def _published(
             steps=TOKENIZER_STEPS,
             batch_size=256,
             draw=DrawConfig(crop_frames=64, min_frames=64, mirror=False, balance="frames"),
-            optimiser=OptimiserConfig(lr=2e-4, betas=(0.9, 0.99)),
+            optimizer=OptimizerConfig(lr=2e-4, betas=(0.9, 0.99)),
             schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(150_000, 250_000), factor=0.05),
         ),
         generator_training=StageConfig(
             steps=500 * epoch,
             batch_size=batch,
             draw=DrawConfig(min_frames=min_frames, mirror=False),
-            optimiser=OptimiserConfig(lr=2e-4, betas=(0.9, 0.99)),
+            optimizer=OptimizerConfig(lr=2e-4, betas=(0.9, 0.99)),
             schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(50_000,), factor=0.1),
         ),
     )

@@ -1,7 +1,7 @@
 """MoSa's runs: a tiny one for tests, two for rotations of our own corpora, and the published ones.
 
 Liu et al. 2025 (MoSa, arXiv 2511.01200); the published numbers are those of sections 2.4 and 3 of the method notes.
-The published runs also made the root's and the contacts' features count five times as much in the normalised features;
+The published runs also made the root's and the contacts' features count five times as much in the normalized features;
 here every feature counts alike.
 """
 
@@ -21,7 +21,7 @@ from kinescale.recipes.moscale import ROTATIONS_TARGET, TRAINING_CLIPS
 from kinescale.training.config import (
     DataConfig,
     DrawConfig,
-    OptimiserConfig,
+    OptimizerConfig,
     RunConfig,
     ScheduleConfig,
     StageConfig,
@@ -135,14 +135,14 @@ def _published(name: str, feature: Part, clips: int, min_frames: int, **tokenize
             steps=500 * first,
             batch_size=256,
             draw=draw,
-            optimiser=OptimiserConfig(lr=2e-4, betas=(0.9, 0.99)),
+            optimizer=OptimizerConfig(lr=2e-4, betas=(0.9, 0.99)),
             schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(300 * first,), factor=0.1),
         ),
         generator_training=StageConfig(
             steps=500 * second,
             batch_size=64,
             draw=draw.but(balance="none"),
-            optimiser=OptimiserConfig(lr=2e-4, betas=(0.9, 0.99), weight_decay=1e-5),
+            optimizer=OptimizerConfig(lr=2e-4, betas=(0.9, 0.99), weight_decay=1e-5),
             schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(100 * second, 200 * second), factor=0.1),
         ),
     )

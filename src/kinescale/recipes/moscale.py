@@ -19,7 +19,7 @@ from kinescale.recipes.base import (
 from kinescale.training.config import (
     DataConfig,
     DrawConfig,
-    OptimiserConfig,
+    OptimizerConfig,
     RunConfig,
     ScheduleConfig,
     StageConfig,
@@ -37,7 +37,7 @@ CPU_LIMITS = (
     "the right side.",
     "Fast and rare motions are damped: a quarter to a half of the recordings' peak acceleration in kicks, "
     "dances and squats.",
-    "Standing feet tremble by some centimetres a second, and in crouching or lying poses hands or feet can "
+    "Standing feet tremble by some centimeters a second, and in crouching or lying poses hands or feet can "
     "sink into the floor.",
     "22 joints: no fingers, no face. Clips of 0.13 to 8.5 s; below a second there is little to see.",
     "One adult body. English sentences only. Trained for an hour on two CPU cores: a start, not the state of the art.",
@@ -194,14 +194,14 @@ def _published(
             steps=1000 * first,
             batch_size=256,
             draw=draw,
-            optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
+            optimizer=OptimizerConfig(lr=3e-4, betas=(0.9, 0.99), clip=0.5),
             schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(300 * first, 700 * first), factor=0.3),
         ),
         generator_training=StageConfig(
             steps=epochs * second,
             batch_size=64,
             draw=draw,
-            optimiser=OptimiserConfig(lr=3e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+            optimizer=OptimizerConfig(lr=3e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
             schedule=ScheduleConfig(
                 kind="cosine", warmup=10 * second, warmup_start=0.005, final=0.01, horizon=250 * second
             ),

@@ -12,7 +12,7 @@ from kinescale.recipes.base import DEBUG
 from kinescale.training.config import (
     DataConfig,
     DrawConfig,
-    OptimiserConfig,
+    OptimizerConfig,
     RunConfig,
     ScheduleConfig,
     StageConfig,
@@ -75,7 +75,7 @@ def small() -> RunConfig:
             steps=20_000,
             batch_size=32,
             draw=DrawConfig(min_frames=32, shorten=0.5, balance="frames"),
-            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.99), clip=0.5),
+            optimizer=OptimizerConfig(lr=4e-4, betas=(0.9, 0.99), clip=0.5),
             schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
             ema_decay=0.999,
         ),
@@ -83,7 +83,7 @@ def small() -> RunConfig:
             steps=40_000,
             batch_size=32,
             draw=DrawConfig(min_frames=32, shorten=0.5, balance="class"),
-            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.97), weight_decay=0.005, clip=1.0),
+            optimizer=OptimizerConfig(lr=4e-4, betas=(0.9, 0.97), weight_decay=0.005, clip=1.0),
             schedule=ScheduleConfig(kind="cosine", warmup=1000, warmup_start=0.005, final=0.02),
             ema_decay=0.999,
         ),
@@ -104,7 +104,7 @@ def cpu() -> RunConfig:
             steps=2500,
             batch_size=12,
             draw=DrawConfig(crop_frames=96, min_frames=32, shorten=0.2, balance="frames"),
-            optimiser=OptimiserConfig(lr=1e-3, betas=(0.9, 0.99), clip=0.5),
+            optimizer=OptimizerConfig(lr=1e-3, betas=(0.9, 0.99), clip=0.5),
             schedule=ScheduleConfig(kind="cosine", warmup=150, final=0.02),
             ema_decay=0.99,
         ),
@@ -112,7 +112,7 @@ def cpu() -> RunConfig:
             steps=2500,
             batch_size=12,
             draw=DrawConfig(min_frames=32, shorten=0.3, balance="class"),
-            optimiser=OptimiserConfig(lr=8e-4, betas=(0.9, 0.97), weight_decay=0.005, clip=1.0),
+            optimizer=OptimizerConfig(lr=8e-4, betas=(0.9, 0.97), weight_decay=0.005, clip=1.0),
             schedule=ScheduleConfig(kind="cosine", warmup=200, warmup_start=0.005, final=0.02),
             ema_decay=0.995,
         ),
@@ -193,7 +193,7 @@ def _published(
             steps=500 * first,
             batch_size=batches[0],
             draw=draw,
-            optimiser=OptimiserConfig(lr=2e-4, betas=(0.9, 0.99), clip=0.5),
+            optimizer=OptimizerConfig(lr=2e-4, betas=(0.9, 0.99), clip=0.5),
             schedule=ScheduleConfig(kind="step", warmup=2000, milestones=(152_000, 252_000), factor=0.3),
         ),
         generator_training=StageConfig(
@@ -201,7 +201,7 @@ def _published(
             batch_size=batches[1],
             draw=draw,
             # the published bound of the gradient falls from 6 to 1, most of it in the first fifth of the run
-            optimiser=OptimiserConfig(
+            optimizer=OptimizerConfig(
                 lr=LEARNING_RATE * batches[1], betas=(0.9, 0.97), weight_decay=0.005, clip=1.0, clip_extra=5.0
             ),
             schedule=ScheduleConfig(kind="constant"),

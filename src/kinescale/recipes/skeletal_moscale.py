@@ -11,7 +11,7 @@ from typing import Any
 
 from kinescale.bundle.manifest import Part
 from kinescale.recipes.base import DEBUG
-from kinescale.training.config import DrawConfig, OptimiserConfig, RunConfig, ScheduleConfig, StageConfig
+from kinescale.training.config import DrawConfig, OptimizerConfig, RunConfig, ScheduleConfig, StageConfig
 
 SCHEDULE = [
     [8, [[0, 1, 2, 3, 4, 5, 6]]],
@@ -65,7 +65,7 @@ def small() -> RunConfig:
             steps=20_000,
             batch_size=32,
             draw=DrawConfig(min_frames=32, shorten=0.5, balance="frames"),
-            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.99), clip=0.5),
+            optimizer=OptimizerConfig(lr=4e-4, betas=(0.9, 0.99), clip=0.5),
             schedule=ScheduleConfig(kind="cosine", warmup=500, final=0.02),
             ema_decay=0.999,
         ),
@@ -73,7 +73,7 @@ def small() -> RunConfig:
             steps=40_000,
             batch_size=32,
             draw=DrawConfig(min_frames=32, shorten=0.5, balance="class"),
-            optimiser=OptimiserConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+            optimizer=OptimizerConfig(lr=4e-4, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
             schedule=ScheduleConfig(kind="cosine", warmup=1000, warmup_start=0.005, final=0.02),
             ema_decay=0.999,
         ),
@@ -98,7 +98,7 @@ def cpu() -> RunConfig:
             steps=1200,
             batch_size=8,
             draw=DrawConfig(crop_frames=64, min_frames=32, shorten=0.2, balance="frames"),
-            optimiser=OptimiserConfig(lr=1.5e-3, betas=(0.9, 0.99), clip=0.5),
+            optimizer=OptimizerConfig(lr=1.5e-3, betas=(0.9, 0.99), clip=0.5),
             schedule=ScheduleConfig(kind="cosine", warmup=80, final=0.02),
             ema_decay=0.98,
             validate_every=400,
@@ -107,7 +107,7 @@ def cpu() -> RunConfig:
             steps=800,
             batch_size=8,
             draw=DrawConfig(crop_frames=128, min_frames=32, shorten=0.3, balance="class"),
-            optimiser=OptimiserConfig(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
+            optimizer=OptimizerConfig(lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0),
             schedule=ScheduleConfig(kind="cosine", warmup=80, warmup_start=0.005, final=0.02),
             ema_decay=0.98,
             validate_every=400,

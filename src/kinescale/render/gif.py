@@ -14,7 +14,7 @@ from jaxtyping import Float
 from PIL import Image, ImageColor
 
 from kinescale.render.base import Options
-from kinescale.render.base.camera import COLOURS, FAINT, INK, SHADOW
+from kinescale.render.base.camera import COLORS, FAINT, INK, SHADOW
 from kinescale.render.base.film import LINES, Cell, frames
 from kinescale.render.base.scene import Scene
 from kinescale.render.base.shapes import HEAD, RIM
@@ -66,26 +66,26 @@ def schedule(last_s: float, fps: float) -> tuple[int, Float[np.ndarray, " N"]]:
 
 
 def _palette() -> Image.Image:
-    """Every colour in use and the blends that smoothed edges make: with the paper, and of fillings with their rims."""
+    """Every color in use and the blends that smoothed edges make: with the paper, and of fillings with their rims."""
     entries = [(255.0, 255.0, 255.0)]
     # Pillow matches coarsely: blends close to white would be taken for white itself.
     shades = {**dict.fromkeys((INK, FAINT), 5), LINES: 3, SHADOW: 1}
     for name, count in shades.items():
-        entries += _blends(_colour(name), np.full(3, 255.0), count)
-    for name in COLOURS.values():
-        entries += _blends(_colour(name), _colour(name) * RIM, 3)
-        entries += _blends(_colour(name) * RIM, np.full(3, 255.0), 5)
-    entries += _blends(255 * np.array(HEAD), _colour(COLOURS["middle"]) * RIM, 4)
+        entries += _blends(_color(name), np.full(3, 255.0), count)
+    for name in COLORS.values():
+        entries += _blends(_color(name), _color(name) * RIM, 3)
+        entries += _blends(_color(name) * RIM, np.full(3, 255.0), 5)
+    entries += _blends(255 * np.array(HEAD), _color(COLORS["middle"]) * RIM, 4)
     image = Image.new("P", (1, 1))
     image.putpalette([round(float(value)) for entry in entries for value in entry])
     return image
 
 
-def _colour(name: str) -> np.ndarray:
+def _color(name: str) -> np.ndarray:
     return np.array(ImageColor.getrgb(name), dtype=float)
 
 
 def _blends(first: np.ndarray, second: np.ndarray, count: int) -> list[tuple[float, float, float]]:
-    """``count`` colours from the first towards the second, which is left out."""
+    """``count`` colors from the first towards the second, which is left out."""
     mixed = [first + (second - first) * k / count for k in range(count)]
     return [(float(r), float(g), float(b)) for r, g, b in mixed]

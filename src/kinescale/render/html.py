@@ -1,7 +1,7 @@
 """One self-contained page that plays motions in 3-D: turn it around, scrub, slow down, see coarse become fine.
 
 The page is ``player.html`` (built from ``web/player``) with the motions put in as JSON: the body's path in float32,
-points around it in int16 steps far below a millimetre, base64. Titles are never markup: they travel inside JSON with
+points around it in int16 steps far below a millimeter, base64. Titles are never markup: they travel inside JSON with
 ``<``, ``>`` and ``&`` escaped and are shown as text. The page's policy lets it fetch nothing and run no other script.
 """
 

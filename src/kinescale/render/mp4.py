@@ -91,13 +91,13 @@ def encoder() -> str:
 
 def _arguments(width: int, height: int, rate: Fraction) -> list[str]:
     into = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", f"{width}x{height}", "-r", str(rate), "-i", "pipe:0"]
-    # Colours are named, or players guess by the size; bitexact and a set number of threads: equal frames, equal bytes.
+    # Colors are named, or players guess by the size; bitexact and a set number of threads: equal frames, equal bytes.
     named = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"
-    colours = ["-vf", f"scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,{named}"]
+    colors = ["-vf", f"scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,{named}"]
     video = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(QUALITY), "-threads", "2"]
     plain = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact"]
     quiet = ["-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
-    return [*quiet, *into, "-an", *colours, *video, *plain, "-movflags", "+faststart"]
+    return [*quiet, *into, "-an", *colors, *video, *plain, "-movflags", "+faststart"]
 
 
 class _Pipe:

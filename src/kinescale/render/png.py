@@ -23,7 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from kinescale.render.base import Options
-from kinescale.render.base.camera import COLOURS, FAINT, GRID, INK, SHADOW, heading, project
+from kinescale.render.base.camera import COLORS, FAINT, GRID, INK, SHADOW, heading, project
 from kinescale.render.base.scene import Scene
 from kinescale.render.base.shapes import Shape, body_shapes, shadow_outlines
 from kinescale.render.base.sheet_panels import arrow, draw_path, draw_tracks
@@ -50,11 +50,11 @@ MOST_BLOCKS = 2
 """Motions drawn in full; more than that become rows of poses and path."""
 
 TILE = 0.5
-"""Metres of the square under each figure, along the start's axes."""
+"""Meters of the square under each figure, along the start's axes."""
 
-TILE_COLOUR = "#f3f5f8"
+TILE_COLOR = "#f3f5f8"
 GAP = 0.06
-"""Metres between figures."""
+"""Meters between figures."""
 
 OVERLAP = 0.78
 """Figures may come as close as this share of their widths: small figures help nobody."""
@@ -150,7 +150,7 @@ def _strip(axes: Axes, each: Scene, frames: list[int], shape: float) -> None:
     for k, frame in enumerate(frames):
         spot = np.array([places[k], 0.0])
         ground = project(points[k] * np.array([1.0, 0.0, 1.0]))[:, :2] + spot
-        _polygons(axes, [tile + spot], TILE_COLOUR, zorder=0, edgecolors=GRID, linewidths=0.9)
+        _polygons(axes, [tile + spot], TILE_COLOR, zorder=0, edgecolors=GRID, linewidths=0.9)
         _polygons(axes, list(shadow_outlines(each, ground, 1.0)), SHADOW, zorder=1, linewidths=0)
         face = None if each.face is None else project(each.face[frame])
         _figure(axes, body_shapes(each, flat[k] + np.array([places[k], 0.0, 0.0]), face, 1.0))
@@ -192,15 +192,15 @@ def _figure(axes: Axes, shapes: list[Shape]) -> None:
     axes.add_collection(PolyCollection(outlines, facecolors=fills, edgecolors=rims, linewidths=0.7, zorder=3))
 
 
-def _polygons(axes: Axes, outlines: list[Float[np.ndarray, "K 2"]], colour: str, **style: Any) -> None:
+def _polygons(axes: Axes, outlines: list[Float[np.ndarray, "K 2"]], color: str, **style: Any) -> None:
     if outlines:
-        axes.add_collection(PolyCollection(outlines, facecolors=colour, **style))
+        axes.add_collection(PolyCollection(outlines, facecolors=color, **style))
 
 
 def _legend(page: _Page, below: Pixels) -> None:
-    entries: list[Any] = [Line2D([], [], color=COLOURS[s], linewidth=5, label=f"{s} limbs") for s in SIDES]
+    entries: list[Any] = [Line2D([], [], color=COLORS[s], linewidth=5, label=f"{s} limbs") for s in SIDES]
     entries.append(Line2D([], [], color=INK, marker=">", linewidth=1.3, markersize=5, label="facing"))
-    entries.append(Patch(facecolor=TILE_COLOUR, edgecolor=GRID, label=f"{TILE:g} m square"))
+    entries.append(Patch(facecolor=TILE_COLOR, edgecolor=GRID, label=f"{TILE:g} m square"))
     page.figure.legend(
         handles=entries,
         loc="upper right",

@@ -21,7 +21,7 @@ MAX_DEPTH = 64
 class Tree:
     """Where a skeleton's joints are in one pose.
 
-    ``positions`` [J, 3] metres, root at the origin; ``pose`` the local rotations [J, 4] that put them there, ``None``
+    ``positions`` [J, 3] meters, root at the origin; ``pose`` the local rotations [J, 4] that put them there, ``None``
     for rest. ``symmetric`` says that the pose is a rest pose, which has two equal sides, not a frame of a motion.
     """
 

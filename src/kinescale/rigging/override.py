@@ -103,7 +103,7 @@ def _lower(value: dict[str, Any]) -> dict[str, Any]:
 def override(skeleton: Skeleton, said: Override, *, poses: Poses | None = None) -> Skeleton:
     """The skeleton with the roles as said, and the T-pose that follows.
 
-    ``poses`` are frames of a motion, looked at where the rest pose is folded up, as in ``recognise``. Raises
+    ``poses`` are frames of a motion, looked at where the rest pose is folded up, as in ``recognize``. Raises
     ``InputError`` for a joint that is not there, naming the nearest one, and ``SkeletonError`` when ``rest`` calls for
     a T-pose and the roles do not show how the body stands.
     """

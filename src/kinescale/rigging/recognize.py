@@ -77,7 +77,7 @@ class _Found:
     creature: bool = False
 
 
-def recognise(
+def recognize(
     skeleton: Skeleton, *, rest: Pose | None = None, poses: Float[np.ndarray, "T J 4"] | None = None
 ) -> Skeleton:
     """The same tree with roles and T-pose, as far as they can be told.
@@ -109,7 +109,7 @@ def examine(
     poses: Poses | None = None,
     known: bool = True,
 ) -> Reading:
-    """What ``recognise`` finds, and how. Roles already set are kept, and compared with what would be found.
+    """What ``recognize`` finds, and how. Roles already set are kept, and compared with what would be found.
 
     ``known=False`` leaves out the look-up of known skeletons by their names.
     """

@@ -87,7 +87,7 @@ def find_limbs(tree: Tree, tags: Sequence[NameTag], pairs: Sequence[Pair]) -> Li
 
 
 def leg_length(tree: Tree, legs: Sequence[Limb]) -> float:
-    """Mean thigh plus shin of fitted legs, metres; 0 for none."""
+    """Mean thigh plus shin of fitted legs, meters; 0 for none."""
     lengths = [_bone(tree, leg, "hip", "knee") + _bone(tree, leg, "knee", "ankle") for leg in legs]
     return float(np.mean(lengths)) if lengths else 0.0
 
@@ -165,7 +165,7 @@ def _across(tree: Tree, limbs: Sequence[Limb], place: str) -> np.ndarray:
     return tree.positions[limbs[0].places[place]] - tree.positions[limbs[1].places[place]]
 
 
-def _centre(tree: Tree, limbs: Sequence[Limb], place: str) -> np.ndarray:
+def _center(tree: Tree, limbs: Sequence[Limb], place: str) -> np.ndarray:
     return (tree.positions[limbs[0].places[place]] + tree.positions[limbs[1].places[place]]) / 2
 
 
@@ -184,11 +184,11 @@ def _with_arms(tree: Tree, tags: Sequence[NameTag], legs: tuple[Pair, tuple[Limb
     if others is None:
         return None
     reach = np.mean([_bone(tree, arm, "shoulder", "elbow") + _bone(tree, arm, "elbow", "wrist") for arm in others])
-    trunk = _centre(tree, others, "shoulder") - _centre(tree, fitted, "hip")
+    trunk = _center(tree, others, "shoulder") - _center(tree, fitted, "hip")
     height = float(np.linalg.norm(trunk))
     if not (ARM_RANGE[0] < reach / length < ARM_RANGE[1] and TRUNK_RANGE[0] < height / length < TRUNK_RANGE[1]):
         return None
-    down = _centre(tree, fitted, "ankle") - _centre(tree, fitted, "hip")
+    down = _center(tree, fitted, "ankle") - _center(tree, fitted, "hip")
     hips, shoulders = _across(tree, fitted, "hip"), _across(tree, others, "shoulder")
     if _cosine(trunk, down) > AGAINST or abs(_cosine(hips, shoulders)) < 0.7 or abs(_cosine(hips, trunk)) > 0.5:
         return None

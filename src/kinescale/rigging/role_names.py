@@ -23,7 +23,7 @@ SIDES = {"left": "left", "l": "left", "lft": "left"} | {
     "rt": "right",
     "rht": "right",
 }
-MIDDLE = {"c", "ct", "center", "centre", "mid", "m"}
+MIDDLE = {"c", "ct", "center", "mid", "m"}
 RIGS = {
     *("bip", "biped", "valve", "valvebiped", "mixamorig", "def", "org", "mch", "cc", "base", "j", "rig", "armature"),
     *(

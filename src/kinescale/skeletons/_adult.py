@@ -1,4 +1,4 @@
-"""The adult that the Mixamo and Unity skeletons are: about 1.75 m tall, in a T-pose, in metres.
+"""The adult that the Mixamo and Unity skeletons are: about 1.75 m tall, in a T-pose, in meters.
 
 The proportions are our own, rounded from those of anatomy (Drillis and Contini 1966, "Body Segment Parameters"); the
 hands are those of the SMPL skeletons here.

@@ -12,7 +12,7 @@ from kinescale.skeletons.humanml22 import SKELETON as BODY
 
 Vector = tuple[float, float, float]
 Row = tuple[str, str, Vector]
-"""Joint, parent and offset from the parent in metres."""
+"""Joint, parent and offset from the parent in meters."""
 
 _FINGERS: dict[str, tuple[Vector, Vector, Vector, Vector]] = {
     # Offsets of the left hand's three joints and the fingertip: palm down, fingers along +X, thumb forward.

@@ -25,7 +25,7 @@ _TOES_L = ((0, -_SIN10, _COS10), _L, (0, _COS10, _SIN10))
 _TOES_R = ((0, _SIN10, -_COS10), _L, (0, -_COS10, -_SIN10))
 
 _TREE = (
-    # joint, parent, role, offset in metres, T-pose frame
+    # joint, parent, role, offset in meters, T-pose frame
     ("Hips", -1, "hips", (0.0, 0.0, 0.0), _HIPS),
     ("Spine", 0, "spine1", (0.157357, 0.0, 0.0), _TRUNK),
     ("Chest", 1, "spine3", (0.0898455, -0.00406207, 0.0), _TRUNK),

@@ -1,6 +1,6 @@
 """The skeleton contract: a tree of named joints with rest offsets, a T-pose and roles.
 
-Offsets are in metres in the parent's frame. Rotating every joint by the identity gives the *rest* pose, as files
+Offsets are in meters in the parent's frame. Rotating every joint by the identity gives the *rest* pose, as files
 draw it; ``t_pose`` holds the local rotations that make a T-pose out of it (arms along +-X, legs straight down,
 toes and face along +Z), which is what retargeting compares. Where the rest pose is the T-pose they are identities.
 """
@@ -30,7 +30,7 @@ ROLES = (
 
 @dataclass(frozen=True)
 class EndSite:
-    """The tip of a leaf joint: a bone end with no rotation of its own. ``offset`` in metres, [3]."""
+    """The tip of a leaf joint: a bone end with no rotation of its own. ``offset`` in meters, [3]."""
 
     joint: int
     offset: tuple[float, float, float]
@@ -45,7 +45,7 @@ class Skeleton:
     name : what it is called in files and messages.
     joints : J unique names; a parent always comes before its children; joint 0 is the root.
     parents : J indices, -1 for the root.
-    offsets : float64 [J, 3], metres, in the parent's frame at rest; the root's is normally zero.
+    offsets : float64 [J, 3], meters, in the parent's frame at rest; the root's is normally zero.
     roles : role (one of ``ROLES``) -> joint name; partial maps are allowed.
     t_pose : float64 [J, 4] xyzw local rotations that make the T-pose; ``None`` means the rest pose is one.
     ends : tips of leaf joints.

@@ -5,7 +5,7 @@ import numpy as np
 from kinescale.skeletons.base import EndSite, Skeleton
 
 _TREE = (
-    # joint, parent, role, offset from the parent in metres (one subject's, rounded)
+    # joint, parent, role, offset from the parent in meters (one subject's, rounded)
     ("hip", -1, "hips", (0.0, 0.0, 0.0)),
     ("abdomen", 0, "spine1", (0.0, 0.207, -0.007)),
     ("chest", 1, "spine3", (0.0, 0.117, -0.005)),

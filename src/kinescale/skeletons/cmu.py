@@ -13,7 +13,7 @@ import numpy as np
 from kinescale.skeletons.base import EndSite, Skeleton
 
 _TREE = (
-    # joint, parent, role, offset from the parent in metres
+    # joint, parent, role, offset from the parent in meters
     ("root", -1, "hips", (0.0, 0.0, 0.0)),
     ("lhipjoint", 0, None, (0.0, 0.0, 0.0)),
     ("lfemur", 1, "left_hip", (0.090, -0.100, 0.042)),

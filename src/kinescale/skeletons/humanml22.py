@@ -1,4 +1,4 @@
-"""humanml22: the 22 body joints of HumanML3D (SMPL order), T-pose, adult proportions of our own in metres.
+"""humanml22: the 22 body joints of HumanML3D (SMPL order), T-pose, adult proportions of our own in meters.
 
 Names and order are those of the field (Guo et al. 2022, "Generating Diverse and Natural 3D Human Motions from
 Text"). The offsets are rounded adult proportions (stature about 1.70 m), not those of any body model.
@@ -9,7 +9,7 @@ import numpy as np
 from kinescale.skeletons.base import EndSite, Skeleton
 
 _TREE = (
-    # joint, parent, role, offset from the parent in metres
+    # joint, parent, role, offset from the parent in meters
     ("pelvis", -1, "hips", (0.0, 0.0, 0.0)),
     ("left_hip", 0, "left_hip", (0.08, -0.06, 0.0)),
     ("right_hip", 0, "right_hip", (-0.08, -0.06, 0.0)),

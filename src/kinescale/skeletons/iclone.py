@@ -22,7 +22,7 @@ _FOOT = quat_multiply(_about("x", -62.0), _LEG)
 _TOES = quat_multiply(_about("x", -85.0), _LEG)
 
 _TREE = (
-    # joint (without the prefix), parent, role, offset in metres (rounded), T-pose orientation
+    # joint (without the prefix), parent, role, offset in meters (rounded), T-pose orientation
     ("Hip", -1, None, (0.0, 0.0, 0.0), _TRUNK),
     ("Pelvis", 0, "hips", (0.0, 0.0, 0.0), _TRUNK),
     ("L_Thigh", 1, "left_hip", (0.097, -0.022, 0.002), _LEG),

@@ -1,4 +1,4 @@
-"""kit21: the 21 joints of KIT-ML motion in the order of the field's 251 features, in metres.
+"""kit21: the 21 joints of KIT-ML motion in the order of the field's 251 features, in meters.
 
 Which side a joint is on follows the features of Guo et al. 2022 (right hip 11, left hip 16), whose tracks
 face +Z. The offsets are rounded adult proportions in a T-pose.
@@ -9,7 +9,7 @@ import numpy as np
 from kinescale.skeletons.base import EndSite, Skeleton
 
 _TREE = (
-    # joint, parent, role, offset from the parent in metres
+    # joint, parent, role, offset from the parent in meters
     ("pelvis", -1, "hips", (0.0, 0.0, 0.0)),
     ("belly", 0, "spine1", (0.0, 0.12, 0.0)),
     ("thorax", 1, "spine2", (0.0, 0.16, 0.0)),

@@ -1,4 +1,4 @@
-"""snapmogen24: the 24 joints of SnapMoGen's motions in the order of their 296 features, in metres.
+"""snapmogen24: the 24 joints of SnapMoGen's motions in the order of their 296 features, in meters.
 
 Guo et al. 2025 (SnapMoGen); the order and tree are those of the features' kinematic chains, where both legs hang from
 joint 15, a second joint of the pelvis. The names are ours, since features have none, and so are the offsets:
@@ -10,7 +10,7 @@ import numpy as np
 from kinescale.skeletons.base import EndSite, Skeleton
 
 _TREE = (
-    # joint, parent, role, offset from the parent in metres
+    # joint, parent, role, offset from the parent in meters
     ("hips", -1, "hips", (0.0, 0.0, 0.0)),
     ("spine1", 0, "spine1", (0.0, 0.09, -0.01)),
     ("spine2", 1, "spine2", (0.0, 0.12, 0.0)),

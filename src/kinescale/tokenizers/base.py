@@ -20,11 +20,11 @@ from kinescale.tokens.token_map import TokenMap
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """What ``encode`` returns: the tokens, the encoder's latent grid and its quantised sum, both [B, T', P, D]."""
+    """What ``encode`` returns: the tokens, the encoder's latent grid and its quantized sum, both [B, T', P, D]."""
 
     tokens: TokenMap
     latent: Tensor
-    quantised: Tensor
+    quantized: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Tokenizer(nn.Module, Codec, ABC):
     """Declares only; every tokenizer is its own ``tokens.Codec`` (see there for those four methods).
 
     ``token_kind`` is "codes" or "bits"; ``vocabulary`` is V (codes; the largest, where scales differ) or K (bits);
-    ``latent_parts`` P and ``latent_width`` D. Features arrive normalised, zero padded to at most the capacity; lengths
+    ``latent_parts`` P and ``latent_width`` D. Features arrive normalized, zero padded to at most the capacity; lengths
     are frames and never altered.
     """
 

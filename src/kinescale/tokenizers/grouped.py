@@ -188,8 +188,8 @@ class Tokenizer(base.Tokenizer):
         """Features to tokens, in the layout of ``T`` frames. Raises ``InputError`` for a batch that does not fit."""
         layout, latents = self.checked(features, lengths)
         grid = self._grid(features, layout, latents)
-        quantised = self.pyramid(grid.float(), layout, latents)
-        return Encoded(TokenMap(layout, latents, quantised.tokens), grid, quantised.total)
+        quantized = self.pyramid(grid.float(), layout, latents)
+        return Encoded(TokenMap(layout, latents, quantized.tokens), grid, quantized.total)
 
     def decode_latent(self, latent: Float[Tensor, "B T G D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features."""
@@ -206,31 +206,31 @@ class Tokenizer(base.Tokenizer):
         grid = self._grid(features, layout, latents)
         with torch.autocast(grid.device.type, enabled=False):
             grid = grid.float()
-            quantised = self.pyramid(grid, layout, latents, rng if self.training else None)
-        decoded = self.decode_latent(self._through(grid, quantised, rng), latents)[:, : features.shape[1]].float()
+            quantized = self.pyramid(grid, layout, latents, rng if self.training else None)
+        decoded = self.decode_latent(self._through(grid, quantized, rng), latents)[:, : features.shape[1]].float()
         coded = latents * layout.stride
         inside = valid_steps(coded, features.shape[1])[:, :, None]
         error = functional.smooth_l1_loss(decoded, features, reduction="none") * inside
         everything = error.sum() / (inside.sum() * features.shape[2])
-        commitment = self._commitment(grid, quantised.sums, latents)
+        commitment = self._commitment(grid, quantized.sums, latents)
         loss = everything + self.config.commitment_weight * commitment
         logs = {"loss": loss, "reconstruction": everything, "commitment": commitment}
-        for scale, codes in enumerate(quantised.taken):
+        for scale, codes in enumerate(quantized.taken):
             logs[f"usage.{scale}"] = vq.usage(codes, self.vocabulary)
         if self.training:
-            self.pyramid.observe(quantised, rng)
+            self.pyramid.observe(quantized, rng)
             self.steps_seen += 1
         made = Reconstruction(decoded, features, coded)
         return StepLoss(loss, {name: float(value.detach()) for name, value in logs.items()}, made)
 
-    def _through(self, grid: Tensor, quantised: residual.Quantised, rng: torch.Generator) -> Tensor:
+    def _through(self, grid: Tensor, quantized: residual.Quantized, rng: torch.Generator) -> Tensor:
         """What is decoded in a training step, with the gradient passed straight to the encoder."""
         c = self.config
-        total = quantised.total
+        total = quantized.total
         chance, depth = torch.rand(2, generator=rng).tolist()
         clips = torch.rand(len(grid), generator=rng)
         if self.training and chance < c.scale_dropout:
-            total = quantised.sums[int(depth * len(quantised.sums))]
+            total = quantized.sums[int(depth * len(quantized.sums))]
         straight = total + (grid - grid.detach())
         if not self.training or int(self.steps_seen) >= c.continuous_steps:
             return straight
@@ -265,11 +265,11 @@ class Tokenizer(base.Tokenizer):
             return residual.down(running, layout.scales[scale].bins)
         return self.pyramid.pooled(running, scale, layout, latents)
 
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T G D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups"]:
         """Nearest codes of what is left at one scale."""
-        return self.pyramid.quantise_scale(residual, scale, layout, latents)
+        return self.pyramid.quantize_scale(residual, scale, layout, latents)
 
     def _grid(self, features: Tensor, layout: TokenLayout, latents: Tensor) -> Tensor:
         padded = functional.pad(features, (0, 0, 0, layout.max_frames - features.shape[1]))

@@ -1,7 +1,7 @@
 """MoMask's tokenizer: a convolutional autoencoder around a stack of residual codebooks at one resolution (RVQ-VAE).
 
 Guo et al. 2024 (MoMask, arXiv 2312.00063), section 3.1. One latent vector every ``2**levels`` frames, explained by six
-codes of six books, each quantising what the ones before it left: a pyramid whose scales are all of full length. The
+codes of six books, each quantizing what the ones before it left: a pyramid whose scales are all of full length. The
 defaults are the published network.
 """
 
@@ -157,8 +157,8 @@ class Tokenizer(base.Tokenizer):
         layout, latents = self.checked(features, lengths)
         grid = self._grid(features, lengths, layout)
         with torch.autocast(grid.device.type, enabled=False):
-            quantised = self.pyramid(grid, layout, latents)
-        return Encoded(TokenMap(layout, latents, quantised.tokens), grid, quantised.total)
+            quantized = self.pyramid(grid, layout, latents)
+        return Encoded(TokenMap(layout, latents, quantized.tokens), grid, quantized.total)
 
     def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features."""
@@ -178,11 +178,11 @@ class Tokenizer(base.Tokenizer):
             used = self._books(layout, rng)
             with torch.autocast(grid.device.type, enabled=False):
                 grid = grid.float()
-                quantised = self.pyramid(grid, used, latents, rng if self.training else None)
+                quantized = self.pyramid(grid, used, latents, rng if self.training else None)
             inside = valid_steps(latents, layout.capacity)[:, :, None, None].to(grid.dtype)
-            decoded = self.decode_latent((quantised.total + (grid - grid.detach())) * inside, latents)
-        missed = sum(((grid - partial.detach()) * inside).square().sum() for partial in quantised.sums)
-        commitment = torch.as_tensor(missed) / (len(quantised.sums) * inside.sum() * grid.shape[3])
+            decoded = self.decode_latent((quantized.total + (grid - grid.detach())) * inside, latents)
+        missed = sum(((grid - partial.detach()) * inside).square().sum() for partial in quantized.sums)
+        commitment = torch.as_tensor(missed) / (len(quantized.sums) * inside.sum() * grid.shape[3])
         frames = valid_steps(latents * layout.stride, features.shape[1])
         error = functional.smooth_l1_loss(decoded[:, : features.shape[1]].float(), features, reduction="none")
         error = error * frames[:, :, None]
@@ -194,10 +194,10 @@ class Tokenizer(base.Tokenizer):
             explicit = error[..., low:high].sum() / (frames.sum() * (high - low))
             loss = loss + c.explicit_weight * explicit
             logs["explicit"] = float(explicit.detach())
-        logs["perplexity"] = float(vq.perplexity(quantised.codes, self.vocabulary))
-        logs["usage"] = float(vq.usage(quantised.codes, self.vocabulary))
+        logs["perplexity"] = float(vq.perplexity(quantized.codes, self.vocabulary))
+        logs["usage"] = float(vq.usage(quantized.codes, self.vocabulary))
         if self.training:
-            self.pyramid.observe(quantised, rng)
+            self.pyramid.observe(quantized, rng)
         made = Reconstruction(decoded[:, : features.shape[1]].float(), features, latents * layout.stride)
         return StepLoss(loss, {"loss": float(loss.detach()), **logs}, made)
 
@@ -229,11 +229,11 @@ class Tokenizer(base.Tokenizer):
         """F itself: all rows are of full length."""
         return running
 
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups"]:
         """Nearest codes of one book for what is left."""
-        return self.pyramid.quantise_scale(residual, scale, layout, latents)
+        return self.pyramid.quantize_scale(residual, scale, layout, latents)
 
     def _grid(self, features: Tensor, lengths: Tensor, layout: TokenLayout) -> Tensor:
         padded = functional.pad(features, (0, 0, 0, layout.max_frames - features.shape[1]))

@@ -1,7 +1,7 @@
 """MoScale's tokenizer: convolutions and gated attention around a residual pyramid with one codebook (HRVQVAE).
 
 Zheng et al. 2026 (MoScale, arXiv 2604.03799), tokenizer section. One latent vector every ``2**levels`` frames,
-quantised over e.g. 6, 12, 24 and 49 bins in time. The defaults are the published network.
+quantized over e.g. 6, 12, 24 and 49 bins in time. The defaults are the published network.
 """
 
 from __future__ import annotations
@@ -207,8 +207,8 @@ class Tokenizer(base.Tokenizer):
         layout, latents = self.checked(features, lengths)
         grid = self._grid(features, lengths, layout)
         with torch.autocast(grid.device.type, enabled=False):
-            quantised = self.pyramid(grid, layout, latents)
-        return Encoded(TokenMap(layout, latents, quantised.tokens), grid, quantised.total)
+            quantized = self.pyramid(grid, layout, latents)
+        return Encoded(TokenMap(layout, latents, quantized.tokens), grid, quantized.total)
 
     def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
         """Tokens to features; F is zeroed past each clip's length before the decoder."""
@@ -230,10 +230,10 @@ class Tokenizer(base.Tokenizer):
             grid = self._grid(features, lengths, layout)
             with torch.autocast(grid.device.type, enabled=False):
                 grid = grid.float()
-                quantised = self.pyramid(grid, layout, latents, rng if self.training else None)
-            through = _zero_beyond(quantised.total + (grid - grid.detach()), latents)
+                quantized = self.pyramid(grid, layout, latents, rng if self.training else None)
+            through = _zero_beyond(quantized.total + (grid - grid.detach()), latents)
             decoded = self.decode_latent(through, latents)
-        commitment = self._commitment(grid, quantised.sums, latents)
+        commitment = self._commitment(grid, quantized.sums, latents)
         inside = valid_steps(latents * layout.stride, features.shape[1])
         target = features * inside[:, :, None]
         guess = decoded[:, : features.shape[1]].float() * inside[:, :, None]
@@ -245,11 +245,11 @@ class Tokenizer(base.Tokenizer):
             explicit = _smooth_l1(guess[..., part], target[..., part], inside)
             loss = loss + self.config.explicit_weight * explicit
             logs["explicit"] = float(explicit.detach())
-        codes = quantised.codes
+        codes = quantized.codes
         logs["perplexity"] = float(vq.perplexity(codes, self.vocabulary))
         logs["usage"] = float(vq.usage(codes, self.vocabulary))
         if self.training:
-            self.pyramid.quantizer.observe(quantised.vectors, codes, rng)
+            self.pyramid.quantizer.observe(quantized.vectors, codes, rng)
         made = Reconstruction(guess, target, latents * layout.stride)
         return StepLoss(loss, {"loss": float(loss.detach()), **logs}, made)
 
@@ -281,11 +281,11 @@ class Tokenizer(base.Tokenizer):
         """F pooled to the bins of ``scale``, the same whatever ``latents``."""
         return residual.down(running, layout.scales[scale].bins)
 
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups"]:
         """Nearest codes of what is left at one scale."""
-        return self.pyramid.quantise_scale(residual, scale, layout, latents)
+        return self.pyramid.quantize_scale(residual, scale, layout, latents)
 
     def _grid(self, features: Tensor, lengths: Tensor, layout: TokenLayout) -> Tensor:
         padded = functional.pad(features, (0, 0, 0, layout.max_frames - features.shape[1]))

@@ -1,7 +1,7 @@
 """Codes seen as bits: a code tokenizer under a generator of bits.
 
 Index i of V codes is shown as its ceil(log2 V) binary digits, the highest first (plain binary: a Gray code would make
-neighbouring indices alike, but neighbouring indices of a codebook mean nothing). As many bits at every scale as the
+neighboring indices alike, but neighboring indices of a codebook mean nothing). As many bits at every scale as the
 largest book needs; a scale with fewer codes has zeros in front. Not every word of bits is an index: digits above a
 scale's own are dropped, and of an index that is still too large the highest digit is dropped, which leaves one below V,
 spread over the lower codes rather than heaped on the last one.
@@ -90,11 +90,11 @@ class BitView:
         """The inner codec's."""
         return self.codec.scale_input(running, scale, layout, latents)
 
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups K"]:
         """Bits of the inner codec's codes."""
-        return self.bits(self.codec.quantise_scale(residual, scale, layout, latents))
+        return self.bits(self.codec.quantize_scale(residual, scale, layout, latents))
 
 
 def bits_for(codes: int) -> int:

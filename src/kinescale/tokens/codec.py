@@ -51,7 +51,7 @@ class Codec(Protocol):
         ...
 
     @abstractmethod
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups ..."]:
         """Tokens of one scale from what the coarser ones left (``PADDING`` at positions not filled)."""

@@ -36,7 +36,7 @@ PREVIOUS = "checkpoint.previous.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """Tensors by name (``model/…``, ``ema/…``, ``optimiser/…``) and plain JSON state."""
+    """Tensors by name (``model/…``, ``ema/…``, ``optimizer/…``) and plain JSON state."""
 
     tensors: dict[str, Tensor]
     state: dict[str, Any]

@@ -29,7 +29,7 @@ OPERATIONAL = frozenset(
 """Fields of a stage that decide how a run is watched, not what its weights become."""
 
 
-class OptimiserConfig(Record):
+class OptimizerConfig(Record):
     """AdamW; ``weight_decay`` is for linear and convolution weights, ``clip`` bounds the gradient's norm.
 
     ``clip_extra``: at the start the bound is larger by that many times itself, which falls by 0.3 with each twentieth
@@ -118,7 +118,7 @@ class StageConfig(Record):
     steps: int = Field(default=1000, ge=1)
     batch_size: int = Field(default=32, ge=1)
     draw: DrawConfig = DrawConfig()
-    optimiser: OptimiserConfig = OptimiserConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     kinematics: KinematicLossConfig = KinematicLossConfig()
     ema_decay: float = Field(default=0.0, ge=0, lt=1)

@@ -1,4 +1,4 @@
-"""Batches: windows of stored features, normalised and padded, with lengths and captions."""
+"""Batches: windows of stored features, normalized and padded, with lengths and captions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from kinescale.core.errors import DataError
 from kinescale.core.randomness import derive_seed
 from kinescale.data.prepared import PreparedClip
-from kinescale.features import Normaliser
+from kinescale.features import Normalizer
 from kinescale.tokens import TokenLayout
 from kinescale.training.batch_sampler import Candidate, Draws, Window
 from kinescale.training.config import StageConfig
@@ -22,7 +22,7 @@ from kinescale.training.feature_cache import FeatureStore
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Normalised features, zero past each clip's length; captions where the stage asks for text.
+    """Normalized features, zero past each clip's length; captions where the stage asks for text.
 
     ``choices``: all captions of each clip, of which one was drawn.
     """
@@ -55,7 +55,7 @@ class Batches:
         self,
         clips: Sequence[PreparedClip],
         store: FeatureStore,
-        normaliser: Normaliser,
+        normalizer: Normalizer,
         layout: Callable[[int | None], TokenLayout],
         config: StageConfig,
         *,
@@ -64,7 +64,7 @@ class Batches:
         rank: int = 0,
         world: int = 1,
     ):
-        self.clips, self.store, self.normaliser = clips, store, normaliser
+        self.clips, self.store, self.normalizer = clips, store, normalizer
         self.layout, self.config, self.with_text = layout, config, with_text
         self.rank, self.world = rank, world
         longest = layout(None)
@@ -120,7 +120,7 @@ class Batches:
         for row, window in enumerate(windows):
             part = self.store.read(window.clip, window.mirrored, window.start, window.length)
             values = torch.from_numpy(np.array(part, dtype=np.float32))
-            features[row, : window.length] = self.normaliser.apply(values)
+            features[row, : window.length] = self.normalizer.apply(values)
         lengths = torch.tensor([window.length for window in windows])
         choices = tuple(self._choices(window) for window in windows) if self.with_text else ()
         captions = tuple(texts[int(w.chance * len(texts))] for texts, w in zip(choices, windows, strict=False))

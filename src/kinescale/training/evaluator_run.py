@@ -20,7 +20,7 @@ from kinescale.core.records import Record, read_json, write_json
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.evaluators import Evaluator
 from kinescale.evaluators.base import trained
-from kinescale.features import Feature, Normaliser
+from kinescale.features import Feature, Normalizer
 from kinescale.training import checkpoint as files
 from kinescale.training import parts
 from kinescale.training.data import Batches
@@ -30,7 +30,7 @@ from kinescale.training.feature_cache import FeatureStore, build_feature, measur
 from kinescale.training.log import FILE, read_log
 from kinescale.training.loop import BEST, Outcome, check_same, fit
 from kinescale.training.parts import device_name, pick_device
-from kinescale.training.run import NORMALISER, RUN_FILE, licences_of
+from kinescale.training.run import NORMALIZER, RUN_FILE, licences_of
 from kinescale.training.state import load_weights
 from kinescale.training.text_cache import open_text_cache
 from kinescale.training.watch import Watch
@@ -77,12 +77,12 @@ def train_evaluator(config: EvaluatorRunConfig, data: Path, folder: Path, *, wat
         workers=config.workers,
         watch=watch,
     )
-    normaliser = _statistics(config, prepared, feature, store, stage)
+    normalizer = _statistics(config, prepared, feature, store, stage)
     longest = evaluators.FAMILY.get(config.evaluator.name, "Config").model_fields["max_frames"].default
     batches = Batches(
         prepared.clips,
         store,
-        normaliser,
+        normalizer,
         any_length(int(config.evaluator.config.get("max_frames", longest))),
         config.evaluator_training,
         seed=config.seed,
@@ -98,9 +98,9 @@ def train_evaluator(config: EvaluatorRunConfig, data: Path, folder: Path, *, wat
 
 def _statistics(
     config: EvaluatorRunConfig, prepared: Prepared, feature: Feature, store: FeatureStore, stage: Path
-) -> Normaliser:
+) -> Normalizer:
     """Statistics of the training split: measured (or taken as given) at the first start, then read."""
-    path, settings = stage / NORMALISER, config.data
+    path, settings = stage / NORMALIZER, config.data
     if path.is_file() and (stage / files.CURRENT).is_file():
         return _read_statistics(path)
     given = settings.statistics == "given"
@@ -110,7 +110,7 @@ def _statistics(
     return found
 
 
-def _measured(config: EvaluatorRunConfig, prepared: Prepared, feature: Feature, store: FeatureStore) -> Normaliser:
+def _measured(config: EvaluatorRunConfig, prepared: Prepared, feature: Feature, store: FeatureStore) -> Normalizer:
     draw = config.evaluator_training.draw
     seen = [
         i for i, clip in enumerate(prepared.clips) if clip.split == "train" and not clip.held_out(draw.held_out_pairs)
@@ -125,9 +125,9 @@ def _measured(config: EvaluatorRunConfig, prepared: Prepared, feature: Feature, 
     )
 
 
-def _read_statistics(path: Path) -> Normaliser:
+def _read_statistics(path: Path) -> Normalizer:
     tensors = files.load(path).tensors
-    return Normaliser(tensors["mean"], tensors["std"])
+    return Normalizer(tensors["mean"], tensors["std"])
 
 
 def _record(config: EvaluatorRunConfig, prepared: Prepared, folder: Path, device: str, text_width: int) -> None:
@@ -164,7 +164,7 @@ def export_evaluator(
     evaluator.load_state_dict(load_weights(taken))
     bundle = EvaluatorBundle(
         feature=feature,
-        normaliser=_read_statistics(stage / NORMALISER),
+        normalizer=_read_statistics(stage / NORMALIZER),
         evaluator=evaluator,
         text=record.config.text,
         licences=tuple(record.licences),

@@ -32,7 +32,7 @@ def build_bundle(folder: Path, *, which: Literal["last", "best"] = "last", comma
     config, feature = record.config, build_feature(record.config.feature)
     begun = (folder / "generator" / FROZEN).is_file() and _has_checkpoint(folder / "generator")
     frozen = files.load(folder / "generator" / FROZEN) if begun else _take(folder / "tokenizer")
-    tokenizer, normaliser = thaw(frozen, config, feature)
+    tokenizer, normalizer = thaw(frozen, config, feature)
     steps, wall = {"tokenizer": frozen.state["step"]}, float(frozen.state["elapsed_s"])
     generator = None
     if begun:
@@ -46,7 +46,7 @@ def build_bundle(folder: Path, *, which: Literal["last", "best"] = "last", comma
         wall += float(trained.state.get("elapsed_s", 0.0))
     return Bundle(
         feature=feature,
-        normaliser=normaliser,
+        normalizer=normalizer,
         tokenizer=tokenizer,
         generator=generator,
         text=config.text if begun else None,

@@ -24,7 +24,7 @@ from kinescale.core.files import atomic_path, sweep_temporaries
 from kinescale.core.records import json_hash, read_json, write_json
 from kinescale.core.workers import ignoring_interrupts, worker_pool
 from kinescale.data.prepared import Prepared, open_prepared
-from kinescale.features import Feature, Normaliser
+from kinescale.features import Feature, Normalizer
 from kinescale.motion.mirror import mirror
 from kinescale.training.watch import Watch
 
@@ -240,7 +240,7 @@ def measure(
     mirrored: bool,
     block_std: bool,
     floor: float,
-) -> Normaliser:
+) -> Normalizer:
     """Mean and deviation over all frames of ``clips``, with ``mirrored`` also of their mirror images.
 
     With ``block_std`` each block has one deviation, the mean of its features' (Guo et al. 2022, data
@@ -256,9 +256,9 @@ def measure(
     sample = [np.asarray(store.values[a:b], dtype=np.float64) for a, b in spans[:8] if b > a]
     if not sample:
         raise DataError("no training clip has features to take statistics from; prepare more data.")
-    centre = np.concatenate(sample).mean(0)
+    center = np.concatenate(sample).mean(0)
     for first, last in spans:
-        block = np.asarray(store.values[first:last], dtype=np.float64) - centre
+        block = np.asarray(store.values[first:last], dtype=np.float64) - center
         count += len(block)
         total += block.sum(0)
         square += (block**2).sum(0)
@@ -268,10 +268,10 @@ def measure(
         for part in blocks.values():
             std[part] = std[part].mean()
     std = np.maximum(std, floor)
-    return Normaliser(torch.from_numpy(mean + centre).float(), torch.from_numpy(std).float())
+    return Normalizer(torch.from_numpy(mean + center).float(), torch.from_numpy(std).float())
 
 
-def published(prepared: Prepared, feature: Feature, floor: float) -> Normaliser:
+def published(prepared: Prepared, feature: Feature, floor: float) -> Normalizer:
     """The mean and deviation published with the data; ``DataError`` where there are none of this feature."""
     found = prepared.given_statistics()
     if found is None or found[0].shape != (feature.width,):
@@ -279,16 +279,16 @@ def published(prepared: Prepared, feature: Feature, floor: float) -> Normaliser:
             "data.statistics is 'given', but the prepared data has no published mean and deviation of these "
             f"{feature.width} features; set data.statistics=measured, or prepare it with its Mean.npy and Std.npy."
         )
-    return Normaliser(torch.from_numpy(found[0]), torch.from_numpy(found[1]).clamp(min=floor))
+    return Normalizer(torch.from_numpy(found[0]), torch.from_numpy(found[1]).clamp(min=floor))
 
 
-def biased(normaliser: Normaliser, blocks: Mapping[str, slice], bias: float) -> Normaliser:
+def biased(normalizer: Normalizer, blocks: Mapping[str, slice], bias: float) -> Normalizer:
     """Deviations of the root's features and of the contacts divided by ``bias``.
 
     Those blocks then are that much larger where the networks see them. MoMask (Guo et al. 2024), ``feat_bias`` 5.
     """
-    std = normaliser.std.clone()
+    std = normalizer.std.clone()
     for name, part in blocks.items():
         if name.startswith("root") or name == "contacts":
             std[part] = std[part] / bias
-    return Normaliser(normaliser.mean, std)
+    return Normalizer(normalizer.mean, std)

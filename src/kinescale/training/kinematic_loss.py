@@ -1,7 +1,7 @@
 """Losses on what a decoded motion does: where its joints are, how they move, where its path leads, how feet stand.
 
-Features weigh a centimetre at the wrist as much as one at the hip, and an error of the root's velocity is small in
-every frame and large once it is summed. So joints are compared in metres after forward kinematics, their velocities in
+Features weigh a centimeter at the wrist as much as one at the hip, and an error of the root's velocity is small in
+every frame and large once it is summed. So joints are compared in meters after forward kinematics, their velocities in
 the world, and the root's path over stretches of time. Forward-kinematic losses: Pavllo et al. 2018 (QuaterNet); loss
 on the velocity of planted feet: Tevet et al. 2023 (MDM), equation 4.
 """
@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 
 from kinescale.core.records import Record
-from kinescale.features import Feature, Normaliser
+from kinescale.features import Feature, Normalizer
 from kinescale.features.base import HeadingKinematics
 from kinescale.kinematics.rotations import rotate_about_y
 from kinescale.motion.canonicalize import FEET
@@ -33,8 +33,8 @@ JOINT_WEIGHTS: Mapping[str, float] = {
 class Config(Record):
     """Weights of the terms beside the tokenizer's own loss; all 0 turns them off.
 
-    ``positions``: metres per joint; ``velocities``: m/s per joint, in the world; ``planted``: m/s of feet that stand in
-    the recording; ``path``: metres and radians that the root is off after each of ``spans`` frames; ``jerk``: change of
+    ``positions``: meters per joint; ``velocities``: m/s per joint, in the world; ``planted``: m/s of feet that stand in
+    the recording; ``path``: meters and radians that the root is off after each of ``spans`` frames; ``jerk``: change of
     velocity between frames, m/s. ``features`` scales the tokenizer's own loss.
     """
 
@@ -55,7 +55,7 @@ class Config(Record):
 class KinematicLoss:
     """The terms of ``Config`` between decoded and target features; see the module's docstring."""
 
-    def __init__(self, config: Config, feature: Feature, normalizer: Normaliser):
+    def __init__(self, config: Config, feature: Feature, normalizer: Normalizer):
         self.config, self.feature, self.normalizer = config, feature, normalizer
         skeleton = feature.skeleton
         weights = torch.ones(len(skeleton))

@@ -1,6 +1,6 @@
 """The one training loop, used by every stage: ``fit(step, config, folder, ...)``.
 
-What a step does is a pure function of (weights, optimiser, seed, step number). So a run that is killed
+What a step does is a pure function of (weights, optimizer, seed, step number). So a run that is killed
 anywhere and started again goes through the same weights as one that was not, bit for bit on a CPU with the
 same number of threads.
 """
@@ -201,24 +201,24 @@ class _Run:
             self.watch.end(self.what.name)
 
     def train_step(self, batch: Any, meter: _Meter) -> None:
-        """One optimiser step. All randomness follows from the step number."""
+        """One optimizer step. All randomness follows from the step number."""
         state, config = self.state, self.config
         here = derive_seed(self.seed, self.what.name, "step", state.step)
         torch.manual_seed(here)
         rng = torch.Generator().manual_seed(here ^ 1)
-        lr = config.optimiser.lr * rate(config.schedule, state.step, config.steps)
-        for group in state.optimiser.param_groups:
+        lr = config.optimizer.lr * rate(config.schedule, state.step, config.steps)
+        for group in state.optimizer.param_groups:
             group["lr"] = lr
         state.module.train()
-        state.optimiser.zero_grad(set_to_none=True)
+        state.optimizer.zero_grad(set_to_none=True)
         with self.autocast():
             outcome = self.what.loss(state.module, batch, rng)
         state.scaler.scale(outcome.loss).backward()
-        state.scaler.unscale_(state.optimiser)
-        bound = clip_bound(config.optimiser, state.step, config.steps)
+        state.scaler.unscale_(state.optimizer)
+        bound = clip_bound(config.optimizer, state.step, config.steps)
         norm = float(nn.utils.clip_grad_norm_(state.module.parameters(), bound))
         if math.isfinite(norm) or config.precision == "fp16":
-            state.scaler.step(state.optimiser)
+            state.scaler.step(state.optimizer)
         state.scaler.update()
         self.count_bad(norm)
         state.update_average()
@@ -230,7 +230,7 @@ class _Run:
         if self.state.bad > MAX_BAD_STEPS:
             raise KinescaleError(
                 f"the {self.what.name}'s gradient was not finite for {self.state.bad} steps "
-                f"up to step {self.state.step}; lower optimiser.lr, or use precision fp32."
+                f"up to step {self.state.step}; lower optimizer.lr, or use precision fp32."
             )
 
     def after_step(self, meter: _Meter) -> None:

@@ -2,8 +2,8 @@
 
 run.json                           the config, the data's hash and licences
 tokenizer/  generator/             a folder a stage: checkpoint, best weights, log.jsonl
-tokenizer/normaliser.safetensors   statistics of the training split
-generator/tokenizer.safetensors    the tokenizer (and normaliser) the generator was begun with
+tokenizer/normalizer.safetensors   statistics of the training split
+generator/tokenizer.safetensors    the tokenizer (and normalizer) the generator was begun with
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
 from kinescale.data.captions.scope import words_of
 from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
-from kinescale.features import Feature, Normaliser
+from kinescale.features import Feature, Normalizer
 from kinescale.tokenizers import Tokenizer, seen_as
 from kinescale.training import checkpoint as files
 from kinescale.training.config import RunConfig, Stage, first_difference
@@ -41,7 +41,7 @@ from kinescale.training.tokenizer_step import TokenizerStep
 from kinescale.training.watch import Watch
 
 RUN_FILE = "run.json"
-NORMALISER = "normaliser.safetensors"
+NORMALIZER = "normalizer.safetensors"
 FROZEN = "tokenizer.safetensors"
 MOST_ACTIONS = 400
 
@@ -75,11 +75,11 @@ class _Run:
         begun = {} if self.start is None else {"start": self.start.content_hash}
         return {**self.config.identity(stage), "data_hash": self.prepared.manifest_hash, **begun}
 
-    def batches(self, stage: Stage, tokenizer: Tokenizer, normaliser: Normaliser) -> Batches:
+    def batches(self, stage: Stage, tokenizer: Tokenizer, normalizer: Normalizer) -> Batches:
         return Batches(
             self.prepared.clips,
             self.store,
-            normaliser,
+            normalizer,
             tokenizer.layout,
             self.config.stage(stage),
             seed=self.config.seed,
@@ -135,13 +135,13 @@ def _tokenizer(run: _Run) -> Outcome:
     identity = run.identity("tokenizer")
     check_same(folder, {**identity, "stage": "tokenizer"})
     _record(run, "tokenizer")
-    normaliser = _normaliser(run, folder)
+    normalizer = _normalizer(run, folder)
     tokenizer = build_tokenizer(config.tokenizer, run.feature.width, config.seed)
     if run.start is not None:
         _begin_with(tokenizer, run.start.tokenizer, "tokenizer")
     wanted = config.tokenizer_training.kinematics
-    kinematics = KinematicLoss(wanted, run.feature, normaliser) if wanted.on else None
-    step = TokenizerStep(tokenizer, run.batches("tokenizer", tokenizer, normaliser), run.device, kinematics)
+    kinematics = KinematicLoss(wanted, run.feature, normalizer) if wanted.on else None
+    step = TokenizerStep(tokenizer, run.batches("tokenizer", tokenizer, normalizer), run.device, kinematics)
     return fit(
         step,
         config.tokenizer_training,
@@ -171,7 +171,7 @@ _NONE = torch.empty(0)
 """Stands for a tensor that a state dict lacks."""
 
 
-def _measured(run: _Run) -> Normaliser:
+def _measured(run: _Run) -> Normalizer:
     settings = run.config.data
     clips = [i for i, clip in enumerate(run.prepared.clips) if clip.split == "train" and run.store.frames(i)]
     return measure(
@@ -184,23 +184,23 @@ def _measured(run: _Run) -> Normaliser:
     )
 
 
-def _normaliser(run: _Run, folder: Path) -> Normaliser:
+def _normalizer(run: _Run, folder: Path) -> Normalizer:
     """Statistics of the training split: measured (or taken as given) at a stage's first start, then read."""
-    path = folder / NORMALISER
+    path = folder / NORMALIZER
     if path.is_file() and (folder / files.CURRENT).is_file():
-        return _to_normaliser(files.load(path).tensors)
+        return _to_normalizer(files.load(path).tensors)
     settings = run.config.data
     if run.start is not None:
-        normaliser = run.start.normaliser
+        normalizer = run.start.normalizer
     elif settings.statistics == "given":
-        normaliser = published(run.prepared, run.feature, settings.std_floor)
+        normalizer = published(run.prepared, run.feature, settings.std_floor)
     else:
-        normaliser = _measured(run)
+        normalizer = _measured(run)
     if run.start is None and settings.feature_bias != 1.0:
-        normaliser = biased(normaliser, run.feature.blocks, settings.feature_bias)
+        normalizer = biased(normalizer, run.feature.blocks, settings.feature_bias)
     folder.mkdir(parents=True, exist_ok=True)
-    files.save(path, files.Checkpoint({"mean": normaliser.mean, "std": normaliser.std}, {"data": run.store.key}))
-    return normaliser
+    files.save(path, files.Checkpoint({"mean": normalizer.mean, "std": normalizer.std}, {"data": run.store.key}))
+    return normalizer
 
 
 def _generator(run: _Run, data: Path) -> Outcome:
@@ -210,8 +210,8 @@ def _generator(run: _Run, data: Path) -> Outcome:
     identity = {**run.identity("generator"), "tokenizer_weights": files.digest(frozen.tensors)}
     check_same(folder, {**identity, "stage": "generator"})
     _record(run, "generator")
-    tokenizer, normaliser = thaw(frozen, config, run.feature)
-    batches = run.batches("generator", tokenizer, normaliser)
+    tokenizer, normalizer = thaw(frozen, config, run.feature)
+    batches = run.batches("generator", tokenizer, normalizer)
     cache = data / ".features" if (data / ".features").is_dir() else run.folder / "cache"
     texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
     generator = build_generator(config.generator, tokenizer, texts.width, texts.max_tokens, config.seed)
@@ -260,7 +260,7 @@ def _take(folder: Path) -> files.Checkpoint:
     if trained is None:
         raise DataError(f"{folder.parent} holds no trained tokenizer; train --stage tokenizer first. {remark}".strip())
     tensors = {f"model/{key}": value for key, value in load_weights(trained).items()}
-    tensors |= {f"normaliser/{key}": value for key, value in files.load(folder / NORMALISER).tensors.items()}
+    tensors |= {f"normalizer/{key}": value for key, value in files.load(folder / NORMALIZER).tensors.items()}
     identity = trained.state["identity"]
     parts = {key: identity[key] for key in ("feature", "tokenizer", "data", "data_hash")}
     state = {"parts": parts, "step": trained.state["step"], "elapsed_s": trained.state["elapsed_s"]}
@@ -270,20 +270,20 @@ def _take(folder: Path) -> files.Checkpoint:
 def _of_bundle(bundle: Bundle, parts: dict[str, Any]) -> files.Checkpoint:
     """The tokenizer and statistics of a bundle as one checkpoint, for the run that ``parts`` describe."""
     tensors = {f"model/{key}": value for key, value in bundle.tokenizer.state_dict().items()}
-    tensors |= {"normaliser/mean": bundle.normaliser.mean, "normaliser/std": bundle.normaliser.std}
+    tensors |= {"normalizer/mean": bundle.normalizer.mean, "normalizer/std": bundle.normalizer.std}
     steps = bundle.provenance.steps.get("tokenizer", 0)
     return files.Checkpoint(tensors, {"parts": parts, "step": steps, "elapsed_s": bundle.provenance.wall_s or 0.0})
 
 
-def thaw(frozen: files.Checkpoint, config: RunConfig, feature: Feature) -> tuple[Tokenizer, Normaliser]:
-    """The tokenizer and normaliser of a frozen checkpoint, ready for use."""
+def thaw(frozen: files.Checkpoint, config: RunConfig, feature: Feature) -> tuple[Tokenizer, Normalizer]:
+    """The tokenizer and normalizer of a frozen checkpoint, ready for use."""
     tokenizer = build_tokenizer(config.tokenizer, feature.width, config.seed)
     tokenizer.load_state_dict(frozen.part("model"))
-    return tokenizer.eval().requires_grad_(False), _to_normaliser(frozen.part("normaliser"))
+    return tokenizer.eval().requires_grad_(False), _to_normalizer(frozen.part("normalizer"))
 
 
-def _to_normaliser(tensors: dict[str, Tensor]) -> Normaliser:
-    return Normaliser(tensors["mean"], tensors["std"])
+def _to_normalizer(tensors: dict[str, Tensor]) -> Normalizer:
+    return Normalizer(tensors["mean"], tensors["std"])
 
 
 def read_run(folder: Path) -> RunRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from kinescale.training.config import OptimiserConfig, ScheduleConfig
+from kinescale.training.config import OptimizerConfig, ScheduleConfig
 
 
 def rate(config: ScheduleConfig, step: int, steps: int) -> float:
@@ -20,7 +20,7 @@ def rate(config: ScheduleConfig, step: int, steps: int) -> float:
     return config.final + (1.0 - config.final) * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-def clip_bound(config: OptimiserConfig, step: int, steps: int) -> float:
+def clip_bound(config: OptimizerConfig, step: int, steps: int) -> float:
     """Bound of the gradient's norm at ``step`` (0-based) of ``steps``; infinite when clipping is off.
 
     With ``clip`` 1 and ``clip_extra`` 5: ``5 (0.3 ** (20 step / steps) + 0.2)``. ScaleMoGen, method notes, section 3.7.

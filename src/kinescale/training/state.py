@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from kinescale.core.errors import BundleError
 from kinescale.training.checkpoint import Checkpoint
-from kinescale.training.config import OptimiserConfig, StageConfig
+from kinescale.training.config import OptimizerConfig, StageConfig
 from kinescale.training.schedule import ema_weight
 
 MAX_BAD_STEPS = 50
 
 
 class TrainState:
-    """Module, its running average, optimiser, gradient scaler and counters.
+    """Module, its running average, optimizer, gradient scaler and counters.
 
     ``step`` counts finished steps. ``elapsed_s`` is training time over all invocations. ``bad`` counts
     steps in a row whose gradient was not finite.
@@ -29,7 +29,7 @@ class TrainState:
         self.config = config
         self.device = device
         self.average = average_of(module) if config.ema_decay else None
-        self.optimiser = build_optimiser(module, config.optimiser)
+        self.optimizer = build_optimizer(module, config.optimizer)
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         self.step = 0
         self.elapsed_s = 0.0
@@ -57,10 +57,10 @@ class TrainState:
         tensors = {f"model/{key}": value for key, value in self.module.state_dict().items()}
         if self.average is not None:
             tensors |= {f"ema/{key}": value for key, value in self.average.state_dict().items()}
-        optimiser = self.optimiser.state_dict()
-        for index, slots in optimiser["state"].items():
+        optimizer = self.optimizer.state_dict()
+        for index, slots in optimizer["state"].items():
             for key, value in slots.items():
-                tensors[f"optimiser/{index}/{key}"] = torch.as_tensor(value)
+                tensors[f"optimizer/{index}/{key}"] = torch.as_tensor(value)
         state = {
             "identity": dict(identity),
             "step": self.step,
@@ -83,11 +83,11 @@ class TrainState:
                 f"the checkpoint's weights do not fit the model ({line}); start a new run folder."
             ) from None
         slots: dict[int, dict[str, Tensor]] = {}
-        for key, value in checkpoint.part("optimiser").items():
+        for key, value in checkpoint.part("optimizer").items():
             index, name = key.split("/", 1)
             slots.setdefault(int(index), {})[name] = value
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
         state = checkpoint.state
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
@@ -100,7 +100,7 @@ def average_of(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module).requires_grad_(False).eval()
 
 
-def build_optimiser(module: nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:
+def build_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
     """AdamW in two groups.
 
     Weights of linear and convolution layers decay, everything else (biases, norms, tables) does not.

@@ -111,8 +111,8 @@ def test_a_leap_is_no_t_pose():
     assert cmu.opening(leap) == 0
 
 
-def test_the_scaled_inch_is_metres(tmp_path):
-    """The same take, written in centimetres and in CMU's scaled inch, is read alike from the two folders."""
+def test_the_scaled_inch_is_meters(tmp_path):
+    """The same take, written in centimeters and in CMU's scaled inch, is read alike from the two folders."""
     take = retarget(walk(2.0), get("cgspeed"))
     for folder, unit in (("cgspeed-bvh", cmu.SCALED_INCH_M), ("other-bvh", 0.01)):
         (tmp_path / folder).mkdir()

@@ -249,8 +249,8 @@ def test_a_run_takes_the_published_statistics(prepared, humanml3d, tmp_path):
     config = override(recipes.get("moscale.debug"), changes)
     train(config, out, tmp_path / "run", ("tokenizer",))
     bundle = build_bundle(tmp_path / "run")
-    assert np.array_equal(bundle.normaliser.mean.numpy(), np.load(humanml3d / "Mean.npy"))
-    assert np.array_equal(bundle.normaliser.std.numpy(), np.load(humanml3d / "Std.npy"))
+    assert np.array_equal(bundle.normalizer.mean.numpy(), np.load(humanml3d / "Mean.npy"))
+    assert np.array_equal(bundle.normalizer.std.numpy(), np.load(humanml3d / "Std.npy"))
     prepare("humanml3d", humanml3d, tmp_path / "rest", settings=Settings.of("humanml3d", fps=30.0), workers=1)
     plain = override(recipes.get("moscale.debug"), {"data.statistics": "given", "tokenizer_training.steps": 1})
     with pytest.raises(DataError, match="published mean"):

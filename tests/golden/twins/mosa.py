@@ -39,8 +39,8 @@ def group_norm(w: Weights, name: str, x: Tensor) -> Tensor:
     weight, bias = w(f"{name}.weight", channels, around=1.0), w(f"{name}.bias", channels)
     parts = []
     for group in x.chunk(4):
-        centred = group - group.mean()
-        parts.append(centred / (centred.square().mean() + 1e-6).sqrt())
+        centered = group - group.mean()
+        parts.append(centered / (centered.square().mean() + 1e-6).sqrt())
     return torch.cat(parts) * weight[:, None] + bias[:, None]
 
 

@@ -91,8 +91,8 @@ def gelu(x: Tensor, curve: str) -> Tensor:
 
 
 def layer_norm(x: Tensor, eps: float) -> Tensor:
-    centred = x - x.mean(-1, keepdim=True)
-    return centred / (centred.square().mean(-1, keepdim=True) + eps).sqrt()
+    centered = x - x.mean(-1, keepdim=True)
+    return centered / (centered.square().mean(-1, keepdim=True) + eps).sqrt()
 
 
 def rms(x: Tensor, eps: float) -> Tensor:
@@ -100,7 +100,7 @@ def rms(x: Tensor, eps: float) -> Tensor:
 
 
 def turned(x: Tensor, angles: Tensor) -> Tensor:
-    """Neighbouring channels (2i, 2i + 1) of [L, heads, width] turned by ``angles`` [L, width / 2]."""
+    """Neighboring channels (2i, 2i + 1) of [L, heads, width] turned by ``angles`` [L, width / 2]."""
     y = x.clone()
     cos, sin = angles.cos()[:, None], angles.sin()[:, None]
     y[..., 0::2] = x[..., 0::2] * cos - x[..., 1::2] * sin

@@ -1,4 +1,4 @@
-// The body: a tapered capsule a bone, a head with a nose that shows where it looks; left and right in their colours.
+// The body: a tapered capsule a bone, a head with a nose that shows where it looks; left and right in their colors.
 import {
   Group, LatheGeometry, Matrix4, Mesh, MeshBasicMaterial, MeshStandardMaterial, SphereGeometry, Vector2, Vector3,
 } from "three";
@@ -107,14 +107,14 @@ export class Figure extends Group {
     this.add(this.body, this.arrow, ...this.marks);
     if (this.ghost) this.add(this.ghost);
   }
-  paint(colour, own) {
+  paint(color, own) {
     const sides = own
       ? [own.clone().offsetHSL(0, 0, 0.12), own.clone().offsetHSL(0, 0, -0.12), own]
-      : [colour.left, colour.right, colour.middle];
+      : [color.left, color.right, color.middle];
     this.body.skins.forEach((skin, i) => { skin.color = sides[i]; });
-    this.ghost?.skins.forEach(skin => { skin.color = colour.middle; });
-    for (const marks of this.marks) marks.paint(own ?? colour.faint, sides);
-    this.arrow.material.color = own ?? colour.ink;
+    this.ghost?.skins.forEach(skin => { skin.color = color.middle; });
+    for (const marks of this.marks) marks.paint(own ?? color.faint, sides);
+    this.arrow.material.color = own ?? color.ink;
   }
   show({ time, level, path, ghost, distance }) {
     const { clip } = this, top = clip.tracks.length - 1, mine = Math.min(level, top);

@@ -10,7 +10,7 @@ const VERTEX = `
   }`;
 
 const FRAGMENT = `
-  uniform vec3 floorColour, gridColour;
+  uniform vec3 floorColor, gridColor;
   uniform vec2 middle;
   uniform float reach, square;
   varying vec2 place;
@@ -24,14 +24,14 @@ const FRAGMENT = `
     float fade = 1.0 - smoothstep(0.25, 1.0, length(place - middle) / reach);
     vec2 p = place / square;
     float ink = max(0.75 * lines(p, 1.0), lines(p / 5.0, 1.2));
-    gl_FragColor = vec4(mix(floorColour, gridColour, ink), fade * mix(0.8, 1.0, ink));
+    gl_FragColor = vec4(mix(floorColor, gridColor, ink), fade * mix(0.8, 1.0, ink));
     #include <colorspace_fragment>
   }`;
 
 export class Ground {
   constructor(scene) {
     const uniforms = {
-      floorColour: { value: null }, gridColour: { value: null }, middle: { value: new Vector2() },
+      floorColor: { value: null }, gridColor: { value: null }, middle: { value: new Vector2() },
       reach: { value: 10 }, square: { value: 1 },
     };
     this.uniforms = uniforms;
@@ -49,10 +49,10 @@ export class Ground {
     });
     this.planes[1].receiveShadow = true;
   }
-  paint(colour, dark) {
-    this.uniforms.floorColour.value = colour.floor;
-    this.uniforms.gridColour.value = colour.grid;
-    this.shadows.color = colour.shadow;
+  paint(color, dark) {
+    this.uniforms.floorColor.value = color.floor;
+    this.uniforms.gridColor.value = color.grid;
+    this.shadows.color = color.shadow;
     this.shadows.opacity = dark ? 0.5 : 0.26;
   }
   /** Follow the middle of the view: the squares stay where they are in the world. */

@@ -24,11 +24,11 @@ const settings = () => ({
 // Texts are set as text, never as markup.
 function caption(titles, notes) {
   const figure = document.createElement("figure"), text = document.createElement("figcaption");
-  for (const { title, colour } of titles) {
+  for (const { title, color } of titles) {
     const line = document.createElement("b");
-    if (colour) {
+    if (color) {
       const key = document.createElement("i");
-      key.className = "key"; key.style.background = `#${colour.getHexString()}`;
+      key.className = "key"; key.style.background = `#${color.getHexString()}`;
       line.append(key);
     }
     line.append(title);
@@ -42,7 +42,7 @@ function caption(titles, notes) {
 function captions() {
   $("panels").replaceChildren();
   if ($("overlay").checked)
-    caption(clips.map((clip, i) => ({ title: clip.title, colour: hue(i, clips.length, dark.matches) })), "");
+    caption(clips.map((clip, i) => ({ title: clip.title, color: hue(i, clips.length, dark.matches) })), "");
   else for (const clip of clips) caption([{ title: clip.title }], clip.notes);
 }
 

@@ -42,10 +42,10 @@ export class View {
     this.renderer.setSize(Math.max(1, width), Math.max(1, height), false);
   }
   paint(dark, overlay) {
-    const colour = palette(), count = this.clips.length;
-    this.colour = colour;
-    this.ground.paint(colour, dark);
-    this.figures.forEach((figure, i) => figure.paint(colour, overlay ? hue(i, count, dark) : null));
+    const color = palette(), count = this.clips.length;
+    this.color = color;
+    this.ground.paint(color, dark);
+    this.figures.forEach((figure, i) => figure.paint(color, overlay ? hue(i, count, dark) : null));
     this.sky.intensity = dark ? 1.5 : 1.9;
     this.scene.background = null;
   }
@@ -81,10 +81,10 @@ export class View {
     const distance = this.rig.position.distanceTo(this.controls.target);
     const poses = this.figures.map(figure => figure.show({ ...state, distance }));
     renderer.setScissorTest(false);
-    renderer.setClearColor(this.colour.line);
+    renderer.setClearColor(this.color.line);
     renderer.clear();
     renderer.setScissorTest(true);
-    renderer.setClearColor(this.colour.paper);
+    renderer.setClearColor(this.color.paper);
     const groups = state.overlay ? [this.figures.map((_, i) => i)] : this.figures.map((_, i) => [i]);
     groups.forEach((group, k) => this.panel(this.panels[k], group, state, poses));
   }

@@ -17,7 +17,7 @@ from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
 from kinescale.core.errors import BundleError
 from kinescale.evaluators import guo2022
 from kinescale.evaluators.base import frozen
-from kinescale.features import Normaliser
+from kinescale.features import Normalizer
 from kinescale.io.safe_npy import Expected, read_npy
 
 _WHAT = "a checkpoint of Guo et al.'s evaluator"
@@ -84,10 +84,10 @@ def read_evaluator(path: str | Path, **given: Any) -> guo2022.Evaluator:
     return import_evaluator(movement, text, motion, **given)
 
 
-def read_statistics(folder: str | Path) -> Normaliser:
+def read_statistics(folder: str | Path) -> Normalizer:
     """Mean and deviation of what the evaluator sees, ``mean.npy`` and ``std.npy`` of its ``meta`` folder."""
     paths = [Path(folder) / f"{name}.npy" for name in ("mean", "std")]
     found = [torch.from_numpy(read_npy(path, Expected("f4 f8", (1,)))) for path in paths]
     if found[0].shape != found[1].shape or not bool((found[1] > 0).all()):
         raise BundleError(f"{folder}: mean and std do not fit each other, or a deviation is not above 0.")
-    return Normaliser(found[0].float(), found[1].float())
+    return Normalizer(found[0].float(), found[1].float())

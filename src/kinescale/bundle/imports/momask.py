@@ -80,7 +80,7 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
         if codebook is not None:
             renamed[f"pyramid.quantizers.{book}.code_sum"] = codebook
             renamed[f"pyramid.quantizers.{book}.code_count"] = torch.ones(len(codebook))
-            renamed[f"pyramid.quantizers.{book}.initialised"] = torch.tensor(True)
+            renamed[f"pyramid.quantizers.{book}.initialized"] = torch.tensor(True)
     built = tokenizer.Tokenizer(config)
     load_strictly(built, renamed, _TOKENIZER)
     return built.eval()

@@ -126,7 +126,7 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
         raise BundleError(f"{_TOKENIZER}: 'virtual_slot' is not {slots}; give the max_frames it was trained with.")
     renamed["slots.frames"] = renamed["slots.frames"].reshape(slots)
     built = tokenizer.Tokenizer(config)
-    for key in [key for key in built.state_dict() if key.endswith(".initialised")]:
+    for key in [key for key in built.state_dict() if key.endswith(".initialized")]:
         renamed[key] = torch.tensor(True)
     load_strictly(built, renamed, _TOKENIZER)
     return built.eval()

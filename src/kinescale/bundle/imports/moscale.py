@@ -103,7 +103,7 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
     codebook = renamed["pyramid.quantizer.codebook"]
     renamed["pyramid.quantizer.code_sum"] = codebook
     renamed["pyramid.quantizer.code_count"] = torch.ones(len(codebook))
-    renamed["pyramid.quantizer.initialised"] = torch.tensor(True)
+    renamed["pyramid.quantizer.initialized"] = torch.tensor(True)
     load_strictly(built, renamed, _TOKENIZER)
     return built.eval()
 

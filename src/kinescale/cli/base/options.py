@@ -138,8 +138,8 @@ def roles_file(motion: Path, given: Path | None) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def metres(text: str, flag: str) -> float:
-    """Metres a unit, from the unit's name or a number."""
+def meters(text: str, flag: str) -> float:
+    """Meters a unit, from the unit's name or a number."""
     if text.lower() in UNITS_M:
         return UNITS_M[text.lower()]
     try:
@@ -147,7 +147,7 @@ def metres(text: str, flag: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value <= MAX_UNIT_M:
-        raise InputError(f"{flag} is '{text}'; expected {', '.join(UNITS_M)} or a number of metres.")
+        raise InputError(f"{flag} is '{text}'; expected {', '.join(UNITS_M)} or a number of meters.")
     return value
 
 

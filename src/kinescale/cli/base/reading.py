@@ -17,7 +17,7 @@ from kinescale.cli.base.options import (
     MaybeText,
     check_fps,
     check_input,
-    metres,
+    meters,
     roles_file,
 )
 from kinescale.core.errors import InputError
@@ -36,7 +36,7 @@ FLAGS = {
     "body_model": "body_model",
 }
 """Field of ``Reading`` -> option of ``read_motion`` or of a format."""
-UNITS = "m, cm, mm, in, ft or a number of metres"
+UNITS = "m, cm, mm, in, ft or a number of meters"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def check_source(path: Path, reading: Reading) -> None:
     roles_file(path, reading.roles)
     check_fps(reading.source_fps)
     if reading.source_unit is not None:
-        metres(reading.source_unit, "--source-unit")
+        meters(reading.source_unit, "--source-unit")
     if reading.source_up is not None and reading.source_up.lower().lstrip("+-") not in ("x", "y", "z"):
         raise InputError(f"--source-up is '{reading.source_up}'; expected y, z, x, -y, -z or -x.")
 
@@ -120,7 +120,7 @@ def format_options(path: Path, reading: Reading) -> dict[str, Any]:
             raise InputError(
                 f"--{flag.replace('_', '-')} means nothing for {path.name}; its format takes: {_listed(known)}."
             )
-        found[name] = metres(value, "--source-unit") if flag == "source_unit" else value
+        found[name] = meters(value, "--source-unit") if flag == "source_unit" else value
     if reading.strict and "strict" in known:
         found["strict"] = True
     return settings(reading.source_option, known, found, ("--source-option", path.name, _listed(known)))

@@ -1,4 +1,4 @@
-"""``prepare --compose``: more labelled clips out of those that are prepared."""
+"""``prepare --compose``: more labeled clips out of those that are prepared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLAG = "--compose"
 class Options:
     """Compose prepared clips into more: one act after another, at once, repeated, at another pace, on a bent path.
 
-    Each clip is labelled by what is measured on it, and kept only where its physics is no worse than the recordings'.
+    Each clip is labeled by what is measured on it, and kept only where its physics is no worse than the recordings'.
     An interrupted run goes on where it stopped; report.json counts what was given up, by kind and reason.
     """
 

@@ -49,5 +49,5 @@ def find(folder: Path) -> list[RawClip]:
 
 
 def load(clip: RawClip) -> Motion:
-    """The clip on its actor's skeleton, metres."""
+    """The clip on its actor's skeleton, meters."""
     return read_motion(clip.files[0])

@@ -54,5 +54,5 @@ def find(folder: Path) -> list[RawClip]:
 
 
 def load(clip: RawClip) -> Motion:
-    """The clip on the 21 body joints, metres; the file's standing root node is dropped."""
+    """The clip on the 21 body joints, meters; the file's standing root node is dropped."""
     return read_motion(clip.files[0])

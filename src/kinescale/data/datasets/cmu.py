@@ -31,11 +31,11 @@ SLOW_SUBJECTS = {"60": 60.0, "61": 60.0}
 """Subjects recorded at another rate than their files say."""
 
 SCALED_INCH_M = 0.0254 / 0.45
-"""Length of CMU's unit in metres (``:units length 0.45`` of its ASF files)."""
+"""Length of CMU's unit in meters (``:units length 0.45`` of its ASF files)."""
 
 OPENING_FRAMES = 8
 OPENING_SPEED, OPENING_TIMES = 10.0, 3.0
-"""A conversion's opening T-pose is left by a leap: joints faster than so many metres a second, and than so many times
+"""A conversion's opening T-pose is left by a leap: joints faster than so many meters a second, and than so many times
 what comes after, within the first frames."""
 
 ACTORS: Mapping[Split, frozenset[str]] = {
@@ -128,7 +128,7 @@ def _descriptions(folder: Path) -> dict[str, str]:
 
 
 def load(clip: RawClip) -> Motion:
-    """The take at its true rate, metres, without the T-pose that most conversions begin with."""
+    """The take at its true rate, meters, without the T-pose that most conversions begin with."""
     options = {} if clip.unit_m is None else {"unit_m": clip.unit_m}
     motion = read_motion(clip.files[0], **options)
     if clip.fps is not None and motion.fps != clip.fps:

@@ -5,7 +5,7 @@
     ROOT/{train,val,test}.txt, optional: names, one a line       ROOT/licence.json, optional: name, url, attribution ...
 
 NAME is the path below ROOT with or without its suffix. Captions may be missing: a tokenizer needs none, and
-``kinescale prepare folder --measured N`` writes some from the motion. Joints are recognised by name and geometry;
+``kinescale prepare folder --measured N`` writes some from the motion. Joints are recognized by name and geometry;
 clips of skeletons that cannot be are reported and left out.
 """
 

@@ -45,5 +45,5 @@ def find(folder: Path) -> list[RawClip]:
 
 
 def load(clip: RawClip) -> Motion:
-    """The clip on its actor's skeleton, metres, 120 fps."""
+    """The clip on its actor's skeleton, meters, 120 fps."""
     return read_motion(clip.files[0])

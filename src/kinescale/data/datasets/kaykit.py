@@ -57,7 +57,7 @@ def find(folder: Path) -> list[RawClip]:
 
 
 def load(clip: RawClip) -> Motion:
-    """The clip on the file's own skeleton, metres; ``DataError`` for a leap whose hips do not move."""
+    """The clip on the file's own skeleton, meters; ``DataError`` for a leap whose hips do not move."""
     motion = _game.read(clip)
     if SECOND_RIG not in clip.files[0].parts or float(motion.root[:, 1].max() - motion.root[:, 1].min()) > STILL_M:
         return motion

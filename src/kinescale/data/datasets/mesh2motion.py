@@ -42,5 +42,5 @@ def find(folder: Path) -> list[RawClip]:
 
 
 def load(clip: RawClip) -> Motion:
-    """The clip on the file's own skeleton, metres."""
+    """The clip on the file's own skeleton, meters."""
     return _game.read(clip)

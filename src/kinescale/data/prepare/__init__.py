@@ -49,7 +49,7 @@ CAPTIONS, AMOUNTS, PART_AMOUNTS = 18, 1 / 3, 1.5
 """Captions of a clip, the share that tells amounts, and how much greater that is in a window of a longer take
 whose label may speak of another part."""
 FASTEST_JOINT = 40.0
-"""Metres a second: no human joint is faster; a clip that shows more has broken frames."""
+"""Meters a second: no human joint is faster; a clip that shows more has broken frames."""
 
 _LATER = ("measured", "amounts", "window_frames", "split")
 """Settings that older folders do not have."""

@@ -19,7 +19,7 @@ from kinescale.tokens.text_features import TextFeatures
 
 @dataclass(frozen=True, eq=False)
 class StepLoss:
-    """A training step's outcome: the scalar to minimise and named numbers for the log."""
+    """A training step's outcome: the scalar to minimize and named numbers for the log."""
 
     loss: Tensor
     logs: dict[str, float] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Evaluator(nn.Module, ABC):
 
     ``reads``: the feature family's variant its features are of ("" where any will do). ``feature_width`` F, the width
     of the features given to it. ``min_frames``, ``max_frames``: lengths it takes. ``width``: D. ``cosine``: whether
-    texts and motions are compared by angle, else by Euclidean distance. Features arrive normalised by the statistics
+    texts and motions are compared by angle, else by Euclidean distance. Features arrive normalized by the statistics
     the evaluator was trained with; what stands past a clip's length is never read.
     """
 

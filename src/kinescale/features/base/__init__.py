@@ -20,9 +20,9 @@ class HeadingKinematics:
 
     Parameters
     ----------
-    joints : [*b, T, J, 3] metres, relative to the point of the ground under the root, turned back by the heading.
+    joints : [*b, T, J, 3] meters, relative to the point of the ground under the root, turned back by the heading.
     turn : [*b, T] radians by which the heading turns about +Y until the next frame.
-    step : [*b, T, 2] metres (x, z) by which the root moves until the next frame, in the frame's own heading.
+    step : [*b, T, 2] meters (x, z) by which the root moves until the next frame, in the frame's own heading.
     """
 
     joints: Tensor

@@ -1,4 +1,4 @@
-"""Normaliser: per-feature mean and deviation, kept with every model that was trained under them."""
+"""Normalizer: per-feature mean and deviation, kept with every model that was trained under them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kinescale.core.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
-class Normaliser:
+class Normalizer:
     """``(x - mean) / std``; both float32 [F], std positive."""
 
     mean: Float[Tensor, "F"]
@@ -25,7 +25,7 @@ class Normaliser:
             raise InputError("feature statistics must be finite, with deviations above zero.")
 
     def apply(self, features: Float[Tensor, "*b F"]) -> Float[Tensor, "*b F"]:
-        """Normalised features."""
+        """Normalized features."""
         return (features - self.mean.to(features)) / self.std.to(features)
 
     def undo(self, features: Float[Tensor, "*b F"]) -> Float[Tensor, "*b F"]:

@@ -55,8 +55,8 @@ FPS_TOLERANCE = 1e-6
 class Config(Record):
     """``faithful`` repeats the published recipe, slips included (``_humanml3d_recipe``).
 
-    ``bones``: which block ``to_motion`` takes bone directions from. ``unit_m``: metres a unit of the
-    features; ``None`` is the dataset's own (metres for "humanml3d", millimetres for "kit").
+    ``bones``: which block ``to_motion`` takes bone directions from. ``unit_m``: meters a unit of the
+    features; ``None`` is the dataset's own (meters for "humanml3d", millimeters for "kit").
     """
 
     variant: Literal["humanml3d", "kit"] = "humanml3d"
@@ -127,7 +127,7 @@ def recover_from_rotations(
 
 
 class HumanML3D(Feature):
-    """See the module's docstring. Feature units are the dataset's; motions are in metres."""
+    """See the module's docstring. Feature units are the dataset's; motions are in meters."""
 
     config: Config
 
@@ -166,7 +166,7 @@ class HumanML3D(Feature):
         return Motion(skeleton, self.fps, joints[:, 0], positions_to_rotations(joints, offsets, skeleton.parents))
 
     def positions(self, features: Float[Tensor, "*b T F"]) -> Float[Tensor, "*b T J 3"]:
-        """World positions in metres from the position block, which is what the field's metrics look at."""
+        """World positions in meters from the position block, which is what the field's metrics look at."""
         self._check(features)
         return recover_positions(features, self.constants.joints) * self.unit_m
 
@@ -190,7 +190,7 @@ class HumanML3D(Feature):
         return features[..., self.blocks["contacts"]]
 
     def _turned(self, features: Float[Tensor, "T F"]) -> Float[Tensor, "T J 3"]:
-        """Positions in metres from the rotation block, with bone lengths as the position block has them."""
+        """Positions in meters from the rotation block, with bone lengths as the position block has them."""
         bones = self.positions(features)
         bones = bones - bones[:, [max(p, 0) for p in self.skeleton.parents]]
         lengths = bones.norm(dim=-1).median(dim=0).values / self.unit_m

@@ -44,7 +44,7 @@ class Constants:
 
     ``across``: right hip, left hip, right shoulder, left shoulder. ``feet``: left ankle, left foot, right
     ankle, right foot. ``foot_threshold``: squared displacement a frame, in the track's own units. ``unit_m``:
-    metres a unit.
+    meters a unit.
     """
 
     chains: tuple[tuple[int, ...], ...]

@@ -1,6 +1,6 @@
 """ASF/AMC, Acclaim's skeleton and motion pair, as CMU and HDM05 publish it: read only.
 
-The skeleton is the ``.asf`` beside the ``.amc``. Lengths are scaled inches (metres = value / unit * 0.0254).
+The skeleton is the ``.asf`` beside the ``.amc``. Lengths are scaled inches (meters = value / unit * 0.0254).
 A bone's local rotation is C M C^-1 with C its axis frame and M the frame's angles about fixed axes in the
 axis' order: "XYZ" is Rz Ry Rx. AMC says nothing of its frame rate; both corpora were taken at 120.
 """

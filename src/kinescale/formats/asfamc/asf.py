@@ -19,7 +19,7 @@ from jaxtyping import Float
 from kinescale.core.conventions import INCH, MAX_JOINTS
 from kinescale.io.text_scanner import Source, shown, to_name, to_number
 from kinescale.kinematics.rotations import euler_to_quat
-from kinescale.rigging import recognise
+from kinescale.rigging import recognize
 from kinescale.skeletons import EndSite, Skeleton
 
 MAX_ASF_BYTES = 1024 * 1024
@@ -32,11 +32,11 @@ _Line = tuple[int, list[bytes]]
 
 @dataclass(frozen=True)
 class Asf:
-    """A skeleton file, metres and radians.
+    """A skeleton file, meters and radians.
 
     ``order`` is the root's channels ("TX" ...), ``dofs`` each joint's axes in the order of its values,
     ``axes`` the axis order of each joint, ``frames`` [J, 4] the quaternion of its axis frame; entry 0 is the
-    root. ``scale_m`` and ``angle`` turn the values of an AMC file into metres and radians.
+    root. ``scale_m`` and ``angle`` turn the values of an AMC file into meters and radians.
     """
 
     skeleton: Skeleton
@@ -254,7 +254,7 @@ def _assemble(source: Source, parts: _Parts, bones: dict[bytes, _Bone], children
     rows = [root if joint == 0 else bones[name] for joint, name in enumerate(order)]
     frames = torch.stack([_frame(row, parts.angle) for row in rows])
     return Asf(
-        recognise(Skeleton(source.path.stem, joints, tuple(parents), offsets, ends=ends)),
+        recognize(Skeleton(source.path.stem, joints, tuple(parents), offsets, ends=ends)),
         parts.order,
         tuple(row.dof for row in rows),
         tuple(row.axis_order for row in rows),

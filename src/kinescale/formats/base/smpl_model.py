@@ -18,7 +18,7 @@ from kinescale.io.text_scanner import sound
 from kinescale.skeletons import Skeleton
 
 MEAN_PELVIS = {"smplh": (0.0, -0.22, 0.03), "smplx": (0.0, -0.35, 0.01)}
-"""About where the pelvis rests in the models' own axes, metres: their origin is in the chest."""
+"""About where the pelvis rests in the models' own axes, meters: their origin is in the chest."""
 
 MAX_VERTICES = 100_000
 _MEMBERS = {
@@ -31,7 +31,7 @@ _MEMBERS = {
 
 @dataclass(frozen=True)
 class Rest:
-    """A skeleton and where its pelvis rests in the model's axes (metres, float64 [3])."""
+    """A skeleton and where its pelvis rests in the model's axes (meters, float64 [3])."""
 
     skeleton: Skeleton
     pelvis: Float[np.ndarray, "3"]

@@ -21,7 +21,7 @@ from kinescale.motion.motion import Motion
 from kinescale.rigging import rest_up, stature
 from kinescale.skeletons import EndSite, Skeleton
 
-_NAMES = {"m": "metres", "cm": "centimetres", "mm": "millimetres", "in": "inches", "ft": "feet", "dm": "decimetres"}
+_NAMES = {"m": "meters", "cm": "centimeters", "mm": "millimeters", "in": "inches", "ft": "feet", "dm": "decimeters"}
 LARGEST_UNIT_M = 1000.0
 USUAL_M, LIKELY_M = (0.9, 2.5), (1.2, 2.2)
 """Heights that raise no doubt, and those that another unit must give to be taken instead."""
@@ -54,7 +54,7 @@ TRAVELS, LEVEL = 1.0, 0.4
 class Stated:
     """What the caller says of a file's world; ``None`` where the body decides.
 
-    up : "+y", "+z" ... or "y", "z" ...: the axis that points up. unit_m : metres a unit. fps : frames a second.
+    up : "+y", "+z" ... or "y", "z" ...: the axis that points up. unit_m : meters a unit. fps : frames a second.
     """
 
     up: str | None = None
@@ -80,19 +80,19 @@ def up_axis(text: str) -> str:
 
 
 def check_unit(unit_m: float) -> None:
-    """``InputError`` for what is no length of a unit in metres."""
+    """``InputError`` for what is no length of a unit in meters."""
     if not 0 < unit_m <= LARGEST_UNIT_M:
-        raise InputError(f"a unit of {unit_m} m; expected more than 0, such as 0.01 for centimetres.")
+        raise InputError(f"a unit of {unit_m} m; expected more than 0, such as 0.01 for centimeters.")
 
 
 def unit_name(unit_m: float) -> str:
-    """ "metres" for 1.0; "units of 0.0564 m" for what has no common name."""
-    known = next((name for name, metres in UNITS_M.items() if abs(metres / unit_m - 1) < 1e-6), None)
+    """ "meters" for 1.0; "units of 0.0564 m" for what has no common name."""
+    known = next((name for name, meters in UNITS_M.items() if abs(meters / unit_m - 1) < 1e-6), None)
     return _NAMES.get(known or "", f"units of {unit_m:.4g} m")
 
 
 def in_likely_unit(build: Callable[[float], Motion], usual_m: float) -> tuple[Motion, tuple[str, ...]]:
-    """The motion that ``build`` makes of a unit in metres: the usual one, or another that gives a person's height.
+    """The motion that ``build`` makes of a unit in meters: the usual one, or another that gives a person's height.
 
     The notes say which unit was taken instead, or that none fits.
     """
@@ -115,12 +115,12 @@ def in_likely_unit(build: Callable[[float], Motion], usual_m: float) -> tuple[Mo
 
 
 def likely_unit(height: float) -> float | None:
-    """Metres of the unit in which a body of ``height`` units has a person's height; ``None`` where none gives that."""
+    """Meters of the unit in which a body of ``height`` units has a person's height; ``None`` where none gives that."""
     for low, high in (LIKELY_M, USUAL_M):
-        fitting = [metres for metres in UNITS_M.values() if low <= height * metres <= high]
+        fitting = [meters for meters in UNITS_M.values() if low <= height * meters <= high]
         if fitting:
             # the nearest to an adult's 1.7 m, where two would do
-            return min(fitting, key=lambda metres: abs(np.log(height * metres / 1.7)))
+            return min(fitting, key=lambda meters: abs(np.log(height * meters / 1.7)))
     return None
 
 

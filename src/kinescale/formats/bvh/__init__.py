@@ -1,10 +1,10 @@
-"""BVH, Biovision's hierarchy with Euler angles: read strictly and written plainly, centimetres by default.
+"""BVH, Biovision's hierarchy with Euler angles: read strictly and written plainly, centimeters by default.
 
 What the format leaves open is settled so. Position channels *replace* a joint's OFFSET, axis by axis.
 Rotation channels turn in the order they are listed, each about the axis the ones before have turned. A first
 node that has one child with position channels is a floor marker, as in the Bandai-Namco sets: it is folded
 into the child, which becomes the root. Position channels of other joints are read as a rest offset: their
-mean over time, which replaces the OFFSET unless both agree to a tenth of a millimetre. Where they move by
+mean over time, which replaces the OFFSET unless both agree to a tenth of a millimeter. Where they move by
 more than that, ``meta["translation_dropped_m"]`` says how far. Where such channels stay near zero although the
 OFFSETs do not, they are displacements, and are added. ``Motion.root`` is joint 0's world position. BVH keeps joints
 depth first, so a skeleton in another order comes back in that order, with the same names.
@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.core.conventions import CENTIMETRE
+from kinescale.core.conventions import CENTIMETER
 from kinescale.core.errors import InputError
 from kinescale.core.files import atomic_write_text
 from kinescale.formats.base.notes import with_notes
@@ -35,16 +35,16 @@ from kinescale.formats.bvh.rows import read_rows
 from kinescale.io.text_scanner import LARGEST, MAX_NAME, Source, Tokens, sound
 from kinescale.kinematics.rotations import euler_to_quat, quat_apply, quat_multiply, quat_to_euler
 from kinescale.motion.motion import Motion
-from kinescale.rigging import recognise
+from kinescale.rigging import recognize
 from kinescale.skeletons import EndSite, Skeleton
 
 SUFFIXES = (".bvh",)
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 STILL_M = 1e-4
-"""How far a position may stray and still count as standing still, metres."""
+"""How far a position may stray and still count as standing still, meters."""
 END_M = 0.05
-"""Length of an end site that is made up, metres."""
+"""Length of an end site that is made up, meters."""
 
 NEAR_ZERO = 0.3
 """Position channels below this share of the OFFSETs, over all joints, are displacements from them."""
@@ -63,9 +63,9 @@ def read(
 ) -> Motion:
     """Read a BVH file.
 
-    ``unit_m`` (metres a unit), ``up`` ("y", "z" ...) and ``fps`` state what the file does not say or says wrong; by
-    default centimetres and Y up unless the body shows otherwise, and the file's frame time. ``strict`` refuses what
-    would be read with a note. Joints get roles where they are recognised. Numbers come back as float32. Raises
+    ``unit_m`` (meters a unit), ``up`` ("y", "z" ...) and ``fps`` state what the file does not say or says wrong; by
+    default centimeters and Y up unless the body shows otherwise, and the file's frame time. ``strict`` refuses what
+    would be read with a note. Joints get roles where they are recognized. Numbers come back as float32. Raises
     ``FormatError`` naming file and line for anything that is not sound, ``InputError`` for a missing file.
     """
     stated = Stated(up, unit_m, fps)
@@ -86,7 +86,7 @@ def read(
     if unit_m is not None:
         motion, told = build(unit_m), ()
     else:
-        motion, told = in_likely_unit(build, CENTIMETRE)
+        motion, told = in_likely_unit(build, CENTIMETER)
     notes += told
     if tree.displaced:
         notes.append("position channels below the root stay near zero: they are added to the OFFSETs.")
@@ -101,7 +101,7 @@ def _to_motion(
     rotations: Float[torch.Tensor, "T J 4"],
     rate_and_unit: tuple[float, float],
 ) -> Motion:
-    """Columns (lengths already in metres) to a root track, rotations and a skeleton."""
+    """Columns (lengths already in meters) to a root track, rotations and a skeleton."""
     fps, unit_m = rate_and_unit
     offsets = np.array([node.offset for node in tree.nodes]) * unit_m
     ends = [EndSite(joint, (x * unit_m, y * unit_m, z * unit_m)) for joint, (x, y, z) in tree.ends]
@@ -122,7 +122,7 @@ def _to_motion(
     dropped = _settle(offsets, tracks)
     skeleton = Skeleton(source.path.stem, tuple(names), tuple(parents), offsets, ends=tuple(ends))
     return Motion(
-        recognise(skeleton, poses=rotations.numpy()),
+        recognize(skeleton, poses=rotations.numpy()),
         fps,
         torch.from_numpy(root.astype(np.float32)),
         rotations.to(torch.float32),
@@ -137,7 +137,7 @@ def _positioned(tree: Hierarchy) -> list[int]:
 def _position_tracks(
     tree: Hierarchy, table_m: Float[np.ndarray, "T C"], offsets: Float[np.ndarray, "J 3"]
 ) -> dict[int, Float[np.ndarray, "T 3"]]:
-    """joint -> its position in the parent's frame over time, for joints with position channels; metres."""
+    """joint -> its position in the parent's frame over time, for joints with position channels; meters."""
     tracks = {}
     for joint in _positioned(tree):
         track = np.repeat(offsets[joint][None], len(table_m), axis=0)
@@ -203,7 +203,7 @@ def _is_marker(tree: Hierarchy, root: np.ndarray, turns: torch.Tensor, tracks: d
 
 
 def _settle(offsets: np.ndarray, tracks: dict[int, np.ndarray]) -> float:
-    """Write the mean of each track into ``offsets``; the farthest that a track strays from it, metres."""
+    """Write the mean of each track into ``offsets``; the farthest that a track strays from it, meters."""
     farthest = 0.0
     for joint, track in tracks.items():
         mean = track.mean(axis=0)
@@ -213,8 +213,8 @@ def _settle(offsets: np.ndarray, tracks: dict[int, np.ndarray]) -> float:
     return farthest
 
 
-def write(motion: Motion, path: str | Path, *, unit_m: float = CENTIMETRE) -> None:
-    """Write a BVH file, whole or not at all, in units of ``unit_m`` metres; an existing file is replaced.
+def write(motion: Motion, path: str | Path, *, unit_m: float = CENTIMETER) -> None:
+    """Write a BVH file, whole or not at all, in units of ``unit_m`` meters; an existing file is replaced.
 
     The root gets six channels and an OFFSET of zero, so that readers that add the two agree with those that
     replace. Leaves without an end site get a short one, which some readers need. BVH has no place for

@@ -5,10 +5,10 @@ pose where no T-pose is known), one skin on a plain capsule body, and for every 
 samplers; prompt, seed, licence and the rest of ``meta`` stand in ``extras``. Offsets are kept to the last bit,
 tracks as float32. **Read:** joints keep their nodes' world positions and world orientations, so a joint's offset is
 its node's translation in the parent's frame, and ``t_pose`` is the file's rest pose where that is not all
-identities. Even scales, such as 0.01 above a skeleton in centimetres, are folded into the offsets. What a Motion has no
+identities. Even scales, such as 0.01 above a skeleton in centimeters, are folded into the offsets. What a Motion has no
 room for is left out and noted in ``meta``: a scale that moves (``scale_dropped``), translations that move below the
 root (``translation_dropped_m``), small trees of joints beside the main one (``joints_left_out``). Where hips that are
-recognised move below a root joint, as in game rigs, the hips become the root. A file without an animation gives one
+recognized move below a root joint, as in game rigs, the hips become the root. A file without an animation gives one
 frame. Where a skin has inverse bind matrices, the pose they show is the one that the T-pose is made from: nodes often
 stand as an animation left them. Where a file says which node is which bone of a person (VRM), those are the roles.
 """
@@ -43,7 +43,7 @@ def read(
 
     ``animation`` is its name or its index from 0, the first by default (``animations`` lists them). ``fps`` is the
     frame rate it is sampled at: by default the one it was written with, else the most common spacing of its keys, else
-    30. ``up`` and ``unit_m`` (metres a unit) state the world of a file that is not in metres with Y up; by default
+    30. ``up`` and ``unit_m`` (meters a unit) state the world of a file that is not in meters with Y up; by default
     the body decides. Numbers come back as float32. Raises ``FormatError`` for what is not sound, ``InputError`` for an
     animation that is not there.
     """

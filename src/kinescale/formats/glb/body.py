@@ -106,7 +106,7 @@ def _bare_tip(skeleton: Skeleton, joint: int) -> Float[np.ndarray, " 3"]:
 
 
 def _radius(skeleton: Skeleton, joint: int, tip: np.ndarray, height: float) -> float:
-    """Radius of a bone, metres."""
+    """Radius of a bone, meters."""
     if height <= LEAST_BONE_M:
         return ALONE_M
     role = next((role for role, name in skeleton.roles.items() if name == skeleton.joints[joint]), "")

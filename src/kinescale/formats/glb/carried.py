@@ -19,7 +19,7 @@ from kinescale.kinematics.rotations import quat_apply, quat_multiply
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What a file's joints do: ``tracks[j]`` is [3] or [T, 3], a joint against its parent in metres."""
+    """What a file's joints do: ``tracks[j]`` is [3] or [T, 3], a joint against its parent in meters."""
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
@@ -28,7 +28,7 @@ class Parts:
     tracks: tuple[Tensor, ...]
 
     def strays(self, joint: int) -> float:
-        """How far a joint strays from its mean offset, metres."""
+        """How far a joint strays from its mean offset, meters."""
         track = self.tracks[joint]
         return 0.0 if track.ndim == 1 else float((track - track.mean(0)).abs().max())
 

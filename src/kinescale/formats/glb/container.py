@@ -188,7 +188,7 @@ class Document:
         return np.array(value, dtype=np.float64)
 
     def accessor(self, number: int, kinds: tuple[str, ...], what: str) -> Float[np.ndarray, "N C"]:
-        """The numbers of an accessor as float64, normalised integers as the fractions they mean.
+        """The numbers of an accessor as float64, normalized integers as the fractions they mean.
 
         ``kinds`` are the types taken, such as ("VEC3",). Raises ``FormatError`` for anything out of bounds.
         """

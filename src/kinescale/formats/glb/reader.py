@@ -21,21 +21,21 @@ from kinescale.formats.glb.writer import EXTRAS
 from kinescale.io.sidecar import meta_problem
 from kinescale.kinematics.rotations import quat_apply, quat_continuous, quat_multiply
 from kinescale.motion.motion import Motion
-from kinescale.rigging import posed, recognise
+from kinescale.rigging import posed, recognize
 from kinescale.skeletons import EndSite, Skeleton
 
 STILL_M = 1e-4
-"""How far a joint may stray from its mean offset and still count as standing still, metres."""
+"""How far a joint may stray from its mean offset and still count as standing still, meters."""
 TURNED = 1e-7
 """Rest rotations nearer to the identity than this are the identity."""
 MAX_LICENCE = 4096
 POSES_SEEN = 64
-"""Poses shown to the recogniser of skeletons, about so many."""
+"""Poses shown to the recognizer of skeletons, about so many."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A joint against its parent joint: where it is [3] or [T, 3], in metres, and how it is turned, [4] or [T, 4]."""
+    """A joint against its parent joint: where it is [3] or [T, 3], in meters, and how it is turned, [4] or [T, 4]."""
 
     at: Tensor
     turn: Tensor
@@ -180,7 +180,7 @@ def _settle(rest: np.ndarray, track: np.ndarray) -> tuple[Float[np.ndarray, " 3"
 
 
 def _skeleton(document: Document, rig: Rig, parts: Parts, offsets: Float[np.ndarray, "J 3"]) -> Skeleton:
-    """The skeleton with what our extras say of it, or else as far as it is recognised."""
+    """The skeleton with what our extras say of it, or else as far as it is recognized."""
     name = rig.skin.get("name")
     name = name[:256] if isinstance(name, str) and name.isprintable() and name else document.path.stem
     plain = Skeleton(name, parts.names, parts.parents, offsets)
@@ -197,7 +197,7 @@ def _skeleton(document: Document, rig: Rig, parts: Parts, offsets: Float[np.ndar
         return made
     if plain.roles:
         return posed(plain, parts.rest_turns) or plain
-    return recognise(plain, rest=parts.rest_turns if turned else None, poses=few)
+    return recognize(plain, rest=parts.rest_turns if turned else None, poses=few)
 
 
 def _from_extras(skeleton: Skeleton, skin: dict[str, Any]) -> Skeleton | None:

@@ -144,7 +144,7 @@ class Sampling:
         """For every time the key before it and the way to the next, 0 to 1; exactly 0 or 1 at a key."""
         number = sampler["input"]
         if number not in self._plans:
-            self._plans = {number: _plan(keys, self.times)}  # neighbours mostly share their keys: one is kept
+            self._plans = {number: _plan(keys, self.times)}  # neighbors mostly share their keys: one is kept
         return self._plans[number]
 
     def _check_unit(self, quats: np.ndarray, number: int) -> None:

@@ -25,8 +25,8 @@ from kinescale.skeletons import Skeleton
 
 EXTRAS, EXTRAS_VERSION = "kinescale", 1
 VERTICES, TRIANGLES = 34962, 34963
-GREY = {
-    "name": "grey",
+GRAY = {
+    "name": "gray",
     "pbrMetallicRoughness": {"baseColorFactor": [0.62, 0.64, 0.67, 1], "metallicFactor": 0, "roughnessFactor": 0.8},
 }
 MAX_LABEL = 60
@@ -94,7 +94,7 @@ def build(motions: Sequence[Motion]) -> tuple[dict[str, Any], bytes]:
         "scenes": [{"nodes": [0, len(skeleton)]}],
         "nodes": [*nodes, {"name": "body", "mesh": 0, "skin": 0}],
         "meshes": [mesh],
-        "materials": [GREY],
+        "materials": [GRAY],
         "skins": [skin],
         "animations": animations,
         "accessors": builder.accessors,

@@ -22,7 +22,7 @@ from kinescale.tokens.text_features import TextFeatures
 
 @dataclass(frozen=True, eq=False)
 class StepLoss:
-    """A training step's outcome: the scalar to minimise and named numbers for the log."""
+    """A training step's outcome: the scalar to minimize and named numbers for the log."""
 
     loss: Tensor
     logs: dict[str, float] = field(default_factory=dict)
@@ -48,6 +48,6 @@ class Generator(nn.Module, ABC):
     ) -> StepLoss:
         """The training objective on one batch.
 
-        ``latent`` is the frozen tokenizer's encoder output; quantising it scale by scale (with the corruption the
+        ``latent`` is the frozen tokenizer's encoder output; quantizing it scale by scale (with the corruption the
         paper asks for) goes through ``codec``. All random draws come from ``rng`` (a CPU generator).
         """

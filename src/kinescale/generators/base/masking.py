@@ -1,4 +1,4 @@
-"""BERT-style hiding of tokens for masked modelling: what a training batch shows, and which positions are scored.
+"""BERT-style hiding of tokens for masked modeling: what a training batch shows, and which positions are scored.
 
 Chang et al. 2022 (MaskGIT), cosine schedule; MoScale (arXiv 2604.03799), temporal refinement; MoMask (arXiv
 2312.00063).

@@ -88,14 +88,14 @@ class Generator(base.Generator):
         self.masked = MaskedTransformer(c.vocabulary, c.code_dim, c.text_width, self._trunk())
         self.residual = ResidualTransformer(c.vocabulary, len(c.bins), c.code_dim, c.text_width, self._trunk())
         self.length = LengthEstimator(c.text_width, c.capacity + 1)
-        self._initialise()
+        self._initialize()
 
     def _trunk(self) -> Trunk:
         c = self.config
         return Trunk(c.code_dim, c.width, c.heads, c.feed_forward, c.layers, c.dropout)
 
     @torch.no_grad()
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
@@ -192,7 +192,7 @@ class Generator(base.Generator):
         """The codes of all books, ``PADDING`` past each clip's end."""
         residual, rows = latent, []
         for scale in range(len(layout.scales)):
-            row = codec.quantise_scale(residual, scale, layout, latents)
+            row = codec.quantize_scale(residual, scale, layout, latents)
             residual = residual - codec.contribution(row, scale, layout)
             rows.append(row.flatten(1))
         return torch.stack(rows, dim=-1)

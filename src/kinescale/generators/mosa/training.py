@@ -41,7 +41,7 @@ def teach(
     for scale in range(last + 1):
         if scale:
             inputs.append(codec.scale_input(shown, scale, layout, latents))
-        tokens = codec.quantise_scale(left, scale, layout, latents)
+        tokens = codec.quantize_scale(left, scale, layout, latents)
         labels.append(tokens.flatten(1, 2))
         if scale == last:
             break

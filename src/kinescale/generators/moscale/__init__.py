@@ -3,7 +3,7 @@
 Zheng et al. 2026 (MoScale, arXiv 2604.03799), generator section: block-causal attention over scales, cross-scale
 refinement (coarse tokens are corrupted in training, finer ones learn to repair them) and in-scale refinement
 (positions are masked at random, so that a sampler may draw a scale in several steps). The defaults are the published
-network, with its initialisation mended.
+network, with its initialization mended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kinescale.generators.base.masking import Masking, mask_tokens
 from kinescale.generators.moscale.config import Config
 from kinescale.generators.moscale.training import corruptor, logs_of, refine, scored_loss
 from kinescale.nn.adaln import AdaptiveBlock, Modulation, modulated
-from kinescale.nn.rotary import neighbour_turns
+from kinescale.nn.rotary import neighbor_turns
 from kinescale.nn.seeded import seeded
 from kinescale.nn.self_attention import Past
 from kinescale.nn.text_pooling import TextPooling
@@ -120,13 +120,13 @@ class Generator(base.Generator):
             self.head_bias = nn.Parameter(torch.zeros(*tables, c.vocabulary))
         else:
             self.head = nn.Linear(c.head_latent_dim, c.vocabulary)
-        self._initialise()
+        self._initialize()
 
     def _layers(self) -> list[AdaptiveBlock]:
         return [block for block in self.blocks if isinstance(block, AdaptiveBlock)]
 
     @torch.no_grad()
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         """Section 3.6 of the method notes."""
         c = self.config
         std = (1.0 / (3.0 * c.latent_dim)) ** 0.5
@@ -232,7 +232,7 @@ class Generator(base.Generator):
                 place = round(i * layout.capacity / scale.bins) if even else i * scale.factor
                 places += [min(place, layout.capacity - 1)] * scale.groups
         positions = torch.tensor(places, device=self.no_text.device)
-        return neighbour_turns(positions, self.config.head_latent_dim // self.config.heads)
+        return neighbor_turns(positions, self.config.head_latent_dim // self.config.heads)
 
     def _marks(self, layout: TokenLayout) -> Float[Tensor, "L C"]:
         """What tells each position's scale and, where there are several, its group."""

@@ -46,7 +46,7 @@ def refine(
     for scale in range(len(layout.scales)):
         if scale:
             inputs.append(codec.scale_input(total, scale, layout, latents))
-        right = codec.quantise_scale(residual, scale, layout, latents)
+        right = codec.quantize_scale(residual, scale, layout, latents)
         labels.append(right.flatten(1, 2))
         used = choose(right, scale).masked_fill(~layout.valid(latents, scale), PADDING)
         added = codec.contribution(used, scale, layout)

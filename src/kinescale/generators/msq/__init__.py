@@ -1,4 +1,4 @@
-"""MSQ's generator: masked modelling of all scales and streams at once, attending both ways, conditioned on words.
+"""MSQ's generator: masked modeling of all scales and streams at once, attending both ways, conditioned on words.
 
 Wang et al. 2025 (MSQ, arXiv 2508.08991), of which "a generative masked model" over the tokens is all that could be
 read; the network and its training are a reconstruction from MoMask and its successors (``docs/msq.md``). It takes any
@@ -103,10 +103,10 @@ class Generator(base.Generator):
         self.text_in = nn.Linear(c.text_width, c.width)
         self.blocks = nn.ModuleList(Block(c.width, c.heads, c.hidden, c.dropout, c.in_turns) for _ in range(c.layers))
         self.last_norm = nn.LayerNorm(c.width)
-        self._initialise()
+        self._initialize()
 
     @torch.no_grad()
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         """Normal with deviation 0.02 (BERT, MoMask); words in their own scale."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):

@@ -79,7 +79,7 @@ def labels_of(
     running = codec.empty(layout, len(latent))
     labels = []
     for scale in range(len(layout.scales)):
-        row = codec.quantise_scale(latent - running, scale, layout, latents)
+        row = codec.quantize_scale(latent - running, scale, layout, latents)
         labels.append(row.flatten(1, 2))
         if scale + 1 < len(layout.scales):
             running = running + codec.contribution(row, scale, layout)

@@ -154,13 +154,13 @@ class Generator(base.Generator):
         self.blocks = nn.ModuleList(CosineBlock(c.width, c.heads, c.hidden, rate, score) for rate in rates)
         self.head_modulation = Modulation(c.width, c.width, 2)
         self.head = nn.Linear(c.width, 2 * c.vocabulary)
-        self._initialise()
+        self._initialize()
 
     def _layers(self) -> list[CosineBlock]:
         return [block for block in self.blocks if isinstance(block, CosineBlock)]
 
     @torch.no_grad()
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         """Section 3.7 of the method notes."""
         c = self.config
         std = (1.0 / (9.0 * c.width)) ** 0.5

@@ -52,7 +52,7 @@ def correct(
     for scale in range(len(layout.scales)):
         if scale:
             inputs.append(codec.scale_input(total, scale, layout, latents))
-        right = codec.quantise_scale(latent - total, scale, layout, seen)
+        right = codec.quantize_scale(latent - total, scale, layout, seen)
         valid = layout.valid(latents, scale)[..., None]
         labels.append(right.masked_fill(~valid, 0).flatten(1, 2))
         used = choose(right.masked_fill(~valid, 0 if faithful else PADDING), scale)

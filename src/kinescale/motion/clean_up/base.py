@@ -22,7 +22,7 @@ from kinescale.skeletons.base import Skeleton
 SIDES = ("left", "right")
 
 ANKLE_HEIGHT_M = 0.08
-"""Between the floor and the ankles of a standing person, metres."""
+"""Between the floor and the ankles of a standing person, meters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Cleaned:
 
 
 def moved(before: Motion, after: Motion) -> dict[str, float]:
-    """How far joints were moved, metres: mean and most over joints and frames."""
+    """How far joints were moved, meters: mean and most over joints and frames."""
     distance = (after.positions() - before.positions()).norm(dim=-1)
     return {"moved_mean_m": float(distance.mean()), "moved_max_m": float(distance.max())}
 
@@ -53,7 +53,7 @@ def foot_joints(skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
 
 
 def rest_heights(skeleton: Skeleton) -> Float[Tensor, " J"]:
-    """Height of each joint over the sole in the T-pose, metres.
+    """Height of each joint over the sole in the T-pose, meters.
 
     The sole is the lowest bone end; where a foot joint itself is the lowest point, it lies under that joint as far as
     an adult's does (``TOE_HEIGHT``, ``ANKLE_HEIGHT_M``).
@@ -79,7 +79,7 @@ def rest_heights(skeleton: Skeleton) -> Float[Tensor, " J"]:
 
 
 def leg_length(skeleton: Skeleton) -> float:
-    """Length of a leg, hip to ankle, metres (mean of both sides)."""
+    """Length of a leg, hip to ankle, meters (mean of both sides)."""
     total = []
     for side in SIDES:
         hip, joint = skeleton.role(f"{side}_hip"), skeleton.role(f"{side}_ankle")

@@ -25,7 +25,7 @@ SMOOTHING_S = 0.1
 
 
 class Config(Record):
-    """``height``: metres at which the floor shall lie.
+    """``height``: meters at which the floor shall lie.
 
     ``level``: turn a floor that leans by at most ``most_tilt_deg`` back to the horizontal; ``lift``: raise the whole
     body where a joint would be below the floor by more than ``sink_m``.
@@ -109,15 +109,15 @@ def _levelled(motion: Motion, most_deg: float) -> tuple[Motion, float]:
     points = points[seen].to(torch.float64)
     low = points[:, 1].sort().values[max(0, len(points) // 20 - 1)]
     points = points[points[:, 1] < low + FLOOR_BAND_M + 0.2]
-    centre = points.mean(0)
-    spread, axes = torch.linalg.eigh((points - centre).T @ (points - centre) / len(points))
+    center = points.mean(0)
+    spread, axes = torch.linalg.eigh((points - center).T @ (points - center) / len(points))
     normal = axes[:, 0] if axes[1, 0] > 0 else -axes[:, 0]
     tilt = math.degrees(math.acos(min(1.0, float(normal[1]))))
-    # A plane needs two directions along it: half a metre of ground both ways.
+    # A plane needs two directions along it: half a meter of ground both ways.
     if float(spread[1]) < 0.1**2 or tilt > most_deg or tilt < 0.05:
         return motion, 0.0
     turn = quat_between(normal, torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)).to(motion.root.dtype)
-    pivot = centre.to(motion.root.dtype)
+    pivot = center.to(motion.root.dtype)
     rotations = motion.rotations.clone()
     rotations[:, 0] = quat_multiply(turn, motion.rotations[:, 0])
     return motion.replace(root=quat_apply(turn, motion.root - pivot) + pivot, rotations=rotations), tilt

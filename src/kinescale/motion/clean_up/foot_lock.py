@@ -31,9 +31,9 @@ ADULT_LEG_M = 0.85
 
 class Config(Record):
     """``enter_m_s``, ``leave_m_s``: a foot joint begins to stand below one speed and stops above the other;
-    ``height_m``: highest it may then be over its height in the T-pose (metres, for legs of 0.85 m, like the speeds);
+    ``height_m``: highest it may then be over its height in the T-pose (meters, for legs of 0.85 m, like the speeds);
     ``shortest_s``: stances shorter than this are none; ``blend_s``: how long a correction takes to fade in or out;
-    ``floor``: metres at which soles stand (None: each stance keeps its mean height);
+    ``floor``: meters at which soles stand (None: each stance keeps its mean height);
     ``most_drop_m``: farthest the hips may sink for a leg that is too short.
     """
 

@@ -19,7 +19,7 @@ from kinescale.motion.motion import Motion
 SPREADS = 8.0
 """How many times the usual deviation a frame must be off to count as bad."""
 STEPS = 3.0
-"""How many times the usual way of one frame it must be off; in a fast movement a frame is off its neighbours too."""
+"""How many times the usual way of one frame it must be off; in a fast movement a frame is off its neighbors too."""
 WHOLE_FRAME = 2
 """Joints (the root's path counts as one) that are off in a frame for all of it to be replaced."""
 
@@ -28,7 +28,7 @@ class Config(Record):
     """``smoothing_s``: sigma of the Gaussian over rotations and root path, seconds (0: none); half its effect is at
     ``0.19 / smoothing_s`` Hz.
 
-    ``spikes``: replace runs of at most ``longest_spike_s`` in which a joint is off its neighbours by more than
+    ``spikes``: replace runs of at most ``longest_spike_s`` in which a joint is off its neighbors by more than
     ``spike_deg`` (the root: ``spike_m``) and by far more than is usual for it. At the clip's ends those are the frames
     beyond one step far larger than those inside. Where several joints are off at once, the whole frame is replaced.
     """

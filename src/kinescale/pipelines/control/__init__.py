@@ -1,6 +1,6 @@
 """Control: joints at places, poses at key frames, a path over the ground and a facing, of drawn motions or one's own.
 
-Sampling (or the clip's own tokens) first, then optimisation of the latents through the decoder (``_controlled``), then
+Sampling (or the clip's own tokens) first, then optimization of the latents through the decoder (``_controlled``), then
 a small correction of the motion itself (``_corrected``). The errors told are those of the motions handed back.
 """
 
@@ -41,7 +41,7 @@ from kinescale.pipelines.text_to_motion import MAX_CLIPS, Generated, TextToMotio
 __all__ = ["STEPS", "Controlled", "Controller", "Missed", "Point", "Settings", "Steering", "step_count"]
 
 STEPS = {"fast": 100, "accurate": 600}
-"""Steps of the optimisation by name (MSQ notes, section 5)."""
+"""Steps of the optimization by name (MSQ notes, section 5)."""
 
 MAX_STEPS = 10_000
 MAX_TOLD = 20
@@ -88,10 +88,10 @@ class Steering:
     ----------
     samples : how many different clips.
     seed : sample i draws from ``derive_seed(seed, "sample", i)``.
-    steps : "fast" (100), "accurate" (600) or a number: at most so many steps of optimisation.
+    steps : "fast" (100), "accurate" (600) or a number: at most so many steps of optimization.
     correct : whether the motion itself is corrected where the decoder did not get there.
     finish : what is done to a drawn motion.
-    settings : the optimisation's weights; its own ``steps`` do not count.
+    settings : the optimization's weights; its own ``steps`` do not count.
     """
 
     samples: int = 1
@@ -108,7 +108,7 @@ class Steering:
         derive_seed(self.seed)
 
     @property
-    def optimisation(self) -> Settings:
+    def optimization(self) -> Settings:
         """The settings with the steps put in."""
         return self.settings.but(steps=step_count(self.steps))
 
@@ -170,7 +170,7 @@ class Controller:
             clips = [drawn.motions[row] for row in rows]
             chain = Chain(self.bundle, ground, latent)
             rows_of = partial(row_a_frame, self.bundle.feature)
-            return Task(chain, goals, clips, (0, frames), 0, rows_of, how.optimisation, how.correct)
+            return Task(chain, goals, clips, (0, frames), 0, rows_of, how.optimization, how.correct)
 
         return self._steered(task, goals, drawn.motions, (0, frames), check_prompt(prompt), how)
 
@@ -219,7 +219,7 @@ class Controller:
                 return stretch_of(self.bundle, clip, [span]).features
 
             start = stretches[0].start
-            return Task(chain, goals, some, span, start, features_of, how.optimisation, how.correct)
+            return Task(chain, goals, some, span, start, features_of, how.optimization, how.correct)
 
         return self._steered(task, goals, clips, span, prompt, how)
 
@@ -272,7 +272,7 @@ class Controller:
             for row in rows:
                 tokens = drawn.tokens[row]
                 latents.append(bundle.tokenizer.latent_sum(tokens).float().cpu())
-                made = bundle.normaliser.undo(bundle.tokenizer.decode(tokens)[0, :frames].float().cpu())
+                made = bundle.normalizer.undo(bundle.tokenizer.decode(tokens)[0, :frames].float().cpu())
                 features.append(smoothed(made, smoothing_of(bundle.feature, made, finish)))
         return torch.stack(features), torch.stack(latents)
 
@@ -312,7 +312,7 @@ class Controller:
         first = done[0]
         if first.turned_rad > 0 or first.moved_m > 0:
             notes.append(
-                f"after the optimisation joints were turned by up to {first.turned_rad * 180 / torch.pi:.1f} degrees "
+                f"after the optimization joints were turned by up to {first.turned_rad * 180 / torch.pi:.1f} degrees "
                 f"and the root moved by up to {100 * first.moved_m:.1f} cm to get there"
             )
         if first.moved_after_m > 1e-3:

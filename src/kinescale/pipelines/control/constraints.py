@@ -12,7 +12,7 @@ The file is JSON::
      ]}
 
 Each entry is one of these kinds, told by its first key. When: ``frame``, or ``frames`` (first and last, both held), or
-``second``, or ``seconds``. Metres, Y up; ``null`` leaves a coordinate free. Facings are degrees about the vertical: 0
+``second``, or ``seconds``. Meters, Y up; ``null`` leaves a coordinate free. Facings are degrees about the vertical: 0
 is +Z, 90 is +X. ``at``: coordinates are the world's, or with "start" relative to where the clip's hips are on the
 ground in its first frame and where it faces there (+Z ahead, +X left).
 
@@ -25,7 +25,7 @@ ground in its first frame and where it faces there (+Z ahead, +X left).
   the same time). ``facing``: "along" the path, an angle, a list of angles evenly spread over the frames, or ``null``.
 * ``facing`` without a path: an angle, or a list of angles.
 
-Every entry may have ``weight`` (1; what counts more where not all can be had) and ``tolerance`` (metres, 0.01; what is
+Every entry may have ``weight`` (1; what counts more where not all can be had) and ``tolerance`` (meters, 0.01; what is
 within counts as met).
 """
 
@@ -45,7 +45,7 @@ from kinescale.motion.motion import Motion
 from kinescale.rigging.body_parts import part_names
 
 TOLERANCE_M = 0.01
-"""Metres within which a joint is where it should be."""
+"""Meters within which a joint is where it should be."""
 
 FACING_TOLERANCE_DEG = 10.0
 """Degrees within which a body faces where it should; hips and shoulders of a walker sway by about as much."""
@@ -57,7 +57,7 @@ MAX_REACH_M = 1000.0
 
 @dataclass(frozen=True, eq=False)
 class Constraint:
-    """What every kind has: how it is called in messages, the frames (ascending), weight and tolerance (metres)."""
+    """What every kind has: how it is called in messages, the frames (ascending), weight and tolerance (meters)."""
 
     name: str
     frames: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""From latent grids to the motion that is written, and differentiable all the way: what control optimises through.
+"""From latent grids to the motion that is written, and differentiable all the way: what control optimizes through.
 
 ``features = clip + fade * smoothed(decode(latent) - decode(clip's latent))``: where the latent is the clip's own, the
 motion is the clip's, whatever the tokenizer loses; the fade is zero outside the frames that may change. Then the
@@ -100,10 +100,10 @@ class Chain:
             self._set_residual()
 
     def encode(self, features: Float[Tensor, "B T F"]) -> Float[Tensor, "B K T2 P D"]:
-        """The encoder's latents of each window, not quantised; a last frame is held to fill a whole latent step."""
+        """The encoder's latents of each window, not quantized; a last frame is held to fill a whole latent step."""
         bundle, frames = self.bundle, self.windows.frames
         pieces = torch.stack([features[:, s : s + frames] for s in self.windows.starts], dim=1)
-        normal = bundle.normaliser.apply(pieces.flatten(0, 1).float()).to(bundle.device)
+        normal = bundle.normalizer.apply(pieces.flatten(0, 1).float()).to(bundle.device)
         whole = -(-frames // bundle.stride) * bundle.stride
         held = torch.cat([normal, normal[:, -1:].expand(-1, whole - frames, -1)], dim=1)
         with torch.no_grad():
@@ -167,7 +167,7 @@ class Chain:
             bundle.tokenizer.decode_latent(z, n) for z, n in zip(flat.split(at_once), steps.split(at_once), strict=True)
         ]
         decoded = torch.cat(rows)[:, : windows.frames].float().cpu()
-        plain = bundle.normaliser.undo(decoded).unflatten(0, latent.shape[:2])
+        plain = bundle.normalizer.undo(decoded).unflatten(0, latent.shape[:2])
         if len(windows.starts) == 1:
             return plain[:, 0]
         total = plain.new_zeros(self.ground.features.shape)
@@ -211,7 +211,7 @@ class Chain:
         batch, frames = root.shape[:2]
         lifted = torch.zeros(batch, 1, 3)
         lifted[:, 0, 1] = torch.tensor(self.ground.lifted_m)
-        # all in one: what retargeting does to a frame does not depend on its neighbours
+        # all in one: what retargeting does to a frame does not depend on its neighbors
         joined = Motion(skeleton, self.bundle.feature.fps, (root - lifted).flatten(0, 1), rotations.flatten(0, 1))
         there = retarget(joined, clip.skeleton, feet=False)
         tracks = zip(there.root.view(batch, frames, 3), there.rotations.unflatten(0, (batch, frames)), strict=True)

@@ -34,7 +34,7 @@ FACING_S = 0.17
 GROUND = (1.0, 0.0, 1.0)
 LEGS = part_roles(("legs",))
 ROTATIONS_A_POSE = 0.1
-"""How many metres a turn of a joint by a radian counts as, in a pose: bones without a joint at their end turn too."""
+"""How many meters a turn of a joint by a radian counts as, in a pose: bones without a joint at their end turn too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Goals:
     Parameters
     ----------
     entries : the constraints, in order.
-    frame, joint, target, known, entry : of each place that is asked for: where, metres, which coordinates count, and
+    frame, joint, target, known, entry : of each place that is asked for: where, meters, which coordinates count, and
         the constraint's number.
     own : 0 for places in the world; 1 for places seen from the hips' place on the ground along the facing in that
         frame, 2 from the hips themselves.
@@ -84,7 +84,7 @@ class Goals:
         )
 
     def distances(self, positions: Float[Tensor, "*b T J 3"]) -> Float[Tensor, "*b G"]:
-        """Metres between each place asked for and where its joint is, over the coordinates that count."""
+        """Meters between each place asked for and where its joint is, over the coordinates that count."""
         at = positions[..., self.frame, self.joint, :]
         if bool((self.own > 0).any()):
             at = torch.where(self.own[:, None] > 0, self._as_seen(positions, at), at)

@@ -1,8 +1,8 @@
-"""Test-time optimisation: latents moved until the motion they decode to is where it should be (MSQ notes, section 5).
+"""Test-time optimization: latents moved until the motion they decode to is where it should be (MSQ notes, section 5).
 
-The free variable is the latent grid that the decoder reads, never quantised again. What is minimised is the mean
+The free variable is the latent grid that the decoder reads, never quantized again. What is minimized is the mean
 distance of the controlled joints, and what keeps the motion a motion: standing feet stay, joints do not jerk, the
-latents stay near where they began. Adam; the terms of clips that are optimised together never meet.
+latents stay near where they began. Adam; the terms of clips that are optimized together never meet.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from kinescale.pipelines.control.goals import ROTATIONS_A_POSE, Goals
 SOFT_M = 0.02
 """Distances below this are squared, others count as they are: far goals do not drown near ones."""
 
-METRES_A_RADIAN = 0.5
-"""How many metres a facing that is off by a radian counts as."""
+METERS_A_RADIAN = 0.5
+"""How many meters a facing that is off by a radian counts as."""
 
 SPARE = 0.5
 """Share of a tolerance within which nothing pulls any more."""
@@ -68,7 +68,7 @@ MET_PATIENCE = 10
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """Where the optimisation ended: latents and starts, the steps of each clip and why it stopped, and snapshots.
+    """Where the optimization ended: latents and starts, the steps of each clip and why it stopped, and snapshots.
 
     ``shots``: step -> root and rotations of all clips after it (each clip's best so far).
     """
@@ -96,7 +96,7 @@ class Feet:
 
 @dataclass(frozen=True, eq=False)
 class _Ground:
-    """Where feet stand (``floor``), how low each may be in each frame, and how high both may be at once, metres."""
+    """Where feet stand (``floor``), how low each may be in each frame, and how high both may be at once, meters."""
 
     floor: Float[Tensor, "B K"]
     lowest: Float[Tensor, "B N K"]
@@ -151,7 +151,7 @@ class Objective:
         return forward_kinematics(root, rotations, self.offsets, self.chain.written.parents)[0]
 
     def asked(self, positions: Tensor, rotations: Tensor, soft: float) -> tuple[Float[Tensor, " B"], Tensor]:
-        """How far a clip is from its goals, in metres as they weigh, and whether it keeps all tolerances."""
+        """How far a clip is from its goals, in meters as they weigh, and whether it keeps all tolerances."""
         goals = self.goals
         tolerance = torch.tensor([entry.tolerance_m for entry in goals.entries])
         weights = goals.weights / goals.weights.sum()
@@ -166,7 +166,7 @@ class Objective:
         turned = goals.turns(positions)
         if turned.shape[1]:
             bound = math.radians(FACING_TOLERANCE_DEG)
-            over = METRES_A_RADIAN * _soft((turned - SPARE * bound).clamp(min=0), soft)
+            over = METERS_A_RADIAN * _soft((turned - SPARE * bound).clamp(min=0), soft)
             total = total + (_mean_by(over, goals.facing_entry, len(weights)) * weights).sum(-1)
             met &= (turned.detach() <= bound).all(1)
         if len(goals.pose):
@@ -199,7 +199,7 @@ class Objective:
         return total, speed
 
 
-def optimise(chain: Chain, goals: Goals, begin: Tensor, start: Tensor, free_start: bool, settings: Settings) -> Tried:
+def optimize(chain: Chain, goals: Goals, begin: Tensor, start: Tensor, free_start: bool, settings: Settings) -> Tried:
     """Latents and starts after at most ``settings.steps`` steps; of each clip the best that was seen."""
     count = len(begin)
     latent = begin.detach().clone().requires_grad_(True)
@@ -207,7 +207,7 @@ def optimise(chain: Chain, goals: Goals, begin: Tensor, start: Tensor, free_star
     spread = begin.detach().flatten(1).var(1).clamp(min=1e-6)
     objective = Objective(chain, goals, settings)
     progress = Progress(count, settings.patience)
-    optimiser = torch.optim.Adam([{"params": [latent]}, {"params": [place], "lr": settings.rate / 4}], settings.rate)
+    optimizer = torch.optim.Adam([{"params": [latent]}, {"params": [place], "lr": settings.rate / 4}], settings.rate)
     checks = checkpoints(settings.steps)
     shots: dict[int, tuple[Tensor, Tensor]] = {}
     for step in range(settings.steps + 1):
@@ -223,14 +223,14 @@ def optimise(chain: Chain, goals: Goals, begin: Tensor, start: Tensor, free_star
             shots[step] = (progress.best[2].clone(), progress.best[3].clone())
         if progress.done or step == settings.steps:
             break
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.sum().backward()
-        for group, rate in zip(optimiser.param_groups, (1.0, 0.25), strict=True):
+        for group, rate in zip(optimizer.param_groups, (1.0, 0.25), strict=True):
             group["lr"] = settings.rate * rate * (0.1 + 0.9 * math.cos(math.pi / 2 * step / settings.steps))
         for free in (latent, place):
             if free.grad is not None:
                 free.grad.nan_to_num_(0.0, 0.0, 0.0)
-        optimiser.step()
+        optimizer.step()
     return Tried(progress.best[0], progress.best[1], *progress.told(), shots, objective)
 
 

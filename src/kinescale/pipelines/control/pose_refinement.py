@@ -1,8 +1,8 @@
-"""The last centimetres: joints turned and the root moved a little, smoothly in time, so that goals are met.
+"""The last centimeters: joints turned and the root moved a little, smoothly in time, so that goals are met.
 
 What a small decoder cannot place exactly is placed here, on the motion itself. Changes are Gaussians over time and fall
 off to nothing at the borders of the frames that may change; standing feet, jerk and the size of the change hold against
-them. Each clip is minimised alone, by L-BFGS, so that it does not matter what else is made.
+them. Each clip is minimized alone, by L-BFGS, so that it does not matter what else is made.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _one(
     sigma = SPREAD_S * objective.chain.fps
     most = torch.tensor([[MOST_M], [MOST_UP_M], [MOST_M]] + [[MOST_RAD]] * 3 * joints)
     free = torch.zeros(3 * (joints + 1), frames, requires_grad=True)
-    optimiser = torch.optim.LBFGS(
+    optimizer = torch.optim.LBFGS(
         [free], lr=1.0, max_iter=ROUNDS, max_eval=2 * ROUNDS, history_size=20, line_search_fn="strong_wolfe"
     )
 
@@ -79,7 +79,7 @@ def _one(
         return moved, quat_multiply(rotations, roma.rotvec_to_unitquat(turns)[None]), smooth
 
     def closure() -> Tensor:
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         moved, turned, smooth = changed()
         positions = objective.positions(moved, turned)
         asked, _ = objective.asked(positions, turned, SOFT_M)
@@ -91,7 +91,7 @@ def _one(
         free.grad.nan_to_num_(0.0, 0.0, 0.0)
         return loss.detach()
 
-    optimiser.step(closure)
+    optimizer.step(closure)
     with torch.no_grad():
         moved, turned, smooth = changed()
         if not bool(torch.isfinite(moved).all() and torch.isfinite(turned).all()):

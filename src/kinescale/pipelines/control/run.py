@@ -1,4 +1,4 @@
-"""One call of control, from clips and goals to clips that keep them: laid, optimised, corrected, set into the clip."""
+"""One call of control, from clips and goals to clips that keep them: laid, optimized, corrected, set into the clip."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import standing_points
 from kinescale.pipelines.control.differentiable_decoder import FADE_S, Chain, fading
 from kinescale.pipelines.control.goals import Goals, mean_error
-from kinescale.pipelines.control.latent_optimization import Settings, Tried, optimise
+from kinescale.pipelines.control.latent_optimization import Settings, Tried, optimize
 from kinescale.pipelines.control.path_warp import begins_free, laid
 from kinescale.pipelines.control.planted import planted
 from kinescale.pipelines.control.pose_refinement import corrected
@@ -81,7 +81,7 @@ def steer(task: Task) -> list[Steered]:
     chain = task.chain
     goals = task.goals.from_frame(task.offset)
     begin, start = _begun(task)
-    tried = optimise(chain, goals, begin, start, task.free_start, task.settings)
+    tried = optimize(chain, goals, begin, start, task.free_start, task.settings)
     curves = [_curve(task, goals, tried, i) for i in range(len(task.clips))]
     with torch.no_grad():
         root, rotations, contacts = chain.motions(tried.latent, tried.start)
@@ -102,7 +102,7 @@ def steer(task: Task) -> list[Steered]:
 
 
 def _begun(task: Task) -> tuple[Tensor, Tensor]:
-    """Where the optimisation begins: the clips' own latents, or those of the clips laid along what is asked."""
+    """Where the optimization begins: the clips' own latents, or those of the clips laid along what is asked."""
     chain = task.chain
     with torch.no_grad():
         guesses = [laid(clip, task.goals, task.span, free_start=task.free_start) for clip in task.clips]

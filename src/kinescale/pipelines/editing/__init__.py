@@ -1,7 +1,7 @@
 """Edits: what is wished of a clip, which tokens that leaves standing, and how the new part is set into the old clip.
 
 A wish (which frames, which parts of the body, how many coarse scales stay) becomes a mask per scale of what is drawn;
-every sampler honours it. What needs a trained system is in ``pipelines.editing.editor``.
+every sampler honors it. What needs a trained system is in ``pipelines.editing.editor``.
 """
 
 from __future__ import annotations

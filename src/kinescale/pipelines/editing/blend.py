@@ -123,7 +123,7 @@ def seam_peak(motion: Motion, spans: Sequence[Span]) -> float:
 
 
 def joint_accelerations(motion: Motion) -> Float[Tensor, "N J"]:
-    """Of each joint in each frame that has neighbours a step of ``ACCELERATION_FPS`` away, m/s2."""
+    """Of each joint in each frame that has neighbors a step of ``ACCELERATION_FPS`` away, m/s2."""
     step = max(1, round(motion.fps / ACCELERATION_FPS))
     at = motion.to(torch.float64).positions()
     second = at[2 * step :] - 2 * at[step:-step] + at[: -2 * step]

@@ -26,7 +26,7 @@ COMPARED = 1500
 """Frames that are compared with each other at most; a longer clip is thinned out."""
 
 SPEED_WEIGHT_S = 0.15
-"""Seconds by which a metre a second of difference counts as metres."""
+"""Seconds by which a meter a second of difference counts as meters."""
 
 CLOSED, CLOSE_TO_BEST = 0.1, 1.1
 """A cycle closes when what is left is this share of what its poses differ by, or this much of the best's."""
@@ -44,7 +44,7 @@ class Round:
     Parameters
     ----------
     yaw : radians.
-    shift : x and z, metres.
+    shift : x and z, meters.
     """
 
     yaw: float | int
@@ -52,7 +52,7 @@ class Round:
 
     @property
     def step_m(self) -> float:
-        """Metres moved."""
+        """Meters moved."""
         return math.hypot(*self.shift)
 
     def share(self, part: Float[Tensor, "N"]) -> tuple[Float[Tensor, "N"], Float[Tensor, "N 3"]]:

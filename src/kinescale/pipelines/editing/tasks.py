@@ -34,7 +34,7 @@ from kinescale.tokenizers import part_wise
 from kinescale.tokens.layout import TokenLayout
 
 SAME_M = 1e-3
-"""Metres by which two files may round the bones of one skeleton differently."""
+"""Meters by which two files may round the bones of one skeleton differently."""
 
 SEAM_SHARE = 1 / 3
 """Of a cycle that is cut out of a clip, the most that is drawn to close it."""

@@ -90,7 +90,7 @@ class Mixing:
             seen = bundle.codec.seen(tokens) if isinstance(bundle.codec, BitView) else tokens
             tokens = bundle.plain(self._drawn(Keep(seen.scales, given), layout, latents, rng))
         decoded = bundle.tokenizer.decode(tokens)[0, : stop - start].float().cpu()
-        return bundle.normaliser.undo(decoded), tokens, tuple(g[0].cpu() for g in given)
+        return bundle.normalizer.undo(decoded), tokens, tuple(g[0].cpu() for g in given)
 
     def _mixed(self, one: TokenMap, other: TokenMap, origins: list[Tensor]) -> TokenMap:
         """What is drawn holds the second clip's tokens for the time being."""

@@ -38,7 +38,7 @@ class Stretch:
 
     Parameters
     ----------
-    features : of the bundle's feature, as they are (not normalised).
+    features : of the bundle's feature, as they are (not normalized).
     spans : what is to be drawn, in frames of ``features``.
     lifted_m : how much the floor was raised for the features.
     """
@@ -174,7 +174,7 @@ def window_by_window(bundle: Bundle, whole: Float[Tensor, "T F"], spans: Sequenc
 def encode_window(bundle: Bundle, features: Float[Tensor, "T F"]) -> Encoded:
     """A window's tokens; its last frame is held to fill a whole latent step."""
     frames = len(features)
-    normal = bundle.normaliser.apply(features).to(bundle.device)
+    normal = bundle.normalizer.apply(features).to(bundle.device)
     whole = -(-frames // bundle.stride) * bundle.stride
     held = torch.cat([normal, normal[-1:].expand(whole - frames, -1)])
     return bundle.tokenizer.encode(held[None], torch.tensor([whole], device=bundle.device))
@@ -215,12 +215,12 @@ class Redraw:
         keep = self._keep(seen, given, rng)
         drawn = self._sample(self.text, keep, layout, latents, rng)
         inside = latents_touched(layout, spans).to(bundle.device)[None, :, None, None]
-        latent = torch.where(inside, drawn.latent, encoded.quantised)
+        latent = torch.where(inside, drawn.latent, encoded.quantized)
         if layout.rounding == "down":
             steps = torch.arange(layout.capacity, device=bundle.device)
             latent = latent * (steps < latents[0])[None, :, None, None]
         decoded = bundle.tokenizer.decode_latent(latent, latents)[0, :frames].float().cpu()
-        return bundle.normaliser.undo(decoded), bundle.plain(drawn.tokens), tuple(g[0].cpu() for g in given)
+        return bundle.normalizer.undo(decoded), bundle.plain(drawn.tokens), tuple(g[0].cpu() for g in given)
 
     def _keep(self, seen: TokenMap, given: tuple[Tensor, ...], rng: torch.Generator) -> Keep:
         if self.rewriting is None:

@@ -1,6 +1,6 @@
-"""The quantiser contract. A variant's file offers ``Config`` (a Record) and its own ``Quantizer(config)``.
+"""The quantizer contract. A variant's file offers ``Config`` (a Record) and its own ``Quantizer(config)``.
 
-``residual.py`` is the exception: it is built around another quantiser.
+``residual.py`` is the exception: it is built around another quantizer.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ class Quantizer(nn.Module, ABC):
     width: int
 
     @abstractmethod
-    def quantise(self, vectors: Float[Tensor, "*b D"]) -> Int[Tensor, "*b"]:
+    def quantize(self, vectors: Float[Tensor, "*b D"]) -> Int[Tensor, "*b"]:
         """The token of every vector."""
 
     @abstractmethod
-    def dequantise(self, tokens: Int[Tensor, "*b"]) -> Float[Tensor, "*b D"]:
+    def dequantize(self, tokens: Int[Tensor, "*b"]) -> Float[Tensor, "*b D"]:
         """The vector of every token; zero at ``tokens.PADDING``."""
 
     @abstractmethod
     def assign(self, vectors: Float[Tensor, "*b D"], rng: torch.Generator) -> Int[Tensor, "*b"]:
-        """Tokens while training, where a quantiser may draw; ``rng`` is a CPU generator."""
+        """Tokens while training, where a quantizer may draw; ``rng`` is a CPU generator."""
 
     @abstractmethod
     def begin(self, vectors: Float[Tensor, "N D"], rng: torch.Generator) -> None:

@@ -13,14 +13,14 @@ from kinescale.render.base.sides import joint_sides
 from kinescale.skeletons.base import Skeleton
 
 ADULT_THIGH = 0.40
-"""Metres; the radii below are those of a body with such a thigh."""
+"""Meters; the radii below are those of a body with such a thigh."""
 
 SIZES = (0.05, 20.0)
 """Least and greatest scale of a body against an adult's."""
 
 
 class Thickness(NamedTuple):
-    """Radii of a bone at its two ends, metres."""
+    """Radii of a bone at its two ends, meters."""
 
     start: float
     end: float

@@ -1,4 +1,4 @@
-"""The one camera of the still and moving pictures, and their colours.
+"""The one camera of the still and moving pictures, and their colors.
 
 Orthographic, from the front and the character's right, a little above: walking forward goes right on the
 page.
@@ -14,14 +14,14 @@ AZIMUTH = np.deg2rad(-40.0)
 
 ELEVATION = np.deg2rad(14.0)
 
-COLOURS = {"left": "#d9541e", "right": "#1f6fb4", "middle": "#565c66"}
+COLORS = {"left": "#d9541e", "right": "#1f6fb4", "middle": "#565c66"}
 INK = "#23272e"
 FAINT = "#8a919c"
 GRID = "#dde1e7"
 SHADOW = "#e9ebef"
 
 HEAD_RADIUS = 0.095
-"""Metres."""
+"""Meters."""
 
 
 def axes(azimuth: float = AZIMUTH, elevation: float = ELEVATION) -> Float[np.ndarray, "3 3"]:
@@ -32,7 +32,7 @@ def axes(azimuth: float = AZIMUTH, elevation: float = ELEVATION) -> Float[np.nda
 
 
 def project(points: Float[np.ndarray, "*b 3"], elevation: float = ELEVATION) -> Float[np.ndarray, "*b 3"]:
-    """Page right, page up and nearness of world points, metres."""
+    """Page right, page up and nearness of world points, meters."""
     return points @ axes(elevation=elevation).T
 
 

@@ -24,13 +24,13 @@ from PIL import Image, ImageDraw, ImageFont
 from kinescale.render.base import Options
 from kinescale.render.base.camera import FAINT, INK, axes, heading
 from kinescale.render.base.scene import Scene
-from kinescale.render.base.shapes import GREY, body_shapes, rgb, shadow_outlines
+from kinescale.render.base.shapes import GRAY, body_shapes, rgb, shadow_outlines
 
 ELEVATION = np.deg2rad(18.0)
 SMOOTH_S = 0.6
 LINES = "#c6ccd6"
 GRID_M = 4
-"""Metres of floor drawn around the middle of the view."""
+"""Meters of floor drawn around the middle of the view."""
 
 ABOVE, BELOW = 0.13, 0.08
 """Shares of a cell's height that the title and the clock take."""
@@ -54,15 +54,15 @@ class Cell(NamedTuple):
 class View:
     """One motion at the times of the frames, on the page: pixels right and up, and nearness.
 
-    ``centre``: what the camera looks at, on the floor in metres, and ``origin``: where that lies on the page.
-    ``scale``: pixels a metre. ``path``: the body's place on the floor, metres. ``face``: where the head looks, as the
+    ``center``: what the camera looks at, on the floor in meters, and ``origin``: where that lies on the page.
+    ``scale``: pixels a meter. ``path``: the body's place on the floor, meters. ``face``: where the head looks, as the
     page has it.
     """
 
     scene: Scene
     cell: Cell
     points: Float[np.ndarray, "N P 3"]
-    centre: Float[np.ndarray, "N 3"]
+    center: Float[np.ndarray, "N 3"]
     origin: Float[np.ndarray, 3]
     scale: float
     facing: Float[np.ndarray, " N"] | None
@@ -71,11 +71,11 @@ class View:
 
     def place(self, points: Float[np.ndarray, "*b 3"], frame: int) -> Float[np.ndarray, "*b 3"]:
         """Page places of world points in one frame."""
-        return (points - self.centre[frame]) @ axes(elevation=ELEVATION).T * self.scale + self.origin
+        return (points - self.center[frame]) @ axes(elevation=ELEVATION).T * self.scale + self.origin
 
     def dropped(self, frame: int) -> Float[np.ndarray, "P 3"]:
         """Page places of the points dropped to the floor."""
-        back = (self.points[frame] - self.origin) / self.scale @ axes(elevation=ELEVATION) + self.centre[frame]
+        back = (self.points[frame] - self.origin) / self.scale @ axes(elevation=ELEVATION) + self.center[frame]
         return self.place(back * np.array([1.0, 0.0, 1.0]), frame)
 
 
@@ -117,14 +117,14 @@ def _views(
     # One scale for all, so that sizes can be compared.
     scale = min(_scale(room, cell) for room, cell in zip(rooms, places, strict=True))
     views = []
-    for each, cell, (page, centre), room in zip(scenes, places, looks, rooms, strict=True):
+    for each, cell, (page, center), room in zip(scenes, places, looks, rooms, strict=True):
         points, facing = each.at(times)
         path = points[:, each.body] * np.array([1.0, 0.0, 1.0])
         face = None if each.face is None else each.face[_nearest(each, times)] @ axes(elevation=ELEVATION).T
         spare = (1 - ABOVE - BELOW) * cell.height - (room.tall + room.deep) * scale
         up = cell.bottom + BELOW * cell.height + room.deep * scale + LOW * spare
         origin = np.array([cell.left + cell.width / 2, up, 0.0])
-        views.append(View(each, cell, page * scale + origin, centre, origin, scale, facing, path, face))
+        views.append(View(each, cell, page * scale + origin, center, origin, scale, facing, path, face))
     return views
 
 
@@ -135,20 +135,20 @@ def _nearest(each: Scene, times: Float[np.ndarray, " N"]) -> np.ndarray:
 def _look(
     each: Scene, times: Float[np.ndarray, " N"], options: Options
 ) -> tuple[Float[np.ndarray, "N P 3"], Float[np.ndarray, "N 3"]]:
-    """Points as the camera sees them, in metres, and what it looks at."""
+    """Points as the camera sees them, in meters, and what it looks at."""
     points, _ = each.at(times)
     path = points[:, each.body] * np.array([1.0, 0.0, 1.0])
     step = float(times[1] - times[0]) if len(times) > 1 else 1.0
-    centre = smooth(path, SMOOTH_S / step)
+    center = smooth(path, SMOOTH_S / step)
     if options.camera == "still":
         seen = path @ axes(elevation=ELEVATION).T
         middle = (seen.min(axis=0) + seen.max(axis=0)) / 2 @ axes(elevation=ELEVATION)
-        centre = np.broadcast_to(middle * np.array([1.0, 0.0, 1.0]), path.shape)
-    return (points - centre[:, None]) @ axes(elevation=ELEVATION).T, centre
+        center = np.broadcast_to(middle * np.array([1.0, 0.0, 1.0]), path.shape)
+    return (points - center[:, None]) @ axes(elevation=ELEVATION).T, center
 
 
 class _Room(NamedTuple):
-    """What a motion needs to each side of the camera's centre, above it and below it, metres on the page."""
+    """What a motion needs to each side of the camera's center, above it and below it, meters on the page."""
 
     half: float
     tall: float
@@ -184,7 +184,7 @@ def _draw(renderer: RendererAgg, view: View, frame: int) -> None:
     _floor(renderer, pen, view, frame, pixel)
     page, each = view.points[frame], view.scene
     if each.bones:
-        _fill(renderer, pen, shadow_outlines(each, view.dropped(frame)[:, :2], view.scale), GREY)
+        _fill(renderer, pen, shadow_outlines(each, view.dropped(frame)[:, :2], view.scale), GRAY)
     _line(renderer, pen, [view.place(view.path[: frame + 1][_few(frame + 1)], frame)[:, :2]], FAINT, 1.8 * pixel)
     if view.facing is not None:
         _arrow(renderer, pen, view, frame)
@@ -201,7 +201,7 @@ def _few(count: int, most: int = 600) -> np.ndarray:
 
 def _floor(renderer: RendererAgg, pen: GraphicsContextBase, view: View, frame: int, pixel: float) -> None:
     # Lines stay where they are in the world, so that the floor passes under a walking figure; they fade outwards.
-    middle = view.centre[frame]
+    middle = view.center[frame]
     reach = max(GRID_M, math.ceil(0.4 * max(view.cell.width, view.cell.height) / view.scale))
     unit = max(1, round(reach / 12))
     steps = np.arange(-reach, reach + 1, unit)
@@ -240,7 +240,7 @@ def _line(
     renderer: RendererAgg,
     pen: GraphicsContextBase,
     lines: Sequence[np.ndarray] | np.ndarray,
-    colour: str | tuple[float, float, float],
+    color: str | tuple[float, float, float],
     width: float,
 ) -> None:
     many = [line for line in lines if len(line) > 1]
@@ -248,7 +248,7 @@ def _line(
         return
     codes = np.concatenate([[Outline.MOVETO, *[Outline.LINETO] * (len(line) - 1)] for line in many])
     pen.set_linewidth(width)
-    pen.set_foreground((*(rgb(colour) if isinstance(colour, str) else colour), 1.0), isRGBA=True)
+    pen.set_foreground((*(rgb(color) if isinstance(color, str) else color), 1.0), isRGBA=True)
     renderer.draw_path(pen, Outline(np.concatenate(many), codes), IdentityTransform(), None)
 
 
@@ -256,13 +256,13 @@ def _fill(
     renderer: RendererAgg,
     pen: GraphicsContextBase,
     outlines: Float[np.ndarray, "B K 2"],
-    colour: tuple[float, float, float],
+    color: tuple[float, float, float],
 ) -> None:
     # One path whose outlines all turn the same way: what they cover together is filled once.
     many, points, _ = outlines.shape
     codes = np.tile([Outline.MOVETO, *[Outline.LINETO] * (points - 1)], many)
     pen.set_linewidth(0.0)
-    renderer.draw_path(pen, Outline(outlines.reshape(-1, 2), codes), IdentityTransform(), colour)
+    renderer.draw_path(pen, Outline(outlines.reshape(-1, 2), codes), IdentityTransform(), color)
 
 
 def _closed(outline: Float[np.ndarray, "K 2"]) -> Outline:

@@ -26,10 +26,10 @@ from kinescale.render.base.sides import SIDES
 from kinescale.skeletons.base import Skeleton
 
 MAX_REACH = 10_000.0
-"""Metres from the start past which a motion is taken for one in other units."""
+"""Meters from the start past which a motion is taken for one in other units."""
 
 FLOOR_TOLERANCE = 0.25
-"""Metres the feet may stand off y = 0 before the drawn floor is moved under them."""
+"""Meters the feet may stand off y = 0 before the drawn floor is moved under them."""
 
 FOOT = ("ankle", "toes")
 
@@ -97,7 +97,7 @@ class Scene:
     ----------
     title, notes : clean one-line texts (not escaped for any format).
     fps : frames a second of the motion.
-    points : [T, P, 3] metres: the joints, then the end sites.
+    points : [T, P, 3] meters: the joints, then the end sites.
     bones : lines between points.
     body : the point whose path is drawn: the hips, else joint 0.
     facing : [T] yaw in radians, 0 at the start; ``None`` when unknown.
@@ -285,7 +285,7 @@ def _check_reach(points: Float[Tensor, "T P 3"]) -> None:
     if not bool(points.abs().max() < MAX_REACH):
         raise InputError(
             f"the motion reaches {float(points.abs().max()):.3g} m from its start; "
-            f"expected less than {MAX_REACH:g} m; are its lengths in metres?"
+            f"expected less than {MAX_REACH:g} m; are its lengths in meters?"
         )
 
 

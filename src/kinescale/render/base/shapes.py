@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from kinescale.render.base.camera import COLOURS, HEAD_RADIUS, SHADOW
+from kinescale.render.base.camera import COLORS, HEAD_RADIUS, SHADOW
 from kinescale.render.base.scene import Scene
 
 ARC = 7
@@ -17,30 +17,30 @@ RIM = 0.66
 """Brightness of an outline against its filling."""
 
 NOSE = 0.028
-"""Radius of the nose in metres; it stands out of the head by as much."""
+"""Radius of the nose in meters; it stands out of the head by as much."""
 
 DOT = 0.045
-"""Radius of a point of a skeleton without bones, metres."""
+"""Radius of a point of a skeleton without bones, meters."""
 
 
 class Shape(NamedTuple):
-    """A closed outline on the page with its colours, 0 to 1."""
+    """A closed outline on the page with its colors, 0 to 1."""
 
     outline: Float[np.ndarray, "K 2"]
     fill: tuple[float, float, float]
     rim: tuple[float, float, float]
 
 
-def rgb(colour: str, brightness: float = 1.0) -> tuple[float, float, float]:
+def rgb(color: str, brightness: float = 1.0) -> tuple[float, float, float]:
     """Red, green and blue of "#rrggbb", 0 to 1."""
-    red, green, blue = (int(colour[k : k + 2], 16) / 255 * brightness for k in (1, 3, 5))
+    red, green, blue = (int(color[k : k + 2], 16) / 255 * brightness for k in (1, 3, 5))
     return red, green, blue
 
 
-FILL = {side: rgb(colour) for side, colour in COLOURS.items()}
-EDGE = {side: rgb(colour, RIM) for side, colour in COLOURS.items()}
+FILL = {side: rgb(color) for side, color in COLORS.items()}
+EDGE = {side: rgb(color, RIM) for side, color in COLORS.items()}
 HEAD = rgb("#c9ced6")
-GREY = rgb(SHADOW)
+GRAY = rgb(SHADOW)
 
 
 def capsules(
@@ -63,9 +63,9 @@ def capsules(
     return np.concatenate([around_start, around_end], axis=1)
 
 
-def circle(centre: Float[np.ndarray, 2], radius: float) -> Float[np.ndarray, "K 2"]:
+def circle(center: Float[np.ndarray, 2], radius: float) -> Float[np.ndarray, "K 2"]:
     """A circle's outline."""
-    return centre + radius * _unit(np.linspace(0, 2 * np.pi, 33)[:-1])
+    return center + radius * _unit(np.linspace(0, 2 * np.pi, 33)[:-1])
 
 
 def body_shapes(
@@ -74,11 +74,11 @@ def body_shapes(
     """The body's shapes, far ones first.
 
     ``page``: page right, page up and nearness of the points; ``face``: the same of the unit vector of the head's look;
-    ``scale``: page units a metre.
+    ``scale``: page units a meter.
     """
     if not each.bones:
-        colours = FILL["middle"], EDGE["middle"]
-        return [Shape(circle(point[:2], DOT * each.size * scale), *colours) for point in page]
+        colors = FILL["middle"], EDGE["middle"]
+        return [Shape(circle(point[:2], DOT * each.size * scale), *colors) for point in page]
     bones = each.bones
     starts, ends = page[[b.start for b in bones]], page[[b.end for b in bones]]
     radii = np.array([bone.thickness for bone in bones]) * scale
@@ -99,14 +99,14 @@ def shadow_outlines(each: Scene, ground: Float[np.ndarray, "P 2"], scale: float)
 
 
 def _head(
-    each: Scene, centre: Float[np.ndarray, 3], neck: float, face: Float[np.ndarray, 3] | None, scale: float
+    each: Scene, center: Float[np.ndarray, 3], neck: float, face: Float[np.ndarray, 3] | None, scale: float
 ) -> list[tuple[float, Shape]]:
     # The neck ends inside the head: it may not be drawn over it.
     radius, step = HEAD_RADIUS * each.size * scale, 1e-3 * scale
-    near = max(float(centre[2]), neck + 2 * step)
-    found = [(near, Shape(circle(centre[:2], radius), HEAD, EDGE["middle"]))]
+    near = max(float(center[2]), neck + 2 * step)
+    found = [(near, Shape(circle(center[:2], radius), HEAD, EDGE["middle"]))]
     if face is not None:
-        tip = centre + face * radius
+        tip = center + face * radius
         nose = Shape(circle(tip[:2], NOSE * each.size * scale), FILL["middle"], EDGE["middle"])
         found.append((near + step * float(np.sign(face[2]) or 1.0), nose))
     return found

@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from kinescale.render.base.camera import COLOURS, FAINT, GRID, INK, from_above, heading
+from kinescale.render.base.camera import COLORS, FAINT, GRID, INK, from_above, heading
 from kinescale.render.base.scene import Scene, runs
 from kinescale.render.base.shapes import rgb
 from kinescale.render.base.sides import SIDES
@@ -41,9 +41,9 @@ def draw_path(axes: Axes, each: Scene, frames: list[int], *, small: bool = False
     _footprints(axes, each)
     if len(page) > 1:
         share = np.linspace(0, 1, len(page) - 1)[:, None]
-        colours = (1 - share) * np.array(rgb(EARLY)) + share * np.array(rgb(INK))
+        colors = (1 - share) * np.array(rgb(EARLY)) + share * np.array(rgb(INK))
         lines = np.stack([page[:-1], page[1:]], axis=1)
-        axes.add_collection(LineCollection(list(lines), colors=colours, linewidths=1.9, capstyle="round", zorder=2))
+        axes.add_collection(LineCollection(list(lines), colors=colors, linewidths=1.9, capstyle="round", zorder=2))
     if each.facing is not None:
         for tick, frame in zip(ticks, frames, strict=True):
             arrow(axes, (tick[0], tick[1]), from_above(heading(each.facing[frame])) * half * 0.15, zorder=3)
@@ -55,7 +55,7 @@ def draw_path(axes: Axes, each: Scene, frames: list[int], *, small: bool = False
 
 
 def _frame(axes: Axes, every: Float[np.ndarray, "N 2"], size: float) -> float:
-    """Set limits that hold all points in a square; half its side in metres."""
+    """Set limits that hold all points in a square; half its side in meters."""
     middle = (every.min(axis=0) + every.max(axis=0)) / 2
     half = max(0.75 * size, 0.62 * float((every.max(axis=0) - every.min(axis=0)).max()))
     axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
@@ -65,12 +65,12 @@ def _frame(axes: Axes, every: Float[np.ndarray, "N 2"], size: float) -> float:
 
 def _footprints(axes: Axes, each: Scene) -> None:
     for mark in each.footprints()[:MAX_FOOTPRINTS]:
-        centre = from_above(np.array([mark.x, 0.0, mark.z]))
+        center = from_above(np.array([mark.x, 0.0, mark.z]))
         along = from_above(heading(mark.yaw))
         angle = float(np.degrees(np.arctan2(along[1], along[0])))
         shape = {"width": 0.25 * each.size, "height": 0.09 * each.size, "angle": angle}
-        style = {"facecolor": COLOURS[mark.side], "alpha": 0.3, "linewidth": 0, "zorder": 1}
-        axes.add_patch(Ellipse((float(centre[0]), float(centre[1])), **shape, **style))
+        style = {"facecolor": COLORS[mark.side], "alpha": 0.3, "linewidth": 0, "zorder": 1}
+        axes.add_patch(Ellipse((float(center[0]), float(center[1])), **shape, **style))
 
 
 def _times(axes: Axes, each: Scene, frames: list[int], half: float, small: bool) -> None:
@@ -111,26 +111,26 @@ def draw_tracks(panels: list[Axes], each: Scene) -> None:
     few = _few(len(each))
     slides = []
     for row, side in enumerate(SIDES):
-        colour = COLOURS[side]
+        color = COLORS[side]
         track = each.foot(side)
         if track is not None:
-            height.plot(times[few], track.height[few], color=colour, linewidth=1.5)
-            speed.plot(times[few], track.speed[few], color=colour, linewidth=1.3)
-            speed.fill_between(times, track.speed, 0, where=track.down.tolist(), color=colour, alpha=0.35, linewidth=0)
+            height.plot(times[few], track.height[few], color=color, linewidth=1.5)
+            speed.plot(times[few], track.speed[few], color=color, linewidth=1.3)
+            speed.fill_between(times, track.speed, 0, where=track.down.tolist(), color=color, alpha=0.35, linewidth=0)
             spans = [(a / each.fps, (b - a) / each.fps) for a, b in runs(track.down)]
             for axes in (height, speed):
                 axes.broken_barh(
                     spans,
                     (0.93 - 0.07 * row, 0.06),
                     transform=axes.get_xaxis_transform(),
-                    color=colour,
+                    color=color,
                     alpha=0.55,
                     linewidth=0,
                 )
             slides.append(f"{side} {100 * track.slide:.0f}")
         if side in each.wrists:
             wrist = each.points[:, each.wrists[side], 1]
-            hands.plot(times[few], wrist[few], color=colour, linewidth=1.5)
+            hands.plot(times[few], wrist[few], color=color, linewidth=1.5)
     _finish_tracks(panels, each, slides)
 
 

@@ -60,7 +60,7 @@ class Config(Record):
     lookup: Literal["distance", "cosine"] = "cosine"
     learn: Literal["pooled", "full"] = "full"
     commitment: float = Field(1.0, ge=0.0)
-    quantisation_weight: float = Field(0.02, ge=0.0)
+    quantization_weight: float = Field(0.02, ge=0.0)
     explicit_weight: float = Field(0.5, ge=0.0)
     explicit_slice: tuple[int, int] | None = (4, 67)
     ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
@@ -177,8 +177,8 @@ class Tokenizer(base.Tokenizer):
         layout, latents = self.checked(features, lengths)
         grid = self._grid(self._filled(features, lengths, layout), lengths)
         with torch.autocast(grid.device.type, enabled=False):
-            quantised = self.pyramid(grid, layout, latents)
-        return Encoded(TokenMap(layout, latents, quantised.tokens), grid, quantised.total)
+            quantized = self.pyramid(grid, layout, latents)
+        return Encoded(TokenMap(layout, latents, quantized.tokens), grid, quantized.total)
 
     def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features; with padding slots, frames past a clip's length are the slot's."""
@@ -187,7 +187,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over coded frames, extra on ``explicit_slice``, and quantisation; MoSa notes, section 2.3.
+        """Smooth-L1 over coded frames, extra on ``explicit_slice``, and quantization; MoSa notes, section 2.3.
 
         In ``train()`` mode slots are drawn and moved and codebooks are updated; in ``eval()`` mode neither.
         """
@@ -201,24 +201,24 @@ class Tokenizer(base.Tokenizer):
             grid = self._grid(target, lengths)
             with torch.autocast(grid.device.type, enabled=False):
                 grid = grid.float()
-                quantised = self.pyramid(grid, layout, latents, rng if self.training else None)
-            decoded = self.decode_latent(quantised.total.detach() + (grid - grid.detach()), latents).float()
+                quantized = self.pyramid(grid, layout, latents, rng if self.training else None)
+            decoded = self.decode_latent(quantized.total.detach() + (grid - grid.detach()), latents).float()
         inside = valid_steps(lengths, target.shape[1]) if self.masked else None
         everything = _smooth_l1(decoded, target, inside)
-        quantisation = self._quantisation(grid, quantised.sums, layout, latents)
-        loss = everything + self.config.quantisation_weight * quantisation
-        logs = {"reconstruction": float(everything.detach()), "quantisation": float(quantisation.detach())}
+        quantization = self._quantization(grid, quantized.sums, layout, latents)
+        loss = everything + self.config.quantization_weight * quantization
+        logs = {"reconstruction": float(everything.detach()), "quantization": float(quantization.detach())}
         if self.config.explicit_slice is not None:
             part = slice(*self.config.explicit_slice)
             explicit = _smooth_l1(decoded[..., part], target[..., part], inside)
             loss = loss + self.config.explicit_weight * explicit
             logs["explicit"] = float(explicit.detach())
         if self.training:
-            self.pyramid.observe(quantised, rng)
+            self.pyramid.observe(quantized, rng)
         made = Reconstruction(decoded, target, lengths)
-        return StepLoss(loss, {"loss": float(loss.detach()), **logs, **self._usage(quantised)}, made)
+        return StepLoss(loss, {"loss": float(loss.detach()), **logs, **self._usage(quantized)}, made)
 
-    def _quantisation(self, grid: Tensor, sums: tuple[Tensor, ...], layout: TokenLayout, latents: Tensor) -> Tensor:
+    def _quantization(self, grid: Tensor, sums: tuple[Tensor, ...], layout: TokenLayout, latents: Tensor) -> Tensor:
         """Mean over scales of the pulls of the encoder towards each partial sum and of the sum towards the encoder."""
         inside = residual.filled(layout, latents)[:, :, None, None].to(grid.dtype)
         still = grid.detach()
@@ -228,9 +228,9 @@ class Tokenizer(base.Tokenizer):
             total = total + ((partial - still) * inside).square().sum()
         return total / (len(sums) * inside.sum() * grid.shape[3])
 
-    def _usage(self, quantised: residual.Quantised) -> dict[str, float]:
+    def _usage(self, quantized: residual.Quantized) -> dict[str, float]:
         """Share of codes used and perplexity, as means over the scales, from the tokens of this batch."""
-        rows = [row[row >= 0] for row in quantised.tokens]
+        rows = [row[row >= 0] for row in quantized.tokens]
         books = list(zip(rows, self.vocabularies, strict=True))
         perplexity = sum(float(vq.perplexity(row, codes)) for row, codes in books) / len(books)
         used = sum(float(vq.usage(row, codes)) for row, codes in books) / len(books)
@@ -257,11 +257,11 @@ class Tokenizer(base.Tokenizer):
         """F pooled to the bins of ``scale``, the same whatever ``latents``: past a clip's tokens F is zero or coded."""
         return residual.down(running, layout.scales[scale].bins)
 
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups"]:
         """Best codes of what is left at one scale."""
-        return self.pyramid.quantise_scale(residual, scale, layout, latents)
+        return self.pyramid.quantize_scale(residual, scale, layout, latents)
 
     def _filled(self, features: Tensor, lengths: Tensor, layout: TokenLayout, group: int = 0) -> Tensor:
         """The clips at the layout's length: slots or zeros after their ends."""

@@ -22,19 +22,19 @@ class PaddingSlots(nn.Module):
     Until a batch had such a clip the slots are zero and not trained.
     """
 
-    initialised: Tensor
+    initialized: Tensor
 
     def __init__(self, groups: int, frames: int, width: int, decay: float):
         super().__init__()
         self.decay = decay
         self.frames = nn.Parameter(torch.zeros(groups, frames, width))
-        self.register_buffer("initialised", torch.tensor(False))
+        self.register_buffer("initialized", torch.tensor(False))
 
     def fill(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], group: int = 0
     ) -> Float[Tensor, "B capacity F"]:
         """The clips at full length, the slot's frames where a clip has none of its own."""
-        slot = self.frames[group] if bool(self.initialised) else self.frames[group].detach()
+        slot = self.frames[group] if bool(self.initialized) else self.frames[group].detach()
         longer = nn.functional.pad(features, (0, 0, 0, len(slot) - features.shape[1]))
         own = valid_steps(lengths, len(slot))[:, :, None]
         return torch.where(own, longer, slot.to(longer.dtype))
@@ -49,12 +49,12 @@ class PaddingSlots(nn.Module):
         total = sum(held)
         if total == 0:
             return
-        first = not bool(self.initialised)
+        first = not bool(self.initialized)
         order = torch.arange(groups) % total if first else torch.randint(total, (groups,), generator=rng)
         clips = _processes.take(full, held, _processes.agreed(order.to(full.device))).view(groups, frames, width)
         if first:
             noise = torch.randn(self.frames.shape, generator=rng).to(clips) * (FIRST_NOISE / width**0.5)
             self.frames.copy_(clips + _processes.agreed(noise))
-            self.initialised.fill_(True)
+            self.initialized.fill_(True)
         else:
             self.frames.lerp_(clips.to(self.frames), 1.0 - self.decay)

@@ -1,8 +1,8 @@
 """MSQ's tokenizer: an encoder for each part of the body at three granularities, several lengths in time, one decoder.
 
 Wang et al. 2025 (MSQ, arXiv 2508.08991). Only the abstract and the opening of the paper could be read: parts at
-several granularities with encoders of their own, interpolated in time before they are quantised, are the paper's;
-every size, the partition, the lengths, the quantiser and the loss are a reconstruction (``docs/msq.md``).
+several granularities with encoders of their own, interpolated in time before they are quantized, are the paper's;
+every size, the partition, the lengths, the quantizer and the loss are a reconstruction (``docs/msq.md``).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Config(Record):
     ``feature`` and ``feature_config``: whose blocks and skeleton say which column belongs to which part;
     ``preset``: "pyramid", "grid" or "limbs" (``_msq_parts.PRESETS``); ``residual``: a scale codes what its streams'
     coarser scales left (else each scale codes the whole, and their mean is decoded); ``quantizer`` with ``levels``
-    (fsq) or ``codes`` (vq); ``share_scales``: one quantiser a stream for all its scales.
+    (fsq) or ``codes`` (vq); ``share_scales``: one quantizer a stream for all its scales.
 
     ``widths`` and ``code_dims``: of body, halves and limbs; ``spread``: interpolation from bins to latents; ``blend``:
     share of a convolution in what a scale adds; ``explicit_slice``: features that count ``explicit_weight`` more;
@@ -227,9 +227,9 @@ class Tokenizer(base.Tokenizer):
         layout, latents = self.checked(features, lengths)
         grid = self._grid(features, lengths, layout)
         with torch.autocast(grid.device.type, enabled=False):
-            quantised = self.pyramid(grid.float(), layout, latents)
-            total = self.pyramid.total(quantised, grid)
-        return Encoded(TokenMap(layout, latents, quantised.tokens), grid, total)
+            quantized = self.pyramid(grid.float(), layout, latents)
+            total = self.pyramid.total(quantized, grid)
+        return Encoded(TokenMap(layout, latents, quantized.tokens), grid, total)
 
     def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features; what stands past a clip's length is not read."""
@@ -255,22 +255,22 @@ class Tokenizer(base.Tokenizer):
             grid = self._grid(features, lengths, layout)
             with torch.autocast(grid.device.type, enabled=False):
                 grid = grid.float()
-                quantised = self.pyramid(grid, layout, latents, rng if self.training else None)
+                quantized = self.pyramid(grid, layout, latents, rng if self.training else None)
                 kept = None
                 if self.training:
                     kept = kept_scales(len(grid), self.stages, c.drop_finer, c.drop_granularity, rng).to(grid.device)
-                made = Mixed(self.pyramid.total(quantised, grid, kept), features, latents)
+                made = Mixed(self.pyramid.total(quantized, grid, kept), features, latents)
                 if self.training and c.cross_mix:
                     made = mix_parts(made.latent, features, latents, self.stages, self.columns, c.cross_mix, rng)
             decoded = self.decode_latent(made.latent, made.latents)
         loss, logs = self._reconstruction(decoded.float(), made)
         if isinstance(self.pyramid.book(0, 0), vq.Quantizer):
-            loss = loss + c.commitment_weight * quantised.commitment
-            logs["commitment"] = float(quantised.commitment.detach())
+            loss = loss + c.commitment_weight * quantized.commitment
+            logs["commitment"] = float(quantized.commitment.detach())
         if self.training:
-            self.pyramid.observe(quantised, rng)
+            self.pyramid.observe(quantized, rng)
         shown = Reconstruction(decoded.float(), made.target, made.latents * layout.stride)
-        return StepLoss(loss, {"loss": float(loss.detach()), **logs, **self._usage(quantised.seen)}, shown)
+        return StepLoss(loss, {"loss": float(loss.detach()), **logs, **self._usage(quantized.seen)}, shown)
 
     def _reconstruction(self, decoded: Tensor, made: Mixed) -> tuple[Tensor, dict[str, float]]:
         c = self.config
@@ -317,11 +317,11 @@ class Tokenizer(base.Tokenizer):
         rows = self.pyramid.pooled(running, scale, layout, filled)
         return functional.pad(rows, (0, self.latent_width - rows.shape[-1]))
 
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups"]:
         """Tokens of what is left at one scale."""
-        return self.pyramid.quantise_scale(residual, scale, layout, latents)
+        return self.pyramid.quantize_scale(residual, scale, layout, latents)
 
     def _grid(self, features: Tensor, lengths: Tensor, layout: TokenLayout) -> Float[Tensor, "B T P D"]:
         """The encoders' latents, each stream in its latent part (and in those of all its scales without residual)."""

@@ -58,7 +58,7 @@ def mix_parts(
     rate: float,
     rng: torch.Generator,
 ) -> Mixed:
-    """With ``rate`` a clip takes a random set of body parts from its neighbour in the batch.
+    """With ``rate`` a clip takes a random set of body parts from its neighbor in the batch.
 
     Streams that hold parts of both clips are left out; columns are judged by the clip that they came from.
     """

@@ -1,7 +1,7 @@
-"""MSQ's quantisation: every stream pooled to several lengths in time, looked up, spread again, scale after scale.
+"""MSQ's quantization: every stream pooled to several lengths in time, looked up, spread again, scale after scale.
 
 Section 3 of the method notes (a reconstruction). Unlike ``pyramid.residual`` a scale belongs to the streams of one
-granularity, each with quantisers of its own, gradients may flow through the look-up, and bins are a whole number of
+granularity, each with quantizers of its own, gradients may flow through the look-up, and bins are a whole number of
 latents from the clip's start, whatever its length: so clips can be cut and joined at multiples of the coarsest bin.
 """
 
@@ -33,7 +33,7 @@ CUBIC_SHARPNESS = -0.75
 
 
 @dataclass(frozen=True, eq=False)
-class Quantised:
+class Quantized:
     """What the pyramid made of a latent grid.
 
     ``tokens``: one [B, bins, groups] a scale; ``added``: what each scale adds to its own streams, [B, T', groups, d];
@@ -62,7 +62,7 @@ def pool(
 
 @lru_cache(maxsize=512)
 def spread_weights(bins: int, factor: int, steps: int, kind: Spread) -> Float[Tensor, "T bins"]:
-    """How much of each bin goes to each latent step: interpolation between bin centres, ends held."""
+    """How much of each bin goes to each latent step: interpolation between bin centers, ends held."""
     steps_at = (torch.arange(steps, dtype=torch.float64) + 0.5) / factor - 0.5
     first = steps_at.floor()
     rest = steps_at - first
@@ -100,8 +100,8 @@ class PartPyramid(nn.Module):
     ----------
     stages : the scales, coarse to fine.
     widths : d of each granularity; streams occupy the first d channels of their latent parts.
-    build : makes the quantiser for vectors of a width.
-    share : one quantiser a stream for all its scales, else one for each.
+    build : makes the quantizer for vectors of a width.
+    share : one quantizer a stream for all its scales, else one for each.
     spread, blend : interpolation in time, and the share of a convolution blended into it (0: none).
     """
 
@@ -137,7 +137,7 @@ class PartPyramid(nn.Module):
         self.register_buffer("begun", torch.tensor(False))
 
     def book(self, scale: int, group: int) -> Quantizer:
-        """The quantiser of one stream at one scale."""
+        """The quantizer of one stream at one scale."""
         books: Any = self.books[self.books_of[scale]]
         return books[group]
 
@@ -162,22 +162,22 @@ class PartPyramid(nn.Module):
     ) -> Float[Tensor, "B T P D"]:
         """What one scale's tokens add to F: after a clip's last token, that token."""
         held = hold_last(tokens)
-        rows = torch.stack([self.book(scale, g).dequantise(held[:, :, g]) for g in range(held.shape[2])], 2)
+        rows = torch.stack([self.book(scale, g).dequantize(held[:, :, g]) for g in range(held.shape[2])], 2)
         return self.into_grid(self._up(self._scaled(rows, scale), scale, layout), scale)
 
     def pooled(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Float[Tensor, "B bins G d"]:
-        """What one scale is asked to quantise."""
+        """What one scale is asked to quantize."""
         spec = layout.scales[scale]
         return pool(self.streams(residual, scale), spec.bins, spec.factor, latents)
 
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups"]:
         """Tokens of one scale from what is left; ``PADDING`` where nothing is filled."""
         asked = self._unscaled(self.pooled(residual, scale, layout, latents), scale)
-        tokens = torch.stack([self.book(scale, g).quantise(asked[:, :, g]) for g in range(asked.shape[2])], 2)
+        tokens = torch.stack([self.book(scale, g).quantize(asked[:, :, g]) for g in range(asked.shape[2])], 2)
         return tokens.masked_fill(~layout.valid(latents, scale), PADDING)
 
     def forward(
@@ -186,8 +186,8 @@ class PartPyramid(nn.Module):
         layout: TokenLayout,
         latents: Int[Tensor, "B"],
         rng: torch.Generator | None = None,
-    ) -> Quantised:
-        """All scales. With ``rng`` quantisers assign as they do in training, and are begun if they were not."""
+    ) -> Quantized:
+        """All scales. With ``rng`` quantizers assign as they do in training, and are begun if they were not."""
         sums: dict[int, Tensor] = {}
         tokens, added, distances, seen = [], [], [], []
         inside = valid_steps(latents, layout.capacity)[:, :, None, None].to(grid.dtype)
@@ -209,15 +209,15 @@ class PartPyramid(nn.Module):
             seen.append(tuple((asked[:, :, g][valid[:, :, g]].detach(), row[:, :, g][valid[:, :, g]]) for g in groups))
         if rng is not None:
             self.begun.fill_(True)
-        return Quantised(tuple(tokens), tuple(added), torch.stack(distances).mean(), tuple(seen))
+        return Quantized(tuple(tokens), tuple(added), torch.stack(distances).mean(), tuple(seen))
 
     def total(
-        self, quantised: Quantised, grid: Float[Tensor, "B T P D"], kept: Bool[Tensor, "B S"] | None = None
+        self, quantized: Quantized, grid: Float[Tensor, "B T P D"], kept: Bool[Tensor, "B S"] | None = None
     ) -> Float[Tensor, "B T P D"]:
         """F of the scales ``kept`` for each clip (all without it), with a gradient to ``grid``."""
         total = torch.zeros_like(grid)
         straight = len(self.log_gains) == 0
-        for scale, added in enumerate(quantised.added):
+        for scale, added in enumerate(quantized.added):
             here = self.into_grid(added.to(grid.dtype), scale)
             total = total + (here if kept is None else here * kept[:, scale, None, None, None].to(here.dtype))
         if straight:
@@ -226,12 +226,12 @@ class PartPyramid(nn.Module):
             total = total + (through if kept is None else through * self._decoded(kept)[:, None, :, None])
         return total
 
-    def observe(self, quantised: Quantised, rng: torch.Generator) -> None:
-        """Let the quantisers learn from a training batch."""
+    def observe(self, quantized: Quantized, rng: torch.Generator) -> None:
+        """Let the quantizers learn from a training batch."""
         for index, books in enumerate(self.books):
             scales = [k for k, owner in enumerate(self.books_of) if owner == index]
             for group in range(len(books)):  # type: ignore[arg-type]
-                vectors, codes = zip(*(quantised.seen[k][group] for k in scales), strict=True)
+                vectors, codes = zip(*(quantized.seen[k][group] for k in scales), strict=True)
                 self.book(scales[0], group).observe(torch.cat(vectors), torch.cat(codes), rng)
 
     def _width(self, scale: int) -> int:
@@ -264,8 +264,8 @@ class PartPyramid(nn.Module):
                 row, code = book.through(vectors)
                 rows.append(row)
             else:
-                code = book.quantise(vectors) if rng is None else book.assign(vectors, rng)
-                rows.append(book.dequantise(code))
+                code = book.quantize(vectors) if rng is None else book.assign(vectors, rng)
+                rows.append(book.dequantize(code))
             codes.append(code)
         tokens = torch.stack(codes, 2).masked_fill(~valid, PADDING)
         last = (valid[:, :, :1].sum(1, keepdim=True) - 1).clamp(min=0)

@@ -41,7 +41,7 @@ from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
 COMMITMENT = 4.0
-"""Factor of the quantiser's mean loss, beside ``commitment_weight``."""
+"""Factor of the quantizer's mean loss, beside ``commitment_weight``."""
 
 
 class Config(Record):
@@ -171,8 +171,8 @@ class Tokenizer(base.Tokenizer):
         layout, latents = self.checked(features, lengths)
         grid = self._grid(features, lengths, layout)
         with torch.autocast(grid.device.type, enabled=False):
-            quantised = self.pyramid(grid.float(), layout, latents, (False,) * len(layout.scales))
-        return Encoded(TokenMap(layout, latents, quantised.tokens), grid, quantised.total)
+            quantized = self.pyramid(grid.float(), layout, latents, (False,) * len(layout.scales))
+        return Encoded(TokenMap(layout, latents, quantized.tokens), grid, quantized.total)
 
     def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
         """A summed grid to features; the projected grid is zeroed past each clip's ``latents``.
@@ -185,7 +185,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over filled frames, extra on root and velocities, and the quantiser's; method notes, section 2.3.
+        """Smooth-L1 over filled frames, extra on root and velocities, and the quantizer's; method notes, section 2.3.
 
         In ``train()`` mode scales but the last are left out at random, and a codebook learns.
         """
@@ -198,26 +198,26 @@ class Tokenizer(base.Tokenizer):
             with torch.autocast(grid.device.type, enabled=False):
                 if self.training:
                     self.pyramid.begin(grid.float(), layout, latents, rng)
-                quantised = self.pyramid(grid.float(), layout, latents, dropped)
-            decoded = self.decode_latent(quantised.total, latents)
+                quantized = self.pyramid(grid.float(), layout, latents, dropped)
+            decoded = self.decode_latent(quantized.total, latents)
         inside = valid_steps(lengths, features.shape[1])
         target = features * inside[:, :, None]
         guess = decoded[:, : features.shape[1]].float() * inside[:, :, None]
         error = functional.smooth_l1_loss(guess, target, reduction="none").sum((0, 1)) / inside.sum()
         everything = error.mean()
-        commitment = COMMITMENT * torch.stack(quantised.losses).mean()
+        commitment = COMMITMENT * torch.stack(quantized.losses).mean()
         root, velocity = self._extra(error)
         loss = everything + root + velocity + c.commitment_weight * commitment
-        fine = quantised.tokens[-1][layout.valid(latents, len(layout.scales) - 1)]
+        fine = quantized.tokens[-1][layout.valid(latents, len(layout.scales) - 1)]
         logs = {"loss": loss, "reconstruction": everything, "commitment": commitment}
         if self.token_kind == "bits":
             logs["balance"] = bsq.balance(fine)
         else:
-            codes = torch.cat([row[row >= 0] for row in quantised.tokens])
+            codes = torch.cat([row[row >= 0] for row in quantized.tokens])
             logs["perplexity"] = vq.perplexity(codes, self.vocabulary)
             logs["usage"] = vq.usage(codes, self.vocabulary)
         if self.training:
-            self.pyramid.observe(quantised, rng)
+            self.pyramid.observe(quantized, rng)
         made = Reconstruction(guess, target, lengths)
         return StepLoss(loss, {name: float(value.detach()) for name, value in logs.items()}, made)
 
@@ -249,11 +249,11 @@ class Tokenizer(base.Tokenizer):
         """F brought to the bins and groups of ``scale``."""
         return self.pyramid.scale_input(running, scale, layout, latents)
 
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T P D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups ..."]:
         """Tokens of what is left at one scale."""
-        return self.pyramid.quantise_scale(residual, scale, layout, latents)
+        return self.pyramid.quantize_scale(residual, scale, layout, latents)
 
     def _grid(self, features: Tensor, lengths: Tensor, layout: TokenLayout) -> Tensor:
         padded = functional.pad(features, (0, 0, 0, layout.max_frames - features.shape[1]))

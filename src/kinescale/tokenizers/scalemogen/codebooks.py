@@ -1,4 +1,4 @@
-"""What ScaleMoGen's pyramid asks of its quantiser, and three that answer: sign bits, a codebook, rounded numbers.
+"""What ScaleMoGen's pyramid asks of its quantizer, and three that answer: sign bits, a codebook, rounded numbers.
 
 Bits are the published choice (ScaleMoGen, arXiv 2605.11704, section 2.2 of its method notes). The two of codes are
 ours: they put the skeletal-temporal pyramid under generators of codes. One book serves all scales.
@@ -19,14 +19,14 @@ SMALLEST_GAIN = 1e-4
 
 
 class Book(ABC):
-    """Vectors of one scale to tokens and back; a plain object around the quantiser, which is the pyramid's module."""
+    """Vectors of one scale to tokens and back; a plain object around the quantizer, which is the pyramid's module."""
 
     @abstractmethod
-    def quantise(self, asked: Float[Tensor, "*b D"], scale: int) -> Int[Tensor, "..."]:
+    def quantize(self, asked: Float[Tensor, "*b D"], scale: int) -> Int[Tensor, "..."]:
         """Tokens: an index each, or bits."""
 
     @abstractmethod
-    def dequantise(self, tokens: Int[Tensor, "..."], scale: int) -> Float[Tensor, "... D"]:
+    def dequantize(self, tokens: Int[Tensor, "..."], scale: int) -> Float[Tensor, "... D"]:
         """Vectors of tokens; zero at ``PADDING``."""
 
     @abstractmethod
@@ -50,18 +50,18 @@ class Book(ABC):
 
 
 class SignBits(Book):
-    """Signs of the channels; the published quantiser."""
+    """Signs of the channels; the published quantizer."""
 
     def __init__(self, quantizer: bsq.Quantizer):
         self.quantizer = quantizer
 
-    def quantise(self, asked: Float[Tensor, "*b K"], scale: int) -> Int[Tensor, "*b K"]:
+    def quantize(self, asked: Float[Tensor, "*b K"], scale: int) -> Int[Tensor, "*b K"]:
         """Bits."""
-        return self.quantizer.quantise(asked)
+        return self.quantizer.quantize(asked)
 
-    def dequantise(self, tokens: Int[Tensor, "*b K"], scale: int) -> Float[Tensor, "*b K"]:
+    def dequantize(self, tokens: Int[Tensor, "*b K"], scale: int) -> Float[Tensor, "*b K"]:
         """Corners on the unit sphere."""
-        return self.quantizer.dequantise(tokens)
+        return self.quantizer.dequantize(tokens)
 
     def through(
         self, asked: Float[Tensor, "B bins groups K"], valid: Bool[Tensor, "B bins groups"], scale: int
@@ -77,25 +77,25 @@ class Codes(Book):
     def __init__(self, quantizer: vq.Quantizer):
         self.quantizer = quantizer
 
-    def quantise(self, asked: Float[Tensor, "*b D"], scale: int) -> Int[Tensor, "*b"]:
+    def quantize(self, asked: Float[Tensor, "*b D"], scale: int) -> Int[Tensor, "*b"]:
         """Nearest codes."""
-        return self.quantizer.quantise(asked)
+        return self.quantizer.quantize(asked)
 
-    def dequantise(self, tokens: Int[Tensor, "*b"], scale: int) -> Float[Tensor, "*b D"]:
+    def dequantize(self, tokens: Int[Tensor, "*b"], scale: int) -> Float[Tensor, "*b D"]:
         """Codes by index."""
-        return self.quantizer.dequantise(tokens)
+        return self.quantizer.dequantize(tokens)
 
     def through(
         self, asked: Float[Tensor, "B bins groups D"], valid: Bool[Tensor, "B bins groups"], scale: int
     ) -> tuple[Float[Tensor, "B bins groups D"], Float[Tensor, ""]]:
         """Nearest codes, straight through; mean squared distance to them."""
-        codes = self.quantizer.dequantise(self.quantizer.quantise(asked.detach()))
+        codes = self.quantizer.dequantize(self.quantizer.quantize(asked.detach()))
         return asked + (codes - asked).detach(), (asked - codes.detach())[valid].square().mean()
 
     @property
     def ready(self) -> bool:
         """Whether the book has been filled."""
-        return bool(self.quantizer.initialised)
+        return bool(self.quantizer.initialized)
 
     def begin(self, asked: Sequence[Tensor], rng: torch.Generator) -> None:
         """The book takes vectors of all scales."""
@@ -112,13 +112,13 @@ class Numbers(Book):
     def __init__(self, quantizer: fsq.Quantizer, log_gains: nn.Parameter, begun: Tensor):
         self.quantizer, self.log_gains, self.begun = quantizer, log_gains, begun
 
-    def quantise(self, asked: Float[Tensor, "*b D"], scale: int) -> Int[Tensor, "*b"]:
+    def quantize(self, asked: Float[Tensor, "*b D"], scale: int) -> Int[Tensor, "*b"]:
         """Nearest grid points."""
-        return self.quantizer.quantise(asked * (-self.log_gains[scale]).exp())
+        return self.quantizer.quantize(asked * (-self.log_gains[scale]).exp())
 
-    def dequantise(self, tokens: Int[Tensor, "*b"], scale: int) -> Float[Tensor, "*b D"]:
+    def dequantize(self, tokens: Int[Tensor, "*b"], scale: int) -> Float[Tensor, "*b D"]:
         """Grid points by index."""
-        return self.quantizer.dequantise(tokens) * self.log_gains[scale].exp()
+        return self.quantizer.dequantize(tokens) * self.log_gains[scale].exp()
 
     def through(
         self, asked: Float[Tensor, "B bins groups D"], valid: Bool[Tensor, "B bins groups"], scale: int
@@ -141,7 +141,7 @@ class Numbers(Book):
 
 
 def build_quantizer(kind: str, bits: int, codes: int, levels: Sequence[int], width: int, decay: float):
-    """The quantiser of a tokenizer's config: "bsq", "vq" or "fsq"."""
+    """The quantizer of a tokenizer's config: "bsq", "vq" or "fsq"."""
     makers = {
         "bsq": lambda: bsq.Quantizer(bsq.Config.parse({"bits": bits})),
         "vq": lambda: vq.Quantizer(vq.Config(codes=codes, width=width, decay=decay, temperature=None)),
@@ -151,7 +151,7 @@ def build_quantizer(kind: str, bits: int, codes: int, levels: Sequence[int], wid
 
 
 def book_of(quantizer: base.Quantizer, log_gains: nn.Parameter | None, begun: Tensor | None) -> Book:
-    """The book around a quantiser."""
+    """The book around a quantizer."""
     if isinstance(quantizer, bsq.Quantizer):
         return SignBits(quantizer)
     if isinstance(quantizer, fsq.Quantizer):

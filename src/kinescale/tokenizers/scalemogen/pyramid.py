@@ -25,8 +25,8 @@ from kinescale.tokens.token_map import PADDING
 
 
 @dataclass(frozen=True, eq=False)
-class Quantised:
-    """``tokens``: one [B, bins, groups] or [B, bins, groups, K] a scale; ``total``: F; ``losses``: the quantiser's, of
+class Quantized:
+    """``tokens``: one [B, bins, groups] or [B, bins, groups, K] a scale; ``total``: F; ``losses``: the quantizer's, of
     the scales kept; ``asked``: the valid vectors of each scale [N, D]."""
 
     tokens: tuple[Tensor, ...]
@@ -36,7 +36,7 @@ class Quantised:
 
 
 class SkeletalPyramid(nn.Module):
-    """The loop r -> down -> quantise -> up -> r - up, for grids [B, T', P, K]; only the book's numbers are learned."""
+    """The loop r -> down -> quantize -> up -> r - up, for grids [B, T', P, K]; only the book's numbers are learned."""
 
     begun: Tensor
 
@@ -52,7 +52,7 @@ class SkeletalPyramid(nn.Module):
 
     @property
     def book(self) -> Book:
-        """The quantiser as the pyramid uses it."""
+        """The quantizer as the pyramid uses it."""
         return book_of(self.quantizer, self.log_gains, None if self.log_gains is None else self.begun)
 
     def down(
@@ -100,7 +100,7 @@ class SkeletalPyramid(nn.Module):
     ) -> Float[Tensor, "B T P K"]:
         """What one scale's tokens add to F."""
         bins = (tokens.flatten(2)[:, :, 0] != PADDING).sum(1)
-        return self.up(self.book.dequantise(tokens, scale), layout.scales[scale], layout.capacity, bins)
+        return self.up(self.book.dequantize(tokens, scale), layout.scales[scale], layout.capacity, bins)
 
     def scale_input(
         self,
@@ -121,12 +121,12 @@ class SkeletalPyramid(nn.Module):
         spread = functional.interpolate(rows, size=spec.bins, mode="linear", align_corners=False)
         return _merge(spread.transpose(1, 2).unflatten(2, running.shape[2:]), spec)
 
-    def quantise_scale(
+    def quantize_scale(
         self, residual: Float[Tensor, "B T P K"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
     ) -> Int[Tensor, "B bins groups ..."]:
         """Tokens of one scale; ``PADDING`` where nothing is filled."""
         inside = zero_steps(residual, valid_steps(latents, layout.capacity))
-        tokens = self.book.quantise(self.down(inside, layout.scales[scale], latents), scale)
+        tokens = self.book.quantize(self.down(inside, layout.scales[scale], latents), scale)
         return _padded(tokens, layout.valid(latents, scale))
 
     @torch.no_grad()
@@ -140,14 +140,14 @@ class SkeletalPyramid(nn.Module):
         rows = (self.down(inside, spec, latents) for spec in layout.scales)
         self.book.begin([row[layout.valid(latents, scale)] for scale, row in enumerate(rows)], rng)
 
-    def observe(self, quantised: Quantised, rng: torch.Generator) -> None:
+    def observe(self, quantized: Quantized, rng: torch.Generator) -> None:
         """Let the book learn from a training batch."""
-        taken = [row[row != PADDING] if row.ndim == 3 else row.flatten(0, 2) for row in quantised.tokens]
-        self.book.observe(quantised.asked, taken, rng)
+        taken = [row[row != PADDING] if row.ndim == 3 else row.flatten(0, 2) for row in quantized.tokens]
+        self.book.observe(quantized.asked, taken, rng)
 
     def forward(
         self, grid: Float[Tensor, "B T P K"], layout: TokenLayout, latents: Int[Tensor, "B"], dropped: tuple[bool, ...]
-    ) -> Quantised:
+    ) -> Quantized:
         """All scales, differentiable; those ``dropped`` add nothing to F and have no loss."""
         book, inside = self.book, valid_steps(latents, layout.capacity)
         residual, running = grid, torch.zeros_like(grid)
@@ -156,7 +156,7 @@ class SkeletalPyramid(nn.Module):
             residual = zero_steps(residual, inside)
             asked = self.down(residual, spec, latents)
             valid = layout.valid(latents, scale)
-            tokens.append(_padded(book.quantise(asked, scale), valid))
+            tokens.append(_padded(book.quantize(asked, scale), valid))
             vectors.append(asked[valid].detach())
             if dropped[scale]:
                 continue
@@ -166,7 +166,7 @@ class SkeletalPyramid(nn.Module):
             added = self.up(codes, spec, layout.capacity, layout.valid_bins(latents, scale))
             residual = residual - added
             running = running + added
-        return Quantised(tuple(tokens), running, tuple(losses), tuple(vectors))
+        return Quantized(tuple(tokens), running, tuple(losses), tuple(vectors))
 
 
 def _padded(tokens: Tensor, valid: Tensor) -> Tensor:

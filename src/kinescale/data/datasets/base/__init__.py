@@ -2,7 +2,7 @@
 
 ``find(folder) -> list[RawClip]`` lists the clips in the published layout below ``folder``, in a fixed order, reading
 names and captions only. ``load(clip) -> Motion`` reads one, on the file's own skeleton at the true frame rate, in
-metres. A set that publishes feature arrays also offers ``NATIVE``, ``given(clip) -> [T, F]`` (the arrays as they are)
+meters. A set that publishes feature arrays also offers ``NATIVE``, ``given(clip) -> [T, F]`` (the arrays as they are)
 and ``statistics(folder) -> (mean, std) | None``; a set whose terms its folder tells, ``licence(folder) -> Licence``.
 """
 
@@ -41,7 +41,7 @@ class RawClip(Record):
     them), ``caption_tokens`` (the words with their parts of speech, caption by caption), ``mirrorable`` (with left and
     right exchanged they tell of the mirror image), ``split`` with ``held_by`` ("pair", "actor" or "take": what is
     held out with it), and frames ``start`` to ``stop`` where the clip is a piece of its file. ``unit_m`` is the length
-    of the file's unit in metres where the file does not tell, ``animation`` the number of one in a file of several.
+    of the file's unit in meters where the file does not tell, ``animation`` the number of one in a file of several.
     ``problem`` says why a clip that is listed cannot be used: preparation reports it under its id
     and goes on.
     """
