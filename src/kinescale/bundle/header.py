@@ -13,8 +13,17 @@ MAX_WEIGHT_BYTES = 16 * 1024**3
 
 Shapes = dict[str, tuple[int, ...]]
 
-RENAMED = {"normaliser.mean": "normalizer.mean", "normaliser.std": "normalizer.std"}
-"""Tensor names of earlier versions -> today's."""
+_RENAMED = {
+    "normaliser": "normalizer",
+    "quantiser": "quantizer",
+    "quantisers": "quantizers",
+    "initialised": "initialized",
+}
+
+
+def current_name(key: str) -> str:
+    """Today's name of a tensor that an earlier version may have written: words of it were spelled differently."""
+    return ".".join(_RENAMED.get(word, word) for word in key.split("."))
 
 
 def read_shapes(path: Path) -> Shapes:
@@ -26,7 +35,7 @@ def read_shapes(path: Path) -> Shapes:
         raise BundleError(f"{path}: {size} bytes of weights; at most {MAX_WEIGHT_BYTES} are read.")
     try:
         with safe_open(path, framework="np") as file:
-            return {RENAMED.get(key, key): tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+            return {current_name(key): tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as problem:
         raise corrupt(path, problem) from None
 

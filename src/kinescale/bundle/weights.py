@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
-from kinescale.bundle.header import RENAMED, Shapes, corrupt, read_shapes
+from kinescale.bundle.header import Shapes, corrupt, current_name, read_shapes
 from kinescale.bundle.manifest import CONFIG_FILE
 from kinescale.core.errors import BundleError
 from kinescale.core.files import sha256_file
@@ -44,7 +44,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             for key in file.keys():  # noqa: SIM118
                 value = file.get_tensor(key)
                 half = value.dtype in (torch.float16, torch.bfloat16)
-                tensors[RENAMED.get(key, key)] = value.float() if half else value
+                tensors[current_name(key)] = value.float() if half else value
     except (SafetensorError, OSError, ValueError) as problem:
         raise corrupt(path, problem) from None
     for key, value in tensors.items():
