@@ -33,7 +33,7 @@ from kinescale.bundle import Bundle
 from kinescale.core.files import atomic_write_text
 from kinescale.core.records import write_json
 from kinescale.data.prepared import open_prepared
-from kinescale.motion import canonicalise
+from kinescale.motion import canonicalize
 from kinescale.pipelines import TextToMotion
 from kinescale.quantizers import vq
 from kinescale.render import render
@@ -169,7 +169,7 @@ def codes_used(bundle: Bundle, chosen: argparse.Namespace) -> dict[str, float]:
     indices = indices[:: max(1, len(indices) // chosen.clips)][: chosen.clips] if chosen.clips else indices
     tokenizer, seen = bundle.tokenizer, []
     for index in indices:
-        features = bundle.normalizer.apply(bundle.feature.from_motion(canonicalise(prepared.motion(index))))
+        features = bundle.normalizer.apply(bundle.feature.from_motion(canonicalize(prepared.motion(index))))
         whole = min(len(features), bundle.max_frames) // bundle.stride * bundle.stride
         if whole:
             seen.append(tokenizer.encode(features[None, :whole], torch.tensor([whole])).tokens)

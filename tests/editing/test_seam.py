@@ -8,7 +8,7 @@ import torch
 from edit_bundles import made_clip, moved_rigidly
 from kinescale.core.errors import InputError
 from kinescale.motion.canonicalize import transform
-from kinescale.motion.retime import retimed
+from kinescale.motion.resample import resample_cubic
 from kinescale.pipelines.editing.blend import (
     AIM_M_S2,
     LIMIT_M_S2,
@@ -91,9 +91,9 @@ def test_the_limit_says_where_it_comes_from():
 @pytest.mark.parametrize("fps", [15.0, 24.0, 60.0, 100.0])
 def test_retimed_there_is_the_clip_at_that_rate(fps):
     one, wanted = made_clip(60, 30.0, dtype=torch.float64), made_clip(int(1.9 * fps), fps, dtype=torch.float64)
-    got = retimed(one, fps, len(wanted))
+    got = resample_cubic(one, fps, len(wanted))
     torch.testing.assert_close(got.positions(), wanted.positions(), atol=2e-3, rtol=0)
-    assert torch.equal(retimed(one, 30.0, 60).rotations, one.rotations)
+    assert torch.equal(resample_cubic(one, 30.0, 60).rotations, one.rotations)
 
 
 def test_a_gap_begins_and_ends_with_the_speeds_of_its_clips():

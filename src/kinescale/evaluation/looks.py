@@ -14,7 +14,7 @@ from kinescale.data.captions.instructions import Claim, score
 from kinescale.description import describe
 from kinescale.evaluation import physical
 from kinescale.metrics import ground, peaks
-from kinescale.motion import Motion, canonicalise
+from kinescale.motion import Motion, canonicalize
 
 COURSE_FRAMES = 32
 """Frames of a course: motions of all lengths are compared stretched to as many."""
@@ -53,7 +53,7 @@ def look(motion: Motion, claims: Sequence[Claim] = ()) -> Look:
 
 def course(motion: Motion) -> Float[np.ndarray, "S J 3"]:
     """Joints about the root over the clip's whole length, stretched to ``COURSE_FRAMES``."""
-    positions = canonicalise(motion).positions().detach().cpu().float()
+    positions = canonicalize(motion).positions().detach().cpu().float()
     about = positions - positions[:, :1]
     at = torch.linspace(0, len(about) - 1, COURSE_FRAMES)
     low = at.floor().long()

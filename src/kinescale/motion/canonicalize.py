@@ -1,4 +1,4 @@
-"""The canonical start: on the floor, at the origin, facing +Z; and the character's facing in general."""
+"""Canonical start of a clip (on the floor, at the origin, facing +Z), rigid transforms on the ground, facing."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def transform(motion: Motion, yaw: Tensor, shift: Tensor) -> Motion:
     return motion.replace(root=root, rotations=rotations)
 
 
-def canonicalise(motion: Motion, *, floor: bool = True) -> Motion:
-    """The clip with frame 0's root above the origin, facing +Z there, and (with ``floor``) its feet on y = 0.
+def canonical_transform(motion: Motion, *, floor: bool = True) -> tuple[Float[Tensor, ""], Float[Tensor, "3"]]:
+    """Yaw (radians) and shift (meters, [3]) that bring a clip to its canonical start; see ``canonicalize``.
 
-    The floor is found under the toes (mean of the lowest tenth of their heights).
+    ``transform(motion, yaw, shift)`` applies them, to this clip or to any other in the same world.
     """
     positions = motion.positions()
     yaw = -facing_yaw(positions[0], motion.skeleton)
@@ -58,5 +58,13 @@ def canonicalise(motion: Motion, *, floor: bool = True) -> Motion:
     toes = [motion.skeleton.role(r) for r in ("left_toes", "right_toes") if r in motion.skeleton.roles]
     if floor and toes:
         drop = drop + TOE_HEIGHT - floor_height(positions[:, toes])
-    shift = torch.stack([-start[0], drop, -start[2]])
+    return yaw, torch.stack([-start[0], drop, -start[2]])
+
+
+def canonicalize(motion: Motion, *, floor: bool = True) -> Motion:
+    """The clip with frame 0's root above the origin, facing +Z there, and (with ``floor``) its feet on y = 0.
+
+    The floor is found under the toes (mean of the lowest tenth of their heights).
+    """
+    yaw, shift = canonical_transform(motion, floor=floor)
     return transform(motion, yaw, shift)

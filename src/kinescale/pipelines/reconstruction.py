@@ -15,7 +15,7 @@ from kinescale.bundle.bundle import Bundle
 from kinescale.core.errors import InputError
 from kinescale.features import Feature
 from kinescale.kinematics.rotations import quat_about_y, quat_apply
-from kinescale.motion.canonicalize import canonicalise, facing_yaw, transform
+from kinescale.motion.canonicalize import canonicalize, facing_yaw, transform
 from kinescale.motion.motion import Motion
 from kinescale.motion.resample import resample
 from kinescale.motion.retarget import retarget
@@ -39,7 +39,7 @@ def reconstruct(bundle: Bundle, motion: Motion, scales: int | None = None) -> Mo
         raise InputError(f"{scales} scales; this bundle has 1 to {most}.")
     source = onto_feature(motion, bundle.feature).to(torch.float32)
     with torch.no_grad():
-        features = bundle.feature.from_motion(canonicalise(source))
+        features = bundle.feature.from_motion(canonicalize(source))
         parts = [_through(bundle, window, scales) for window in features.split(bundle.max_frames)]
         decoded = bundle.normalizer.undo(torch.cat(parts).cpu())
         made = bundle.feature.to_motion(decoded)

@@ -12,7 +12,7 @@ from kinescale.data.captions import cmu, hdm05, phrase_book
 from kinescale.data.captions.phrase_book import mirror_sentence
 from kinescale.data.captions.phrases import KINDS, Phrase, Seen, keeps, parse_claim, phrases, read
 from kinescale.metrics import peaks
-from kinescale.motion import canonicalise, mirror
+from kinescale.motion import canonicalize, mirror
 from motion_strategies import random_motion, walk
 
 
@@ -62,7 +62,7 @@ def test_peaks_that_are_claimed_are_measured() -> None:
 
 
 def test_claims_hold_of_a_walk_and_of_its_mirror_image() -> None:
-    motion = canonicalise(walk(seconds=4))
+    motion = canonicalize(walk(seconds=4))
     for each in (motion, mirror(motion)):
         seen = Seen(each, peaks.peaks)
         for claim in ("does travel", "faces ahead", "never jump|kick:left", "turns any 0 30", "goes forward"):

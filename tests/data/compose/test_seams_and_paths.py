@@ -13,12 +13,12 @@ from kinescale.data.compose.retime import retimed
 from kinescale.data.compose.seam import NONE, best_seam, joined
 from kinescale.data.compose.track import Track
 from kinescale.description import describe
-from kinescale.motion import canonicalise
+from kinescale.motion import canonicalize
 from made_bodies import Plan, arm, made, walking
 
 
 def track(plan: Plan) -> Track:
-    return Track.of(canonicalise(made(plan)))
+    return Track.of(canonicalize(made(plan)))
 
 
 @pytest.fixture(scope="module")

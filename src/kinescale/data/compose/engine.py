@@ -38,7 +38,7 @@ from kinescale.data.prepared import Prepared, PreparedRow, write_part
 from kinescale.data.prepared.integrity import FORMAT, write_manifest
 from kinescale.data.prepared.writer import VERSION, entries, read_key, read_part
 from kinescale.description import Description
-from kinescale.motion import Motion, canonicalise, mirror
+from kinescale.motion import Motion, canonicalize, mirror
 
 PART_CLIPS = 100
 ENGINE = 6
@@ -337,7 +337,7 @@ def _judged(
         raise Refused("too short")
     if _floats(made.track):
         raise Refused("off the floor")
-    motion = canonicalise(made.track.motion(), floor=False)
+    motion = canonicalize(made.track.motion(), floor=False)
     track = Track.of(motion)
     found = measured.describe(motion)
     physics, acceleration, jerk = physics_of(track, found.path.gait)

@@ -35,7 +35,7 @@ from kinescale.data.prepared import GIVEN_STATISTICS, PreparedRow, write_part
 from kinescale.data.prepared.integrity import write_manifest
 from kinescale.data.prepared.writer import VERSION, entries, pyarrow, read_key, read_part
 from kinescale.io.archive import unpacked
-from kinescale.motion import Motion, canonicalise, mirror, resample, retarget
+from kinescale.motion import Motion, canonicalize, mirror, resample, retarget
 
 PART_CLIPS = 48
 WORDS = 2
@@ -251,7 +251,7 @@ def _rows(clip: RawClip, settings: Settings, license: str) -> list[PreparedRow]:
     """Read one clip and bring it to the common skeleton, rate, place and words; a long take in windows."""
     module = datasets.FAMILY.load(clip.corpus)
     motion = module.load(clip)
-    motion = canonicalise(resample(retarget(motion, skeletons.get(settings.skeleton), feet=False), settings.fps))
+    motion = canonicalize(resample(retarget(motion, skeletons.get(settings.skeleton), feet=False), settings.fps))
     if len(motion) < LEAST_FRAMES:
         raise DataError(
             f"{clip.files[0].name}: {len(motion)} frames after resampling; at least {LEAST_FRAMES} are needed."

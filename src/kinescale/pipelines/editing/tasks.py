@@ -16,8 +16,8 @@ import torch
 from kinescale.core.errors import InputError
 from kinescale.core.randomness import derive_seed
 from kinescale.motion.motion import Motion
+from kinescale.motion.resample import resample_cubic
 from kinescale.motion.retarget import retarget
-from kinescale.motion.retime import retimed
 from kinescale.pipelines.editing import Span, Wish, address, part_names, part_roles
 from kinescale.pipelines.editing.blend import Seam, stitch
 from kinescale.pipelines.editing.combine import combined
@@ -56,7 +56,7 @@ def alike(first: Motion, second: Motion) -> tuple[Motion, tuple[str, ...]]:
         notes.append("the second motion was brought to the first one's skeleton")
     if fitting.fps != first.fps:
         frames = max(1, int((len(fitting) - 1) * first.fps / fitting.fps + 1e-6) + 1)
-        fitting = retimed(fitting, first.fps, frames)
+        fitting = resample_cubic(fitting, first.fps, frames)
         notes.append(f"the second motion was brought to {first.fps:g} fps")
     return fitting, tuple(notes)
 

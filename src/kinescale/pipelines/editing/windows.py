@@ -15,10 +15,10 @@ from kinescale.bundle.bundle import Bundle
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.features import Feature
-from kinescale.motion.canonicalize import canonicalise
+from kinescale.motion.canonicalize import canonicalize
 from kinescale.motion.motion import Motion
+from kinescale.motion.resample import resample_cubic
 from kinescale.motion.retarget import retarget
-from kinescale.motion.retime import retimed
 from kinescale.pipelines.editing import Mask, Span, Wish, drawn_positions, latents_touched
 from kinescale.pipelines.runtime import PostProcess, PostProcessed, post_process
 from kinescale.samplers.base import Keep
@@ -79,9 +79,9 @@ def stretch_of(bundle: Bundle, motion: Motion, spans: Sequence[Span], *, level: 
     piece = motion.slice(start, stop).to(torch.float32)
     rate = feature.fps / motion.fps
     frames = max(bundle.stride, math.ceil((len(piece) - 1) * rate - 1e-6) + 1)
-    there = retimed(retarget(piece, feature.skeleton, feet=False), feature.fps, frames)
-    there = canonicalise(there, floor=not level)
-    plain = retimed(retarget(piece.slice(0, 1), feature.skeleton, feet=False), feature.fps, 1)
+    there = resample_cubic(retarget(piece, feature.skeleton, feet=False), feature.fps, frames)
+    there = canonicalize(there, floor=not level)
+    plain = resample_cubic(retarget(piece.slice(0, 1), feature.skeleton, feet=False), feature.fps, 1)
     inside = []
     for first, last in spans:
         begin = int((first - start) * rate + 1e-6)
@@ -109,7 +109,7 @@ def back_on(
     made = done.motion.to(torch.float64)
     down = made.root.new_tensor([0.0, stretch.lifted_m, 0.0])
     made = retarget(made.replace(root=made.root - down), motion.skeleton, feet=False)
-    return PostProcessed(retimed(made, motion.fps, stretch.stop - stretch.start), done.report)
+    return PostProcessed(resample_cubic(made, motion.fps, stretch.stop - stretch.start), done.report)
 
 
 def paired_joints(skeleton: Skeleton, other: Skeleton, joints: Sequence[int]) -> tuple[int, ...]:
