@@ -26,11 +26,13 @@ from jaxtyping import Float
 
 from kinescale import skeletons
 from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
-from kinescale.core.errors import FormatError, InputError, KinescaleError
+from kinescale.core.errors import FormatError, InputError
 from kinescale.core.files import atomic_path
 from kinescale.formats.base import Needs
+from kinescale.formats.base.damage import damage_as_format_error
 from kinescale.formats.base.smpl_model import Rest, mean_rest, read_rest
 from kinescale.formats.base.smpl_poses import axis_angles_to_quats, quats_to_axis_angles, to_y_up, to_z_up
+from kinescale.formats.base.world import WorldOptions
 from kinescale.io.safe_npy import Expected, Picked, open_npz
 from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.motion.motion import Motion
@@ -91,13 +93,12 @@ def read(path: str | Path, *, fps: float | None = None, body_model: str | Path |
     ``J_regressor``, ``shapedirs``, ``kintree_table``), which with the file's ``betas`` gives the true bones.
     """
     path = Path(path)
-    if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+    stated = WorldOptions(fps=fps)
     with open_npz(path) as archive:
         picked = archive.pick(_MEMBERS, free_bytes=FREE_BYTES, ratio=MAX_RATIO)
         trans = _track(path, picked, "trans", 3)
         name, poses = _poses(path, picked, len(trans))
-        rate = fps or _rate(path, picked)
+        rate = stated.fps or _rate(path, picked)
         betas = _betas(path, picked)
         about = {"model": name, "gender": _text(path, picked, "gender") or "neutral", "betas": betas.tolist()}
         if "dmpls" in picked and _track(path, picked, "dmpls", None).any():
@@ -110,10 +111,8 @@ def read(path: str | Path, *, fps: float | None = None, body_model: str | Path |
     meta = {"amass": {**about, "pelvis_rest": rest.pelvis.tolist()}}
     precise = trans.dtype == np.float64 and quats.dtype == np.float64
     dtype = torch.float64 if precise else torch.float32
-    try:
+    with damage_as_format_error(path):
         return Motion(rest.skeleton, rate, torch.from_numpy(root).to(dtype), torch.from_numpy(quats).to(dtype), meta)
-    except KinescaleError as problem:
-        raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
 
 
 def _track(

@@ -14,9 +14,10 @@ import torch
 
 from kinescale import skeletons
 from kinescale.core.conventions import MAX_FRAMES, NATIVE_FPS
-from kinescale.core.errors import FormatError, KinescaleError
+from kinescale.core.errors import FormatError
+from kinescale.formats.base.damage import damage_as_format_error
 from kinescale.formats.base.notes import with_notes
-from kinescale.formats.base.world import Stated, in_world, upright
+from kinescale.formats.base.world import WorldOptions, rate_notes, upright, with_up_axis
 from kinescale.io.safe_npy import Expected, open_npz
 from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.kinematics.rotations import matrix_to_quat, quat_continuous
@@ -41,7 +42,7 @@ _MEMBERS = {
 def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -> Motion:
     """Read a file; ``fps`` states its frame rate, ``up`` its up axis. ``FormatError`` says what is not sound."""
     path = Path(path)
-    stated = Stated(up, None, fps)
+    stated = WorldOptions(up, None, fps)
     with open_npz(path) as archive:
         picked = archive.pick(_MEMBERS)
         missing = [name for name in ("local_rot_mats", "root_positions") if name not in picked]
@@ -66,16 +67,11 @@ def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -
     body = _with_lengths(skeleton, arrays.get("posed_joints"), turns)
     if body is skeleton and stated.up is None and _stands_on_z(root):
         # rotations are given against a rest pose in the file's own world: it, too, has Z up there
-        body = in_world(skeleton, "+z")
-    try:
+        body = with_up_axis(skeleton, "+z")
+    with damage_as_format_error(path):
         motion = Motion(body, stated.fps or NATIVE_FPS, torch.from_numpy(root.astype(np.float32)), quats.float())
-    except KinescaleError as problem:
-        raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
-    notes = (
-        [] if fps is not None else [f"the file says no frame rate: {NATIVE_FPS:g} is taken; --source-fps states it."]
-    )
-    motion, told = upright(motion, stated.up, identity_rest=True)
-    return with_notes(motion, [*notes, *told])
+    motion, up_notes = upright(motion, stated.up, identity_rest=True)
+    return with_notes(motion, [*rate_notes(fps), *up_notes])
 
 
 def _stands_on_z(root: np.ndarray) -> bool:

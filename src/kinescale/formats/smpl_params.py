@@ -17,11 +17,12 @@ import torch
 from jaxtyping import Float
 
 from kinescale.core.conventions import MAX_FRAMES, NATIVE_FPS
-from kinescale.core.errors import FormatError, KinescaleError
+from kinescale.core.errors import FormatError
+from kinescale.formats.base.damage import damage_as_format_error
 from kinescale.formats.base.notes import with_notes
 from kinescale.formats.base.smpl_model import mean_rest
 from kinescale.formats.base.smpl_poses import axis_angles_to_quats
-from kinescale.formats.base.world import Stated, upright
+from kinescale.formats.base.world import WorldOptions, rate_notes, upright
 from kinescale.io.safe_npy import Expected, open_npz
 from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.kinematics.rotations import matrix_to_quat, quat_continuous
@@ -42,7 +43,7 @@ _ARRAY = Expected("f4 f8", (2, 3, 4), lenient=True)
 def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -> Motion:
     """Read a file; ``fps`` states its frame rate, ``up`` its up axis. ``FormatError`` says what is not sound."""
     path = Path(path)
-    stated = Stated(up, None, fps)
+    stated = WorldOptions(up, None, fps)
     with open_npz(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.names()]
         wanted = members(names)
@@ -63,15 +64,10 @@ def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -
     whole[..., 3] = 1.0
     whole[:, : 1 + BODY_JOINTS] = quats[:, : 1 + BODY_JOINTS]
     root = torch.from_numpy(trans.astype(np.float64) + rest.pelvis)
-    try:
+    with damage_as_format_error(path):
         motion = Motion(rest.skeleton, stated.fps or NATIVE_FPS, root.float(), quat_continuous(whole).float())
-    except KinescaleError as problem:
-        raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
-    notes = (
-        [] if fps is not None else [f"the file says no frame rate: {NATIVE_FPS:g} is taken; --source-fps states it."]
-    )
-    motion, told = upright(motion, stated.up, identity_rest=False, least=STANDS)
-    return with_notes(motion, [*notes, *told])
+    motion, up_notes = upright(motion, stated.up, identity_rest=False, least=STANDS)
+    return with_notes(motion, [*rate_notes(fps), *up_notes])
 
 
 def members(names: list[str]) -> tuple[str, ...] | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from kinescale.core.files import atomic_write_bytes
 from kinescale.formats.base.notes import with_notes
-from kinescale.formats.base.world import Stated, in_likely_unit, scaled, upright
+from kinescale.formats.base.world import WorldOptions, in_likely_unit, scaled, upright
 from kinescale.formats.glb.container import Document, pack, pack_text
 from kinescale.formats.glb.reader import to_motion
 from kinescale.formats.glb.sampling import names_of
@@ -47,7 +47,7 @@ def read(
     the body decides. Numbers come back as float32. Raises ``FormatError`` for what is not sound, ``InputError`` for an
     animation that is not there.
     """
-    stated = Stated(up, unit_m, fps)
+    stated = WorldOptions(up, unit_m, fps)
     motion, ours = to_motion(Document.open(path), animation, stated.fps)
     notes: tuple[str, ...] = ()
     if unit_m is not None:
