@@ -21,7 +21,7 @@ from kinescale.formats.glb.writer import EXTRAS
 from kinescale.io.sidecar import current_meta, meta_problem
 from kinescale.kinematics.rotations import quat_apply, quat_continuous, quat_multiply
 from kinescale.motion.motion import Motion
-from kinescale.rigging import posed, recognize
+from kinescale.rigging import recognize, recognize_in_pose
 from kinescale.skeletons import EndSite, Skeleton
 
 STILL_M = 1e-4
@@ -192,11 +192,11 @@ def _skeleton(document: Document, rig: Rig, parts: Parts, offsets: Float[np.ndar
     bones = roles_of_bones(human_bones(document), rig)
     plain = replace(plain, roles={role: joint for role, joint in bones.items() if joint in plain.joints})
     bound = bind_pose(document, rig, parts)
-    made = None if bound is None else posed(plain, bound)
+    made = None if bound is None else recognize_in_pose(plain, bound)
     if made is not None:
         return made
     if plain.roles:
-        return posed(plain, parts.rest_turns) or plain
+        return recognize_in_pose(plain, parts.rest_turns) or plain
     return recognize(plain, rest=parts.rest_turns if turned else None, poses=few)
 
 
