@@ -33,7 +33,7 @@ from kinescale.data.compose.context import Sources, Workshop, open_sources
 from kinescale.data.compose.kinds import KINDS, Made
 from kinescale.data.compose.sources import BROAD, QUIET, Library, names_of
 from kinescale.data.compose.track import ANKLE_M, TOES_M, Track, runs
-from kinescale.data.datasets.base import Licence
+from kinescale.data.datasets.base import Licence, union
 from kinescale.data.prepared import Prepared, PreparedRow, write_part
 from kinescale.data.prepared.integrity import FORMAT, write_manifest
 from kinescale.data.prepared.writer import VERSION, entries, pyarrow, read_key
@@ -104,18 +104,6 @@ def compose(
         jobs = _jobs(places, settings, stock, folder, licence.name)
         results = list(_run(jobs, pool, settings.clips, on_progress))
     return _finish(folder, prepared, settings, stock, licence, sorted(results, key=lambda r: r["part"]))
-
-
-def union(licences: Sequence[Licence]) -> Licence:
-    """Terms that satisfy all of several licences."""
-    each = list({licence.name: licence for licence in licences}.values())
-    return Licence(
-        name=" AND ".join(licence.name for licence in each),
-        url=" ".join(dict.fromkeys(licence.url for licence in each)),
-        attribution=" ".join(dict.fromkeys(licence.attribution for licence in each if licence.attribution)),
-        commercial_use=all(licence.commercial_use for licence in each),
-        share_alike=any(licence.share_alike for licence in each),
-    )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ and ``statistics(folder) -> (mean, std) | None``; a set whose terms its folder t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,20 @@ class Licence(Record):
     attribution: str
     commercial_use: bool
     share_alike: bool = False
+
+
+def union(licences: Sequence[Licence]) -> Licence:
+    """Terms that satisfy all of several licences; each name, address and attribution stands once."""
+    names = dict.fromkeys(name for licence in licences for name in licence.name.split(" AND "))
+    attributions = dict.fromkeys(licence.attribution for licence in licences if licence.attribution)
+    longest = [each for each in attributions if not any(each != other and each in other for other in attributions)]
+    return Licence(
+        name=" AND ".join(names),
+        url=" ".join(dict.fromkeys(url for licence in licences for url in licence.url.split())),
+        attribution=" ".join(longest),
+        commercial_use=all(licence.commercial_use for licence in licences),
+        share_alike=any(licence.share_alike for licence in licences),
+    )
 
 
 class RawClip(Record):
