@@ -36,7 +36,7 @@ from kinescale.data.compose.track import ANKLE_M, TOES_M, Track, runs
 from kinescale.data.datasets.base import License, union
 from kinescale.data.prepared import Prepared, PreparedRow, write_part
 from kinescale.data.prepared.integrity import FORMAT, write_manifest
-from kinescale.data.prepared.writer import VERSION, entries, pyarrow, read_key
+from kinescale.data.prepared.writer import VERSION, entries, read_key, read_part
 from kinescale.description import Description
 from kinescale.motion import Motion, canonicalise, mirror
 
@@ -270,7 +270,7 @@ def _reuse(job: dict[str, Any]) -> dict[str, Any] | None:
     part: Path = job["part"]
     if not part.exists() or not _report_file(part).exists() or read_key(part) != job["key"]:
         return None
-    table = pyarrow().parquet.read_table(part)
+    table = read_part(part)
     return {"part": part.name, "entries": entries(table, part.name), "reused": True,
             "discarded": read_json(_report_file(part))}  # fmt: skip
 

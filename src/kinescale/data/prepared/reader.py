@@ -20,7 +20,7 @@ from kinescale.core.records import json_hash
 from kinescale.data.datasets.base import License, union
 from kinescale.data.datasets.base.splits import share_of
 from kinescale.data.prepared.integrity import MANIFEST, check_file, read_manifest
-from kinescale.data.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow, schema
+from kinescale.data.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow, read_part, schema
 from kinescale.motion import Motion
 from kinescale.skeletons import Skeleton
 
@@ -183,7 +183,7 @@ def open_prepared(folder: str | Path) -> Prepared:
         for part in manifest["parts"]:
             path = check_file(manifest, part, file.parent / "parts" / part)
             try:
-                tables.append(_checked(path, pa.parquet.read_table(path)))
+                tables.append(_checked(path, read_part(path)))
             except (OSError, pa.ArrowException) as problem:
                 reason = " ".join(str(problem).split())[:160]
                 raise DataError(f"{file.parent}: part {part} cannot be read ({reason}); prepare it again.") from None

@@ -1,4 +1,4 @@
-"""The dataset contract. A corpus's file offers ``LICENCE``, ``find(folder)`` and ``load(clip)``.
+"""The dataset contract. A corpus's file offers ``LICENSE``, ``find(folder)`` and ``load(clip)``.
 
 ``find(folder) -> list[RawClip]`` lists the clips in the published layout below ``folder``, in a fixed order, reading
 names and captions only. ``load(clip) -> Motion`` reads one, on the file's own skeleton at the true frame rate, in
