@@ -120,7 +120,7 @@ BAD = {
     "zero temperature": ((PROMPT), ("--temperature", "0"), "--temperature is 0"),
     "top-p": ((PROMPT), ("--top-p", "2"), "top_p"),
     "guidance": ((PROMPT), ("--guidance", "-1"), "guidance"),
-    "fps": ((PROMPT), ("--fps", "0"), "frames a second"),
+    "fps": ((PROMPT), ("--fps", "0"), "frames per second"),
     "unknown option": ((PROMPT), ("--second", "3"), "perhaps you meant --seconds"),
     "two prompts": ((PROMPT), ("another",), "another"),
 }

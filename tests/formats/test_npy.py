@@ -25,7 +25,7 @@ from kinescale.motion.retarget import retarget
 from motion_strategies import random_motion
 from plain_read import at_most
 
-# skeleton, frames a second, meters a unit, width of the features
+# skeleton, frames per second, meters a unit, width of the features
 LAYOUTS = [("humanml22", 20.0, 1.0, 263), ("kit21", 12.5, 0.001, 251), ("snapmogen24", 30.0, 0.01, 296)]
 
 

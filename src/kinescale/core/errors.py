@@ -1,4 +1,4 @@
-"""The exception tree. Every message says what was got, what was expected, and what to do.
+"""Exceptions of Kinescale. Every message says what was found, what was expected, and what to do.
 
 The command line turns any ``KinescaleError`` into one sentence and exit code 2.
 """
@@ -9,13 +9,13 @@ from pathlib import Path
 
 
 class KinescaleError(Exception):
-    """Anything Kinescale refuses; catch this to catch all of them."""
+    """Base class of all errors that Kinescale raises on purpose."""
 
 
 class FormatError(KinescaleError):
-    """A file's content is not what its format promises.
+    """Invalid content of a file.
 
-    ``path`` and ``line`` (1-based, where the format has lines) lead the message.
+    ``path`` and ``line`` (1-based, where the format has lines) begin the message.
     """
 
     def __init__(self, message: str, *, path: str | Path | None = None, line: int | None = None):
@@ -26,11 +26,11 @@ class FormatError(KinescaleError):
 
 
 class InputError(KinescaleError, ValueError):
-    """A value the caller gave is outside what the function or command takes."""
+    """An argument is outside the range that the function or command accepts."""
 
 
 class MotionError(InputError):
-    """Numbers that make no motion: not finite, too far away, quaternions without a length, no frames."""
+    """Invalid motion data: values that are not finite or too large, quaternions of zero length, no frames."""
 
 
 class SkeletonError(KinescaleError):
@@ -46,7 +46,7 @@ class ConfigError(KinescaleError):
 
 
 class BundleError(KinescaleError):
-    """A bundle or checkpoint cannot be read, or is not of the kind expected."""
+    """A bundle or checkpoint cannot be read, or is of another kind than expected."""
 
 
 class UnknownNameError(KinescaleError, LookupError):
@@ -54,4 +54,4 @@ class UnknownNameError(KinescaleError, LookupError):
 
 
 class MissingDependencyError(KinescaleError, ImportError):
-    """An optional library is absent; the message says which extra installs it."""
+    """An optional dependency is not installed; the message names the extra that installs it."""

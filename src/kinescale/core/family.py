@@ -1,7 +1,7 @@
-"""Family: the variants of one package, found by name: a variant is a module or a package in it.
+"""Family: plug-in look-up of a package's variants by name; a variant is a module or package in it.
 
 Nothing is registered: adding ``NAME.py`` or ``NAME/__init__.py`` adds the variant ``NAME``. Names that start with
-``_``, ``base`` (the contract and what the variants share) and ``main`` are not variants. Names and first docstring
+``_``, ``base`` (contract and shared code) and ``main`` are not variants. Names and first docstring
 lines are read without importing the variant, so that listing a family costs no heavy import.
 """
 
@@ -29,7 +29,7 @@ class Family:
     Parameters
     ----------
     package : dotted name of the package, normally its ``__name__``.
-    noun : what one variant is called in messages ("tokenizer").
+    noun : word for one variant in messages ("tokenizer").
     """
 
     package: str
@@ -45,9 +45,9 @@ class Family:
         return tuple(sorted(name for name in self._files() if not name.startswith("_") and name not in NOT_VARIANTS))
 
     def check(self, name: str) -> str:
-        """``name`` itself, or ``UnknownNameError`` that lists the names there are.
+        """The name of a variant, checked; ``UnknownNameError`` lists the known names.
 
-        Names with a hyphen are read as the underscore the file carries.
+        Hyphens are read as underscores.
         """
         wanted = str(name).replace("-", "_")
         names = self.names()
@@ -67,7 +67,7 @@ class Family:
         try:
             return getattr(module, attribute)
         except AttributeError:
-            raise UnknownNameError(f"{self.noun} '{name}' does not offer '{attribute}'.") from None
+            raise UnknownNameError(f"{self.noun} '{name}' has no '{attribute}'.") from None
 
     def summary(self, name: str) -> str:
         """First line of the variant's docstring, read without importing it."""

@@ -1,4 +1,4 @@
-"""Text from outside as plain text in Markdown: no emphasis, links, images, tables or HTML come of it."""
+"""Markdown escaping of untrusted text: no emphasis, links, images, tables or HTML result from it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def plain_markdown(text: str) -> str:
 
 
 def markdown_link(text: str, url: str) -> str:
-    """``text`` linked to a web address; ``text`` alone for any other kind of address."""
+    """A Markdown link to a web address; the escaped text alone for any other kind of address."""
     name = plain_markdown(text)
     sound = re.fullmatch(r"https?://[\w\-.~:/?#@!$&'*+,;=%]{1,2000}", url, re.ASCII)
     return f"[{name}](<{url}>)" if sound else name

@@ -1,4 +1,4 @@
-"""Seeds: one number names a whole run, and every part of it draws from its own derived stream."""
+"""Seed derivation: one seed per run, and an independent random stream for each part of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frozen typed records (pydantic) and their JSON: how configs are written, checked and read back."""
+"""Typed configuration records (frozen pydantic models) and their JSON."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     MAX_PARSED_ITEMS: ClassVar[int] = 10_000
-    """Most items, at all depths together, that are looked at: every wrong one of them costs an error's memory."""
+    """Most items, at all depths together, that are validated: each invalid one costs the memory of an error."""
     MAX_PARSED_DEPTH: ClassVar[int] = 32
 
     @classmethod
     def parse(cls: type[R], data: Any, *, where: str = "config") -> R:
-        """Check ``data`` (a mapping from JSON) against this record.
+        """Validate ``data`` (a mapping from JSON) as this record.
 
-        Raises ``ConfigError`` naming the first offending field, or for more items than a record can have.
+        Raises ``ConfigError`` naming the first invalid field, or for more items than a record can have.
         """
         try:
             check_size(data, max_items=cls.MAX_PARSED_ITEMS, max_depth=cls.MAX_PARSED_DEPTH)
@@ -44,7 +44,7 @@ class Record(BaseModel):
             first = error.errors(include_url=False, include_input=False)[0]
             field = shown(".".join(str(part) for part in first["loc"]))
             place = f"field '{field}' of {cls.__name__}: " if field else ""
-            # pydantic's prefix to the words of a record's own check
+            # prefix that pydantic adds to messages of validators
             problem = shown(first["msg"].removeprefix("Value error, "), limit=400)
             raise ConfigError(f"{where}: {place}{problem}.") from None
 

@@ -1,4 +1,4 @@
-"""CSV of joint positions: a row a frame, three columns a joint, meters, for spreadsheets and plotting programs.
+"""CSV of joint positions: one row per frame, three columns per joint, meters, for spreadsheets and plotting programs.
 
 Columns: ``frame`` (from 0), ``time_s``, then ``<joint>_x``, ``<joint>_y`` and ``<joint>_z`` for every joint, world
 positions to a micrometer. The header is quoted as in RFC 4180 where a joint's name asks for it. Rotations, parents and
@@ -64,7 +64,7 @@ def read(path: str | Path, *, skeleton: str | None = None, fps: float | None = N
     tells. Raises ``FormatError`` naming the line, ``InputError`` for a skeleton or a rate that does not fit.
     """
     if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+        raise InputError(f"{fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")
     named = None if skeleton is None else get(skeleton)
     source = Source.open(path, MAX_FILE_BYTES)
     columns, start = _read_header(source)
@@ -98,7 +98,7 @@ def _joints(source: Source, columns: list[str]) -> list[str]:
     """Joint names, from columns that come in threes."""
     names, rest = [], columns[2:]
     if len(rest) % 3 or not 3 <= len(rest) <= 3 * MAX_JOINTS:
-        source.fail(f"{len(rest)} columns of positions; expected three a joint, for 1 to {MAX_JOINTS} joints.", 0)
+        source.fail(f"{len(rest)} columns of positions; expected three per joint, for 1 to {MAX_JOINTS} joints.", 0)
     for at in range(0, len(rest), 3):
         name = rest[at].removesuffix("_x")
         if rest[at : at + 3] != [f"{name}_{axis}" for axis in _AXES] or not name:
@@ -206,7 +206,7 @@ def _check_bones(source: Source, positions: Float[np.ndarray, "T J 3"], skeleton
 
 
 def _rate(source: Source, start: int, times: Float[np.ndarray, " T"]) -> float:
-    """Frames a second of evenly spaced times, to nine digits; 30 where there is one frame only."""
+    """Frames per second of evenly spaced times, to nine digits; 30 where there is one frame only."""
     if len(times) == 1:
         return NATIVE_FPS
     span = float(times[-1] - times[0])

@@ -39,7 +39,7 @@ _ARRAY = Expected("f4 f8", (2, 3), lenient=True)
 
 @dataclass(frozen=True)
 class _Layout:
-    """One dataset's arrays. ``unit_m``: meters a unit."""
+    """One dataset's arrays. ``unit_m``: meters per unit."""
 
     feature: Feature
     unit_m: float
@@ -71,12 +71,12 @@ def _layouts(unit_m: float | None = None) -> tuple[_Layout, ...]:
 def read(path: str | Path, *, fps: float | None = None, unit_m: float | None = None) -> Motion:
     """Read an array; ``FormatError`` says what is not sound.
 
-    ``fps`` and ``unit_m`` (meters a unit) stand in for the layout's own. Joints come back on a skeleton of their own
+    ``fps`` and ``unit_m`` (meters per unit) stand in for the layout's own. Joints come back on a skeleton of their own
     bone lengths, in the file's float type.
     """
     path = Path(path)
     if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+        raise InputError(f"{fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")
     _check_unit(unit_m)
     values = read_npy(path, _ARRAY)
     layout, kind = _told_by_shape(path, values.shape, unit_m)

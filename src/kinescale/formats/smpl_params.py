@@ -4,7 +4,7 @@ Members, by spelling: ``global_orient``, ``body_pose``, ``transl`` (GVHMR; also 
 which is taken before one in the camera's view), or ``pose_world`` and ``trans_world``, else ``pose`` and ``trans``
 (WHAM), or ``smpl_poses`` and ``smpl_trans``. Poses hold 3 or 9 numbers for each of the 21 body joints of SMPL-X or the
 23 of SMPL, whose two hands are left out; ``pose`` begins with the root's. The bones are those of a mean body: ``betas``
-are not read. Such files say neither their up axis nor a frame rate: the body tells the first, 30 frames a second are
+are not read. Such files say neither their up axis nor a frame rate: the body tells the first, 30 frames per second are
 taken.
 """
 

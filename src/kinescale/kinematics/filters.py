@@ -1,4 +1,4 @@
-"""Filters over time."""
+"""Temporal filters: Gaussian smoothing and smooth interpolation weights."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def gaussian_smooth(values: Float[Tensor, "C T"], sigma: float) -> Float[Tensor,
 
 
 def eased(share: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-    """From 0 to 1 with the share, speed and acceleration zero at both ends; the share is in 0 to 1."""
+    """Smooth step of order 5 from 0 to 1 for ``share`` in [0, 1]: first and second derivative are zero at both ends."""
     return share**3 * (10 - 15 * share + 6 * share**2)

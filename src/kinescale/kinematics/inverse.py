@@ -1,4 +1,4 @@
-"""Inverse kinematics of whole poses: joint positions to local rotations, and rest offsets from a track.
+"""Inverse kinematics of whole poses from joint positions (Procrustes), and rest offsets from a position track.
 
 A joint with several children that span a plane is fitted to their directions (Kabsch 1976, weighted
 Procrustes); one with a single child turns onto its bone by the shortest rotation in its parent's frame; a
@@ -28,7 +28,7 @@ from kinescale.kinematics.rotations import (
 )
 
 LEAST_OFFSET_M = 1e-6
-"""Shorter bones say nothing about direction."""
+"""Shorter bones have no reliable direction, meters."""
 LEAST_SPREAD = 0.05
 """Second over first singular value of the children's offsets, below which they lie so near to one line that noise would
 turn the joint about it; how far they then decide the twist depends on how well they fit."""
@@ -78,7 +78,7 @@ def positions_to_rotations(
         above = orientation_below(positions, reached[joint], moves[joint], through[joint], above)
         world[joint] = above
         if moves[joint]:
-            # Aiming from where the joint has come to, not from where it should be, keeps errors from adding up.
+            # aim from the reached position, not from the given one: errors do not add up
             children, rest = gathered(moves[joint])
             share = None if weights is None else weights[children]
             world[joint] = pointed(positions[:, children] - reached[joint][:, None], rest, above, share)
@@ -142,7 +142,7 @@ def pointed(
 
 
 def aim_along(bones: Float[Tensor, "T C 3"], rest: Float[Tensor, "C 3"]) -> Float[Tensor, "T 3"]:
-    """Where siblings on one line point together."""
+    """Common direction of siblings on one line."""
     return (bones * (rest @ main_line(rest))[:, None]).sum(1)
 
 
@@ -153,7 +153,8 @@ def orientation_below(
     through: list[tuple[int, Tensor]],
     above: Float[Tensor, "T 4"],
 ) -> Float[Tensor, "T 4"]:
-    """``above``, or what the joints reached through others that lie in this one say, where its own say too little."""
+    """Parent orientation for the fit: ``above``, or the one shown by joints below, where the own children show too
+    little."""
     if len(through) == len(moves) or (moves and spread(gathered(moves)[1]) >= LEAST_SPREAD):
         return above
     children, rest = gathered(through)

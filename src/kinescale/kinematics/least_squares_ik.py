@@ -1,8 +1,8 @@
-"""A whole skeleton laid onto a track of joint positions: smooth rotations that meet it in the sense of least squares.
+"""Least-squares inverse kinematics: smooth joint rotations of a skeleton fitted to a track of joint positions.
 
 Top-down first (``inverse``): joints with several children by Procrustes, lone bones by the shortest turn, steadied
-where the joint above jumps, upper limbs twisted until knees and elbows bend about their hinges. What changing bone
-lengths leave is shared out by damped Gauss-Newton steps (Levenberg 1944), every frame at once.
+where the joint above jumps, upper limbs twisted until knees and elbows bend about their hinges. The remaining
+errors, from changing bone lengths, are minimized by damped Gauss-Newton steps (Levenberg 1944), all frames at once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from kinescale.kinematics.rotations import quat_apply, quat_conjugate, quat_cont
 from kinescale.kinematics.stance_correction import filled
 
 COLLAPSED = 0.1
-"""A bone shorter than this share of its length says nothing about its direction."""
+"""A bone shorter than this share of its length has no reliable direction."""
 HINGE_SIGMAS_S = ((1.5, 0.02), (0.25, 0.2), (0.04, 1.0))
 """Width, seconds, and weight of the Gaussians that a hinge's direction is averaged by: a straight limb, which shows
 none, takes it from the moments around."""
@@ -44,7 +44,7 @@ HINGE_REST = 1e-4
 HINGE_STEP_RAD, HINGE_RATE_RAD_S = 0.5, 25.0
 """The most a limb twists from one frame to the next, and in a second; the elbow or knee makes up for the rest."""
 DAMPING = 1e-4
-"""Square meters added to the normal equations; what positions leave open stays as it was."""
+"""Damping of the normal equations, square meters; what positions leave open is not changed."""
 OVERSTRETCHED = 0.94
 """Cosine of the farthest that a knee or elbow bends the wrong way (20 degrees)."""
 FOLDED = -0.97
@@ -52,7 +52,7 @@ FOLDED = -0.97
 ROUNDS = 4
 CHUNK = 256
 GOOD_ENOUGH_M = 2e-5
-"""A track that is met as well as this is exact but for rounding; positions in files are."""
+"""Error of a track that is exact up to rounding, meters; positions in files are rounded."""
 
 
 @dataclass(frozen=True, eq=False)

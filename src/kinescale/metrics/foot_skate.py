@@ -1,7 +1,7 @@
 """foot_skate: how feet slide while they stand: mean speed in m/s, and the share of frames in which one skids.
 
 The share is that of Karunratanakul et al. 2023 (GMD, section 5): a foot joint below 5 cm at two frames in a row has
-gone more than 2.5 cm between them, at 20 frames a second; here the limit is that speed, 0.5 m/s, at any frame rate.
+gone more than 2.5 cm between them, at 20 frames per second; here the limit is that speed, 0.5 m/s, at any frame rate.
 The speed is that of feet that ``kinematics.contacts.standing`` calls standing, the one clean-up works on.
 """
 
@@ -20,7 +20,7 @@ BETTER: Better = "lower"
 
 SKID_HEIGHT_M = 0.05
 SKID_SPEED = 0.025 * 20
-"""2.5 cm a frame at 20 frames a second, in m/s."""
+"""2.5 cm a frame at 20 frames per second, in m/s."""
 
 
 def foot_skate(feet: Numbers, rest: Float[Tensor, " K"], fps: float) -> float:
@@ -45,5 +45,5 @@ def _feet(feet: Numbers, fps: float) -> Float[Tensor, "T K 3"]:
     if values.ndim != 3 or values.shape[-1] != 3 or len(values) < 2:
         raise InputError(f"feet of shape {tuple(values.shape)}; expected [two frames or more, feet, 3].")
     if not fps > 0:
-        raise InputError(f"{fps} frames a second; expected more than 0.")
+        raise InputError(f"{fps} frames per second; expected more than 0.")
     return torch.as_tensor(values)

@@ -1,4 +1,4 @@
-"""Motion: the one record every reader returns and every writer takes, and what is done to it."""
+"""Motion clips: the ``Motion`` record, resampling, canonicalization, mirroring, retargeting and clean-up."""
 
 from kinescale.motion.canonicalize import canonical_transform, canonicalize, facing_yaw, transform
 from kinescale.motion.mirror import mirror

@@ -20,7 +20,7 @@ TOE_HEIGHT = 0.02
 
 
 def facing_yaw(positions: Float[Tensor, "*b J 3"], skeleton: Skeleton) -> Float[Tensor, "*b"]:
-    """Where the body faces, radians about the vertical (0 = +Z, positive to its left), from hips and shoulders.
+    """Facing direction of a body, radians about the vertical (0 = +Z, positive to its left), from hips and shoulders.
 
     The line from the right hip to the left and from the right shoulder to the left are added (Guo et al. 2022).
     """
@@ -38,7 +38,7 @@ def facing_yaw(positions: Float[Tensor, "*b J 3"], skeleton: Skeleton) -> Float[
 
 
 def transform(motion: Motion, yaw: Tensor, shift: Tensor) -> Motion:
-    """Turn the clip about the world's vertical axis by ``yaw`` (radians), then move it by ``shift`` [3]."""
+    """Rotate a clip about the world's vertical axis by ``yaw`` (radians), then translate it by ``shift`` [3]."""
     turn = quat_about_y(yaw.to(motion.root.dtype))
     root = quat_apply(turn, motion.root) + shift.to(motion.root.dtype)
     rotations = motion.rotations.clone()
@@ -62,7 +62,7 @@ def canonical_transform(motion: Motion, *, floor: bool = True) -> tuple[Float[Te
 
 
 def canonicalize(motion: Motion, *, floor: bool = True) -> Motion:
-    """The clip with frame 0's root above the origin, facing +Z there, and (with ``floor``) its feet on y = 0.
+    """Move a clip so that frame 0 has its root above the origin and faces +Z, and (with ``floor``) its feet on y = 0.
 
     The floor is found under the toes (mean of the lowest tenth of their heights).
     """

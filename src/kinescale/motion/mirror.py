@@ -1,4 +1,4 @@
-"""The motion in the mirror: left becomes right."""
+"""Mirroring of a motion: left and right exchanged."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Resampling to another frame rate: linear with slerp, or cubic (Catmull-Rom).
 
-``resample`` keeps the clip's length and is what training data and conversion use; joined lines jerk at every old frame,
-so ``resample_cubic`` is for frames that are added to a clip, as in editing.
+``resample`` keeps the clip's length and is what training data and conversion use; linear pieces jerk at every old
+frame, so ``resample_cubic`` is for frames that are added to a clip, as in editing.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from kinescale.kinematics.rotations import quat_continuous, quat_slerp
 from kinescale.motion.motion import Motion
 
 FREE_POSES = 1_000_000
-"""So many joint rotations (frames times joints) any clip may be resampled to, and ``MAX_STRETCH`` times its own."""
+"""Bound on the joint rotations (frames times joints) after resampling: the larger of this and ``MAX_STRETCH`` times
+those
+before."""
 MAX_STRETCH = 64
 
 
 def resample(motion: Motion, fps: float) -> Motion:
-    """The motion at ``fps`` frames a second: frame 0 stays, the last instant is not passed.
+    """Resample a clip to ``fps`` frames per second: frame 0 stays, the clip does not get longer.
 
-    When the new rate divides the old one, frames are taken, not blended. Raises ``InputError`` where a few slow frames
-    would become more than ``FREE_POSES`` poses of joints and ``MAX_STRETCH`` times their own number.
+    When the new rate divides the old one, frames are dropped, not blended. Raises ``InputError`` where a few slow
+    frames would become more than ``FREE_POSES`` poses of joints and ``MAX_STRETCH`` times their own number.
     """
     if not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+        raise InputError(f"{fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")
     if fps == motion.fps:
         return motion
     last = len(motion) - 1
@@ -73,7 +75,7 @@ def resample_cubic(motion: Motion, fps: float, frames: int) -> Motion:
 
 
 def _cubic(values: Float[Tensor, "T C"], low: Int[Tensor, "N"], part: Float[Tensor, "N"]) -> Float[Tensor, "N C"]:
-    """Catmull-Rom between frames ``low`` and ``low + 1``; past the ends the values go on in a straight line."""
+    """Catmull-Rom between frames ``low`` and ``low + 1``; linear extrapolation past the ends."""
     if len(values) == 1:
         return values[low].clone()
     ends = (2 * values[:1] - values[1:2], values, 2 * values[-1:] - values[-2:-1])

@@ -1,4 +1,4 @@
-"""Pictures of motions: a sheet of poses, an animation, a video, a page to turn it around in; the suffix chooses."""
+"""Rendering of motions: pose sheet (png), animation (gif), video (mp4), interactive page (html), chosen by suffix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["FAMILY", "Options", "Stages", "output_for", "render", "suffixes"]
 
 
 def __getattr__(name: str) -> Any:
-    # ``output_for`` is a cheap check that commands make before anything heavy is imported.
+    # ``output_for`` is imported before matplotlib and torch, for cheap checks in commands
     if name in ("Options", "Stages", "render"):
         return getattr(importlib.import_module("kinescale.render.base"), name)
     raise AttributeError(f"module 'kinescale.render' has no attribute '{name}'")

@@ -33,8 +33,8 @@ MIRRORED = (0.8, 0.5)
 class Axes:
     """Unit vectors of a body in its pose's coordinates.
 
-    ``ahead``: evidence that the front is at +``forward``, from ``seen_by`` ("toes", "knees", "elbows"): positive where it
-    agrees with the sides, negative where it does not, 0 (``seen_by`` "") where there is none.
+    ``ahead``: evidence that the front is at +``forward``, from ``seen_by`` ("toes", "knees", "elbows"): positive where
+    it agrees with the sides, negative where it does not, 0 (``seen_by`` "") where there is none.
     """
 
     up: Float[np.ndarray, "3"]

@@ -1,9 +1,9 @@
 """T-pose of a body whose rest pose is folded, from the skeleton alone.
 
 Files whose joint frames point along the bones draw a rest pose in which no body can stand. A standing frame of the
-motion is no T-pose either: a body that leans in it would be upright after retargeting. So bones are set one after the other,
-from the hips outwards: hips and chest by the lines across hips and shoulders and the trunk above, every other bone by
-the shortest turn to where it points in a T-pose. An axis of the joint's frame that is near a bone is used
+motion is no T-pose either: a body that leans in it would be upright after retargeting. So bones are set one after the
+other, from the hips outwards: hips and chest by the lines across hips and shoulders and the trunk above, every other
+bone by the shortest turn to where it points in a T-pose. An axis of the joint's frame that is near a bone is used
 instead of it, since rigs align axes, not crooked bones.
 
 Bones do not show the rotation of a limb's frame about itself. It follows the parent joint, except for quarter turns
@@ -196,7 +196,7 @@ def _shortest(bone: torch.Tensor, aim: torch.Tensor) -> torch.Tensor:
 def _quarter_turned(
     turned: torch.Tensor, above: torch.Tensor, aim: torch.Tensor, pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]
 ) -> torch.Tensor:
-    """``turned``, or rotated about its bone by the quarter turns with the least twist against ``above`` in the motion."""
+    """``turned``, or that rotated about its bone by quarter turns, with the least twist against ``above`` in motion."""
     twists = []
     options = [_about(aim, quarters, turned) for quarters in range(4)]
     for option in options:

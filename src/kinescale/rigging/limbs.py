@@ -38,7 +38,7 @@ MAIN = {"leg": ("hip", "knee", "ankle"), "arm": ("shoulder", "elbow", "wrist")}
 
 @dataclass(frozen=True)
 class Limb:
-    """One limb: joints by place ("hip", "collar" ...), deviation from body proportions (0 is perfect), and its chain."""
+    """One limb: joints by place ("hip", "collar" ...), deviation from body proportions (0 is best), and its chain."""
 
     places: dict[str, int]
     misfit: float
@@ -127,7 +127,7 @@ def _named(chain: Sequence[int], tags: Sequence[NameTag], places: Sequence[str])
 
 
 def name_fit(tag: NameTag, place: str) -> float:
-    """Fit of a joint's name to a place: up to 1; 0 where the name says nothing, negative where it means another place."""
+    """Fit of a joint's name to a place: up to 1; 0 where the name means nothing, negative for another place."""
     if tag.helper:
         return -HELPER
     return tag.fits.get(place, -STRANGE if tag.known else 0.0)

@@ -103,9 +103,9 @@ def _lower(value: dict[str, Any]) -> dict[str, Any]:
 def override(skeleton: Skeleton, wanted: Override, *, poses: Poses | None = None) -> Skeleton:
     """The skeleton with the roles of an override, and the T-pose that follows from them.
 
-    ``poses``: local rotations [T, J, 4] of a motion, examined where the rest pose is folded up, as in ``recognize``. Raises
-    ``InputError`` for a joint that is not there, naming the nearest one, and ``SkeletonError`` when ``rest`` calls for
-    a T-pose and the roles do not show how the body stands.
+    ``poses``: local rotations [T, J, 4] of a motion, examined where the rest pose is folded up, as in ``recognize``.
+    Raises ``InputError`` for a joint that is not there, naming the nearest one, and ``SkeletonError`` when ``rest``
+    calls for a T-pose and the roles do not show how the body stands.
     """
     for joint in wanted.roles.values():
         if joint is not None and joint not in skeleton.joints:
@@ -133,8 +133,8 @@ def override(skeleton: Skeleton, wanted: Override, *, poses: Poses | None = None
     axes = _axes(wanted) if wanted.up is not None else body_axes(rest, roles)
     if axes is None:
         raise SkeletonError(
-            f"{wanted.source}: the roles do not show how the body stands at rest; give 'up' and 'forward', or the roles "
-            f"of both hips and ankles."
+            f"{wanted.source}: the roles do not show how the body stands at rest; give 'up' and 'forward', or the "
+            f"roles of both hips and ankles."
         )
     if wanted.rest == "t_pose":
         return replace(made, t_pose=_turned_only(made, axes))
@@ -142,9 +142,8 @@ def override(skeleton: Skeleton, wanted: Override, *, poses: Poses | None = None
 
 
 def _axes(wanted: Override) -> Axes:
-    up, forward = (
-        np.eye(3)["xyz".index(axis[1])] * (1 if axis[0] == "+" else -1) for axis in (wanted.up, wanted.forward)
-    )  # type: ignore[index]
+    given = (wanted.up or "+y", wanted.forward or "+z")
+    up, forward = (np.eye(3)["xyz".index(axis[1])] * (1 if axis[0] == "+" else -1) for axis in given)
     return Axes(up, np.cross(up, forward), 1.0, "")
 
 

@@ -1,7 +1,7 @@
 """Skeleton recognition: roles and T-pose of a skeleton from a file, by known joint names, else by names and geometry.
 
-``recognize`` returns the skeleton; ``examine`` returns a report of what was found and how. ``role_guess`` combines names
-and geometry.
+``recognize`` returns the skeleton; ``examine`` returns a report of what was found and how. ``role_guess`` combines
+names and geometry.
 """
 
 from __future__ import annotations

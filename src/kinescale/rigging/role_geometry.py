@@ -1,7 +1,7 @@
 """Legs and arms by geometry alone, for skeletons whose joint names are meaningless.
 
 Twins are two branches of one joint whose bones have equal lengths. Of all pairs of twins, legs and arms are two that
-are arranged as on a person: legs opposite to the trunk, arms shorter and apart in the same direction. A quadruped, whose
+are arranged as on a person: legs opposite to the trunk, arms shorter and apart the same way. A quadruped, whose
 trunk lies across its legs, has no such two; neither has a hand, a chain or a spider.
 """
 

@@ -71,7 +71,7 @@ LATER = 0.1
 
 @dataclass(frozen=True)
 class NameTag:
-    """One parsed name. ``fits``: place -> weight. ``known``: it has a word of the vocabulary, so other places are unlikely."""
+    """One parsed name. ``fits``: place -> weight. ``known``: a vocabulary word, so other places are unlikely."""
 
     side: str = ""
     fits: Mapping[str, float] = field(default_factory=dict)

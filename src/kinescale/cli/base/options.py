@@ -111,7 +111,7 @@ def check_input(path: Path) -> Path:
 def check_fps(fps: float | None) -> float | None:
     """``fps`` itself when it is a frame rate or ``None``."""
     if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+        raise InputError(f"{fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")
     return fps
 
 

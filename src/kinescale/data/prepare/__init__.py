@@ -43,7 +43,7 @@ WORDS = 2
 
 LEAST_FRAMES = 8
 WINDOW_FRAMES = 256
-"""At 30 frames a second 8.5 seconds, what the house's tokenizers hold."""
+"""At 30 frames per second 8.5 seconds, what the house's tokenizers hold."""
 
 CAPTIONS, AMOUNTS, PART_AMOUNTS = 18, 1 / 3, 1.5
 """Captions of a clip, the share that tells amounts, and how much greater that is in a window of a longer take

@@ -39,7 +39,7 @@ def read(path: str | Path, *, asf: str | Path | None = None, fps: float = CAPTUR
     back as float32. Raises ``FormatError`` naming file and line, ``InputError`` for a missing file.
     """
     if not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+        raise InputError(f"{fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")
     path = Path(path)
     source = Source.open(path, MAX_FILE_BYTES)
     skeleton_path = find_asf(path) if asf is None else Path(asf)

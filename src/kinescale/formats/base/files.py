@@ -23,10 +23,10 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 def read_motion(path: str | Path, *, up: str | None = None, **options: Any) -> Motion:
     """Read a motion file of any known format, in meters with +Y up.
 
-    ``up`` ("y", "z", "-y" ...), ``unit_m`` (meters a unit) and ``fps`` state the file's world, where it does not say or
-    says it wrong; else a person's body decides, and ``meta["reading_notes"]`` says what was assumed. Other ``options``
-    are the format's own (``asf`` for AMC, ``animation`` for GLB; see ``options_of``). Raises ``InputError`` for a
-    missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
+    ``up`` ("y", "z", "-y" ...), ``unit_m`` (meters per unit) and ``fps`` state the file's world, where it does not say
+    or says it wrong; else a person's body decides, and ``meta["reading_notes"]`` says what was assumed. Other
+    ``options`` are the format's own (``asf`` for AMC, ``animation`` for GLB; see ``options_of``). Raises ``InputError``
+    for a missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
 
     Example
     -------

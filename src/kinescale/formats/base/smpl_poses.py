@@ -16,7 +16,7 @@ TO_Y_UP = (-_S, 0.0, 0.0, _S)
 
 
 def axis_angles_to_quats(poses: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T J 4"]:
-    """Axis-angles, three numbers a joint, to unit quaternions whose signs go on over time; the type stays."""
+    """Axis-angles, three numbers per joint, to unit quaternions whose signs go on over time; the type stays."""
     frames, joints = len(poses), poses.shape[1] // 3
     quats = np.empty((frames, joints, 4), poses.dtype)
     for start in range(0, frames, BLOCK_FRAMES):
@@ -33,7 +33,7 @@ def axis_angles_to_quats(poses: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "
 
 
 def quats_to_axis_angles(quats: Float[np.ndarray, "T J 4"]) -> Float[np.ndarray, "T C"]:
-    """Unit quaternions to axis-angles of at most half a turn, three numbers a joint."""
+    """Unit quaternions to axis-angles of at most half a turn, three numbers per joint."""
     upper = np.where(quats[..., 3:] < 0, -quats, quats)
     sine = np.linalg.norm(upper[..., :3], axis=-1, keepdims=True)
     angle = 2 * np.arctan2(sine, upper[..., 3:])

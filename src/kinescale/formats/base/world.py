@@ -67,7 +67,7 @@ class WorldOptions:
         if self.unit_m is not None:
             check_unit(self.unit_m)
         if self.fps is not None and not 0 < self.fps <= MAX_FPS:
-            raise InputError(f"{self.fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+            raise InputError(f"{self.fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")
 
 
 def rate_notes(fps: float | None) -> tuple[str, ...]:

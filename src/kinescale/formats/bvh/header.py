@@ -9,7 +9,7 @@ from kinescale.core.conventions import MAX_FPS, MAX_FRAMES, MAX_JOINTS, MIN_FPS
 from kinescale.io.text_scanner import Tokens, shown, to_count, to_name, to_number
 
 SNAP = 1.5e-3
-"""Largest relative distance at which a rounded frame time is taken for a whole number of frames a second."""
+"""Largest relative distance at which a rounded frame time is taken for a whole number of frames per second."""
 
 _CHANNELS = {f"{axis}{kind}".encode(): (kind, i) for kind in ("POSITION", "ROTATION") for i, axis in enumerate("XYZ")}
 
@@ -207,7 +207,7 @@ def read_motion_header(tokens: Tokens, fps: float | None = None) -> tuple[int, f
 
 
 def frame_rate(text: str) -> float:
-    """Frames a second of a frame time as written.
+    """Frames per second of a frame time as written.
 
     Frame times are rounded in files: a whole rate is taken when it is near and the text is that rate's frame
     time to within one unit of its last digit, so that 0.033333 is 30 and 0.033367 stays 29.97.

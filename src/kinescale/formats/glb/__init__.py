@@ -43,7 +43,7 @@ def read(
 
     ``animation`` is its name or its index from 0, the first by default (``animations`` lists them). ``fps`` is the
     frame rate it is sampled at: by default the one it was written with, else the most common spacing of its keys, else
-    30. ``up`` and ``unit_m`` (meters a unit) state the world of a file that is not in meters with Y up; by default
+    30. ``up`` and ``unit_m`` (meters per unit) state the world of a file that is not in meters with Y up; by default
     the body decides. Numbers come back as float32. Raises ``FormatError`` for what is not sound, ``InputError`` for an
     animation that is not there.
     """

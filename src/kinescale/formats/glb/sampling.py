@@ -83,7 +83,7 @@ class Sampling:
     ----------
     document, channels : the file and the channels of the nodes that matter.
     nodes : how many nodes will be asked for; bounds frames times nodes.
-    fps : frames a second; ``None`` takes the most common spacing of keys.
+    fps : frames per second; ``None`` takes the most common spacing of keys.
     """
 
     def __init__(self, document: Document, channels: Channels, nodes: int, fps: float | None):
@@ -101,7 +101,7 @@ class Sampling:
         frames = int(span + 1e-3 + ROUNDING * span) + 1
         most = min(MAX_FRAMES, (FREE_POSES + document.size // BYTES_A_POSE) // max(nodes, 1))
         if frames > most:
-            shown = f"{last - first:g} s at {self.fps:g} frames a second"
+            shown = f"{last - first:g} s at {self.fps:g} frames per second"
             document.fail(f"its animation of {shown} is {frames} frames; expected at most {most}: give a lower fps.")
         self.times = first + np.arange(frames) / self.fps
 
@@ -191,7 +191,7 @@ def _interpolate(
 
 
 def _common_fps(keys: list[np.ndarray]) -> float:
-    """Frames a second of the most common spacing of keys, rounded to a usual rate where it is near one."""
+    """Frames per second of the most common spacing of keys, rounded to a usual rate where it is near one."""
     steps = [np.diff(times) for times in keys if len(times) > 1]
     spacing = np.concatenate(steps) if steps else np.zeros(0)
     spacing = spacing[(spacing >= 1 / MAX_FPS) & (spacing <= 1 / SLOWEST_KEYS_FPS)]

@@ -1,4 +1,4 @@
-"""The render contract: an output declares ``SUFFIXES`` and turns scenes into a file's bytes.
+"""The contract of a render output, ``SUFFIXES`` and ``encode(scenes, options)``, and ``render`` itself.
 
 An output is a file of this package with
 
@@ -32,13 +32,13 @@ Camera = Literal["follow", "still"]
 
 @dataclass(frozen=True)
 class Options:
-    """What a caller may choose. Each output reads what concerns it.
+    """Options of rendering; each output uses those that apply to it.
 
     Parameters
     ----------
     poses : stick figures along the time axis of a sheet.
-    fps : frames a second of an animation; ``None``: the output's own choice.
-    camera : of an animation: "follow" goes along with the body, "still" stands where it sees the whole path.
+    fps : frames per second of an animation; ``None``: the output's own choice.
+    camera : of an animation: "follow" moves with the body, "still" shows the whole path.
     height : pixels of a video's height.
 
     Raises ``InputError`` for values out of range.
@@ -54,7 +54,7 @@ class Options:
             raise InputError(f"{self.poses} poses; expected 1 to {MAX_POSES}.")
         low, high = FPS_RANGE
         if self.fps is not None and not low <= self.fps <= high:
-            raise InputError(f"{self.fps} frames a second in a picture; expected {low:g} to {high:g}.")
+            raise InputError(f"{self.fps} frames per second in a picture; expected {low:g} to {high:g}.")
         if self.camera not in get_args(Camera):
             raise InputError(f"the camera is '{self.camera}'; expected one of {', '.join(get_args(Camera))}.")
         least, most = HEIGHT_RANGE
@@ -71,13 +71,13 @@ def render(
     poses: int = 10,
     fps: int | float | None = None,
 ) -> Path:
-    """Draw one motion or several into the file ``path``; its suffix chooses the output.
+    """Render one or several motions to ``path``, whose suffix chooses the output.
 
-    ``Stages`` are a motion on its way from coarse to fine. A motion's title is its entry of ``titles``, else
-    ``meta["prompt"]``, else the skeleton's name. ``options`` goes before ``poses`` and ``fps``, which are short for
-    it. The file is whole or absent, and an existing one is replaced. Raises ``InputError`` for an unknown suffix, no
-    motions or more than ``MAX_MOTIONS``, for titles that do not match them, for options out of range, and for
-    a place that cannot be written; ``MissingDependencyError`` where an output needs what is not installed.
+    ``Stages`` are a motion's stages from coarse to fine. A motion's title is its entry of ``titles``, else
+    ``meta["prompt"]``, else the skeleton's name. ``options`` replaces ``poses`` and ``fps``. The file is written
+    atomically; an existing one is replaced. Raises ``InputError`` for an unknown suffix, no motions or more than
+    ``MAX_MOTIONS``, for titles that do not match them, for options out of range, and for a place that cannot be
+    written; ``MissingDependencyError`` where an output needs what is not installed.
     """
     name = output_for(path)
     options = options or Options(poses=poses, fps=fps)
@@ -103,7 +103,7 @@ def render(
 
 
 def _unrolled(each: Scene) -> list[Scene]:
-    """A scene for every stage, its label before its title."""
+    """One scene per stage, titled with its label."""
     if not each.stages:
         return [each]
     return [replace(stage, title=f"{label}: {each.title}", stages=()) for label, stage in each.stages]
