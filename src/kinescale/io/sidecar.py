@@ -38,7 +38,7 @@ def wants_sidecar(meta: Mapping[str, Any]) -> bool:
 
 
 def check_sidecar(path: Path, force: bool) -> None:
-    """``FormatError`` where a foreign file is in the sidecar's place, ``InputError`` where it exists without ``force``."""
+    """``FormatError`` for a foreign file in the sidecar's place, ``InputError`` where one exists without ``force``."""
     file = refuse_overwrite(sidecar(path), force=True)
     if file.exists() and not is_ours(file):
         raise FormatError("exists and is not a provenance file; move it away first.", path=file)
