@@ -8,14 +8,14 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kinescale.core.errors import FormatError, KinescaleError
-from kinescale.core.files import read_bytes_bounded
+from kinescale.core.files import atomic_path, read_bytes_bounded
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_MEMBERS = 4096
@@ -165,3 +165,12 @@ def open_npz(path: Path) -> Iterator[Archive]:
         raise FormatError(f"holds more than {MAX_MEMBERS} members; expected a handful.", path=path)
     with foreign_errors(path, "npz archive"), zipfile.ZipFile(io.BytesIO(data)) as archive:
         yield Archive(path, archive, len(data))
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an uncompressed archive of arrays atomically; equal arrays give equal files."""
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            # a ZipInfo made by name alone has no time of day
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)

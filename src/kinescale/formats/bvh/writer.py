@@ -33,14 +33,14 @@ def write(motion: Motion, path: str | Path, *, unit_m: float = CENTIMETER) -> No
     check_unit(unit_m)
     if not sound(motion.skeleton.offsets / unit_m):
         raise InputError(f"the skeleton has bones above {LARGEST:g} units of {unit_m:g} m; name a larger unit.")
-    joints = _depth_first(motion.skeleton)
+    joints = depth_first(motion.skeleton)
     head = _hierarchy_lines(motion.skeleton, joints, unit_m)
     rows = _row_lines(motion, joints, unit_m)
     middle = ["MOTION", f"Frames: {len(motion)}", f"Frame Time: {_frame_time(motion.fps)}"]
     atomic_write_text(path, "\n".join([*head, *middle, *rows, ""]))
 
 
-def _depth_first(skeleton: Skeleton) -> list[int]:
+def depth_first(skeleton: Skeleton) -> list[int]:
     order: list[int] = []
     waiting = [0]
     while waiting:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from kinescale.skeletons._smpl import Vector, fingertips, hand_rows
 from kinescale.skeletons.base import ROLES, EndSite, Skeleton
+from kinescale.skeletons.base.smpl_body import Vector, fingertips, hand_rows
 
 _BODY: tuple[tuple[str, str, Vector], ...] = (
     # part, the part it hangs from, offset; parts of the left side stand for both sides
