@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
+from kinescale.core.conventions import MAX_FRAMES
 from kinescale.core.errors import InputError
 from kinescale.formats.asfamc.asf import LINE, Asf, read_asf
 from kinescale.formats.base.world import WorldOptions

@@ -35,7 +35,7 @@ POSES_SEEN = 64
 
 @dataclass(frozen=True)
 class Placed:
-    """A joint relative to its parent: position [3] or [T, 3], meters, rotation [4] or [T, 4]; scale of the nodes above."""
+    """A joint relative to its parent: position [3] or [T, 3], meters, rotation [4] or [T, 4]; scale of nodes above."""
 
     at: Tensor
     turn: Tensor
