@@ -1,0 +1,56 @@
+"""Classifier-free guidance setting shared by all samplers, and its former name and convention.
+
+``guidance_scale`` s weighs ``uncond + s (cond - uncond)`` (Ho & Salimans 2022): 1 is no guidance, 0 leaves the text out.
+Before, the setting was called ``guidance``; the samplers that draw scale by scale counted it from 0 (``guidance`` t was
+``(1 + t) cond - t uncond``), the masked sampler from 1, as all do now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from kinescale.core.records import Record
+
+MAX_GUIDANCE_SCALE = 1000.0
+FORMER_NAME, NAME = "guidance", "guidance_scale"
+
+GuidanceScale = Annotated[float, Field(ge=0.0, le=MAX_GUIDANCE_SCALE)]
+
+
+class SamplerConfig(Record):
+    """Base of the ``Config`` of every sampler; bundles and settings from before load with their own meaning."""
+
+    FORMER_OFF: ClassVar[float] = 0.0
+    """The value of the former ``guidance`` that meant no guidance."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_name(cls, data: Any) -> Any:
+        return current_names(cls, data) if isinstance(data, Mapping) else data
+
+
+def current_names(config: type[Record], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Sampler settings with the former ``guidance`` converted to ``guidance_scale``.
+
+    Raises ``ValueError`` where both are given, or for a negative ``guidance``.
+    """
+    found = dict(settings)
+    if FORMER_NAME not in found or not issubclass(config, SamplerConfig) or NAME not in config.model_fields:
+        return found
+    if NAME in found:
+        raise ValueError(f"{FORMER_NAME} is the former name of {NAME}; give {NAME} alone")
+    found[NAME] = _converted(found.pop(FORMER_NAME), 1.0 - config.FORMER_OFF)
+    return found
+
+
+def _converted(value: Any, shift: float) -> Any:
+    if isinstance(value, list | tuple):
+        return [_converted(one, shift) for one in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if value < 0.0:
+        raise ValueError(f"{FORMER_NAME} is {value}; expected a number from 0")
+    return value + shift if shift else value
