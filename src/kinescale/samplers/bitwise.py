@@ -166,7 +166,7 @@ def _choose(
     device, bits = chance.device, chance.shape[-1]
     if isinstance(keep, Rewrite):
         given, free = keep.given[scale].to(device), keep.free[scale].to(device)
-        # A scale of which all is kept takes no random number; else every bit does, also where only padding is resampled.
+        # A scale of which all is kept takes no random number; else every bit does, even if only padding is resampled.
         wanted = (~given).flatten(1).any(1)[:, None, None] & valid
         plain = bit_chances(logits)
         new = _sampled(logits, plain, wanted, scale, config, numbers)

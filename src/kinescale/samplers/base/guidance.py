@@ -12,7 +12,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from kinescale.core.errors import InputError
 from kinescale.core.records import Record
+from kinescale.core.renamed import warn_renamed
 
 MAX_GUIDANCE_SCALE = 1000.0
 FORMER_NAME, NAME = "guidance", "guidance_scale"
@@ -29,21 +31,36 @@ class SamplerConfig(Record):
     @model_validator(mode="before")
     @classmethod
     def _former_name(cls, data: Any) -> Any:
-        return current_names(cls, data) if isinstance(data, Mapping) else data
+        try:
+            return current_names(cls, data) if isinstance(data, Mapping) else data
+        except InputError as problem:
+            raise ValueError(str(problem).rstrip(".")) from None
 
 
-def current_names(config: type[Record], settings: Mapping[str, Any]) -> dict[str, Any]:
+def current_names(config: type[Record], settings: Mapping[str, Any], *, warn: bool = False) -> dict[str, Any]:
     """Sampler settings with the former ``guidance`` converted to ``guidance_scale``.
 
-    Raises ``ValueError`` where both are given, or for a negative ``guidance``.
+    ``warn``: a ``RenamedWarning`` says so. Raises ``InputError`` where both are given, or for a negative ``guidance``.
     """
     found = dict(settings)
     if FORMER_NAME not in found or not issubclass(config, SamplerConfig) or NAME not in config.model_fields:
         return found
     if NAME in found:
-        raise ValueError(f"{FORMER_NAME} is the former name of {NAME}; give {NAME} alone")
-    found[NAME] = _converted(found.pop(FORMER_NAME), 1.0 - config.FORMER_OFF)
+        raise InputError(f"{FORMER_NAME} is the former name of {NAME}; give {NAME} alone.")
+    former = found.pop(FORMER_NAME)
+    found[NAME] = _converted(former, 1.0 - config.FORMER_OFF)
+    if warn:
+        was = "1" if config.FORMER_OFF else "0"
+        warn_renamed(
+            f"guidance (off: {was}) is the former name of guidance_scale (off: 1) and goes with the next release; "
+            f"here guidance {_shown(former)} is guidance_scale {_shown(found[NAME])}."
+        )
     return found
+
+
+def _shown(value: Any) -> str:
+    numbers = value if isinstance(value, list | tuple) else [value]
+    return ",".join(f"{number:g}" if isinstance(number, float) else str(number) for number in numbers)
 
 
 def _converted(value: Any, shift: float) -> Any:
@@ -52,5 +69,5 @@ def _converted(value: Any, shift: float) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if value < 0.0:
-        raise ValueError(f"{FORMER_NAME} is {value}; expected a number from 0")
+        raise InputError(f"{FORMER_NAME} is {value}; expected a number from 0.")
     return value + shift if shift else value

@@ -1,4 +1,4 @@
-"""Logits to codes: classifier-free guidance, temperature, top-k, top-p (nucleus), and a draw by given uniform numbers."""
+"""Logits to codes: classifier-free guidance, temperature, top-k, top-p (nucleus), sampling by given uniform numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def keep_top_k(logits: Float[Tensor, "*b V"], k: int) -> Float[Tensor, "*b V"]:
 
 
 def keep_nucleus(logits: Float[Tensor, "*b V"], share: float) -> Float[Tensor, "*b V"]:
-    """Top-p filter: all codes at -inf whose cumulative probability, best first and themselves included, exceeds ``share``.
+    """Top-p filter: codes at -inf whose cumulative probability, best first and themselves included, exceeds ``share``.
 
     The code that crosses the share is dropped too (MoScale's rule; Holtzman et al. 2020 keep it); the best is always
     kept. 0 keeps all.
