@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from kinescale.cli.base.messages import in_options_words
 from kinescale.cli.base.notes import forget, tell
 from kinescale.core.errors import KinescaleError, UnknownNameError
 from kinescale.core.family import Family
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KinescaleError as problem:
         if debug:
             raise
-        return _fail(str(problem), BAD_INPUT)
+        return _fail(in_options_words(str(problem)), BAD_INPUT)
     except KeyboardInterrupt:
         return _fail("interrupted.", INTERRUPTED)
     except BrokenPipeError:
@@ -65,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f"{type(problem).__name__}: {problem}".rstrip(".: ")
         hint = f"this is a fault in Kinescale; set {DEBUG_VARIABLE}=1 to see where it arose."
         return _fail(f"{what}; {hint}", FAILED)
+    finally:
+        forget()
 
 
 def _refused(problem: OSError) -> str:
@@ -93,6 +96,8 @@ def _plain_streams() -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
+        if len(arguments) > 1 and arguments[0] == "help":
+            return FAMILY.get(arguments[1], "run")(["--help"])
         print(overview())
         return OK
     first, *rest = arguments
@@ -115,7 +120,7 @@ def overview() -> str:
         "usage: kinescale COMMAND ...\n\n"
         "Text to human motion with multi-scale tokens.\n\n"
         f"commands:\n{listed}\n\n"
-        "kinescale COMMAND --help says what a command takes; kinescale --version says which one this is."
+        "kinescale help COMMAND explains one, with examples; kinescale --version prints the version."
     )
 
 
