@@ -1,4 +1,4 @@
-"""Write the file tree and the picture of docs/architecture.md from the code, or (with --check) report whether they are up to date."""
+"""Write the tree and the picture of docs/architecture.md from the code, or (--check) report whether they are current."""
 
 from __future__ import annotations
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
+from typing import Any
 
 _WAITING: list[str] = []
-_HIDDEN: list[TextIO] = []
+_HIDDEN: list[Any] = []
 _QUIET: list[bool] = []
 
 
@@ -38,9 +38,9 @@ def hush(*, output: bool) -> None:
     _QUIET.append(True)
     if output and not _HIDDEN:
         _HIDDEN.append(sys.stdout)
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
-def output() -> TextIO:
+def output() -> Any:
     """Where data that was asked for goes, even when the rest is not printed."""
     return _HIDDEN[0] if _HIDDEN else sys.stdout

@@ -52,7 +52,7 @@ MaybeRoles = Annotated[
 def parse(options: type[O], argv: list[str], command: str) -> O:
     """The options record filled from ``argv``; ``InputError`` in one sentence for what cannot be parsed.
 
-    Adds what all commands have: ``--quiet``, the module's ``EXAMPLES`` below its help, and the forms of arguments of the
+    Adds what all commands have: ``--quiet``, the module's ``EXAMPLES`` below its help, and the argument forms of the
     version before (``cli.base.grammar``).
     """
     whole = with_shared(options)
