@@ -1,4 +1,4 @@
-"""Write the tree and the picture of docs/architecture.md from the code, or (--check) report whether they are current."""
+"""Write the tree and the picture of docs/architecture.md from the code, or (--check) report if they are current."""
 
 from __future__ import annotations
 
