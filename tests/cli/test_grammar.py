@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 
 import pytest
@@ -93,12 +95,10 @@ def test_every_command_explains_itself_with_examples(command, capsys):
 
 @pytest.mark.parametrize("command", FAMILY.names())
 def test_the_options_of_the_examples_exist(command):
-    import shlex
-
     module = FAMILY.load(command)
     for example in module.EXAMPLES:
-        words = shlex.split(example.split("  #")[0].split(" > ")[0].removeprefix('eval "$(').removesuffix(')"'))
-        rest = words[2:]
+        plain = re.sub(r'^eval "\$\((.*)\)".*', r"\1", example).split(" > ")[0]
+        rest = shlex.split(plain)[2:]
         if hasattr(module, "split_overrides"):
             rest, _ = module.split_overrides(rest)
         if "--compose" not in rest:
