@@ -1,4 +1,4 @@
-"""Draw the packages in the layers of the import contract, with the imports between them, as SVG (docs/architecture.svg)."""
+"""Draw the packages in the layers of the import contract, with the imports between them (docs/architecture.svg)."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def reduced(graph: dict[str, set[str]]) -> list[tuple[str, str]]:
         return seen
 
     below = {room: reached(room) for room in graph}
-    return sorted(
-        (a, b) for a, bs in graph.items() for b in bs if not any(b in below[c] for c in bs if c != b)
-    )
+    return sorted((a, b) for a, bs in graph.items() for b in bs if not any(b in below[c] for c in bs if c != b))
 
 
 def places(rows: list[list[str]]) -> dict[str, tuple[float, float, float]]:
@@ -71,7 +69,8 @@ def picture() -> str:
     graph = {name: imports(name) & set(boxes) for name in boxes}
     height = ROW * len(rows) - (ROW - BOX_HEIGHT) + 20
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="monospace" font-size="12.5">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        'font-family="monospace" font-size="12.5">',
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
     ]
     for a, b in reduced(graph):
@@ -79,10 +78,15 @@ def picture() -> str:
         x1, x2, y1 = round(x1 + w1 / 2, 1), round(x2 + w2 / 2, 1), y1 + BOX_HEIGHT
         middle = (y1 + y2) / 2
         lines.append(
-            f'<path d="M{x1} {y1} C{x1} {middle} {x2} {middle} {x2} {y2}" fill="none" stroke="#8fa3b8" stroke-width="1.1">'
+            f'<path d="M{x1} {y1} C{x1} {middle} {x2} {middle} {x2} {y2}" fill="none" '
+            'stroke="#8fa3b8" stroke-width="1.1">'
             f"<title>{a} imports {b}</title></path>"
         )
     for name, (x, y, width) in boxes.items():
-        lines.append(f'<rect x="{x}" y="{y}" width="{width}" height="{BOX_HEIGHT}" rx="5" fill="#eef3f8" stroke="#41566b"/>')
-        lines.append(f'<text x="{round(x + width / 2, 1)}" y="{y + 19.5}" text-anchor="middle" fill="#1d2b38">{name}</text>')
+        lines.append(
+            f'<rect x="{x}" y="{y}" width="{width}" height="{BOX_HEIGHT}" rx="5" fill="#eef3f8" stroke="#41566b"/>'
+        )
+        lines.append(
+            f'<text x="{round(x + width / 2, 1)}" y="{y + 19.5}" text-anchor="middle" fill="#1d2b38">{name}</text>'
+        )
     return "\n".join([*lines, "</svg>", ""])

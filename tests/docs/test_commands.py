@@ -28,7 +28,7 @@ NOT_RUN = {
     ". .venv/bin/activate": "a shell's own",
     "git *": "about a checkout",
     "ruff *": "what tests/house and make lint run",
-    "pytest *": "runs the tests themselves",
+    "python -m pytest *": "runs the tests themselves",
     "python docs/tree.py": "tests/house runs it with --check",
     "python benchmarks/*": "takes minutes to hours and prepared data; tests/house imports none of it",
     "kinescale doctor": "depends on the machine; tests/cli/test_cli_doctor.py runs it",
