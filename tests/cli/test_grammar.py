@@ -17,7 +17,7 @@ from kinescale.cli.main import FAMILY, main
 from kinescale.formats import read_motion, write_motion
 from motion_strategies import random_motion
 
-SPANS = {"--range": True, "--seconds": True, "--guidance-scale": True, "--out": True, "--force": False}
+SPANS = {"--range": True, "--seconds": True, "--keep-scales": True, "--out": True, "--force": False}
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,8 @@ SPANS = {"--range": True, "--seconds": True, "--guidance-scale": True, "--out": 
         (["--seconds", "1:2"], ["--range", "1:2"]),
         (["--seconds=:2"], ["--range=:2"]),
         (["--seconds", "2"], ["--seconds", "2"]),
-        (["--guidance", "3"], ["--guidance-scale", "3"]),
-        (["--guidance-scale", "3"], ["--guidance-scale", "3"]),
+        (["--strength", "3"], ["--keep-scales", "3"]),
+        (["--keep-scales", "3"], ["--keep-scales", "3"]),
     ],
 )
 def test_earlier_forms_are_rewritten(given, made):
@@ -35,7 +35,7 @@ def test_earlier_forms_are_rewritten(given, made):
 
 
 def test_an_option_that_a_command_still_has_is_not_rewritten():
-    assert rewrite(["--guidance", "3"], "edit", {"--guidance": True}) == ["--guidance", "3"]
+    assert rewrite(["--strength", "3"], "edit", {"--strength": True}) == ["--strength", "3"]
     assert rewrite(["--seconds", "1:2"], "extend", {"--seconds": True}) == ["--seconds", "1:2"]
 
 

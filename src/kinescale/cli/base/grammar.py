@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from kinescale.cli.base.notes import note
 
-RENAMED = {"--guidance": "--guidance-scale", "--strength": "--keep-scales"}
-"""Option of the version before -> today's; rewritten only for commands that have today's and lack the other."""
+RENAMED = {"--strength": "--keep-scales"}
+"""Option of the version before -> today's with the same meaning; rewritten for commands that have today's alone."""
 
 OUTPUT_WAS_LAST = frozenset({"clean", "convert", "render"})
 """Commands whose output was the last positional argument in the version before."""
