@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from kinescale.motion import Motion
     from kinescale.pipelines.editing.editor import Edited, Editor
 
+EXAMPLES = (
+    "kinescale compose wave.bvh walk.bvh --parts right_arm -o both.bvh",
+    "kinescale compose a.bvh b.bvh --then --seconds 1 -o joined.bvh",
+    "kinescale compose a.bvh b.bvh --coarse 2 -o mixed.bvh",
+)
+
 Way = Annotated[Literal["encoded", "drawn"] | None, tyro.conf.arg(metavar="{encoded,drawn}", help_behavior_hint="")]
 
 SEAM_S = 1.0

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from kinescale.pipelines.control import Controlled, Controller
     from kinescale.pipelines.editing import Span
 
+EXAMPLES = (
+    'kinescale control --constraints path.json --prompt "a person walks" --seconds 5 -o there.bvh',
+    "kinescale control clip.bvh --constraints reach.json --frames 40:80 -o reach.bvh",
+)
+
 SECONDS = 4.0
 MAX_LINES = 40
 

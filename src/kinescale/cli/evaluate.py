@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from kinescale.bundle import Bundle
     from kinescale.evaluation.record import Evaluation, Request
 
+EXAMPLES = (
+    "kinescale evaluate default --data data/prepared -o evaluation",
+    "kinescale evaluate runs/mine --data data/prepared --sections tokenizer --limit 50 -o tokenizer",
+)
+
 MOST_REPEATS, MOST_PROMPTS, MOST_SETTINGS, MOST_DRAWS = 1000, 5000, 16, 256
 
 

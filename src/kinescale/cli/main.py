@@ -11,7 +11,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+<<<<<<< HEAD
 from kinescale.cli.base.notes import forget, note, tell
+=======
+from kinescale.cli.base.messages import in_options_words
+from kinescale.cli.base.notes import forget, tell
+>>>>>>> main
 from kinescale.core.errors import KinescaleError, UnknownNameError
 from kinescale.core.family import Family
 from kinescale.core.renamed import RenamedWarning
@@ -45,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KinescaleError as problem:
         if debug:
             raise
-        return _fail(str(problem), BAD_INPUT)
+        return _fail(in_options_words(str(problem)), BAD_INPUT)
     except KeyboardInterrupt:
         return _fail("interrupted.", INTERRUPTED)
     except BrokenPipeError:
@@ -70,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f"{type(problem).__name__}: {problem}".rstrip(".: ")
         hint = f"this is a fault in Kinescale; set {DEBUG_VARIABLE}=1 to see where it arose."
         return _fail(f"{what}; {hint}", FAILED)
+    finally:
+        forget()
 
 
 @contextlib.contextmanager
@@ -115,6 +122,8 @@ def _plain_streams() -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
+        if len(arguments) > 1 and arguments[0] == "help":
+            return FAMILY.get(arguments[1], "run")(["--help"])
         print(overview())
         return OK
     first, *rest = arguments
@@ -137,7 +146,7 @@ def overview() -> str:
         "usage: kinescale COMMAND ...\n\n"
         "Text to human motion with multi-scale tokens.\n\n"
         f"commands:\n{listed}\n\n"
-        "kinescale COMMAND --help says what a command takes; kinescale --version says which one this is."
+        "kinescale help COMMAND explains one, with examples; kinescale --version prints the version."
     )
 
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from kinescale.pipelines.segments import Story
     from kinescale.pipelines.timeline import Narrated
 
+EXAMPLES = (
+    "kinescale timeline story.txt -o story.bvh",
+    "kinescale timeline story.json -o story.glb --seed 3",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _What:
