@@ -11,12 +11,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-<<<<<<< HEAD
-from kinescale.cli.base.notes import forget, note, tell
-=======
 from kinescale.cli.base.messages import in_options_words
-from kinescale.cli.base.notes import forget, tell
->>>>>>> main
+from kinescale.cli.base.notes import forget, note, tell
 from kinescale.core.errors import KinescaleError, UnknownNameError
 from kinescale.core.family import Family
 from kinescale.core.renamed import RenamedWarning
