@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.kinematics.filters import gaussian_smooth, smoothstep
 from kinescale.kinematics.retarget import Body, ancestors
 from kinescale.kinematics.rotations import quat_between, quat_conjugate, quat_multiply
 from kinescale.kinematics.stance_correction import TOES, filled, stance_corrections
@@ -126,8 +126,7 @@ def _heights(wrong: Float[Tensor, "T 2"], feet: Feet, fps: float) -> tuple[Tenso
 
 def _share_below(heights: Tensor, low: float, high: float) -> Tensor:
     """Weight 1 up to height ``low``, 0 from ``high``, smooth in between."""
-    share = ((high - heights) / (high - low)).clamp(0, 1)
-    return share.square() * (3 - 2 * share)
+    return smoothstep((high - heights) / (high - low))
 
 
 def hips_drop(

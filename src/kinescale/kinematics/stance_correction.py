@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from kinescale.kinematics.filters import smoothstep
+
 ANKLE, TOES = 0, 1
 
 
@@ -55,22 +57,17 @@ def filled(
     after = torch.where(known, at, torch.full_like(at, frames)).flip(0).cummin(0).values.flip(0)
     first = torch.where(before < 0, after, before).clamp(max=frames - 1)
     last = torch.where(after >= frames, before, after).clamp(min=0)
-    share = _eased((at - first).to(values) / (last - first).clamp(min=1).to(values))
+    share = smoothstep((at - first).to(values) / (last - first).clamp(min=1).to(values))
     old, new = 1 - share, share
     if fade is not None:
         old, new = (
-            old * (1 - _eased((at - first).abs().to(values) / fade)),
-            new * (1 - _eased((last - at).abs().to(values) / fade)),
+            old * (1 - smoothstep((at - first).abs().to(values) / fade)),
+            new * (1 - smoothstep((last - at).abs().to(values) / fade)),
         )
     shape = (frames, feet, *[1] * (values.dim() - 2))
     foot = torch.arange(feet, device=values.device)
     some = known.any(0).to(values).reshape(1, *shape[1:])
     return (old.reshape(shape) * values[first, foot] + new.reshape(shape) * values[last, foot]) * some
-
-
-def _eased(share: Tensor) -> Tensor:
-    share = share.clamp(0, 1)
-    return share.square() * (3 - 2 * share)
 
 
 def _runs(known: Bool[Tensor, "T S"]) -> Tensor:

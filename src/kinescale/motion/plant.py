@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kinescale.core.errors import InputError
 from kinescale.kinematics.contacts import ADULT_LEG_M, steady_contacts, velocities
-from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.kinematics.filters import gaussian_smooth, upper_envelope
 from kinescale.kinematics.foot_planting import SIDES, hips_drop, reach_with_legs
 from kinescale.kinematics.forward import global_to_local
 from kinescale.kinematics.retarget import Body, ancestors
@@ -187,26 +187,16 @@ def _heights(feet: _Feet, hips: bool) -> tuple[Float[Tensor, " T"], Float[Tensor
         rise = filled(common, known.any(1, keepdim=True), fade)
         rise = _smooth(rise[:, 0], SMOOTHING_S * feet.fps)
         lowest = _upper_joints(feet).amin(-1) + rise
-        rise = rise + _envelope((-UNDER_M - lowest).clamp(0, MOST_LIFT_M), SMOOTHING_S * feet.fps)
+        rise = rise + upper_envelope((-UNDER_M - lowest).clamp(0, MOST_LIFT_M), SMOOTHING_S * feet.fps, 0.5)
     lift = rise[:, None] + filled(wrong - rise[:, None], known, fade)
     under = (-UNDER_M - torch.minimum(toes, ankles) - lift).clamp(0, MOST_LIFT_M)
-    return rise, lift + _envelope(under.T, 1.0).T
+    return rise, lift + upper_envelope(under.T, 1.0, 0.5).T
 
 
 def _upper_joints(feet: _Feet) -> Float[Tensor, "T N"]:
     """Heights of all joints but the feet's."""
     legs = [feet.body.roles[f"{side}_{name}"] for side in SIDES for name in ("ankle", "toes")]
     return feet.positions[:, [joint for joint in range(feet.positions.shape[1]) if joint not in legs], 1]
-
-
-def _envelope(values: Float[Tensor, "*c T"], sigma: float) -> Float[Tensor, "*c T"]:
-    """A smooth curve that is nowhere below ``values``."""
-    if not bool((values > 0).any()):
-        return torch.zeros_like(values)
-    radius = max(1, round(2 * sigma))
-    rows = values.reshape(1, -1, values.shape[-1])
-    wide = torch.nn.functional.max_pool1d(rows, 2 * radius + 1, stride=1, padding=radius)[0]
-    return torch.maximum(gaussian_smooth(wide, max(sigma / 2, 0.5)).view_as(values), values)
 
 
 def _smooth(values: Float[Tensor, " T"], sigma: float) -> Float[Tensor, " T"]:

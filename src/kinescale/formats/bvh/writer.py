@@ -12,6 +12,7 @@ import numpy as np
 from kinescale.core.conventions import CENTIMETER
 from kinescale.core.errors import InputError
 from kinescale.core.files import atomic_write_text
+from kinescale.formats.base.names import unique_names
 from kinescale.formats.base.world import check_unit
 from kinescale.formats.bvh.header import frame_rate
 from kinescale.io.text_scanner import LARGEST, MAX_NAME, sound
@@ -96,18 +97,9 @@ def _invented_end(skeleton: Skeleton, joint: int) -> tuple[float, float, float]:
 
 def _safe_names(joints: tuple[str, ...]) -> list[str]:
     """Names as BVH can hold them: no white space, braces or control characters, and still unique."""
-    names: list[str] = []
-    taken: set[str] = set()
-    for joint in joints:
-        stem = re.sub(r"[\s{}]+", "_", joint.strip())
-        stem = "".join(c for c in stem if c.isprintable()).encode()[: MAX_NAME - 8].decode(errors="ignore") or "joint"
-        name, count = stem, 1
-        while name in taken:
-            count += 1
-            name = f"{stem}_{count}"
-        taken.add(name)
-        names.append(name)
-    return names
+    whole = (re.sub(r"[\s{}]+", "_", joint.strip()) for joint in joints)
+    printable = ("".join(c for c in name if c.isprintable()).encode() for name in whole)
+    return unique_names(name[: MAX_NAME - 8].decode(errors="ignore") or "joint" for name in printable)
 
 
 def _row_lines(motion: Motion, joints: list[int], unit_m: float) -> list[str]:

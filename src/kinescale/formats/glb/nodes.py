@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 
 from kinescale.core.conventions import MAX_JOINTS
+from kinescale.formats.base.names import unique_names
 from kinescale.formats.glb.container import Document
 from kinescale.kinematics.rotations import matrix_to_quat
 
@@ -196,19 +197,12 @@ def _chain(node: int, above: dict[int, int], place: dict[int, int]) -> tuple[int
 def _names(document: Document, order: list[int]) -> tuple[str, ...]:
     """Printable, unique names."""
     nodes = document.table("nodes")
-    names: list[str] = []
-    taken: set[str] = set()
-    for node in order:
-        given = nodes[node].get("name") if node != NOWHERE else "root"
-        stem = given[:MAX_NAME] if isinstance(given, str) and given else f"joint_{node}"
-        stem = "".join(c if c.isprintable() else "_" for c in stem)
-        name, count = stem, 1
-        while name in taken:
-            count += 1
-            name = f"{stem}_{count}"
-        taken.add(name)
-        names.append(name)
-    return tuple(names)
+    given = [nodes[node].get("name") if node != NOWHERE else "root" for node in order]
+    whole = (
+        name[:MAX_NAME] if isinstance(name, str) and name else f"joint_{node}"
+        for name, node in zip(given, order, strict=True)
+    )
+    return tuple(unique_names("".join(c if c.isprintable() else "_" for c in name) for name in whole))
 
 
 def _node(document: Document, number: int) -> Node:

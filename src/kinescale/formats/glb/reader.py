@@ -129,7 +129,7 @@ def _parts(document: Document, rig: Rig, sampling: Sampling) -> tuple[JointTrack
 
 
 def _offsets(parts: JointTracks, bind: Float[np.ndarray, "J 3"]) -> tuple[Float[np.ndarray, "J 3"], float]:
-    """Offset of each joint below the root, and how far one strays from it."""
+    """Offset of each joint below the root, and the largest deviation from it, meters."""
     offsets, dropped = np.zeros((len(parts.names), 3)), 0.0
     for joint in range(1, len(parts.names)):
         offsets[joint], strays = _settle(bind[joint], parts.tracks[joint].numpy())
@@ -138,9 +138,9 @@ def _offsets(parts: JointTracks, bind: Float[np.ndarray, "J 3"]) -> tuple[Float[
 
 
 def _scales(document: Document, rig: Rig, sampling: Sampling) -> tuple[dict[int, float], bool]:
-    """node -> the scale of what hangs from it, and whether one that moves was left out.
+    """node -> scale of the nodes below it, and whether an animated scale was left out.
 
-    A scale that is animated but stands still counts; of one that moves, the rest value is taken.
+    An animated but constant scale counts; of a changing one the rest value is taken.
     """
     scales, moves = {}, False
     for node in rig.scaling_nodes():

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kinescale.core.records import Record
 from kinescale.kinematics.contacts import velocities
-from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.kinematics.filters import upper_envelope
 from kinescale.kinematics.rotations import quat_apply, quat_between, quat_multiply
 from kinescale.motion.clean_up.base import Cleaned, foot_joints, moved, rest_heights
 from kinescale.motion.motion import Motion
@@ -57,7 +57,7 @@ def clean(motion: Motion, config: Config) -> Cleaned:
     if config.lift:
         sunk = (config.height - config.sink_m - _lowest(made)).clamp(min=0)
         if bool((sunk > 0).any()):
-            lift = _envelope(sunk, SMOOTHING_S * made.fps)
+            lift = upper_envelope(sunk, SMOOTHING_S * made.fps, 0.25)
             made = made.replace(root=made.root + lift[:, None] * made.root.new_tensor([0.0, 1.0, 0.0]))
             report["lift_max_m"] = float(lift.max())
     return Cleaned(made, {**report, **moved(motion, made)})
@@ -89,14 +89,6 @@ def _lowest(motion: Motion) -> Float[Tensor, " T"]:
         tip = positions[:, end.joint] + quat_apply(world[:, end.joint], positions.new_tensor(end.offset))
         lowest = torch.minimum(lowest, tip[:, 1])
     return lowest
-
-
-def _envelope(values: Float[Tensor, " T"], sigma: float) -> Float[Tensor, " T"]:
-    """A smooth curve that is nowhere below ``values``."""
-    radius = max(1, round(2 * sigma))
-    widened = torch.nn.functional.max_pool1d(values[None, None], 2 * radius + 1, stride=1, padding=radius)[0]
-    smooth = gaussian_smooth(widened, max(sigma / 2, 0.25))[0]
-    return torch.maximum(smooth, values)
 
 
 def _levelled(motion: Motion, most_deg: float) -> tuple[Motion, float]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.kinematics.contacts import velocities
-from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.kinematics.filters import gaussian_smooth, smoothstep
 from kinescale.kinematics.rotations import quat_conjugate, quat_multiply
 from kinescale.kinematics.two_bone import STRETCH, two_bone
 from kinescale.motion.clean_up.base import Cleaned, foot_joints, leg_length, moved, rest_heights
@@ -147,18 +147,12 @@ def _faded(correction: Float[Tensor, "T 3"], known: Bool[Tensor, " T"], blend: i
         first = int(runs[index - 1, 1]) if index else 0
         last = int(runs[index, 0]) if index < len(runs) else total
         frames = torch.arange(first, last)
-        out = _ease((frames - first + 1) / (blend + 1)) if index else torch.ones(len(frames))
-        into = _ease((last - frames) / (blend + 1)) if index < len(runs) else torch.ones(len(frames))
+        out = smoothstep((frames - first + 1) / (blend + 1)) if index else torch.ones(len(frames))
+        into = smoothstep((last - frames) / (blend + 1)) if index < len(runs) else torch.ones(len(frames))
         before = correction[first - 1] if index else torch.zeros_like(correction[0])
         after = correction[last] if index < len(runs) else torch.zeros_like(correction[0])
         made[first:last] = before * (1 - out)[:, None].to(correction) + after * (1 - into)[:, None].to(correction)
     return made
-
-
-def _ease(share: Tensor) -> Tensor:
-    """Rises from 0 to 1 with level ends (smoothstep)."""
-    share = share.clamp(0, 1)
-    return share.square() * (3 - 2 * share)
 
 
 def _sunk(
