@@ -16,7 +16,10 @@ def plain_markdown(text: str) -> str:
     White space is folded, and characters that cannot be printed (control and direction marks too) become a
     replacement character. Addresses are not turned into links.
 
-    Example: ``plain_markdown("[here](http://x.y)")`` is ``\\[here\\](http&#58;//x.y)``.
+    Example
+    -------
+    >>> print(plain_markdown("[here](http://x.y)"))
+    \\[here\\](http&#58;//x.y)
     """
     folded = " ".join(text.split())
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in folded)

@@ -20,7 +20,18 @@ R = TypeVar("R", bound="Record")
 
 
 class Record(BaseModel):
-    """Base of every config: frozen, unknown fields refused, values checked."""
+    """Base class of all configs: frozen, unknown fields refused, values validated.
+
+    Example
+    -------
+    >>> class Config(Record):
+    ...     size: int = 8
+    >>> Config.parse({"size": 4}).to_json()
+    {'size': 4}
+    >>> Config.parse({"sise": 4})
+    Traceback (most recent call last):
+    kinescale.core.errors.ConfigError: config: field 'sise' of Config: Extra inputs are not permitted.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 

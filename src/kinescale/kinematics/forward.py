@@ -22,6 +22,14 @@ def forward_kinematics(
 
     ``root`` is joint 0's world position (its own offset is not added). Joints of one depth are computed together, in
     one batched product per level of the tree. Differentiable in everything but ``parents``.
+
+    Example
+    -------
+    >>> identity = torch.tensor([[0.0, 0.0, 0.0, 1.0]]).expand(2, 4)
+    >>> offsets = torch.tensor([[0.0, 0.0, 0.0], [0.0, -0.5, 0.0]])
+    >>> positions, world = forward_kinematics(torch.tensor([0.0, 1.0, 0.0]), identity, offsets, (-1, 0))
+    >>> positions[1]
+    tensor([0.0000, 0.5000, 0.0000])
     """
     position: list[Tensor] = [root] * len(parents)
     world: list[Tensor] = [rotations[..., 0, :]] * len(parents)

@@ -51,7 +51,15 @@ def rot6d_to_quat(rot6d: Float[Tensor, "*b 6"]) -> Float[Tensor, "*b 4"]:
 
 
 def quat_multiply(a: Float[Tensor, "*b 4"], b: Float[Tensor, "*c 4"]) -> Float[Tensor, "*d 4"]:
-    """``a`` after ``b`` (Hamilton product); shapes broadcast."""
+    """Hamilton product, the rotation ``a`` after ``b``; shapes broadcast.
+
+    Example
+    -------
+    >>> quarter = quat_about_y(torch.tensor(torch.pi / 2))
+    >>> half = quat_about_y(torch.tensor(torch.pi))
+    >>> torch.allclose(quat_multiply(quarter, quarter), half, atol=1e-6)
+    True
+    """
     ax, ay, az, aw = a.unbind(-1)
     bx, by, bz, bw = b.unbind(-1)
     return torch.stack(

@@ -64,7 +64,19 @@ def canonical_transform(motion: Motion, *, floor: bool = True) -> tuple[Float[Te
 def canonicalize(motion: Motion, *, floor: bool = True) -> Motion:
     """Move a clip so that frame 0 has its root above the origin and faces +Z, and (with ``floor``) its feet on y = 0.
 
-    The floor is found under the toes (mean of the lowest tenth of their heights).
+    The floor is found under the toes (mean of the lowest tenth of their heights). ``SkeletonError`` for a skeleton
+    without hip and shoulder roles.
+
+    Example
+    -------
+    >>> import torch
+    >>> from kinescale import skeletons
+    >>> from kinescale.motion import Motion
+    >>> body = skeletons.get("humanml22")
+    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
+    >>> clip = canonicalize(Motion(body, 30.0, torch.full((60, 3), 5.0), still))
+    >>> clip.root[0, [0, 2]].abs().max() < 1e-5
+    tensor(True)
     """
     yaw, shift = canonical_transform(motion, floor=floor)
     return transform(motion, yaw, shift)

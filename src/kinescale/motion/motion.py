@@ -34,6 +34,21 @@ class Motion:
 
     Raises ``MotionError`` for shapes that do not fit, no frames, a bad fps, values that are not finite, a root farther
     than ``MAX_LENGTH_M``, or quaternions that cannot be normalized (others are).
+
+    Example
+    -------
+    >>> import torch
+    >>> from kinescale import skeletons
+    >>> from kinescale.motion import Motion
+    >>> body = skeletons.get("humanml22")
+    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
+    >>> clip = Motion(body, 30.0, torch.zeros(60, 3), still, {"prompt": "a person stands"})
+    >>> clip
+    Motion(humanml22, 60 frames at 30 fps, 2.00 s)
+    >>> clip.positions().shape
+    torch.Size([60, 22, 3])
+    >>> clip.slice(0, 30).duration_s
+    1.0
     """
 
     skeleton: Skeleton

@@ -16,9 +16,7 @@ from kinescale.kinematics.rotations import quat_continuous, quat_slerp
 from kinescale.motion.motion import Motion
 
 FREE_POSES = 1_000_000
-"""Bound on the joint rotations (frames times joints) after resampling: the larger of this and ``MAX_STRETCH`` times
-those
-before."""
+"""Most joint rotations (frames times joints) after resampling; ``MAX_STRETCH`` times those before if that is more."""
 MAX_STRETCH = 64
 
 
@@ -27,6 +25,16 @@ def resample(motion: Motion, fps: float) -> Motion:
 
     When the new rate divides the old one, frames are dropped, not blended. Raises ``InputError`` where a few slow
     frames would become more than ``FREE_POSES`` poses of joints and ``MAX_STRETCH`` times their own number.
+
+    Example
+    -------
+    >>> import torch
+    >>> from kinescale import skeletons
+    >>> from kinescale.motion import Motion
+    >>> body = skeletons.get("humanml22")
+    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
+    >>> resample(Motion(body, 30.0, torch.zeros(60, 3), still), 20.0)
+    Motion(humanml22, 40 frames at 20 fps, 2.00 s)
     """
     if not 0 < fps <= MAX_FPS:
         raise InputError(f"{fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")

@@ -43,6 +43,16 @@ def retarget(motion: Motion, skeleton: Skeleton, *, feet: bool = True) -> Motion
     alone are transferred. On the same skeleton both are the identity.
 
     Raises ``SkeletonError`` when either skeleton lacks hips or legs.
+
+    Example
+    -------
+    >>> import torch
+    >>> from kinescale import skeletons
+    >>> from kinescale.motion import Motion
+    >>> body = skeletons.get("humanml22")
+    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
+    >>> retarget(Motion(body, 30.0, torch.zeros(60, 3), still), skeletons.get("mixamo"))
+    Motion(mixamo, 60 frames at 30 fps, 2.00 s)
     """
     if skeleton == motion.skeleton:
         return motion

@@ -86,6 +86,13 @@ def recognize(
     Roles already set are kept. ``rest``: local rotations xyzw [J, 4] of the rest pose, where it is not the identities
     (node rotations of a glTF file). ``poses``: local rotations [T, J, 4] of a motion, some of which are examined where
     the rest pose is folded and shows no body. A skeleton that is not a person's is returned unchanged.
+
+    Example
+    -------
+    >>> from kinescale import skeletons
+    >>> bare = replace(skeletons.get("mixamo"), roles={})
+    >>> recognize(bare).roles["left_knee"]
+    'mixamorig:LeftLeg'
     """
     return skeleton if skeleton.roles else _find(skeleton, rest, poses, True).skeleton
 

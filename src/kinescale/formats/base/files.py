@@ -30,14 +30,13 @@ def read_motion(path: str | Path, *, up: str | None = None, **options: Any) -> M
 
     Example
     -------
-    >>> import tempfile, pathlib, torch
+    >>> import tempfile, torch
     >>> from kinescale import skeletons
-    >>> from kinescale.motion import Motion
     >>> body = skeletons.get("humanml22")
     >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(5, len(body), 4)
-    >>> file = pathlib.Path(tempfile.mkdtemp()) / "still.bvh"
-    >>> write_motion(Motion(body, 30.0, torch.zeros(5, 3), still), file)
-    >>> read_motion(file, fps=60.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_motion(Motion(body, 30.0, torch.zeros(5, 3), still), Path(folder) / "still.bvh")
+    ...     read_motion(Path(folder) / "still.bvh", fps=60.0)
     Motion(still, 5 frames at 60 fps, 0.08 s)
     """
     return read_with_notes(path, up=up, **options)[0]
@@ -101,6 +100,17 @@ def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **opt
 
     Raises ``InputError`` for an unknown suffix, a format that is only read, an unknown option, or a place
     that cannot be written.
+
+    Example
+    -------
+    >>> import tempfile, torch
+    >>> from kinescale import skeletons
+    >>> body = skeletons.get("humanml22")
+    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(5, len(body), 4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_motion(Motion(body, 30.0, torch.zeros(5, 3), still), Path(folder) / "still.glb")
+    ...     read_motion(Path(folder) / "still.glb")
+    Motion(humanml22, 5 frames at 30 fps, 0.17 s)
     """
     path = Path(path)
     module = format_by_suffix(path, "write")

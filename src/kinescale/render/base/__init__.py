@@ -77,7 +77,7 @@ def render(
     ``meta["prompt"]``, else the skeleton's name. ``options`` replaces ``poses`` and ``fps``. The file is written
     atomically; an existing one is replaced. Raises ``InputError`` for an unknown suffix, no motions or more than
     ``MAX_MOTIONS``, for titles that do not match them, for options out of range, and for a place that cannot be
-    written; ``MissingDependencyError`` where an output needs what is not installed.
+    written; ``MissingDependencyError`` where an output's dependency is not installed.
     """
     name = output_for(path)
     options = options or Options(poses=poses, fps=fps)

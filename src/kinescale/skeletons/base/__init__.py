@@ -51,6 +51,15 @@ class Skeleton:
     ends : tips of leaf joints.
 
     Raises ``SkeletonError`` for an invalid tree, names or numbers.
+
+    Example
+    -------
+    >>> offsets = np.array([[0.0, 0.0, 0.0], [0.0, -0.4, 0.0]])
+    >>> leg = Skeleton("leg", ("hip", "knee"), (-1, 0), offsets, {"left_hip": "hip"})
+    >>> leg
+    Skeleton(leg, 2 joints, 1 roles)
+    >>> leg.role("left_hip"), leg.children
+    (0, ((1,), ()))
     """
 
     name: str
