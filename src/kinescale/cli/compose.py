@@ -18,6 +18,7 @@ from kinescale.cli.base.drawing import (
     one_prompt,
     read_source,
     report,
+    sampling,
     write_all,
 )
 from kinescale.cli.base.options import Flag, MaybeFloat, MaybeInt, MaybeText, check_positive, parse
@@ -107,7 +108,7 @@ def _task(options: Options) -> str:
     if options.prompt and not (options.tokens == "drawn" or task == "then"):
         raise InputError("nothing is drawn here, so a prompt has no use; leave it out, or name --tokens drawn.")
     exact = task == "parts" and options.tokens is None
-    drawn = (options.seed, options.samples, options.guidance, options.temperature) != (0, 1, None, None)
+    drawn = (options.seed, options.samples) != (0, 1) or bool(sampling(options))
     if exact and drawn:
         raise InputError("rotations are taken over as they are; leave out how to draw, or name --tokens.")
     if task != "then" and (options.blend is not None or options.anchor_end):

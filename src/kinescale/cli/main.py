@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from kinescale.cli.base.messages import in_options_words
-from kinescale.cli.base.notes import forget, tell
+from kinescale.cli.base.notes import forget, note, tell
 from kinescale.core.errors import KinescaleError, UnknownNameError
 from kinescale.core.family import Family
+from kinescale.core.renamed import RenamedWarning
 
 FAMILY = Family("kinescale.cli", "command")
 
@@ -34,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     forget()
     _plain_streams()
     try:
-        code = _dispatch(arguments)
+        with _renamed_options_noted():
+            code = _dispatch(arguments)
         sys.stdout.flush()
         tell()
         return code
@@ -68,6 +73,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{what}; {hint}", FAILED)
     finally:
         forget()
+
+
+@contextlib.contextmanager
+def _renamed_options_noted() -> Iterator[None]:
+    """Former names of options become notes on stderr; other warnings are shown as they are."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+        if issubclass(category, RenamedWarning):
+            note(f"note: {message}")
+        else:
+            shown(message, category, *rest, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RenamedWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _refused(problem: OSError) -> str:
