@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import kinescale  # noqa: E402
+import kinescale
 
 project = "Kinescale"
 release = version = kinescale.__version__
@@ -20,3 +20,12 @@ autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 python_maximum_signature_line_length = 100
 napoleon_google_docstring = False
+
+
+def escape_shapes(app, what, name, obj, options, lines: list[str]) -> None:  # noqa: ANN001
+    """Shapes such as [*b, T] are no emphasis."""
+    lines[:] = [line.replace("[*", "[\\*") for line in lines]
+
+
+def setup(app) -> None:  # noqa: ANN001
+    app.connect("autodoc-process-docstring", escape_shapes, priority=100)

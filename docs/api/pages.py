@@ -32,22 +32,33 @@ def kind(module: str, name: str) -> str:
     return "autofunction" if callable(thing) else "autodata"
 
 
-def public() -> dict[str, list[str]]:
-    """A page for each public name of ``import kinescale``."""
+def homes() -> dict[str, tuple[str, str]]:
+    """Module and name in it of each public name of ``import kinescale``."""
     found = {}
     for name in kinescale.__all__:
-        if name == "__version__":
-            continue
-        home = getattr(kinescale, name)
-        place = f"{home.__module__}.{home.__qualname__}" if hasattr(home, "__qualname__") else f"kinescale.{name}"
-        module, _, own = place.rpartition(".")
-        found[name] = [*titled(f"kinescale.{name}"), f".. {kind(module, own)}:: {place}", ""]
+        if name != "__version__":
+            home = getattr(kinescale, name)
+            found[name] = (getattr(home, "__module__", "kinescale"), getattr(home, "__qualname__", name))
     return found
+
+
+def public() -> dict[str, list[str]]:
+    """A page for each public name."""
+    return {
+        name: [*titled(f"kinescale.{name}"), f".. {kind(module, own)}:: {module}.{own}", ""]
+        for name, (module, own) in homes().items()
+    }
+
+
+def module(name: str) -> list[str]:
+    """The directive for a module, without what has a page of its own."""
+    own = [other for place, other in homes().values() if place == name]
+    return [f".. automodule:: {name}", *([f"   :exclude-members: {', '.join(own)}"] if own else []), ""]
 
 
 def errors() -> list[str]:
     """The exception tree."""
-    return [*titled("Errors"), ".. automodule:: kinescale.core.errors", ""]
+    return [*titled("Errors"), *module("kinescale.core.errors")]
 
 
 def contract(room: str, noun: str) -> list[str]:
@@ -56,7 +67,7 @@ def contract(room: str, noun: str) -> list[str]:
     lines = titled(f"kinescale.{room}")
     folder = PACKAGE.joinpath(*room.split("."))
     if (folder / "base.py").exists() or (folder / "base").is_dir():
-        lines += [f".. automodule:: kinescale.{room}.base", ""]
+        lines += module(f"kinescale.{room}.base")
     lines += titled("Variants", "-")
     return [*lines, *(f"* ``{name}``: {plain(family.summary(name))}" for name in family.names()), ""]
 
@@ -71,10 +82,21 @@ def write(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     pages = {**public(), "errors": errors(), **{room: contract(room, noun) for room, noun in CONTRACTS.items()}}
-    index = [*titled("Kinescale: API reference"), *f"Version {kinescale.__version__}. {kinescale.__doc__}".splitlines(), ""]
+    index = [
+        *titled("Kinescale: API reference"),
+        *f"Version {kinescale.__version__}. {kinescale.__doc__}".splitlines(),
+        "",
+    ]
     names = [name for name in kinescale.__all__ if name in pages]
     for caption, listed in (("Public names", names), ("Errors", ["errors"]), ("Families", list(CONTRACTS))):
-        index += [".. toctree::", f"   :caption: {caption}", "   :maxdepth: 1", "", *(f"   {page}" for page in listed), ""]
+        index += [
+            ".. toctree::",
+            f"   :caption: {caption}",
+            "   :maxdepth: 1",
+            "",
+            *(f"   {page}" for page in listed),
+            "",
+        ]
     for name, lines in {**pages, "index": index}.items():
         (folder / f"{name}.rst").write_text("\n".join(lines), encoding="utf-8")
 

@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs"))
 
-from pages import ROOT, Command, commands, python_blocks  # noqa: E402
+from pages import ROOT, Command, commands, python_blocks
 
 NEEDS_MORE = ("kinescale prepare ", "kinescale train ", "runs/mine")
 """Commands of the README that take the extra [train] and a published corpus."""
