@@ -13,9 +13,9 @@ from kinescale.core.family import Family
 HERE = Path(__file__).resolve().parent
 PACKAGE = Path(kinescale.__file__).parent
 CONTRACTS = {
-    "skeletons": "skeleton", "formats": "format", "features": "feature", "text": "text encoder", "quantizers": "quantizer",
-    "tokenizers": "tokenizer", "generators": "generator", "samplers": "sampler", "evaluators": "evaluator",
-    "metrics": "metric", "render": "picture", "data.datasets": "dataset",
+    "skeletons": "skeleton", "formats": "format", "features": "feature", "text": "text encoder",
+    "quantizers": "quantizer", "tokenizers": "tokenizer", "generators": "generator", "samplers": "sampler",
+    "evaluators": "evaluator", "metrics": "metric", "render": "picture", "data.datasets": "dataset",
 }  # fmt: skip
 """Families of the code and what one variant of each is called."""
 
