@@ -90,7 +90,8 @@ def plant_stances(
     up = feet.points.new_tensor([0.0, 1.0, 0.0])
     turn, shift = _turned_feet(feet.points, shift)
     goal = feet.ankle + shift + lift[..., None] * up
-    leg = tuple(part + rise[:, None, None] * up for part in (feet.hip, feet.knee, feet.ankle))
+    raised = rise[:, None, None] * up
+    leg = (feet.hip + raised, feet.knee + raised, feet.ankle + raised)
     drop = torch.zeros_like(rise)
     if hips:
         drop = hips_drop(leg, goal, feet.stands.any(2), MOST_DROP_M * feet.scale, motion.fps)
