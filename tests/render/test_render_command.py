@@ -38,8 +38,8 @@ def test_it_draws_and_keeps_what_exists(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "then the picture to write"),
-        (["{clip}"], "then the picture to write"),
+        ([], "-o PATH"),
+        (["{clip}"], "-o PATH"),
         (["{clip}", "x.webm"], "not offered"),
         (["{clip}", "x.bvh"], r"\.gif, \.htm, \.html, \.mp4, \.png"),
         (["gone.npz", "x.png"], "no such file"),
