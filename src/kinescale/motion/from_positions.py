@@ -72,7 +72,7 @@ def _hinges(skeleton: Skeleton) -> list[Hinge]:
 
 
 def _trunk(skeleton: Skeleton) -> list[int]:
-    """Joints from the hips to the highest of the spine, if each hangs from the one before."""
+    """Joints from the hips to the highest of the spine, if each is below the one before."""
     roles = skeleton.role_indices()
     spine = [role for role in TRUNK if role in roles and role.startswith("spine")]
     if "hips" not in roles or not spine:

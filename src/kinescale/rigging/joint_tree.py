@@ -84,8 +84,8 @@ class Tree:
     def posed_by(self, place: Callable[[int, torch.Tensor, list[torch.Tensor]], torch.Tensor]) -> np.ndarray:
         """Local rotations [J, 4] after giving every joint a world orientation, parents first.
 
-        ``place(joint, carried, world)`` returns it: ``carried`` is how the parent's new orientation carries the joint,
-        ``world`` holds the new orientations of the joints before.
+        ``place(joint, carried, world)`` returns it: ``carried`` is the joint's orientation after the rotation of its
+        parent, ``world`` holds the new orientations of the joints before.
         """
         parents, old, world = self.skeleton.parents, self.world, []
         for joint, parent in enumerate(parents):

@@ -95,8 +95,8 @@ def _in_world(motion: Motion, general: dict[str, Any]) -> Motion:
 def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **options: Any) -> None:
     """Write a motion file, whole or not at all; an existing file is kept unless ``force`` is given.
 
-    License, prompt and other provenance go into the file, or into ``NAME.SUFFIX.json`` beside it when the format has no
-    room for them; ``read_motion`` brings them back from there.
+    License, prompt and other provenance go into the file, or into ``NAME.SUFFIX.json`` next to it when the format has
+    no room for them; ``read_motion`` brings them back from there.
 
     Raises ``InputError`` for an unknown suffix, a format that is only read, an unknown option, or a place
     that cannot be written.

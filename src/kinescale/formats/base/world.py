@@ -137,7 +137,8 @@ def upright(
 
     ``least``: the score that suffices, lower for formats whose files mostly show standing people.
 
-    ``identity_rest``: the skeleton's rest pose is drawn in the file's world, as in BVH, and speaks for its up axis.
+    ``identity_rest``: the skeleton's rest pose is drawn in the file's world, as in BVH, and is evidence for its up
+    axis.
     """
     rest = rest_up(motion.skeleton) if identity_rest else None
     if stated is not None:

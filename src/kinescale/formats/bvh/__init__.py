@@ -9,7 +9,7 @@ more than that, ``meta["translation_dropped_m"]`` says how far. Where such chann
 OFFSETs do not, they are displacements, and are added. ``Motion.root`` is joint 0's world position. BVH keeps joints
 depth first, so a skeleton in another order comes back in that order, with the same names.
 
-A file says neither its unit nor its up axis: those are settled by the body (``base.world``). Deviations that other
+A file says neither its unit nor its up axis: both are found from the body (``base.world``). Deviations that other
 programs write (a row more than ``Frames:`` says, equal names, names in a legacy encoding, rows
 over several lines, names after ``End Site``) is read with a note; ``strict`` refuses it.
 """

@@ -80,8 +80,8 @@ class View:
 
 def cells(count: int, width: int, height: int) -> list[Cell]:
     """Cells of equal size that divide a picture, row by row from the top left, as square as possible."""
-    wish = math.sqrt(count * width / height * 1.4)
-    columns = min(count, max(1, round(wish)))
+    wanted = math.sqrt(count * width / height * 1.4)
+    columns = min(count, max(1, round(wanted)))
     rows = -(-count // columns)
     columns = -(-count // rows)
     wide, tall = width // columns, height // rows

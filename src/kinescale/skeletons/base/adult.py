@@ -12,7 +12,7 @@ from kinescale.skeletons.base import ROLES, EndSite, Skeleton
 from kinescale.skeletons.base.smpl_body import Vector, fingertips, hand_rows
 
 _BODY: tuple[tuple[str, str, Vector], ...] = (
-    # part, the part it hangs from, offset; parts of the left side stand for both sides
+    # part, parent part, offset; parts of the left side stand for both sides
     ("hips", "", (0.0, 0.0, 0.0)),
     ("spine1", "hips", (0.0, 0.10, -0.01)),
     ("spine2", "spine1", (0.0, 0.11, -0.01)),
