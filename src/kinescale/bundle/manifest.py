@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kinescale.core.errors import BundleError, ConfigError
 from kinescale.core.records import Record, read_json, shown
@@ -21,10 +21,40 @@ MAX_ITEMS = 4096
 
 
 class Part(Record):
-    """A family's variant by name, with its config as plain JSON."""
+    """A variant of a family by name, with its config as plain JSON.
+
+    It is also made from a variant's own config record, of which it keeps the fields that were given:
+
+    >>> from kinescale.text import hashed
+    >>> Part.of(hashed.Config(width=16))
+    Part(name='hashed', config={'width': 16})
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
     config: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: Record) -> Part:
+        """The part that a variant's config record stands for; one that is a part already stays as it is."""
+        return cls.model_validate(config)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_config_record(cls, data: Any) -> Any:
+        if not isinstance(data, Record) or isinstance(data, Part):
+            return data
+        return {"name": variant_of(data), "config": data.model_dump(mode="json", exclude_unset=True)}
+
+
+def variant_of(member: object) -> str:
+    """Name of the variant that an object's class belongs to: the module, or package, in its family's package.
+
+    >>> from kinescale.generators.moscale import Config
+    >>> Config.__module__, variant_of(Config())
+    ('kinescale.generators.moscale.config', 'moscale')
+    """
+    root, *inside = type(member).__module__.split(".")
+    return inside[1] if root == "kinescale" and len(inside) > 1 else [root, *inside][-1]
 
 
 class Licence(Record):

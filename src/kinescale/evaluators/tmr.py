@@ -33,7 +33,7 @@ class Config(Record):
     Parameters
     ----------
     feature : the feature family's variant it reads; told to those who use it.
-    feature_width, text_width : F and W.
+    feature_width, text_width : F and W, filled in for a run; by default those of ``rotations`` and MiniLM.
     max_frames, stride : longest clip, and frames a token of the motion encoder holds.
     width, heads, motion_layers, text_layers, ratio : of the transformers; ``ratio``: hidden width over width.
     embedding : D.
@@ -43,8 +43,8 @@ class Config(Record):
     """
 
     feature: str = ""
-    feature_width: int = Field(ge=1)
-    text_width: int = Field(ge=1)
+    feature_width: int = Field(272, ge=1)
+    text_width: int = Field(384, ge=1)
     max_frames: int = Field(256, ge=1, le=65536)
     stride: int = Field(4, ge=1, le=64)
     width: int = Field(256, ge=2, le=4096)

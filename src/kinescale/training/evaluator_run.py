@@ -24,12 +24,13 @@ from kinescale.features import Feature, Normalizer
 from kinescale.training import checkpoint as files
 from kinescale.training import parts
 from kinescale.training.data import Batches
+from kinescale.training.devices import device_name, pick_device
 from kinescale.training.evaluator_config import EvaluatorRunConfig
 from kinescale.training.evaluator_step import EvaluatorStep, any_length
-from kinescale.training.feature_cache import FeatureStore, build_feature, measure, open_store, published
+from kinescale.training.feature_cache import FeatureStore, measure, open_store, published
 from kinescale.training.log import FILE, read_log
 from kinescale.training.loop import BEST, Outcome, check_same, fit
-from kinescale.training.parts import device_name, pick_device
+from kinescale.training.parts import build_feature
 from kinescale.training.run import NORMALIZER, RUN_FILE, licences_of
 from kinescale.training.state import load_weights
 from kinescale.training.text_cache import open_text_cache
