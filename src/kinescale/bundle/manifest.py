@@ -1,9 +1,9 @@
-"""What a bundle's ``config.json`` holds: family names with configs, licences, where the weights come from."""
+"""What a bundle's ``config.json`` holds: family names with configs, licenses, where the weights come from."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -57,8 +57,8 @@ def variant_of(member: object) -> str:
     return inside[1] if root == "kinescale" and len(inside) > 1 else [root, *inside][-1]
 
 
-class Licence(Record):
-    """The licence of one source of training data; it follows the data into bundles and their motions."""
+class License(Record):
+    """The license of one source of training data; it follows the data into bundles and their motions."""
 
     source: str
     name: str
@@ -66,6 +66,10 @@ class Licence(Record):
     attribution: str = ""
     share_alike: bool = False
     non_commercial: bool = False
+
+
+LICENSES: dict[str, str] = {"licences": "licenses"}
+"""Earlier name of the field that lists licenses, for the records that have it."""
 
 
 CHOSEN_ON = ("none: the last step", "val: the lowest loss")
@@ -100,6 +104,8 @@ class Provenance(Record):
 class Manifest(Record):
     """The whole of ``config.json``."""
 
+    EARLIER_NAMES: ClassVar[dict[str, str]] = LICENSES
+
     format: Literal["kinescale-bundle"] = FORMAT
     format_version: Literal[1] = 1
     kinescale_version: str = ""
@@ -109,7 +115,7 @@ class Manifest(Record):
     generator: Part | None = None
     text: Part | None = None
     sampling: Part | None = None
-    licences: list[Licence] = Field(default_factory=list)
+    licenses: list[License] = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
     weights_sha256: str = ""
     """Of the weights file beside it; empty in bundles made before there was one."""

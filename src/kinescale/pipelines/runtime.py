@@ -43,7 +43,7 @@ class PostProcess(Record):
     plant : bend the legs so that standing feet stand, and lift what is under the floor (``motion.plant``).
     """
 
-    smoothing: float | None = Field(None, ge=0.0, le=100.0, allow_inf_nan=False)
+    smoothing: float | None = Field(default=None, ge=0.0, le=100.0, allow_inf_nan=False)
     anchor: bool = True
     plant: bool = True
 

@@ -34,12 +34,12 @@ class Config(Record):
     ``stop``: draw only so many scales (0: all).
     """
 
-    guidance: float = Field(7.0, ge=0.0, le=100.0)
-    temperature: float = Field(1.3, gt=0.0, le=100.0)
+    guidance: float = Field(default=7.0, ge=0.0, le=100.0)
+    temperature: float = Field(default=1.3, gt=0.0, le=100.0)
     greedy: bool = False
-    top_k: int = Field(0, ge=0)
-    top_p: float = Field(0.0, ge=0.0, le=1.0)
-    stop: int = Field(0, ge=0)
+    top_k: int = Field(default=0, ge=0)
+    top_p: float = Field(default=0.0, ge=0.0, le=1.0)
+    stop: int = Field(default=0, ge=0)
 
     def strength(self, scale: int, scales: int) -> float:
         """Guidance of one of so many scales."""

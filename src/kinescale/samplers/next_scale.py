@@ -38,13 +38,13 @@ class Config(Record):
     clips are mostly drawn anew; otherwise it counts the positions that the clip has to draw.
     """
 
-    guidance: float = Field(5.0, ge=0.0, le=100.0)
+    guidance: float = Field(default=5.0, ge=0.0, le=100.0)
     guidance_offset: float = 0.25
     guidance_fall: float = 0.25
     steps: tuple[int, ...] = (1, 2, 5, 10)
-    temperature: float = Field(1.0, gt=0.0, le=100.0)
-    top_p: float = Field(0.9, ge=0.0, le=1.0)
-    top_k: int = Field(0, ge=0)
+    temperature: float = Field(default=1.0, gt=0.0, le=100.0)
+    top_p: float = Field(default=0.9, ge=0.0, le=1.0)
+    top_k: int = Field(default=0, ge=0)
     faithful: bool = False
 
     def strength(self, scale: int) -> float:

@@ -37,11 +37,11 @@ class Config(Record):
     grid (a clip as long as its bins). MoSa notes, section 4.
     """
 
-    guidance: float = Field(4.0, ge=0.0, le=100.0)
-    drop: float = Field(0.8, ge=0.0, le=1.0)
-    top_p: float = Field(0.95, ge=0.0, le=1.0)
-    temperature: float = Field(1.0, gt=0.0, le=100.0)
-    scales: int | None = Field(None, ge=1)
+    guidance: float = Field(default=4.0, ge=0.0, le=100.0)
+    drop: float = Field(default=0.8, ge=0.0, le=1.0)
+    top_p: float = Field(default=0.95, ge=0.0, le=1.0)
+    temperature: float = Field(default=1.0, gt=0.0, le=100.0)
+    scales: int | None = Field(default=None, ge=1)
     accumulate: Literal["full", "last"] = "full"
 
     def strength(self, scale: int, count: int) -> float:

@@ -30,10 +30,10 @@ class FeatureConfig(Record):
     error counts ``explicit_weight`` more.
     """
 
-    feature_width: int = Field(263, ge=1)
+    feature_width: int = Field(default=263, ge=1)
     feature_blocks: dict[str, tuple[int, int]] = Field(default_factory=lambda: {"positions": (4, 67)})
     explicit_blocks: tuple[str, ...] = ("positions",)
-    explicit_weight: float = Field(0.5, ge=0.0)
+    explicit_weight: float = Field(default=0.5, ge=0.0)
 
     @model_validator(mode="before")
     @classmethod

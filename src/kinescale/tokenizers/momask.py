@@ -37,19 +37,19 @@ class Config(base.FeatureConfig):
     decoded frames do not depend on how much padding follows (the reference trains on windows that have none).
     """
 
-    width: int = Field(512, ge=1)
-    code_dim: int = Field(512, ge=1)
-    codes: int = Field(512, ge=2)
-    books: int = Field(6, ge=1, le=64)
-    levels: int = Field(2, ge=1, le=6)
-    blocks: int = Field(3, ge=1)
-    dilation_growth: int = Field(3, ge=1)
-    max_frames: int = Field(196, ge=1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
-    book_dropout: float = Field(0.2, ge=0.0, le=1.0)
-    commitment_weight: float = Field(0.02, ge=0.0)
-    ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
-    temperature: float | None = Field(0.5, gt=0.0)
+    width: int = Field(default=512, ge=1)
+    code_dim: int = Field(default=512, ge=1)
+    codes: int = Field(default=512, ge=2)
+    books: int = Field(default=6, ge=1, le=64)
+    levels: int = Field(default=2, ge=1, le=6)
+    blocks: int = Field(default=3, ge=1)
+    dilation_growth: int = Field(default=3, ge=1)
+    max_frames: int = Field(default=196, ge=1)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    book_dropout: float = Field(default=0.2, ge=0.0, le=1.0)
+    commitment_weight: float = Field(default=0.02, ge=0.0)
+    ema_decay: float = Field(default=0.99, ge=0.0, lt=1.0)
+    temperature: float | None = Field(default=0.5, gt=0.0)
     mask_padding: bool = False
 
     @property

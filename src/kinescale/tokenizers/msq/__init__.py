@@ -60,24 +60,24 @@ class Config(base.FeatureConfig):
     residual: bool = True
     quantizer: Literal["fsq", "vq"] = "fsq"
     levels: tuple[int, ...] = (8, 5, 5, 5)
-    codes: int = Field(512, ge=2)
+    codes: int = Field(default=512, ge=2)
     share_scales: bool = False
     widths: tuple[int, int, int] = (256, 192, 128)
     code_dims: tuple[int, int, int] = (512, 256, 128)
-    decoder_width: int = Field(512, ge=1)
-    downs: int = Field(2, ge=1, le=6)
-    blocks: int = Field(3, ge=1)
-    dilation_growth: int = Field(3, ge=1)
-    max_frames: int = Field(196, ge=1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
+    decoder_width: int = Field(default=512, ge=1)
+    downs: int = Field(default=2, ge=1, le=6)
+    blocks: int = Field(default=3, ge=1)
+    dilation_growth: int = Field(default=3, ge=1)
+    max_frames: int = Field(default=196, ge=1)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
     spread: Spread = "linear"
-    blend: float = Field(0.0, ge=0.0, le=1.0)
-    commitment_weight: float = Field(0.02, ge=0.0)
-    velocity_weight: float = Field(0.0, ge=0.0)
-    drop_finer: float = Field(0.2, ge=0.0, le=1.0)
-    drop_granularity: float = Field(0.1, ge=0.0, le=1.0)
-    cross_mix: float = Field(0.0, ge=0.0, le=1.0)
-    ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
+    blend: float = Field(default=0.0, ge=0.0, le=1.0)
+    commitment_weight: float = Field(default=0.02, ge=0.0)
+    velocity_weight: float = Field(default=0.0, ge=0.0)
+    drop_finer: float = Field(default=0.2, ge=0.0, le=1.0)
+    drop_granularity: float = Field(default=0.1, ge=0.0, le=1.0)
+    cross_mix: float = Field(default=0.0, ge=0.0, le=1.0)
+    ema_decay: float = Field(default=0.99, ge=0.0, lt=1.0)
     lookup: Literal["distance", "cosine"] = "distance"
 
     @property
