@@ -71,6 +71,6 @@ def cpu() -> RunConfig:
         schedule=ScheduleConfig(kind="cosine", warmup=300, warmup_start=0.005, final=0.05),
         ema_decay=0.998,
     )
-    sampling = next_scale.Config(guidance=1.5, steps=(1, 2, 3, 4, 4, 4))
+    sampling = next_scale.Config(guidance_scale=2.5, steps=(1, 2, 3, 4, 4, 4))
     config = TOKENIZER.but(continuous_steps=1000)
     return own_run("grouped.cpu", config, GENERATOR, sampling, stages=(first, second), text_tokens=48)

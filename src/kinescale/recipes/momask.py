@@ -25,7 +25,7 @@ SMALL_TOKENIZER = tokenizer.Config(
     explicit_blocks=EXPLICIT,
 )  # fmt: skip
 
-SAMPLING = masked.Config(steps=(10, 1), guidance=(4.0, 5.0), schedule="closed")
+SAMPLING = masked.Config(steps=(10, 1), guidance_scale=(4.0, 5.0), schedule="closed")
 """Section 4.1: ten passes for the first codebook, one for each further codebook."""
 
 
@@ -47,7 +47,7 @@ def cpu() -> RunConfig:
     """As ``small``, but sized for an hour or so on two CPU cores."""
     # dropout keeps the fused attention from being used
     config = generator.Config(width=192, heads=4, feed_forward=512, layers=4, dropout=0.0)
-    return own_run("momask.cpu", SMALL_TOKENIZER, config, SAMPLING.but(guidance=(2.5, 2.5)), stages=CPU)
+    return own_run("momask.cpu", SMALL_TOKENIZER, config, SAMPLING.but(guidance_scale=(2.5, 2.5)), stages=CPU)
 
 
 def humanml3d() -> RunConfig:
@@ -60,7 +60,7 @@ def humanml3d() -> RunConfig:
 
 def kit() -> RunConfig:
     """The published run on KIT-ML: 251 features of 21 joints at 12.5 fps. It needs the data set and CLIP's weights."""
-    return _published("kit", HumanML3D(variant="kit"), KIT_CLIPS, 24, 16, SAMPLING.but(guidance=(2.0, 2.0)))
+    return _published("kit", HumanML3D(variant="kit"), KIT_CLIPS, 24, 16, SAMPLING.but(guidance_scale=(2.0, 2.0)))
 
 
 def _published(name: str, feature: Record, clips: int, min_frames: int, batch: int, sampling: Record) -> RunConfig:

@@ -77,7 +77,7 @@ def cpu() -> RunConfig:
         schedule=ScheduleConfig(kind="cosine", warmup=200, warmup_start=0.005, final=0.02),
         ema_decay=0.995,
     )
-    stages, sampling = (CPU_TOKENIZER_STAGE, second), masked.Config(guidance=(2.0,))
+    stages, sampling = (CPU_TOKENIZER_STAGE, second), masked.Config(guidance_scale=(2.0,))
     return own_run("msq.cpu", SMALL_TOKENIZER.but(dropout=0.0), network, sampling, stages=stages)
 
 
@@ -92,7 +92,7 @@ def kit() -> RunConfig:
 
 
 def _reconstruction(
-    name: str, feature: HumanML3D, clips: int, min_frames: int, batch: int, guidance: float
+    name: str, feature: HumanML3D, clips: int, min_frames: int, batch: int, guidance_scale: float
 ) -> RunConfig:
     """MoMask's schedules: 50 epochs of windows of 64 frames (as many as its step milestones need), then 500 epochs."""
     # the published sets already hold every clip's mirror image
@@ -102,7 +102,7 @@ def _reconstruction(
         tokenizer=tokenizer.Config(),
         generator=generator.Config(),
         text=clip.Config(max_tokens=77),
-        sampling=masked.Config(guidance=(guidance,)),
+        sampling=masked.Config(guidance_scale=(guidance_scale,)),
         data=DataConfig(dtype="float32", statistics="given"),
         tokenizer_training=StageConfig(
             steps=300_000,

@@ -79,7 +79,7 @@ def cpu() -> RunConfig:
         "skeletal_moscale.cpu",
         TOKENIZER.but(width=48, blocks=1, dropout=0.0),
         network,
-        next_scale.Config(guidance=1.5),
+        next_scale.Config(guidance_scale=2.5),
         stages=(first, second),
         limits=("The generator saw windows of at most 4.2 s; what it makes of longer clips was not trained.",),
     )
