@@ -96,7 +96,7 @@ def test_meta_tells_what_was_done(one, clip):
     )
     assert meta["prompt"] == PROMPT and meta["seed"] == 9 and meta["source"] == "made up"
     assert meta["edited_frames"] == "10:30" and meta["edited_parts"] == "arms" and meta["edit_keep_scales"] == 1
-    assert meta["licence"] == "CC0; CC BY-NC 4.0 (corpus one)"
+    assert meta["license"] == "CC0; CC BY-NC 4.0 (corpus one)"
     assert meta["bundle"] == one.bundle.content_hash
 
 

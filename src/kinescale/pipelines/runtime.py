@@ -173,11 +173,11 @@ def sampling_meta(bundle: Bundle, config: Record, settings: PostProcess, scales:
 
 
 def bundle_meta(bundle: Bundle, *motions: Motion) -> dict[str, Any]:
-    """``meta`` of a motion made with a bundle: generator, the bundle's hash, licences of its data and ``motions``."""
-    licences = [*(str(motion.meta.get("licence") or "") for motion in motions), bundle.licence]
-    every = dict.fromkeys(part for line in licences for part in line.split("; ") if part)
+    """``meta`` of a motion made with a bundle: generator, the bundle's hash, licenses of its data and ``motions``."""
+    licenses = [*(str(motion.meta.get("license") or "") for motion in motions), bundle.license]
+    every = dict.fromkeys(part for line in licenses for part in line.split("; ") if part)
     return {
-        "licence": "; ".join(every),
+        "license": "; ".join(every),
         "generator": GENERATOR,
         "bundle": bundle.content_hash,
     }

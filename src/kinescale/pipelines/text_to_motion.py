@@ -39,7 +39,7 @@ class Generated:
 
     Parameters
     ----------
-    motions : the clips, each with its prompt, seed, licence and generator in ``meta``.
+    motions : the clips, each with its prompt, seed, license and generator in ``meta``.
     tokens : the tokens of each clip, all scales.
     seeds : the derived seed of each clip.
     timings : seconds spent on ``text``, ``sampling``, ``decoding``, and in ``total``.

@@ -93,10 +93,10 @@ def prompts_of_both(
 
 
 def with_sources(edited: Edited, meta: dict[str, Any], notes: Sequence[str]) -> Edited:
-    """The result with ``meta`` of both clips; the licence of the bundle's training data is kept beside theirs."""
+    """The result with ``meta`` of both clips; the license of the bundle's training data is kept beside theirs."""
     motions = []
     for motion in edited.motions:
-        licences = [str(motion.meta.get("licence") or ""), meta.get("licence", "")]
-        every = dict.fromkeys(part for one in licences if one for part in one.split("; "))
-        motions.append(motion.with_meta(**{**meta, "licence": "; ".join(every)}))
+        licenses = [str(motion.meta.get("license") or ""), meta.get("license", "")]
+        every = dict.fromkeys(part for one in licenses if one for part in one.split("; "))
+        motions.append(motion.with_meta(**{**meta, "license": "; ".join(every)}))
     return dataclasses.replace(edited, motions=tuple(motions), notes=(*notes, *edited.notes))

@@ -40,7 +40,7 @@ class Edited:
 
     Parameters
     ----------
-    motions : the clips, on the source's skeleton and frame rate, with prompt, seed, region, source and licence in
+    motions : the clips, on the source's skeleton and frame rate, with prompt, seed, region, source and license in
         ``meta``.
     blends : of each clip, how each resampled span was blended in.
     tokens : of each clip, one map per window.
