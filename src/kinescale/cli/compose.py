@@ -93,6 +93,6 @@ def _task(options: Options) -> tuple[str, str]:
         raise InputError("nothing is sampled here, so a prompt has no use; leave it out, or name --tokens drawn.")
     if exact and (options.seed, options.samples, options.guidance, options.temperature) != (0, 1, None, None):
         raise InputError("rotations are taken over as they are; leave out how to draw, or name --tokens.")
-    if flag != "then" and (options.blend is not None or options.anchor_end):
+    if not options.then and (options.blend is not None or options.anchor_end):
         raise InputError("--blend and --anchor-end belong to --then; leave them out.")
     return flag, TASKS[flag]
