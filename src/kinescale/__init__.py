@@ -65,9 +65,8 @@ __all__ = [
     "write_motion",
 ]
 
-_PIPELINES = {
-    name: "kinescale.pipelines"
-    for name in (
+_PIPELINES = dict.fromkeys(
+    (
         "Constraints",
         "ControlOptions",
         "Controlled",
@@ -84,8 +83,9 @@ _PIPELINES = {
         "TimelinePipeline",
         "TimelineResult",
         "reconstruct",
-    )
-}
+    ),
+    "kinescale.pipelines",
+)
 
 __getattr__, __dir__ = lazy(
     __name__,

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from kinescale.pipelines import Controlled, Controller
     from kinescale.pipelines.editing.region import Span
 
+EXAMPLES = (
+    'kinescale control --constraints path.json --prompt "a person walks" --seconds 5 -o there.bvh',
+    "kinescale control clip.bvh --constraints reach.json --frames 40:80 -o reach.bvh",
+)
+
 SECONDS = 4.0
 MAX_LINES = 40
 
@@ -89,8 +94,8 @@ def _check(options: Options) -> list[Path]:
         check_prompt(options.prompt)
     elif not options.clip:
         raise InputError("there is neither a motion file nor --prompt; name what is to be controlled.")
-    elif options.samples != 1 or options.guidance is not None or options.temperature is not None:
-        raise InputError("--samples, --guidance and --temperature are about what is sampled; give --prompt, too.")
+    elif options.samples != 1 or sampling(options):
+        raise InputError("--samples, --guidance-scale and --temperature are about what is sampled; give --prompt, too.")
     if options.clip and options.seconds is not None:
         raise InputError("--seconds is the length of a motion that is sampled; for a motion file name --frames.")
     if not options.clip and options.frames is not None:
