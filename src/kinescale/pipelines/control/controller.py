@@ -115,6 +115,15 @@ class ControlOptions:
         step_count(self.steps)
         derive_seed(self.seed)
 
+    def check_nothing_sampled(self) -> None:
+        """``InputError`` where an option is about sampling."""
+        unused = [name for name, value in self.sampling.items() if value is not None]
+        if self.samples != 1 or unused:
+            name = "samples" if self.samples != 1 else unused[0]
+            raise InputError(
+                f"{name} without a prompt: nothing is sampled, so there is one result; give a prompt, or leave it out."
+            )
+
     @property
     def settings(self) -> OptimizationSettings:
         """The optimization's settings with the steps put in."""
@@ -204,12 +213,8 @@ class Controller(runtime.Pipeline):
         editor, region = EditPipeline(self.bundle), EditRegion.of(motion, frames=frames)
         (span,) = region.spans
         editor.check(motion, region)
-        unused = [name for name, value in options.sampling.items() if value is not None]
-        unused = ["samples", *unused] if options.samples != 1 else unused
-        if prompt is None and unused:
-            raise InputError(
-                f"{unused[0]} without a prompt: nothing is sampled, so there is one result; give a prompt, or leave it out."
-            )
+        if prompt is None:
+            options.check_nothing_sampled()
         wanted = _read(constraints, motion.fps, len(motion)).check_frames(*span)
         targets = targets_of(wanted, motion)
         with torch.no_grad():
