@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import roma
@@ -277,8 +278,7 @@ def meet_velocities(motion: Motion, span: tuple[int, int], share: float = 1.0) -
         root = root + weight[:, None] * gone
         frames = [motion.rotations[at] for at in (outer, border, inner)]
         turns = [
-            roma.unitquat_to_rotvec(_near(quat_multiply(quat_conjugate(one), two)))
-            for one, two in zip(frames, frames[1:], strict=False)
+            roma.unitquat_to_rotvec(_near(quat_multiply(quat_conjugate(one), two))) for one, two in pairwise(frames)
         ]
         by = roma.rotvec_to_unitquat(weight[:, None, None] * (turns[0] - turns[1]))
         rotations = quat_multiply(rotations, by)
