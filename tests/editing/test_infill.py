@@ -153,8 +153,8 @@ def test_other_skeletons_and_rates_get_the_same_change(name: str, fps: float) ->
     """The turn of an elbow in the gap's middle, on another skeleton and at another rate, is nearly that on ours."""
     clip, steps = walking(), InfillOptions(borders=0.0, feet=False, floor=0.0)
     other = resample(retarget(clip, get(name)), fps)
-    # the frames around the gap, 39 and 54, are frames at every rate
-    gaps = (40, 54), (round(39 * fps / 30) + 1, round(54 * fps / 30))
+    # the frames around the gap, 39 and 57, and its middle are frames at every rate
+    gaps = (40, 57), (round(39 * fps / 30) + 1, round(57 * fps / 30))
     turns = []
     for motion, gap in zip((clip, other), gaps, strict=True):
         at = round((gap[0] - 1 + gap[1]) / 2)
