@@ -1,13 +1,14 @@
-"""The dataset contract. A corpus's file offers ``LICENCE``, ``find(folder)`` and ``load(clip)``.
+"""The dataset contract. A corpus's file offers ``LICENSE``, ``find(folder)`` and ``load(clip)``.
 
 ``find(folder) -> list[RawClip]`` lists the clips in the published layout below ``folder``, in a fixed order, reading
 names and captions only. ``load(clip) -> Motion`` reads one, on the file's own skeleton at the true frame rate, in
 meters. A set that publishes feature arrays also offers ``NATIVE``, ``given(clip) -> [T, F]`` (the arrays as they are)
-and ``statistics(folder) -> (mean, std) | None``; a set whose terms its folder tells, ``licence(folder) -> Licence``.
+and ``statistics(folder) -> (mean, std) | None``; a set whose terms its folder tells, ``license(folder) -> License``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ STATISTICS = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
 """What published means and deviations of features are called."""
 
 
-class Licence(Record):
+class License(Record):
     """Terms that follow the data into bundles and into the files made with them."""
 
     name: str
@@ -29,6 +30,20 @@ class Licence(Record):
     attribution: str
     commercial_use: bool
     share_alike: bool = False
+
+
+def union(licenses: Sequence[License]) -> License:
+    """Terms that satisfy all of several licenses; each name, address and attribution stands once."""
+    names = dict.fromkeys(name for license in licenses for name in license.name.split(" AND "))
+    attributions = dict.fromkeys(license.attribution for license in licenses if license.attribution)
+    longest = [each for each in attributions if not any(each != other and each in other for other in attributions)]
+    return License(
+        name=" AND ".join(names),
+        url=" ".join(dict.fromkeys(url for license in licenses for url in license.url.split())),
+        attribution=" ".join(longest),
+        commercial_use=all(license.commercial_use for license in licenses),
+        share_alike=any(license.share_alike for license in licenses),
+    )
 
 
 class RawClip(Record):
