@@ -20,10 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from _record import command_line, rounded
 from safetensors.torch import save_file
 from torch import Tensor
 
 from kinescale import skeletons
+from kinescale.core.files import atomic_write_text
 from kinescale.core.records import write_json
 from kinescale.data.prepared.reader import open_prepared
 from kinescale.kinematics.forward import forward_kinematics
@@ -116,30 +118,48 @@ def _partners() -> list[int]:
 
 
 def _pack(data: Path, cache: Path) -> None:
-    roots, rotations, lengths, corpora, digests = [], [], [], [], {}
-    names = sorted(p.name for p in data.iterdir() if (p / "manifest.json").is_file())
-    licenses: dict[str, Counter] = {}
-    for name in names:
+    roots, rotations, lengths, corpora = [], [], [], []
+    about: dict[str, dict] = {"data": {}, "frames": {}, "licenses": {}}
+    for name in sorted(path.parent.name for path in data.glob("*/manifest.json")):
         prepared = open_prepared(data / name)
         if name.startswith("composed") or prepared.skeleton.name != SKELETON or abs(prepared.fps - FPS) > 1e-6:
             continue
-        digests[name] = prepared.manifest_hash
-        for i, clip in enumerate(prepared.clips):
-            if clip.split != "train" or clip.frames < SHORTEST_GAP + 2:
-                continue
+        kept = [i for i, c in enumerate(prepared.clips) if c.split == "train" and c.frames >= SHORTEST_GAP + 2]
+        for i in kept:
             motion = prepared.motion(i)
             roots.append(motion.root.numpy())
             rotations.append(motion.rotations.numpy())
             lengths.append(len(motion))
             corpora.append(name)
-            licenses.setdefault(name, Counter())[clip.licence] += 1
+        about["data"][name] = prepared.manifest_hash
+        about["frames"][name] = sum(prepared.clips[i].frames for i in kept)
+        about["licenses"][name] = [
+            {"name": one.name, "url": one.url, "attribution": one.attribution} for one in prepared.licenses
+        ]
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    frames = {name: int(sum(n for n, c in zip(lengths, corpora, strict=True) if c == name)) for name in digests}
-    about = {"data": digests, "frames": frames, "licenses": {k: dict(v) for k, v in licenses.items()}}
     np.savez(
         cache, root=np.concatenate(roots), rotations=np.concatenate(rotations), starts=starts,
         lengths=np.array(lengths), corpus=np.array(corpora), about=json.dumps(about),
     )  # fmt: skip
+
+
+CARD = """# In-betweening network
+
+What `kinescale.pipelines.editing.infill` changes an interpolated gap by, {parameters:,} parameters in half precision.
+Made by `{command}`; `config.json` holds the sizes, the steps, the digest of each corpus and the licenses.
+
+- Input: up to {side} frames before a gap of 1 to {gap} frames and up to {side} after it, `humanml22` at 30 frames per
+  second. Output: rotation vectors and root shifts, added to slerp and a linear root.
+- Training: {steps:,} steps, {minutes:.0f} minutes on one shared core; training split only, no composed clips. What is
+  held out (takes, actors, pairs of action and style) is what the prepared data's splits say.
+- Figures on held-out clips: `docs/inbetween.md`.
+- Limits: the mean of what people do is predicted, so long gaps are calmer than recordings; it knows no text, objects or
+  slopes; motion unlike its data (acrobatics, crawling) gains least.
+
+| corpus | training frames | license | attribution |
+| --- | --- | --- | --- |
+{rows}
+"""
 
 
 class Run:
@@ -194,13 +214,22 @@ class Run:
         (folder / "weights.safetensors").chmod(0o644)
         training = {
             "steps": self.step,
-            "minutes": round(self.spent_s / 60, 1),
+            "minutes": self.spent_s / 60,
             "rate": self.options.rate,
             "seed": self.options.seed,
         }
-        write_json(
-            folder / "config.json", {"network": self.network.config.to_json(), "training": training, **self.pool.about}
+        about = {"network": self.network.config.to_json(), "training": training, **self.pool.about}
+        write_json(folder / "config.json", rounded(about))
+        rows = [
+            f"| {name} | {self.pool.about['frames'][name]:,} | [{one['name']}]({one['url']}) | {one['attribution']} |"
+            for name, found in self.pool.about["licenses"].items()
+            for one in found
+        ]
+        parameters = sum(value.numel() for value in self.network.parameters())
+        card = CARD.format(
+            parameters=parameters, command=command_line(), side=MAX_SIDE, gap=MAX_GAP, rows="\n".join(rows), **training
         )
+        atomic_write_text(folder / "README.md", card)
 
     def batch(self) -> tuple[Tensor, Tensor, tuple[int, int]]:
         """Placed stretches and their gap: as long, and with as many frames around it, for the whole batch."""

@@ -112,6 +112,8 @@ class InbetweenNetwork(nn.Module):
 
     mean: Tensor
     std: Tensor
+    license: str = ""
+    """Licenses of the data that the weights were trained on."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -213,4 +215,6 @@ def load(folder: Path) -> InbetweenNetwork:
     with safe_open(folder / "weights.safetensors", framework="pt") as file:
         tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
     network.load_state_dict(tensors)
+    names = dict.fromkeys(one["name"] for found in config.get("licenses", {}).values() for one in found)
+    network.license = "; ".join(names)
     return network.eval().requires_grad_(False)

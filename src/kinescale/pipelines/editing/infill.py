@@ -89,15 +89,16 @@ def infill(
     Raises ``InputError`` for a span without a frame before and one after it, or longer than the network's longest gap.
     """
     options = options or InfillOptions()
+    network = network or shipped()
     prior = interpolate(motion, span)
     steps = [("prior", prior)]
     if options.network:
-        steps.append(("network", by_network(prior, span, network or shipped(), options.floor)))
+        steps.append(("network", by_network(prior, span, network, options.floor)))
     if options.borders:
         steps.append(("borders", meet_velocities(steps[-1][1], span, options.borders)))
     if options.feet:
         steps.append(("feet", hold_feet(steps[-1][1], span, options.floor)))
-    return _reported(steps, span)
+    return _reported(steps, span, network.license if options.network else "")
 
 
 def _check(motion: Motion, span: Span) -> None:
@@ -179,7 +180,7 @@ def _impulse(since: Float[Tensor, " N"], fade: float) -> Float[Tensor, " N"]:
     return fade * u * (1 - u) ** 3
 
 
-def _reported(steps: list[tuple[str, Motion]], span: Span) -> Infilled:
+def _reported(steps: list[tuple[str, Motion]], span: Span, license: str) -> Infilled:
     start, stop = span
     motion = steps[-1][1]
     joints = [one.slice(start - 1, stop + 1).positions() for _, one in steps]
@@ -193,5 +194,7 @@ def _reported(steps: list[tuple[str, Motion]], span: Span) -> Infilled:
     own = float((plain - border)[1:-1].norm(dim=-1).mean())
     added = float((joints[-1] - plain)[1:-1].norm(dim=-1).mean())
     share = own / max(own + added, 1e-9) if added else 1.0
+    licenses = "; ".join(filter(None, (str(motion.meta.get("license") or ""), license)))
+    names = "; ".join(dict.fromkeys(filter(None, licenses.split("; "))))
     told = {"infill_prior_share": round(share, 3), "infill_moved_m": {k: round(v, 4) for k, v in moved.items()}}
-    return Infilled(motion.with_meta(**told), moved, share)
+    return Infilled(motion.with_meta(**told, **({"license": names} if names else {})), moved, share)
