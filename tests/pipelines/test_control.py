@@ -13,7 +13,7 @@ from kinescale.pipelines.control import Controller, Steering, step_count
 from kinescale.pipelines.control.constraints import Constraints, JointPin, parse_constraints
 from kinescale.pipelines.control.differentiable_decoder import Chain, Ground, Windows
 from kinescale.pipelines.control.goals import errors, goals_of
-from kinescale.pipelines.editing.windows import paired_joints, stretch_of
+from kinescale.pipelines.editing.stretch import paired_joints, stretch_of
 
 PROMPT = "a person waves"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from kinescale.cli.base.drawing import Drawing, check_drawing, drawing, read_source, write_all
+from kinescale.cli.base.drawing import Drawing, check_drawing, read_source, sampling, write_all
 from kinescale.cli.base.options import (
     MaybeFloat,
     MaybeText,
@@ -24,7 +24,7 @@ from kinescale.core.prompts import check_prompt
 if TYPE_CHECKING:
     from kinescale.motion import Motion
     from kinescale.pipelines.control import Controlled, Controller
-    from kinescale.pipelines.editing import Span
+    from kinescale.pipelines.editing.region import Span
 
 SECONDS = 4.0
 MAX_LINES = 40
@@ -101,10 +101,10 @@ def _check(options: Options) -> list[Path]:
 
 
 def _span(options: Options, clip: Motion) -> Span:
-    from kinescale.pipelines.editing import Wish, parse_frames
+    from kinescale.pipelines.editing.region import EditRegion, parse_frames
 
-    span = (0, len(clip)) if options.frames is None else parse_frames(options.frames, len(clip))
-    return Wish(len(clip), (span,)).spans[0]
+    span = None if options.frames is None else parse_frames(options.frames, len(clip))
+    return EditRegion.of(clip, frames=span).spans[0]
 
 
 def _wanted(options: Options, clip: Motion) -> None:
@@ -117,7 +117,7 @@ def _wanted(options: Options, clip: Motion) -> None:
 
 
 def _made(controller: Controller, clip: Motion | None, options: Options) -> Controlled:
-    shared = {**drawing(options), "steps": options.steps}
+    shared = {"seed": options.seed, "samples": options.samples, "steps": options.steps, **sampling(options)}
     if clip is None:
         seconds = SECONDS if options.seconds is None else options.seconds
         return controller.generate(str(options.prompt), options.constraints, seconds, **shared)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from kinescale.cli.base.drawing import Drawing, check_drawing
+from kinescale.cli.base.drawing import Drawing, check_drawing, sampling
 from kinescale.cli.base.options import (
     Flag,
     MaybeFloat,
@@ -83,11 +83,8 @@ def run(argv: list[str]) -> int:
         options.seed,
         scales=options.scales,
         on_scale=None if options.watch is None else watch.on_scale,
-        guidance=options.guidance,
-        temperature=options.temperature,
-        top_p=options.top_p,
-        steps=steps,
-        finish=RAW if options.raw else FINISH,
+        sampling={**sampling(options), "top_p": options.top_p, "steps": steps},
+        post_process=RAW if options.raw else FINISH,
     )
     _write(made, paths, options)
     _draw(made, watch, options)

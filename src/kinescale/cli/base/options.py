@@ -8,23 +8,24 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
+from kinescale.cli.base.notes import note
 from kinescale.core.conventions import MAX_FPS, UNITS_M
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.files import refuse_overwrite
-
-if TYPE_CHECKING:
-    pass
 
 O = TypeVar("O")  # noqa: E741
 
 MIN_RULE = 8
 MAX_UNIT_M = 1000.0
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+RENAMED = {"--strength": "--keep-scales"}
+"""Options of earlier versions -> their names today."""
 
 Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 Out = Annotated[Path, tyro.conf.arg(aliases=("-o",))]
@@ -46,9 +47,10 @@ MaybeRoles = Annotated[
 def parse(options: type[O], argv: list[str], command: str) -> O:
     """The options record filled from ``argv``; ``InputError`` in one sentence for what cannot be parsed."""
     said = io.StringIO()
+    given = [_renamed(word) for word in argv]
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(options, args=argv, prog=f"kinescale {command}")
+            return tyro.cli(options, args=given, prog=f"kinescale {command}")
     except SystemExit as leaving:
         if not leaving.code:
             raise
@@ -56,6 +58,15 @@ def parse(options: type[O], argv: list[str], command: str) -> O:
     finally:
         if said.tell() and sys.exc_info()[0] is None:
             sys.stderr.write(said.getvalue())
+
+
+def _renamed(word: str) -> str:
+    """A word of the command line, with an option's name of earlier versions replaced and noted."""
+    flag, equals, value = word.partition("=")
+    if flag not in RENAMED:
+        return word
+    note(f"note: {flag} is now called {RENAMED[flag]}; the old name works for one more release")
+    return RENAMED[flag] + equals + value
 
 
 def _condense(said: str) -> str:

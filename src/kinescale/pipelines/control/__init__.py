@@ -31,12 +31,14 @@ from kinescale.pipelines.control.differentiable_decoder import Chain, Ground
 from kinescale.pipelines.control.goals import Goals, Missed, contradictions, errors, goals_of
 from kinescale.pipelines.control.latent_optimization import Settings
 from kinescale.pipelines.control.run import Point, Steered, Task, steer
-from kinescale.pipelines.editing import Span, Wish
+from kinescale.pipelines.editing.edit_pipeline import EditOptions
 from kinescale.pipelines.editing.editor import Editor
-from kinescale.pipelines.editing.windows import Stretch, paired_joints, row_a_frame, stretch_of
+from kinescale.pipelines.editing.region import EditRegion, Span
+from kinescale.pipelines.editing.stretch import Stretch, paired_joints, row_per_frame, stretch_of
+from kinescale.pipelines.post_process import FINISH, PostProcess, smoothed, smoothing_of
 from kinescale.pipelines.prompt_spans import one_line, prompts_of
-from kinescale.pipelines.runtime import FINISH, PostProcess, smoothed, smoothing_of
-from kinescale.pipelines.text_to_motion import MAX_CLIPS, Generated, TextToMotion
+from kinescale.pipelines.runtime import MAX_CLIPS
+from kinescale.pipelines.text_to_motion import Generated, TextToMotion
 
 __all__ = ["STEPS", "Controlled", "Controller", "Missed", "Point", "Settings", "Steering", "step_count"]
 
@@ -162,14 +164,14 @@ class Controller:
         # a motion that is not made yet starts at the world's origin
         wanted = dataclasses.replace(_read(constraints, fps, frames), at="world").check_frames(0, frames)
         goals = goals_of(wanted, self._at_rest())
-        drawn = pipeline(prompt, seconds, how.samples, how.seed, finish=how.finish, **sampling)
+        drawn = pipeline(prompt, seconds, how.samples, how.seed, post_process=how.finish, sampling=sampling)
 
         def task(rows: list[int]) -> Task:
             features, latent = self._decoded(drawn, rows, frames, how.finish)
             ground = Ground(features, (0, frames), finish=how.finish)
             clips = [drawn.motions[row] for row in rows]
             chain = Chain(self.bundle, ground, latent)
-            rows_of = partial(row_a_frame, self.bundle.feature)
+            rows_of = partial(row_per_frame, self.bundle.feature)
             return Task(chain, goals, clips, (0, frames), 0, rows_of, how.optimization, how.correct)
 
         return self._steered(task, goals, drawn.motions, (0, frames), check_prompt(prompt), how)
@@ -206,8 +208,9 @@ class Controller:
             stretch_of(self.bundle, motion, [span])
         clips: tuple[Motion, ...] = (motion,)
         if prompt is not None:
-            drawing = {"samples": how.samples, "seed": how.seed, "finish": how.finish, **sampling}
-            clips = Editor(self.bundle).edit(motion, prompt, frames=span, **drawing).motions
+            drawing = EditOptions(how.samples, how.seed, sampling, post_process=how.finish)
+            region = EditRegion.of(motion, frames=span)
+            clips = Editor(self.bundle).edit(motion, prompt, region, options=drawing).motions
 
         def task(rows: list[int]) -> Task:
             some = [clips[row] for row in rows]
@@ -283,7 +286,7 @@ class Controller:
             raise InputError(
                 f"the clip lasts {motion.duration_s:.2f} seconds; this bundle's shortest is {least:.2f} seconds."
             )
-        return Wish(len(motion), (frames or (0, len(motion)),)).spans[0]
+        return EditRegion(len(motion), (frames or (0, len(motion)),)).spans[0]
 
     def _meta(self, clip: Motion, goals: Goals, prompt: str | None, how: Steering, sample: int) -> dict[str, Any]:
         names = [entry.name for entry in goals.entries]

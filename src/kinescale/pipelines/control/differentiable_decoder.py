@@ -20,11 +20,11 @@ from kinescale.kinematics.filters import eased
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply, quat_yaw_between
 from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
+from kinescale.motion.resample import resample_cubic
 from kinescale.motion.retarget import retarget
-from kinescale.motion.retime import retimed
 from kinescale.pipelines.editing.region import Span
-from kinescale.pipelines.editing.windows import paired_joints
-from kinescale.pipelines.runtime import RAW, PostProcess, slow_feet, smoothed, smoothing_of
+from kinescale.pipelines.editing.stretch import paired_joints
+from kinescale.pipelines.post_process import RAW, PostProcess, slow_feet, smoothed, smoothing_of
 from kinescale.skeletons.base import Skeleton
 
 FADE_S = 0.25
@@ -215,7 +215,7 @@ class Chain:
         joined = Motion(skeleton, self.bundle.feature.fps, (root - lifted).flatten(0, 1), rotations.flatten(0, 1))
         there = retarget(joined, clip.skeleton, feet=False)
         tracks = zip(there.root.view(batch, frames, 3), there.rotations.unflatten(0, (batch, frames)), strict=True)
-        pieces = [retimed(there.replace(root=r, rotations=q), clip.fps, len(clip)) for r, q in tracks]
+        pieces = [resample_cubic(there.replace(root=r, rotations=q), clip.fps, len(clip)) for r, q in tracks]
         return torch.stack([p.root for p in pieces]), torch.stack([p.rotations for p in pieces])
 
     def _set_residual(self) -> None:

@@ -20,8 +20,8 @@ from kinescale.pipelines.control.latent_optimization import Settings, Tried, opt
 from kinescale.pipelines.control.path_warp import begins_free, laid
 from kinescale.pipelines.control.planted import planted
 from kinescale.pipelines.control.pose_refinement import corrected
-from kinescale.pipelines.editing import Span
-from kinescale.pipelines.editing.windows import paired_joints
+from kinescale.pipelines.editing.region import Span
+from kinescale.pipelines.editing.stretch import paired_joints
 
 
 @dataclass(frozen=True)
