@@ -21,6 +21,7 @@ from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipelines.editing.blend import BLEND_S, LIMIT_M_S2, Blended, BlendSettings, blend
 from kinescale.pipelines.editing.fill import FillContext, Filler, fill_tokens
+from kinescale.pipelines.editing.gap_fill import GapFill, fillable
 from kinescale.pipelines.editing.masks import Mask
 from kinescale.pipelines.editing.region import EditRegion, Span
 from kinescale.pipelines.editing.stretch import back_on, paired_joints, stretch_of
@@ -151,18 +152,27 @@ class EditPipeline(Pipeline):
         config = self.bundle.settings(options.sampling)
         joints = paired_joints(motion.skeleton, self.bundle.feature.skeleton, self._joints(motion, region))
         settings = BlendSettings(joints, region.moves_root, options.blend, options.anchor_end, options.widen)
+        fills_gaps = prompt is None and fill is fill_tokens and base is None and fillable(motion, region)
         clips, blends, tokens, kept = [], [], [], ()
         with torch.no_grad():
-            stretch = stretch_of(self.bundle, motion, region.spans, level=options.level)
+            gaps = GapFill(motion, region, level=options.level) if fills_gaps else None
+            source = gaps.motion if gaps else motion
+            stretch = stretch_of(self.bundle, source, region.spans, level=options.level)
             context = FillContext(self.bundle, stretch, region, config, encode_text(self.bundle, [prompt]))
             for i in sample_indices(options.samples):
-                filled = fill(context, torch.Generator().manual_seed(derive_seed(options.seed, "sample", i)))
-                made = back_on(self.bundle, stretch, filled.features, motion, options.post_process, filled.decoded)
-                clip, done = _blended(base or motion, made.motion, region, settings, stretch.start)
+                rng = torch.Generator().manual_seed(derive_seed(options.seed, "sample", i))
+                report: Mapping[str, Any] = {}
+                if gaps:
+                    clip, done, filled = gaps.sample(context, fill, i, rng, options.post_process)
+                else:
+                    filled = fill(context, rng)
+                    made = back_on(self.bundle, stretch, filled.features, motion, options.post_process, filled.decoded)
+                    clip, done = _blended(base or motion, made.motion, region, settings, stretch.start)
+                    report = made.report
                 known = {"edit": task, "seed": options.seed, "sample": i}
-                meta = self._meta(motion, region, prompt, known, keeps_prompts or bool(region.keep_scales))
+                meta = self._meta(source, region, prompt, known, keeps_prompts or bool(region.keep_scales))
                 drawn = sampling_meta(self.bundle, config, options.post_process)
-                clips.append(clip.with_meta(**meta, **made.report, **drawn))
+                clips.append(clip.with_meta(**meta, **report, **drawn))
                 blends.append(done)
                 tokens.append(filled.tokens)
                 kept = filled.kept
