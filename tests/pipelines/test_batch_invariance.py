@@ -14,6 +14,7 @@ from kinescale.motion import Motion
 from kinescale.nn.threads import on_fixed_threads, thread_count, use_threads
 from kinescale.pipelines import (
     Controller,
+    ControlOptions,
     EditOptions,
     Editor,
     EditRegion,
@@ -23,7 +24,7 @@ from kinescale.pipelines import (
     TimelinePipeline,
     reconstruct,
 )
-from kinescale.pipelines.control import pose_refinement as _corrected
+from kinescale.pipelines.control import pose_refinement
 
 PROMPTS = ["a person walks", "a person jumps up and down", "someone sits", "a person turns around slowly"]
 
@@ -113,16 +114,16 @@ def test_other_tasks_do_not_depend_on_threads(system: str) -> None:
 
 
 # The correction sees a motion, whatever system made it.
-@pytest.mark.parametrize(("name", "correct"), [*((name, False) for name in SYSTEMS), ("moscale", True)])
-def test_control(name: str, correct: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_corrected, "ROUNDS", 5)
+@pytest.mark.parametrize(("name", "refine"), [*((name, False) for name in SYSTEMS), ("moscale", True)])
+def test_control(name: str, refine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pose_refinement, "ROUNDS", 5)
     controller = Controller(debug_bundle(name))
     wanted = {"constraints": [{"joint": "right_wrist", "frame": 8, "position": [0.3, 1.2, 0.3]}]}
-    settings = {"seconds": 0.6, "seed": 4, "steps": 2, "correct": correct}
-    both = controller.generate("a person reaches", wanted, samples=2, **settings)
+    settings = {"seed": 4, "steps": 2, "refine": refine}
+    both = controller.generate("a person reaches", wanted, 0.6, options=ControlOptions(samples=2, **settings))
     torch.set_num_threads(2)
-    alone = controller.generate("a person reaches", wanted, samples=1, **settings)
-    assert same(alone.motions[0], both.motions[0]) and both.steps == (2, 2)
+    alone = controller.generate("a person reaches", wanted, 0.6, options=ControlOptions(samples=1, **settings))
+    assert same(alone.motions[0], both.motions[0]) and [clip.steps for clip in both.clips] == [2, 2]
 
 
 def test_the_number_of_threads_can_be_chosen_and_is_then_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:

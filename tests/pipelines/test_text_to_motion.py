@@ -122,7 +122,7 @@ def test_lengths_out_of_range(pipe, seconds):
         ("a person walks", {"scales": 4}, InputError),
         ("a person walks", {"sampling": {"temperature": 0.0}}, ConfigError),
         ("a person walks", {"sampling": {"top_p": 1.5}}, ConfigError),
-        ("a person walks", {"sampling": {"guidance": -1.0}}, ConfigError),
+        ("a person walks", {"sampling": {"guidance_scale": -1.0}}, ConfigError),
         ("a person walks", {"sampling": {"guidence": 1.0}}, InputError),
         ("a person walks", {"sampling": {"steps": (0,)}}, InputError),
     ],
@@ -134,9 +134,9 @@ def test_bad_settings(pipe, prompt, options, error):
 
 
 def test_settings_reach_the_sampler(pipe, eight):
-    plain = pipe(PROMPTS[0], seconds=2.0, seed=7, sampling=dict.fromkeys(("guidance", "steps", "top_p")))
+    plain = pipe(PROMPTS[0], seconds=2.0, seed=7, sampling=dict.fromkeys(("guidance_scale", "steps", "top_p")))
     assert same(plain.motions[0], eight.motions[0])
-    for change in ({"guidance": 0.0}, {"steps": (1,)}, {"temperature": 3.0, "top_p": 1.0}):
+    for change in ({"guidance_scale": 1.0}, {"steps": (1,)}, {"temperature": 3.0, "top_p": 1.0}):
         assert not same(pipe(PROMPTS[0], seconds=2.0, seed=7, sampling=change).motions[0], eight.motions[0])
 
 

@@ -41,7 +41,7 @@ def test_every_preset_goes_from_data_to_a_motion(variant: str, data: Path, tmp_p
     bundle.save_pretrained(tmp_path / "bundle")
     pipe = TextToMotion(Bundle.from_pretrained(tmp_path / "bundle"))
     seen: list[int] = []
-    sampling = {"guidance": 3.0, "steps": (3,)}
+    sampling = {"guidance_scale": 3.0, "steps": (3,)}
     watch = {"on_scale": lambda scale, motions: seen.append(scale)}
     made = pipe(["a person walks", "a person runs"], seconds=1.0, seed=3, sampling=sampling, **watch)
     count = len(bundle.tokenizer.layout().scales)

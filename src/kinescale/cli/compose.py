@@ -17,11 +17,18 @@ from kinescale.cli.base.drawing import (
     edit_options,
     read_source,
     report,
+    sampling,
     write_all,
 )
 from kinescale.cli.base.editing import FAMILY, check_inputs
 from kinescale.cli.base.options import Flag, MaybeFloat, MaybeInt, MaybeText, parse
 from kinescale.core.errors import InputError
+
+EXAMPLES = (
+    "kinescale compose wave.bvh walk.bvh --parts right_arm -o both.bvh",
+    "kinescale compose a.bvh b.bvh --then --seconds 1 -o joined.bvh",
+    "kinescale compose a.bvh b.bvh --coarse 2 -o mixed.bvh",
+)
 
 Way = Annotated[Literal["encoded", "drawn"] | None, tyro.conf.arg(metavar="{encoded,drawn}", help_behavior_hint="")]
 
@@ -91,8 +98,8 @@ def _task(options: Options) -> tuple[str, str]:
     exact = flag == "parts" and options.tokens is None
     if exact and options.prompt:
         raise InputError("nothing is sampled here, so a prompt has no use; leave it out, or name --tokens drawn.")
-    if exact and (options.seed, options.samples, options.guidance, options.temperature) != (0, 1, None, None):
+    if exact and ((options.seed, options.samples) != (0, 1) or sampling(options)):
         raise InputError("rotations are taken over as they are; leave out how to draw, or name --tokens.")
-    if flag != "then" and (options.blend is not None or options.anchor_end):
+    if not options.then and (options.blend is not None or options.anchor_end):
         raise InputError("--blend and --anchor-end belong to --then; leave them out.")
     return flag, TASKS[flag]

@@ -24,6 +24,12 @@ from kinescale.cli.base.options import Flag, MaybeFloat, MaybeInt, MaybeText, ch
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
+EXAMPLES = (
+    'kinescale edit walk.bvh --prompt "a person bows" --range 2:4 -o bow.bvh',
+    'kinescale edit walk.bvh --prompt "a person waves" --frames 40:80 --parts right_arm -o wave.bvh',
+    "kinescale edit --inbetween a.bvh b.bvh --seconds 1 -o joined.bvh",
+)
+
 Two = Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="A B", help_behavior_hint="")]
 
 STANDARD = "edit"
@@ -43,8 +49,10 @@ class _What:
     for each --frames."""
     frames: Many = ()
     """Which frames, such as 40:80, :80 or 40: (an open end is the clip's); may be given several times."""
-    seconds: Many = ()
-    """Which seconds, such as 1.3:2.7; for a task that adds or keeps time, such as --inbetween, how many."""
+    range: Many = ()
+    """Which seconds, such as 1.3:2.7, :2 or 1:; may be given several times."""
+    seconds: MaybeFloat = None
+    """For a task that adds or keeps time, such as --inbetween: how many seconds."""
     parts: MaybeText = None
     """Which parts of the body, such as left_arm,right_arm; kinescale parts lists them."""
     keep_scales: MaybeInt = None
@@ -102,11 +110,11 @@ def run(argv: list[str]) -> int:
 def _check(options: Options) -> tuple[str, tuple[Path, ...], dict[str, Any]]:
     """The task, the motion files and the task's inputs, checked before anything heavy is loaded."""
     task, short = _task(options)
-    names = ("prompt", *REGION, "source_prompt", "threshold")
+    names = ("prompt", *REGION, "seconds", "source_prompt", "threshold")
     given = {name: getattr(options, name) for name in names}
     if isinstance(short, float):
         check_positive(short, f"--{task}")
-        if options.seconds:
+        if options.seconds is not None:
             raise InputError(f"--{task} says how many seconds; leave --seconds out.")
         given["seconds"] = short
     if isinstance(short, tuple) and options.clip:

@@ -28,6 +28,12 @@ from kinescale.core.prompts import check_prompt
 if TYPE_CHECKING:
     from kinescale.pipelines import Generated, TextToMotion
 
+EXAMPLES = (
+    'kinescale generate "a person walks forward" -o walk.bvh',
+    'kinescale generate "a person waves" -o wave.glb --seconds 5 --samples 4 --seed 1',
+    'kinescale generate "a person runs" -o run.bvh --bundle runs/mine',
+)
+
 MAX_WATCHED = 16
 """Samples in one picture."""
 

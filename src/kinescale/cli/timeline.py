@@ -16,6 +16,11 @@ from kinescale.core.errors import InputError
 if TYPE_CHECKING:
     from kinescale.pipelines import Timeline, TimelineResult
 
+EXAMPLES = (
+    "kinescale timeline story.txt -o story.bvh",
+    "kinescale timeline story.json -o story.glb --seed 3",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _What:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from kinescale.core.lazy import lazy
 
 if TYPE_CHECKING:
-    from kinescale.pipelines.control import Controlled, Controller
+    from kinescale.pipelines.control.constraints import Constraints
+    from kinescale.pipelines.control.controller import Controlled, Controller, ControlOptions
     from kinescale.pipelines.editing.edit_pipeline import Edited, EditOptions
     from kinescale.pipelines.editing.editor import Editor
     from kinescale.pipelines.editing.region import EditRegion
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 # Loaded on first use: reading a timeline needs no networks.
 _MODULES = {
-    "Controlled": "control",
-    "Controller": "control",
+    "Constraints": "control.constraints",
+    "ControlOptions": "control.controller",
+    "Controlled": "control.controller",
+    "Controller": "control.controller",
     "EditOptions": "editing.edit_pipeline",
     "EditRegion": "editing.region",
     "Edited": "editing.edit_pipeline",
@@ -43,6 +46,8 @@ _MODULES = {
 __all__ = [
     "FINISH",
     "RAW",
+    "Constraints",
+    "ControlOptions",
     "Controlled",
     "Controller",
     "EditOptions",

@@ -23,7 +23,7 @@ from kinescale.motion.motion import Motion
 from kinescale.motion.resample import resample, resample_cubic
 from kinescale.motion.retarget import retarget
 from kinescale.pipelines.post_process import PostProcess
-from kinescale.samplers.base import Drawn, Keep, OnScale
+from kinescale.samplers.base import Keep, OnScale, SampleRequest, SamplerOutput
 from kinescale.tokenizers import Encoded
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -87,12 +87,21 @@ def sample(
     keep: Keep | None = None,
     on_scale: OnScale | None = None,
     shared_passes: bool = False,
-) -> Drawn:
+) -> SamplerOutput:
     """Tokens of B clips from the bundle's sampler; ``keep`` holds given tokens, ``lengths`` counts latent steps."""
     sampler, _ = bundle.sampler()
-    options: dict[str, Any] = {"config": config, "rngs": rngs, "keep": keep, "on_scale": on_scale}
-    options["shared_passes"] = shared_passes
-    return sampler(bundle.generator, bundle.codec, text, None, layout, lengths, **options)
+    request = SampleRequest(
+        generator=bundle.generator,
+        codec=bundle.codec,
+        text=text,
+        layout=layout,
+        latent_lengths=lengths,
+        rngs=rngs,
+        keep=keep,
+        on_scale=on_scale,
+        shared_passes=shared_passes,
+    )
+    return sampler(request, config)
 
 
 def encode(bundle: Bundle, features: Float[Tensor, "T F"]) -> Encoded:

@@ -129,8 +129,8 @@ class TextToMotion(runtime.Pipeline):
         seconds : length of every clip, to the nearest frame.
         samples : how many clips per prompt, or which: ``[3]`` makes sample 3 alone, as it is among others.
         seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``.
-        sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance``, ``steps``,
-            ``temperature``, ``top_p``; ``None`` as a value keeps the default.
+        sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale``,
+            ``steps``, ``temperature``, ``top_p``; ``None`` as a value keeps the default.
         post_process : post-processing of the decoded motion; ``RAW`` is none.
         scales : decode only the coarsest so many scales.
         on_scale : called with a scale's index and a batch's clips decoded after it.

@@ -43,8 +43,10 @@ class Drawing:
     """How many different motions to make."""
     bundle: str = "default"
     """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
+    guidance_scale: MaybeFloat = None
+    """Classifier-free guidance scale, how strictly the prompt is followed: 1 is off; the bundle's own when not given."""
     guidance: MaybeFloat = None
-    """How strictly the prompt is followed; the bundle's own when not given."""
+    """Former name and meaning of --guidance-scale, for one release: off at 0 for most bundles."""
     temperature: MaybeFloat = None
     """Sampling temperature: below 1 safer, above 1 more varied."""
     force: Flag = False
@@ -105,8 +107,9 @@ def read_source(path: Path, reading: Reading) -> Motion:
 
 
 def sampling(options: Drawing) -> dict[str, Any]:
-    """The options about the bundle's sampler."""
-    return {"guidance": options.guidance, "temperature": options.temperature}
+    """The sampler options that were given."""
+    names = ("guidance_scale", "guidance", "temperature")
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
 def edit_options(options: Changing) -> EditOptions:

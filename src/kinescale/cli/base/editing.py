@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from kinescale.cli.base.options import check_positive
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 from kinescale.pipelines.editing.tasks import FAMILY
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OWN = {"pipeline", "motion", "first", "second", "options"}
 """Parameters that are no option of their own."""
 
-REGION = ("frames", "seconds", "parts", "keep_scales")
+REGION = ("frames", "range", "parts", "keep_scales")
 """Options that make up the parameter ``region``."""
 
 
@@ -30,10 +30,14 @@ def check_inputs(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value not in (None, ())}
     known = {name: need for name, need in FAMILY.parameters(task, "run").items() if name not in OWN}
     placed = "region" in known
-    if placed and "frames" in given and "seconds" in given:
-        raise InputError("--frames and --seconds say the same twice; name one.")
-    if placed and known.pop("region") and not {"frames", "seconds"} & set(given):
-        raise InputError(f"the task '{task}' needs to know where: --frames 40:80 or --seconds 1.3:2.7.")
+    if placed and "frames" in given and "range" in given:
+        raise InputError("--frames and --range say the same twice; name one.")
+    if placed and "seconds" in given:
+        raise InputError(
+            f"--seconds is a length, which '{task}' does not take; a span is --range 0:{given['seconds']:g}."
+        )
+    if placed and known.pop("region") and not {"frames", "range"} & set(given):
+        raise InputError(f"the task '{task}' needs to know where: --frames 40:80 or --range 1.3:2.7.")
     allowed = [*known, *(REGION if placed else ())]
     for name in given:
         if name not in allowed:
@@ -43,10 +47,9 @@ def check_inputs(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if need and name not in given:
             example = " 2" if name == "seconds" else ""
             raise InputError(f"the task '{task}' needs {_flag(name)}{example}.")
-    if not placed and "seconds" in given:
-        given["seconds"] = _length(given["seconds"])
+    check_positive(given.get("seconds"), "--seconds")
     if isinstance(given.get("prompt"), tuple):
-        places = len(given.get("frames") or given.get("seconds") or "1") if placed else 1
+        places = len(given.get("frames") or given.get("range") or "1") if placed else 1
         given["prompt"] = _prompts(given["prompt"], places, placed)
     return given
 
@@ -58,7 +61,7 @@ def arguments(task: str, clip: Motion, given: Mapping[str, Any]) -> dict[str, An
     if "region" not in FAMILY.parameters(task, "run"):
         return dict(given)
     spans = [parse_frames(text, len(clip)) for text in given.get("frames", ())]
-    spans += [parse_seconds(text, clip.fps, len(clip)) for text in given.get("seconds", ())]
+    spans += [parse_seconds(text, clip.fps, len(clip)) for text in given.get("range", ())]
     more = {name: given[name] for name in ("parts", "keep_scales") if name in given}
     rest = {name: value for name, value in given.items() if name not in REGION}
     if isinstance(rest.get("prompt"), tuple):
@@ -80,15 +83,3 @@ def _prompts(prompts: tuple[str, ...], places: int, several: bool) -> str | tupl
             "each --frames."
         )
     return checked[0] if len(checked) == 1 else checked
-
-
-def _length(given: float | tuple[str, ...]) -> float:
-    """A number of seconds above 0."""
-    try:
-        value = float(given[0] if isinstance(given, tuple) and len(given) == 1 else given)  # type: ignore[arg-type]
-    except (ValueError, TypeError):
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        shown = given[0] if isinstance(given, tuple) else f"{given:g}"
-        raise InputError(f"--seconds is {shown}; expected one number of seconds above 0.")
-    return value

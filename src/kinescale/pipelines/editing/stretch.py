@@ -73,7 +73,7 @@ def back_on(
     settings: PostProcess,
     decoded: Bool[Tensor, "T"],
 ) -> PostProcessed:
-    """Sampled features as a motion on the clip's skeleton, at its frame rate, in its precision; frame 0 is ``start``."""
+    """Sampled features as a motion on the clip's skeleton, at its frame rate and precision; frame 0 is ``start``."""
     done = postprocess(bundle.feature, features, settings, decoded=decoded)
     made = done.motion.to(torch.float64)
     down = made.root.new_tensor([0.0, stretch.lifted_m, 0.0])
