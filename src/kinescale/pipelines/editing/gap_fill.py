@@ -6,6 +6,9 @@ how the tokenizer gives the filled clip back; their share grows with the gap. No
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 from kinescale.motion.hold_feet import hold_feet
@@ -40,33 +43,35 @@ def fillable(motion: Motion, region: EditRegion) -> bool:
 class GapFill:
     """The gaps of a clip filled once, and sampled."""
 
-    def __init__(self, motion: Motion, region: EditRegion, *, level: bool = False):
-        self.source, self.region = motion, region
+    def __init__(
+        self, motion: Motion, region: EditRegion, fill: Filler, post_process: PostProcess, *, level: bool = False
+    ):
+        self.region, self.fill, self.post_process = region, fill, post_process
         self.floor = 0.0 if level else None
         self.motion = motion
         for span in region.spans:
             self.motion = infill(self.motion, span, InfillOptions(floor=self.floor)).motion
 
     def sample(
-        self, context: FillContext, fill: Filler, number: int, rng: torch.Generator, settings: PostProcess
-    ) -> tuple[Motion, tuple[Blended, ...], Filled]:
+        self, context: FillContext, number: int, rng: torch.Generator
+    ) -> tuple[Motion, tuple[Blended, ...], Filled, Mapping[str, Any]]:
         """The clip of a sample, how its gaps meet the clip, and the tokens; ``context`` is of the filled clip."""
         base = _as_it_is(context)
         clip, drawn = self.motion, base
         if number:
-            drawn = fill(context, rng)
-            tracks = [self._back(context, one, settings) for one in (base, drawn)]
+            drawn = self.fill(context, rng)
+            tracks = [self._back(context, one) for one in (base, drawn)]
             for span in self.region.spans:
                 share = min(1.0, (span[1] - span[0]) / (FULL_S * clip.fps))
                 clip = with_difference(clip, *tracks, span, share)
                 clip = hold_feet(clip, span, self.floor)
-        return clip, tuple(self._met(clip, span) for span in self.region.spans), drawn
+        return clip, tuple(self._met(clip, span) for span in self.region.spans), drawn, {}
 
-    def _back(self, context: FillContext, filled: Filled, settings: PostProcess) -> Motion:
-        """Decoded features as a clip that is as long as the source."""
+    def _back(self, context: FillContext, filled: Filled) -> Motion:
+        """Decoded features as a clip that is as long as the filled one."""
         stretch = context.stretch
-        made = back_on(context.bundle, stretch, filled.features, self.source, settings, filled.decoded).motion
-        before, after = stretch.start, len(self.source) - stretch.stop
+        made = back_on(context.bundle, stretch, filled.features, self.motion, self.post_process, filled.decoded).motion
+        before, after = stretch.start, len(self.motion) - stretch.stop
         root = torch.cat([made.root[:1].expand(before, -1), made.root, made.root[-1:].expand(after, -1)])
         turns = made.rotations
         turns = torch.cat([turns[:1].expand(before, -1, -1), turns, turns[-1:].expand(after, -1, -1)])
