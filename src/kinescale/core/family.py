@@ -80,10 +80,17 @@ class Family:
                 return ast.literal_eval(node.value)
         return None
 
-    def functions(self, name: str) -> frozenset[str]:
-        """Names of the functions that the variant defines at top level, read without importing it."""
-        body = _parsed(self._files()[self.check(name)]).body
-        return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef))
+    def attributes(self, name: str) -> frozenset[str]:
+        """Names that the variant defines, imports or assigns at top level, read without importing it."""
+        found: set[str] = set()
+        for node in _parsed(self._files()[self.check(name)]).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                found.add(node.name)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                found |= {alias.asname or alias.name for alias in node.names}
+            elif isinstance(node, ast.Assign):
+                found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        return frozenset(found)
 
     def parameters(self, name: str, function: str) -> dict[str, bool]:
         """Parameters of a variant's function -> whether they are required, read without importing the variant."""

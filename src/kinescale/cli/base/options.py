@@ -172,7 +172,7 @@ def check_positive(value: float | None, name: str) -> None:
 def motion_suffixes(action: str) -> tuple[str, ...]:
     """Suffixes of the formats that offer ``action`` ("read" or "write"), without importing them."""
     family = Family("kinescale.formats", "format")
-    able = [name for name in family.names() if action in family.functions(name)]
+    able = [name for name in family.names() if action in family.attributes(name)]
     return tuple(sorted(suffix for name in able for suffix in family.literal(name, "SUFFIXES") or ()))
 
 
