@@ -163,8 +163,8 @@ def humanml3d_medium() -> RunConfig:
 
 
 def kit() -> RunConfig:
-    """The paper's run on KIT-ML: 251 features of 21 joints at 12.5 fps, 60 epochs, guidance scale 4. (The released code is
-    for HumanML3D; what it does not say is as there.)"""
+    """The paper's run on KIT-ML: 251 features of 21 joints at 12.5 fps, 60 epochs, guidance scale 4. (The released code
+    is for HumanML3D; what it does not say is as there.)"""
     feature = Part(name="humanml3d", config={"variant": "kit"})
     return _published("kit", feature, "large", KIT_CLIPS, 24, 60, 4.0, explicit_slice=list(KIT_POSITIONS))
 
