@@ -69,12 +69,14 @@ def test_scale_by_scale_gives_the_logits_of_one_pass(rounding: str) -> None:
 
 def test_groups_of_a_bin_share_its_place_and_are_told_apart() -> None:
     generator, layout = generator_of(), layout_of()
-    places = generator.turns(layout)
+    places = generator.rotary_phases(layout)
     first = layout.starts[3]
     assert torch.equal(places[:, first], places[:, first + 2])
     assert not torch.equal(places[:, first], places[:, first + 3])
-    marks = generator._marks(layout)
-    assert torch.equal(marks[first], marks[first + 3]) and not torch.equal(marks[first], marks[first + 1])
+    position_embeddings = generator._position_embeddings(layout)
+    assert torch.equal(position_embeddings[first], position_embeddings[first + 3]) and not torch.equal(
+        position_embeddings[first], position_embeddings[first + 1]
+    )
     assert generator.group_table is not None and generator.group_table.num_embeddings == sum(GROUPS)
 
 

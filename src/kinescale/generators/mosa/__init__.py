@@ -19,10 +19,10 @@ from kinescale.core.records import Record
 from kinescale.generators import base
 from kinescale.generators.base import StepLoss
 from kinescale.generators.mosa.training import keeping, teach
-from kinescale.nn.scale_rotary import spread_turns
+from kinescale.nn.cross_attention_block import CrossAttentionBlock
+from kinescale.nn.multi_head_attention import KeysValues
+from kinescale.nn.scale_rotary import scale_phases
 from kinescale.nn.seeded import seeded
-from kinescale.nn.text_first import TextFirstBlock
-from kinescale.nn.turning_attention import KeysValues
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -89,7 +89,7 @@ class State:
     reading: Reading
     layout: TokenLayout
     latents: Tensor
-    turns: Tensor
+    rotary_phases: Tensor
     past: tuple[KeysValues, ...] | None = None
 
 
@@ -108,7 +108,7 @@ class Generator(base.ScaleGenerator):
         self.group_table = nn.Embedding(max(c.groups), c.width) if max(c.groups) > 1 else None
         self.feature_in = nn.Linear(c.code_dim, c.width)
         self.text_in = nn.Linear(c.text_width, c.width)
-        self.blocks = nn.ModuleList(TextFirstBlock(c.width, c.heads, c.hidden, c.dropout) for _ in range(c.layers))
+        self.blocks = nn.ModuleList(CrossAttentionBlock(c.width, c.heads, c.hidden, c.dropout) for _ in range(c.layers))
         self.heads = nn.ModuleList(nn.Linear(c.width, codes) for codes in c.vocabularies)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
@@ -117,8 +117,8 @@ class Generator(base.ScaleGenerator):
                 nn.init.zeros_(module.bias)
         nn.init.normal_(self.start_rows, std=(1.0 / (3.0 * c.width)) ** 0.5)
 
-    def _layers(self) -> list[TextFirstBlock]:
-        return [block for block in self.blocks if isinstance(block, TextFirstBlock)]
+    def _layers(self) -> list[CrossAttentionBlock]:
+        return [block for block in self.blocks if isinstance(block, CrossAttentionBlock)]
 
     def unconditional(self, text: TextFeatures) -> TextFeatures:
         """Zeros: the layer that reads the text adds its bias and the length to them."""
@@ -154,7 +154,7 @@ class Generator(base.ScaleGenerator):
         mask = None if bool(text.mask.all()) else text.mask
         return Reading(tuple(block.read(source) for block in self._layers()), mask, length)
 
-    def turns(self, layout: TokenLayout, latents: Int[Tensor, "B"]) -> Float[Tensor, "2 b 1 L pairs"]:
+    def rotary_phases(self, layout: TokenLayout, latents: Int[Tensor, "B"]) -> Float[Tensor, "2 b 1 L pairs"]:
         """Rotary angles: the first and last bin that a clip fills stand at its ends, in every scale."""
         device = self.start_rows.device
         if layout.rounding == "all":
@@ -164,7 +164,7 @@ class Generator(base.ScaleGenerator):
             last = (layout.valid_bins(latents.to(device), k) - 1).clamp(min=1)
             place = torch.arange(scale.bins, device=device)[None, :] / last[:, None]
             places.append(place.clamp(max=1.0).repeat_interleave(scale.groups, dim=1))
-        return spread_turns(torch.cat(places, 1), self.config.width // self.config.heads).unsqueeze(2)
+        return scale_phases(torch.cat(places, 1), self.config.width // self.config.heads).unsqueeze(2)
 
     def _rows(self, reading: Reading, inputs: Tensor | None, scale: int, layout: TokenLayout) -> Tensor:
         """Embedded rows of one scale from F at its resolution; the coarsest starts from learned rows."""
@@ -197,14 +197,14 @@ class Generator(base.ScaleGenerator):
         self,
         rows: Tensor,
         reading: Reading,
-        turns: Tensor,
+        rotary_phases: Tensor,
         allowed: Tensor | None,
         past: tuple[KeysValues, ...] | None = None,
     ) -> tuple[Tensor, tuple[KeysValues, ...]]:
         grown = []
         for index, block in enumerate(self._layers()):
             earlier = None if past is None else past[index]
-            rows, own = block(rows, reading.sentences[index], reading.mask, turns, allowed, earlier)
+            rows, own = block(rows, reading.sentences[index], reading.mask, rotary_phases, allowed, earlier)
             grown.append(own)
         return rows, tuple(grown)
 
@@ -218,7 +218,7 @@ class Generator(base.ScaleGenerator):
         """Teacher-forced logits of every scale; ``inputs``: the sums brought to the second scale and on."""
         rows = [self._rows(reading, None if k == 0 else inputs[k - 1], k, layout) for k in range(len(layout.scales))]
         allowed = self._allowed(layout, latents, 0, layout.positions)
-        done, _ = self._run(torch.cat(rows, 1), reading, self.turns(layout, latents), allowed)
+        done, _ = self._run(torch.cat(rows, 1), reading, self.rotary_phases(layout, latents), allowed)
         parts = done.split([scale.size for scale in layout.scales], dim=1)
         return [head(part) for head, part in zip(self.heads, parts, strict=True)]
 
@@ -226,7 +226,7 @@ class Generator(base.ScaleGenerator):
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
         latents = latent_lengths.to(self.start_rows.device)
-        return State(self.read(text, latents), layout, latents, self.turns(layout, latents))
+        return State(self.read(text, latents), layout, latents, self.rotary_phases(layout, latents))
 
     def step(
         self,
@@ -246,7 +246,7 @@ class Generator(base.ScaleGenerator):
         if past is not None:
             past = tuple((key[:, :, :start], value[:, :, :start]) for key, value in past)
         allowed = self._allowed(state.layout, state.latents, start, stop)
-        rows, grown = self._run(rows, state.reading, state.turns[..., start:stop, :], allowed, past)
+        rows, grown = self._run(rows, state.reading, state.rotary_phases[..., start:stop, :], allowed, past)
         return self.heads[scale](rows), replace(state, past=grown)
 
     def training_loss(

@@ -22,7 +22,7 @@ from kinescale.generators.base.masking import Masking, mask_tokens
 from kinescale.generators.moscale.config import Config
 from kinescale.generators.moscale.training import corruptor, logs_of, refine, scored_loss
 from kinescale.nn.adaln import AdaptiveBlock, Modulation, modulated
-from kinescale.nn.rotary import neighbor_turns
+from kinescale.nn.rotary import interleaved_phases
 from kinescale.nn.seeded import seeded
 from kinescale.nn.self_attention import Past
 from kinescale.nn.text_pooling import TextPooling
@@ -42,12 +42,12 @@ class Reading:
     """What the network takes from the text, once for all passes.
 
     ``prefix`` [B, positions, W]: stream A of the coarsest scale; ``condition`` [B, W]: its maximum;
-    ``steering`` and ``keys_values``: per block; ``head``: scale and shift of the last norm; ``mask`` [B, N].
+    ``modulation`` and ``keys_values``: per block; ``head``: scale and shift of the last norm; ``mask`` [B, N].
     """
 
     prefix: Tensor
     condition: Tensor
-    steering: tuple[tuple[Tensor, ...], ...]
+    modulation: tuple[tuple[Tensor, ...], ...]
     keys_values: tuple[tuple[Tensor, Tensor], ...]
     head: tuple[Tensor, ...]
     mask: Tensor
@@ -57,15 +57,15 @@ class Reading:
 class State:
     """A pyramid being drawn: the reading, and keys and values of the rows before ``start``.
 
-    ``marks`` [L, C]: what tells the positions' scales and groups; ``places`` [L]: their codebooks; ``pending``:
+    ``position_embeddings`` [L, C]: what tells the positions' scales and groups; ``places`` [L]: their codebooks; ``pending``:
     embedded rows of the scale settled last; the next pass takes them along and appends them to the past.
     """
 
     reading: Reading
     layout: TokenLayout
     latents: Tensor
-    turns: Tensor
-    marks: Tensor
+    rotary_phases: Tensor
+    position_embeddings: Tensor
     places: Tensor
     past: tuple[Past, ...] | None = None
     start: int = 0
@@ -218,7 +218,7 @@ class Generator(base.ScaleGenerator):
             text.mask,
         )
 
-    def turns(self, layout: TokenLayout) -> Float[Tensor, "2 L pairs"]:
+    def rotary_phases(self, layout: TokenLayout) -> Float[Tensor, "2 L pairs"]:
         """Rotary angles, alike for all groups of a bin: its first latent.
 
         Bin i of L stands at ``round(i * T' / L)`` of T' latents, and at ``i * factor`` in layouts that count bins
@@ -232,15 +232,19 @@ class Generator(base.ScaleGenerator):
                 place = round(i * layout.capacity / scale.bins) if even else i * scale.factor
                 places += [min(place, layout.capacity - 1)] * scale.groups
         positions = torch.tensor(places, device=self.no_text.device)
-        return neighbor_turns(positions, self.config.head_latent_dim // self.config.heads)
+        return interleaved_phases(positions, self.config.head_latent_dim // self.config.heads)
 
-    def _marks(self, layout: TokenLayout) -> Float[Tensor, "L C"]:
+    def _position_embeddings(self, layout: TokenLayout) -> Float[Tensor, "L C"]:
         """What tells each position's scale and, where there are several, its group."""
         device = self.no_text.device
-        marks = self.scale_table(layout.scale_of_position().to(device))
-        return marks if self.group_table is None else marks + self.group_table(self._places(layout))
+        position_embeddings = self.scale_table(layout.scale_of_position().to(device))
+        return (
+            position_embeddings
+            if self.group_table is None
+            else position_embeddings + self.group_table(self._codebook_indices(layout))
+        )
 
-    def _places(self, layout: TokenLayout) -> Int[Tensor, "L"]:
+    def _codebook_indices(self, layout: TokenLayout) -> Int[Tensor, "L"]:
         """A number for the scale and group of every position: which codebook its token is of."""
         first, places = 0, []
         for scale in layout.scales:
@@ -256,8 +260,8 @@ class Generator(base.ScaleGenerator):
         prefix = reading.prefix[:, : layout.scales[0].size]
         return prefix if rows is None else torch.cat([prefix, self.feature_in(rows)], dim=1)
 
-    def _embed(self, stream: Tensor, tokens: Tensor, marks: Tensor, places: Tensor, first: int) -> Tensor:
-        """Rows for the blocks from stream A, tokens [B, n], and marks and places [n]; the ``first`` ones are of the
+    def _embed(self, stream: Tensor, tokens: Tensor, position_embeddings: Tensor, places: Tensor, first: int) -> Tensor:
+        """Rows for the blocks from stream A, tokens [B, n], position embeddings and places [n]; the ``first`` ones are of the
         first scale."""
         index = tokens.clamp(min=0)
         if self.config.tied:
@@ -265,7 +269,7 @@ class Generator(base.ScaleGenerator):
         known = functional.embedding(index, self.token_table.flatten(0, -2))
         known = torch.where((tokens == MASKED).unsqueeze(-1), self.mask_vector, known)
         known = torch.where((tokens == PADDING).unsqueeze(-1), self.padding_vector, known)
-        rows = self.join(torch.cat([stream, self.token_in(known)], dim=-1)) + marks
+        rows = self.join(torch.cat([stream, self.token_in(known)], dim=-1)) + position_embeddings
         if first == 0:
             return rows
         return rows + functional.pad(self.start_rows[:first], (0, 0, 0, rows.shape[1] - first))
@@ -281,16 +285,21 @@ class Generator(base.ScaleGenerator):
         return causal & (filled | own)
 
     def _run(
-        self, rows: Tensor, reading: Reading, turns: Tensor, allowed: Tensor | None, past: tuple[Past, ...] | None
+        self,
+        rows: Tensor,
+        reading: Reading,
+        rotary_phases: Tensor,
+        allowed: Tensor | None,
+        past: tuple[Past, ...] | None,
     ):
         grown = []
         for index, block in enumerate(self._layers()):
             rows, own = block(
                 rows,
-                reading.steering[index],
+                reading.modulation[index],
                 reading.keys_values[index],
                 reading.mask,
-                turns,
+                rotary_phases,
                 allowed,
                 None if past is None else past[index],
             )
@@ -311,10 +320,10 @@ class Generator(base.ScaleGenerator):
         ``tokens`` holds codes, ``MASKED`` or ``PADDING``; ``inputs`` the pooled sums of the second scale on.
         """
         stream = self.feature_stream(reading, inputs, layout)
-        places = self._places(layout)
-        rows = self._embed(stream, tokens, self._marks(layout), places, layout.scales[0].size)
+        places = self._codebook_indices(layout)
+        rows = self._embed(stream, tokens, self._position_embeddings(layout), places, layout.scales[0].size)
         allowed = self._allowed(layout, latents, 0, layout.positions)
-        rows, _ = self._run(rows, reading, self.turns(layout), allowed, None)
+        rows, _ = self._run(rows, reading, self.rotary_phases(layout), allowed, None)
         rows = modulated(rows, *reading.head)
         places = places.expand_as(tokens)
         logits = self._logits(rows, places) if chosen is None else self._logits(rows[chosen], places[chosen])
@@ -347,7 +356,14 @@ class Generator(base.ScaleGenerator):
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
         latents = latent_lengths.to(self.no_text.device)
-        return State(self.read(text), layout, latents, self.turns(layout), self._marks(layout), self._places(layout))
+        return State(
+            self.read(text),
+            layout,
+            latents,
+            self.rotary_phases(layout),
+            self._position_embeddings(layout),
+            self._codebook_indices(layout),
+        )
 
     def _scale_rows(self, state: State, scale: int, inputs: Tensor, tokens: Tensor) -> Tensor:
         if scale == 0:
@@ -355,8 +371,8 @@ class Generator(base.ScaleGenerator):
         else:
             stream = self.feature_in(inputs.flatten(1, 2))
         start, stop = state.layout.starts[scale : scale + 2]
-        marks, places = state.marks[start:stop], state.places[start:stop]
-        return self._embed(stream, tokens.flatten(1, 2), marks, places, 0 if scale else stop)
+        position_embeddings, places = state.position_embeddings[start:stop], state.places[start:stop]
+        return self._embed(stream, tokens.flatten(1, 2), position_embeddings, places, 0 if scale else stop)
 
     def step(
         self,
@@ -376,8 +392,8 @@ class Generator(base.ScaleGenerator):
         stop = state.layout.starts[scale + 1]
         unmasked = self.config.faithful and taken == 0
         allowed = None if unmasked else self._allowed(state.layout, state.latents, state.start, stop)
-        turns = state.turns[:, state.start : stop]
-        rows, grown = self._run(rows, state.reading, turns, allowed, state.past)
+        rotary_phases = state.rotary_phases[:, state.start : stop]
+        rows, grown = self._run(rows, state.reading, rotary_phases, allowed, state.past)
         if taken:
             start = state.start + taken
             past = tuple((key[:, :, :start], value[:, :, :start]) for key, value in grown)

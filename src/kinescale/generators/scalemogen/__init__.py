@@ -23,7 +23,7 @@ from kinescale.nn.adaln import Modulation, modulated
 from kinescale.nn.attention_pooling import AttentionPooling
 from kinescale.nn.cosine_attention import FIRST_SHARPNESS, Past
 from kinescale.nn.cosine_block import PARTS, CosineBlock
-from kinescale.nn.grid_rotary import grid_turns
+from kinescale.nn.grid_rotary import grid_phases
 from kinescale.nn.seeded import seeded
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
@@ -105,12 +105,12 @@ class Config(Record):
 class Reading:
     """What the network takes from the text, once for all passes.
 
-    ``condition`` [B, C]; ``steering`` and ``keys_values``: per block; ``head``: scale and shift of the last norm;
+    ``condition`` [B, C]; ``modulation`` and ``keys_values``: per block; ``head``: scale and shift of the last norm;
     ``mask`` [B, N].
     """
 
     condition: Tensor
-    steering: tuple[tuple[Tensor, ...], ...]
+    modulation: tuple[tuple[Tensor, ...], ...]
     keys_values: tuple[tuple[Tensor, Tensor], ...]
     head: tuple[Tensor, ...]
     mask: Tensor
@@ -125,7 +125,7 @@ class State:
 
     reading: Reading
     layout: TokenLayout
-    turns: Tensor
+    rotary_phases: Tensor
     seen: Tensor | None
     past: tuple[Past, ...] | None = None
 
@@ -221,13 +221,13 @@ class Generator(base.ScaleGenerator):
         source = self.text_in(tokens)
         return Reading(
             condition,
-            tuple(block.steering(shared) for block in self._layers()),
+            tuple(block.modulation(shared) for block in self._layers()),
             tuple(block.text.keys_values(source) for block in self._layers()),
             self.head_modulation(condition),
             text.mask,
         )
 
-    def turns(self, layout: TokenLayout) -> Float[Tensor, "2 L pairs"]:
+    def rotary_phases(self, layout: TokenLayout) -> Float[Tensor, "2 L pairs"]:
         """Rotary angles: every position at its place on the finest grid of time and parts.
 
         Bin i of n stands at ``round(i * T' / n)``, which the clean setting makes its first latent whatever the
@@ -243,7 +243,7 @@ class Generator(base.ScaleGenerator):
                 times += [min(place, layout.capacity - 1)] * spec.groups
                 joints += own
         device = self.no_text.device
-        return grid_turns(torch.tensor(times, device=device), torch.tensor(joints, device=device), c.width // c.heads)
+        return grid_phases(torch.tensor(times, device=device), torch.tensor(joints, device=device), c.width // c.heads)
 
     def _seen(self, layout: TokenLayout, latents: Tensor) -> Tensor:
         """Positions that may be attended [B, L]: filled ones; if faithful, of the coarsest scale the first alone."""
@@ -266,13 +266,18 @@ class Generator(base.ScaleGenerator):
         return rows + self.scale_table.weight[scale]
 
     def _run(
-        self, rows: Tensor, reading: Reading, turns: Tensor, allowed: Tensor | None, past: tuple[Past, ...] | None
+        self,
+        rows: Tensor,
+        reading: Reading,
+        rotary_phases: Tensor,
+        allowed: Tensor | None,
+        past: tuple[Past, ...] | None,
     ) -> tuple[Tensor, tuple[Past, ...]]:
         grown = []
         for index, block in enumerate(self._layers()):
             own = None if past is None else past[index]
-            steering, keys_values = reading.steering[index], reading.keys_values[index]
-            rows, kept = block(rows, steering, keys_values, reading.mask, turns, allowed, own)
+            modulation, keys_values = reading.modulation[index], reading.keys_values[index]
+            rows, kept = block(rows, modulation, keys_values, reading.mask, rotary_phases, allowed, own)
             grown.append(kept)
         logits = self.head(modulated(rows, *reading.head))
         return logits.unflatten(-1, (self.config.vocabulary, 2)), tuple(grown)
@@ -291,13 +296,13 @@ class Generator(base.ScaleGenerator):
         rows = torch.cat([self._rows(reading, scale, part) for scale, part in enumerate([first, *inputs])], 1)
         scales = layout.scale_of_position().to(latents.device)
         allowed = (scales[None, :] <= scales[:, None]) & self._seen(layout, latents)[:, None, None, :]
-        return self._run(rows, reading, self.turns(layout), allowed, None)[0]
+        return self._run(rows, reading, self.rotary_phases(layout), allowed, None)[0]
 
     def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
         seen = self._seen(layout, latent_lengths.to(self.no_text.device))
-        return State(self.read(text), layout, self.turns(layout), None if bool(seen.all()) else seen)
+        return State(self.read(text), layout, self.rotary_phases(layout), None if bool(seen.all()) else seen)
 
     def step(
         self,
@@ -316,7 +321,7 @@ class Generator(base.ScaleGenerator):
         rows = self._rows(state.reading, scale, inputs)
         if allowed is not None:
             allowed = allowed.expand(-1, -1, rows.shape[1], -1)
-        logits, past = self._run(rows, state.reading, state.turns[:, start:stop], allowed, state.past)
+        logits, past = self._run(rows, state.reading, state.rotary_phases[:, start:stop], allowed, state.past)
         return logits, replace(state, past=past)
 
     def training_loss(
