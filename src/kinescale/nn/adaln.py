@@ -1,6 +1,7 @@
 """Adaptive layer-norm transformer block (DiT, adaLN): self-attention, cross-attention to text, feed-forward.
 
-Peebles & Xie 2023 (DiT, adaLN) in the form of VAR and MoScale: six vectors per block (two gates, two scales, two shifts).
+Peebles & Xie 2023 (DiT, adaLN) in the form of VAR and MoScale: six vectors per block (two
+gates, two scales, two shifts).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Self-attention by the cosine of queries and keys (scaled cosine attention), with rotary positions and a key-value cache.
+"""Scaled cosine self-attention with rotary positions and a key-value cache.
 
 ScaleMoGen (arXiv 2605.11704), section 3.5 of its method notes; scaled cosine attention of Liu et al. 2022 (Swin v2).
 """

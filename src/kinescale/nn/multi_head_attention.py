@@ -46,7 +46,7 @@ class MultiHeadAttention(nn.Module):
         allowed: Bool[Tensor, "..."] | None = None,
         rotary_phases: Float[Tensor, "2 ..."] | None = None,
     ) -> Float[Tensor, "B L C"]:
-        """Attention output; ``allowed`` (broadcast over [B, H, L, N]) is true where a row may attend a key, once or more."""
+        """Attention output; ``allowed`` (broadcast over [B, H, L, N]) is true where a row may attend a key."""
         query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         query = query if rotary_phases is None else rotate_interleaved(query, rotary_phases)
         rate = self.dropout.p if self.training else 0.0

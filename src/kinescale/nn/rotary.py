@@ -45,12 +45,10 @@ def interleaved_phases(positions: Int[Tensor, "T"], head_width: int) -> Float[Te
     return torch.stack([angles.cos(), angles.sin()])
 
 
-def rotate_interleaved(
-    x: Float[Tensor, "B H T d"], rotary_phases: Float[Tensor, "2 *b T pairs"]
-) -> Float[Tensor, "B H T d"]:
-    """Turn the channel pair (2i, 2i + 1) of step t by the angle whose cosine and sine ``rotary_phases`` holds.
+def rotate_interleaved(x: Float[Tensor, "B H T d"], phases: Float[Tensor, "2 *b T pairs"]) -> Float[Tensor, "B H T d"]:
+    """Turn the channel pair (2i, 2i + 1) of step t by the angle whose cosine and sine ``phases`` holds.
 
     A pair is a complex number and the turn a product, which costs half of what strided channels do.
     """
     pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * torch.complex(rotary_phases[0], rotary_phases[1])).flatten(-2).to(x.dtype)
+    return torch.view_as_real(pairs * torch.complex(phases[0], phases[1])).flatten(-2).to(x.dtype)
