@@ -108,7 +108,7 @@ def main(argv: list[str]) -> int:
     out = Path(argv[0])
     source = out.with_name(f"{out.name}-source")
     write(source)
-    return build_main(["-W", "--keep-going", "-q", "-b", "html", "-c", str(HERE), str(source), str(out)])
+    return build_main(["-E", "-W", "--keep-going", "-q", "-b", "html", "-c", str(HERE), str(source), str(out)])
 
 
 if __name__ == "__main__":
