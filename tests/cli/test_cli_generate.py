@@ -194,7 +194,7 @@ BAD = {
     "guidance": ((PROMPT), ("--guidance-scale", "-1"), "--guidance-scale: expected at least 0"),
     "fps": ((PROMPT), ("--fps", "0"), "frames a second"),
     "unknown option": ((PROMPT), ("--second", "3"), "perhaps you meant --seconds"),
-    "a sentence without quotes": ("a", ("person", "walks"), 'put the sentence in quotes: "a person walks"'),
+    "a sentence without quotes": (None, ("a", "person", "walks"), 'put the sentence in quotes: "a person walks"'),
     "two prompts": ((PROMPT), ("--prompt", "another"), "given twice"),
     "a typing slip": ((PROMPT), ("--promt", "another"), "perhaps you meant --prompt"),
     "device": ((PROMPT), ("--device", "gpu"), "--device is 'gpu'"),
