@@ -1,5 +1,4 @@
-"""Resampling to another frame rate: linear (as data are prepared), or cubic where frames are added to an edited
-clip."""
+"""Resampling to another frame rate: linear (as data are prepared), or cubic where frames are added to an edited clip."""
 
 from __future__ import annotations
 
@@ -20,9 +19,8 @@ MAX_STRETCH = 64
 def resample(motion: Motion, fps: float) -> Motion:
     """The motion at ``fps`` frames per second, linear between frames (rotations along the great circle).
 
-    Frame 0 stays, the last instant is not passed. When the new rate divides the old one, frames are taken, not blended.
-    Raises ``InputError`` where a few slow frames would become more than ``FREE_POSES`` poses of joints and
-    ``MAX_STRETCH`` times their own number.
+    Frame 0 stays, the last instant is not passed. When the new rate divides the old one, frames are taken, not blended. Raises ``InputError`` where a few slow frames
+    would become more than ``FREE_POSES`` poses of joints and ``MAX_STRETCH`` times their own number.
     """
     if not 0 < fps <= MAX_FPS:
         raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")

@@ -47,11 +47,7 @@ class Drawing:
     bundle: str = "default"
     """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
     guidance_scale: MaybeFloat = None
-<<<<<<< HEAD
-    """Classifier-free guidance scale, how strictly the prompt is followed; 1 is off; the bundle's own if not given."""
-=======
     """Classifier-free guidance scale, how strictly the prompt is followed; 1 is off, the bundle's when not given."""
->>>>>>> main
     guidance: MaybeFloat = None
     """Former name and meaning of --guidance-scale, for one release: off at 0 for most bundles."""
     temperature: MaybeFloat = None
