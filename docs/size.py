@@ -125,7 +125,8 @@ def main() -> int:
     found["now"] = measure(ROOT / "src" / "kinescale")
     RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     if BEGIN not in page:
-        page = page.rstrip() + f"\n\n## Size\n\nCode lines are neither blank, nor comments, nor docstrings.\n\n{BEGIN}{END}\n"
+        about = "## Size\n\nCode lines are neither blank, nor comments, nor docstrings."
+        page = f"{page.rstrip()}\n\n{about}\n\n{BEGIN}{END}\n"
     head, _, rest = page.partition(BEGIN)
     page = head + BEGIN + table(before, found["now"]) + END + rest.partition(END)[2]
     PAGE.write_text(page, encoding="utf-8")
