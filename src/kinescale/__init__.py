@@ -32,7 +32,8 @@ if TYPE_CHECKING:
         TimelineResult,
         reconstruct,
     )
-    from kinescale.render import render
+    from kinescale.pipelines.conversion import convert, motion_features
+    from kinescale.render import render as render_motion
     from kinescale.skeletons import Skeleton
 
 __version__ = "0.1.0"
@@ -58,9 +59,11 @@ __all__ = [
     "TimelinePipeline",
     "TimelineResult",
     "__version__",
+    "convert",
+    "motion_features",
     "read_motion",
     "reconstruct",
-    "render",
+    "render_motion",
     "retarget",
     "write_motion",
 ]
@@ -94,8 +97,10 @@ __getattr__, __dir__ = lazy(
         "KinescaleError": "kinescale.core.errors",
         "Motion": "kinescale.motion",
         "Skeleton": "kinescale.skeletons",
+        "convert": "kinescale.pipelines.conversion",
+        "motion_features": "kinescale.pipelines.conversion",
         "read_motion": "kinescale.formats",
-        "render": "kinescale.render",
+        "render_motion": "kinescale.render:render",
         "retarget": "kinescale.motion",
         "write_motion": "kinescale.formats",
         **_PIPELINES,

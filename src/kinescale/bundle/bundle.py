@@ -63,6 +63,13 @@ class Bundle:
     offline : whether text weights may be downloaded.
 
     Raises ``BundleError`` when the parts do not fit each other.
+
+    Example
+    -------
+    >>> from kinescale import Bundle
+    >>> bundle = Bundle.from_pretrained()
+    >>> bundle.feature.fps, bundle.max_frames
+    (20.0, 192)
     """
 
     feature: Feature

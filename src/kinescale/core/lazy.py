@@ -8,11 +8,15 @@ from typing import Any
 
 
 def lazy(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package whose public names are in ``modules``: name -> dotted module."""
+    """``__getattr__`` and ``__dir__`` of a package whose public names are in ``modules``.
+
+    ``modules``: name -> dotted module, or ``module:attribute`` where the attribute is called otherwise.
+    """
 
     def get(name: str) -> Any:
         if name in modules:
-            return getattr(importlib.import_module(modules[name]), name)
+            module, _, attribute = modules[name].partition(":")
+            return getattr(importlib.import_module(module), attribute or name)
         raise AttributeError(f"module '{package}' has no attribute '{name}'")
 
     def names() -> list[str]:

@@ -161,8 +161,8 @@ class EditPipeline(Pipeline):
                 clip, done = _blended(base or motion, made.motion, region, settings, stretch.start)
                 known = {"edit": task, "seed": options.seed, "sample": i}
                 meta = self._meta(motion, region, prompt, known, keeps_prompts or bool(region.keep_scales))
-                drawn = sampling_meta(self.bundle, config, options.post_process)
-                clips.append(clip.with_meta(**meta, **made.report, **drawn))
+                meta |= sampling_meta(self.bundle, config, options.post_process)
+                clips.append(clip.with_meta(**meta, **made.report))
                 blends.append(done)
                 tokens.append(filled.tokens)
                 kept = filled.kept
