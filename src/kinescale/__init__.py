@@ -68,41 +68,17 @@ __all__ = [
     "write_motion",
 ]
 
-_PIPELINES = dict.fromkeys(
-    (
-        "Constraints",
-        "ControlOptions",
-        "Controlled",
-        "Controller",
-        "EditOptions",
-        "EditRegion",
-        "Edited",
-        "Editor",
-        "Generated",
-        "PostProcess",
-        "Segment",
-        "TextToMotion",
-        "Timeline",
-        "TimelinePipeline",
-        "TimelineResult",
-        "reconstruct",
-    ),
-    "kinescale.pipelines",
-)
-
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "Bundle": "kinescale.bundle",
-        "KinescaleError": "kinescale.core.errors",
-        "Motion": "kinescale.motion",
-        "Skeleton": "kinescale.skeletons",
-        "convert": "kinescale.pipelines.conversion",
-        "motion_features": "kinescale.pipelines.conversion",
-        "read_motion": "kinescale.formats",
-        "render_motion": "kinescale.render:render",
-        "retarget": "kinescale.motion",
-        "write_motion": "kinescale.formats",
-        **_PIPELINES,
+        "kinescale.bundle": "Bundle",
+        "kinescale.core.errors": "KinescaleError",
+        "kinescale.formats": "read_motion write_motion",
+        "kinescale.motion": "Motion retarget",
+        "kinescale.pipelines": "Constraints ControlOptions Controlled Controller EditOptions EditRegion Edited Editor "
+        "Generated PostProcess Segment TextToMotion Timeline TimelinePipeline TimelineResult reconstruct",
+        "kinescale.pipelines.conversion": "convert motion_features",
+        "kinescale.render": "render=render_motion",
+        "kinescale.skeletons": "Skeleton",
     },
 )

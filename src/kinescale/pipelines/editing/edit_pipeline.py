@@ -79,8 +79,8 @@ class EditOptions:
     ----------
     samples : how many different clips, or which: ``[3]`` makes sample 3 alone, as it is among others.
     seed : sample i draws from ``derive_seed(seed, "sample", i)``.
-    sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale`` or ``temperature``;
-        ``None`` as a value keeps the default.
+    sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale`` or
+        ``temperature``; ``None`` as a value keeps the default.
     blend : seconds, inside the resampled frames, over which they are blended with the clip.
     widen : whether the blend may grow where joints would jerk.
     anchor_end : warp the sampled path so that the frames after it stay in place, instead of moving those.
