@@ -18,8 +18,8 @@ ground in its first frame and where it faces there (+Z ahead, +X left).
 
 * ``joint`` (a role, or the clip's own name of a joint): ``position``, held over all frames, or ``positions``, the first
   in the first frame and the last in the last one, those between evenly spread and joined by straight lines.
-* ``pose`` (a motion file beside the JSON; ``pose_frame`` of it, 0 when not given): all joints, or those of ``parts``, in
-  that frame. ``place``: "free" is as the pose lies about its own hips and facing, "world" is where it stands.
+* ``pose`` (a motion file beside the JSON; ``pose_frame`` of it, 0 when not given): all joints, or those of ``parts``,
+  in that frame. ``place``: "free" is as the pose lies about its own hips and facing, "world" is where it stands.
 * ``path``: points [x, z] for the hips, or the name of a CSV file of such rows, with a smooth line through them
   (``line``: "straight" has corners), gone along at an even pace (``pace``: "points" gives each piece between two points
   the same time). ``facing``: "along" the path, an angle, a list of angles evenly spread over the frames, or ``null``.
