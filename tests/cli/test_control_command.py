@@ -1,4 +1,4 @@
-"""kinescale control: what it writes and says; a bad wish is one sentence, and nothing is written."""
+"""kinescale control: what it writes and says; bad input is one sentence, and nothing is written."""
 
 from __future__ import annotations
 
