@@ -69,7 +69,7 @@ class Bundle:
     >>> from kinescale import Bundle
     >>> bundle = Bundle.from_pretrained()
     >>> bundle.feature.fps, bundle.max_frames
-    (20.0, 192)
+    (30.0, 256)
     """
 
     feature: Feature

@@ -41,8 +41,8 @@ class Motion:
     >>> from kinescale import Motion, TextToMotion
     >>> motion = TextToMotion.from_pretrained()("a person walks", seconds=1.0).motions[0]
     >>> motion.positions().shape
-    torch.Size([20, 22, 3])
-    >>> motion.slice(0, 10).duration_s
+    torch.Size([30, 22, 3])
+    >>> motion.slice(0, 15).duration_s
     0.5
     """
 

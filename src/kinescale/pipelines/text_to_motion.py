@@ -88,7 +88,7 @@ class TextToMotion(runtime.Pipeline):
     >>> pipe = TextToMotion.from_pretrained()
     >>> motion = pipe("a person walks forward", seconds=1.0, seed=3).motions[0]
     >>> motion.fps, len(motion)
-    (20.0, 20)
+    (30.0, 30)
     """
 
     @property
