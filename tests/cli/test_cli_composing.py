@@ -1,4 +1,4 @@
-"""kinescale extend, loop, compose and timeline: what they write and say; bad input is one sentence and writes no file."""
+"""kinescale extend, loop, compose and timeline: what they write and print; bad input is one sentence."""
 
 from __future__ import annotations
 

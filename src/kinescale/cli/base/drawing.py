@@ -44,7 +44,7 @@ class Drawing:
     bundle: str = "default"
     """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
     guidance_scale: MaybeFloat = None
-    """Classifier-free guidance scale, how strictly the prompt is followed: 1 is off; the bundle's own when not given."""
+    """Classifier-free guidance scale, how strictly the prompt is followed: 1 is off; the bundle's own by default."""
     guidance: MaybeFloat = None
     """Former name and meaning of --guidance-scale, for one release: off at 0 for most bundles."""
     temperature: MaybeFloat = None
@@ -60,7 +60,8 @@ class Changing(Drawing):
     """How a clip is changed: the blend at the borders, and how its skeleton is read."""
 
     blend: MaybeFloat = None
-    """Seconds, inside the resampled frames, over which they are blended with the clip; 0.2, or more where joints would jerk."""
+    """Seconds, inside the resampled frames, over which they are blended with the clip; 0.2, or more where joints would
+    jerk."""
     anchor_end: Flag = False
     """Warp the sampled path so that the frames after it stay in place; else those are moved to continue it."""
     reading: Source = AS_IT_IS
