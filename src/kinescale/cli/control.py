@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import Drawing, check_drawing, read_source, sampling, write_all
 from kinescale.cli.base.options import (
     MaybeFloat,
@@ -76,7 +77,7 @@ def run(argv: list[str]) -> int:
 
     from kinescale.pipelines import Controller
 
-    made = _made(Controller.from_pretrained(options.bundle), clip, options)
+    made = _made(Controller.from_pretrained(options.bundle, device=pick_device(options.device)), clip, options)
     write_all(made.motions, paths, options.force)
     _report(made, paths, options, time.perf_counter() - start)
     return 0
