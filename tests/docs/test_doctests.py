@@ -17,7 +17,8 @@ def test_the_public_names_have_examples():
 
 
 @pytest.mark.parametrize("file", WITH_EXAMPLES, ids=lambda file: str(file.relative_to(SOURCE)))
-def test_examples_run(file: Path):
+def test_examples_run(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     name = ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
     assert result.attempted > 0 and result.failed == 0

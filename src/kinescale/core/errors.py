@@ -1,4 +1,4 @@
-"""Exceptions of Kinescale. Every message says what was found, what was expected, and what to do.
+"""The exception tree. Every message says what was got, what was expected, and what to do.
 
 The command line turns any ``KinescaleError`` into one sentence and exit code 2.
 """
@@ -9,13 +9,23 @@ from pathlib import Path
 
 
 class KinescaleError(Exception):
-    """Base class of all errors that Kinescale raises on purpose."""
+    """Base of every error that Kinescale raises on purpose.
+
+    Example
+    -------
+    >>> import kinescale
+    >>> try:
+    ...     kinescale.read_motion("missing.bvh")
+    ... except kinescale.KinescaleError as problem:
+    ...     print(type(problem).__name__)
+    InputError
+    """
 
 
 class FormatError(KinescaleError):
-    """Invalid content of a file.
+    """A file's content is not what its format promises.
 
-    ``path`` and ``line`` (1-based, where the format has lines) begin the message.
+    ``path`` and ``line`` (1-based, where the format has lines) lead the message.
     """
 
     def __init__(self, message: str, *, path: str | Path | None = None, line: int | None = None):
@@ -26,11 +36,11 @@ class FormatError(KinescaleError):
 
 
 class InputError(KinescaleError, ValueError):
-    """An argument is outside the range that the function or command accepts."""
+    """A value the caller gave is outside what the function or command takes."""
 
 
 class MotionError(InputError):
-    """Invalid motion data: values that are not finite or too large, quaternions of zero length, no frames."""
+    """Numbers that make no motion: not finite, too far away, quaternions without a length, no frames."""
 
 
 class SkeletonError(KinescaleError):
@@ -46,7 +56,7 @@ class ConfigError(KinescaleError):
 
 
 class BundleError(KinescaleError):
-    """A bundle or checkpoint cannot be read, or is of another kind than expected."""
+    """A bundle or checkpoint cannot be read, or is not of the kind expected."""
 
 
 class UnknownNameError(KinescaleError, LookupError):
@@ -54,4 +64,4 @@ class UnknownNameError(KinescaleError, LookupError):
 
 
 class MissingDependencyError(KinescaleError, ImportError):
-    """An optional dependency is not installed; the message names the extra that installs it."""
+    """An optional library is absent; the message says which extra installs it."""

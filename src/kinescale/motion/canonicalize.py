@@ -71,7 +71,7 @@ def canonicalize(motion: Motion, *, floor: bool = True) -> Motion:
     -------
     >>> import torch
     >>> from kinescale import skeletons
-    >>> from kinescale.motion import Motion
+    >>> from kinescale.motion import Motion, canonicalize
     >>> body = skeletons.get("humanml22")
     >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
     >>> clip = canonicalize(Motion(body, 30.0, torch.full((60, 3), 5.0), still))

@@ -32,7 +32,7 @@ def mirror(motion: Motion) -> Motion:
     -------
     >>> import torch
     >>> from kinescale import skeletons
-    >>> from kinescale.motion import Motion
+    >>> from kinescale.motion import Motion, mirror
     >>> body = skeletons.get("humanml22")
     >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
     >>> root = torch.tensor([[1.0, 0.9, 0.0]]).expand(60, 3)

@@ -38,17 +38,12 @@ class Motion:
     Example
     -------
     >>> import torch
-    >>> from kinescale import skeletons
-    >>> from kinescale.motion import Motion
-    >>> body = skeletons.get("humanml22")
-    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
-    >>> clip = Motion(body, 30.0, torch.zeros(60, 3), still, {"prompt": "a person stands"})
-    >>> clip
-    Motion(humanml22, 60 frames at 30 fps, 2.00 s)
-    >>> clip.positions().shape
-    torch.Size([60, 22, 3])
-    >>> clip.slice(0, 30).duration_s
-    1.0
+    >>> from kinescale import Motion, TextToMotion
+    >>> motion = TextToMotion.from_pretrained()("a person walks", seconds=1.0).motions[0]
+    >>> motion.positions().shape
+    torch.Size([30, 22, 3])
+    >>> motion.slice(0, 15).duration_s
+    0.5
     """
 
     skeleton: Skeleton

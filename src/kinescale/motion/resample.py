@@ -30,7 +30,7 @@ def resample(motion: Motion, fps: float) -> Motion:
     -------
     >>> import torch
     >>> from kinescale import skeletons
-    >>> from kinescale.motion import Motion
+    >>> from kinescale.motion import Motion, resample
     >>> body = skeletons.get("humanml22")
     >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
     >>> resample(Motion(body, 30.0, torch.zeros(60, 3), still), 20.0)

@@ -46,13 +46,10 @@ def retarget(motion: Motion, skeleton: Skeleton, *, feet: bool = True) -> Motion
 
     Example
     -------
-    >>> import torch
-    >>> from kinescale import skeletons
-    >>> from kinescale.motion import Motion
-    >>> body = skeletons.get("humanml22")
-    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
-    >>> retarget(Motion(body, 30.0, torch.zeros(60, 3), still), skeletons.get("mixamo"))
-    Motion(mixamo, 60 frames at 30 fps, 2.00 s)
+    >>> from kinescale import TextToMotion, retarget, skeletons
+    >>> motion = TextToMotion.from_pretrained()("a person walks", seconds=1.0).motions[0]
+    >>> retarget(motion, skeletons.get("mixamo")).skeleton.name
+    'mixamo'
     """
     if skeleton == motion.skeleton:
         return motion

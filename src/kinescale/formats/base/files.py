@@ -30,14 +30,10 @@ def read_motion(path: str | Path, *, up: str | None = None, **options: Any) -> M
 
     Example
     -------
-    >>> import tempfile, torch
-    >>> from kinescale import skeletons
-    >>> body = skeletons.get("humanml22")
-    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(5, len(body), 4)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_motion(Motion(body, 30.0, torch.zeros(5, 3), still), Path(folder) / "still.bvh")
-    ...     read_motion(Path(folder) / "still.bvh", fps=60.0)
-    Motion(still, 5 frames at 60 fps, 0.08 s)
+    >>> from kinescale import TextToMotion, read_motion, write_motion
+    >>> write_motion(TextToMotion.from_pretrained()("a person walks", seconds=1.0).motions[0], "walk.bvh", force=True)
+    >>> read_motion("walk.bvh", up="y", unit_m=1.0).meta["prompt"]
+    'a person walks'
     """
     return read_with_notes(path, up=up, **options)[0]
 
@@ -103,14 +99,9 @@ def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **opt
 
     Example
     -------
-    >>> import tempfile, torch
-    >>> from kinescale import skeletons
-    >>> body = skeletons.get("humanml22")
-    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(5, len(body), 4)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_motion(Motion(body, 30.0, torch.zeros(5, 3), still), Path(folder) / "still.glb")
-    ...     read_motion(Path(folder) / "still.glb")
-    Motion(humanml22, 5 frames at 30 fps, 0.17 s)
+    >>> from kinescale import TextToMotion, write_motion
+    >>> motion = TextToMotion.from_pretrained()("a person walks", seconds=1.0).motions[0]
+    >>> write_motion(motion, "walk.glb", force=True)
     """
     path = Path(path)
     module = format_by_suffix(path, "write")

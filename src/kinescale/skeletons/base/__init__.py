@@ -54,6 +54,8 @@ class Skeleton:
 
     Example
     -------
+    >>> import numpy as np
+    >>> from kinescale import Skeleton
     >>> offsets = np.array([[0.0, 0.0, 0.0], [0.0, -0.4, 0.0]])
     >>> leg = Skeleton("leg", ("hip", "knee"), (-1, 0), offsets, {"left_hip": "hip"})
     >>> leg
