@@ -34,7 +34,6 @@ from kinescale.pipelines.editing.inbetween_network import (
 )
 from kinescale.pipelines.editing.region import Span
 
-
 LEAST_SHARE, FULL_GAP = 0.7, 15
 """Share of the network's change in the shortest gap, and the frames of a gap from which all of it is taken: in shorter
 ones it adds more jerk than it takes off the error (chosen on validation clips)."""
