@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from kinescale.data.captions.instructions import Claim
+from kinescale.description.claims import Claim
 from kinescale.motion import Motion
 from kinescale.pipelines import Editor
 from kinescale.pipelines.editing import part_joints, part_roles

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinescale import description as measured
-from kinescale.data.captions.corpora import ClipCaptions, with_amounts
+from kinescale.data.captions.measured_captions import with_measured_captions
+from kinescale.data.datasets import ClipCaptions
 from kinescale.description.amounts import Manner
 from kinescale.description.clauses import clause
 from kinescale.description.detailed import generator, tellings
@@ -90,7 +91,7 @@ def test_angles_and_sides_are_those_of_the_motion(degrees):
     from math import radians
 
     motion = made(walking(1.0, seconds=5.0, yaw=ramp(radians(degrees), 1.5, 3.5)))
-    words = with_amounts(ClipCaptions(captions=(), mirrored=(), steady=True), motion, 30, "k")
+    words = with_measured_captions(ClipCaptions(captions=(), mirrored=(), steady=True), motion, 30, "k")
     side, other = ("left", "right") if degrees > 0 else ("right", "left")
     turned = [text for text in words.captions if "turn" in text]
     assert turned and not any(other in text for text in turned)
@@ -102,11 +103,13 @@ def test_angles_and_sides_are_those_of_the_motion(degrees):
 def test_amounts_stand_at_the_end_and_are_as_many_for_both():
     motion = made(walking(1.2, seconds=4.0))
     labels = ("a person walks", "walks forward")
-    words = with_amounts(ClipCaptions(captions=labels, mirrored=labels, steady=True), motion, 6, "take")
+    words = with_measured_captions(ClipCaptions(captions=labels, mirrored=labels, steady=True), motion, 6, "take")
     assert words.captions[: len(labels)] == labels
     assert len(words.captions) == len(words.mirrored) == len(labels) + words.amounts
     assert len(set(words.captions)) == len(words.captions) and words.amounts >= 4
-    assert words == with_amounts(ClipCaptions(captions=labels, mirrored=labels, steady=True), motion, 6, "take")
+    assert words == with_measured_captions(
+        ClipCaptions(captions=labels, mirrored=labels, steady=True), motion, 6, "take"
+    )
 
 
 def test_other_names_draw_other_words():

@@ -23,7 +23,8 @@ from kinescale.evaluation.fid_band import LEAST_CLIPS, fid_band
 from kinescale.evaluation.groups import HELD, KNOWN, held_kinds
 from kinescale.evaluation.looks import COURSE_FRAMES, apart_mm, course, variance
 from kinescale.evaluation.names import SECTIONS, parse_sections
-from kinescale.evaluation.phrases import PhraseResult, report
+from kinescale.evaluation.prompt_report import PromptResult, report
+from kinescale.evaluation.prompts import prompts
 from kinescale.evaluation.record import Evaluation
 from kinescale.evaluation.run import run
 from kinescale.evaluation.sections import sections
@@ -44,8 +45,8 @@ def small() -> Iterator[None]:
         patch.setattr(pages, "POSES", 2)
         patch.setattr("kinescale.evaluation.motions.SHOWN", 1)
         patch.setattr("kinescale.evaluation.sensitivity.LADDERS", LADDERS[:1] + LADDERS[-1:])
-        first = __import__("kinescale.data.captions.phrases", fromlist=["phrases"]).phrases()[::60]
-        patch.setattr("kinescale.evaluation.phrases.phrases", lambda: first)
+        first = prompts()[::60]
+        patch.setattr("kinescale.evaluation.prompt_report.prompts", lambda: first)
         yield
 
 
@@ -157,9 +158,9 @@ def test_every_ladder_measures_any_motion(ladder: Ladder) -> None:
 
 
 def test_shares_of_phrases_are_counted_by_claims_and_by_draws() -> None:
-    def made(kind: str, whole: int, *kept: int) -> PhraseResult:
+    def made(kind: str, whole: int, *kept: int) -> PromptResult:
         claims = {f"claim {at}": count for at, count in enumerate(kept)}
-        return PhraseResult(text="x", kind=kind, tags=("long",), draws=2, claims=claims, whole=whole)
+        return PromptResult(text="x", kind=kind, tags=("long",), draws=2, claims=claims, whole=whole)
 
     found = report([made("plain", 2, 2), made("side", 0, 2, 0), made("side", 1, 1, 2)], {"side": [True, False]}, 0)
     plain, side = found.kinds

@@ -157,7 +157,7 @@ def _report(pipe: TextToMotion, made: Generated, paths: list[Path], options: Opt
 def _notes(pipe: TextToMotion, made: Generated, prompt: str) -> list[str]:
     """What in the prompt lies outside what was trained on, and what was made in its place."""
     from kinescale.core.errors import SkeletonError
-    from kinescale.data.captions.scope import scope_notes
+    from kinescale.data.scope import scope_notes
     from kinescale.description import caption, describe
 
     notes = scope_notes(prompt, pipe.bundle.provenance.words)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from kinescale.description.claims import Act, Claim, ClaimKind
+from kinescale.description.claims import ANGLE_WITHIN, BRISK, SLOW, Act, Claim, ClaimKind
 from kinescale.description.records import Direction, Kind, Side
 from kinescale.description.words import number, times
 
 Entry = tuple[Claim, tuple[str, ...]]
 
 DISTANCE_WITHIN, DISTANCE_WITHIN_M = 0.25, 0.4
-"""Share of the distance, and metres for short ones, by which a distance may be missed."""
-
-ANGLE_WITHIN = 25.0
-SLOW, BRISK = 0.9, 1.35
-"""Metres a second up to which a walk is slow, and from which it is fast."""
+"""Tolerance of a distance: a share of it, or meters where that is more."""
 
 _DIRECTIONS: dict[Direction, tuple[str, ...]] = {
     "forward": ("*walk forward", "*walk straight ahead", "*take several steps forward"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from kinescale.evaluation.group_record import GroupRow
 from kinescale.evaluation.kept_record import Bar
-from kinescale.evaluation.phrases import PhraseReport, PhraseRow
+from kinescale.evaluation.prompt_report import PromptReport, PromptRow
 from kinescale.evaluation.record import Evaluation, Followed, SettingResult
 from kinescale.evaluation.spread import SpreadRow
 
@@ -75,8 +75,8 @@ def _followed(rows: Sequence[Followed]) -> Iterable[Bar]:
             yield _at_least(f"instructions, {row.kind.replace('_', ' ')}", row.rate, FOLLOWED[row.kind])
 
 
-def _phrases(found: PhraseReport) -> Iterable[Bar]:
-    rows: list[PhraseRow] = [*found.kinds, found.all]
+def _phrases(found: PromptReport) -> Iterable[Bar]:
+    rows: list[PromptRow] = [*found.kinds, found.all]
     for row in rows:
         if row.name in PHRASES:
             yield _at_least(f"phrases, {row.name}, claims kept", row.kept, PHRASES[row.name])

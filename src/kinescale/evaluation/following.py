@@ -11,9 +11,12 @@ from typing import Any
 
 from kinescale.core.errors import SkeletonError
 from kinescale.core.randomness import derive_seed
-from kinescale.data.captions.instructions import instructions, label_claims, rates, score
+from kinescale.data.datasets import label_claims
 from kinescale.description import describe
+from kinescale.description.claim_rates import rates
+from kinescale.description.claim_scores import score
 from kinescale.description.claims import ClaimKind
+from kinescale.description.instructions import instructions
 from kinescale.evaluation.clips import Chosen, Progress
 from kinescale.evaluation.record import Followed
 from kinescale.pipelines import TextToMotion
@@ -54,7 +57,7 @@ def marks_of_recordings(chosen: Chosen) -> Marks:
     """(kind, done) of each claim that a clip's label makes."""
     marks: Marks = []
     for clip, row in zip(chosen.clips, chosen.rows, strict=True):
-        claims = label_claims(clip.action, clip.id.partition("/")[2])
+        claims = label_claims(clip.corpus, clip.action, clip.id.partition("/")[2])
         if claims:
             found = describe(chosen.prepared.motion(row))
             for claim in claims:

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float
 
 from kinescale.core.errors import SkeletonError
-from kinescale.data.captions.instructions import Claim, score
 from kinescale.description import describe
+from kinescale.description.claim_scores import score
+from kinescale.description.claims import Claim
 from kinescale.evaluation import physical
 from kinescale.metrics import ground, peaks
 from kinescale.motion import Motion, canonicalise

@@ -11,7 +11,8 @@ import torch
 
 from kinescale.bundle.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
-from kinescale.data.captions.instructions import Claim, label_claims
+from kinescale.data.datasets import label_claims
+from kinescale.description.claims import Claim
 from kinescale.evaluation import physical
 from kinescale.evaluation.clips import Chosen, Progress, generate, seen
 from kinescale.evaluation.looks import Look, look
@@ -61,7 +62,7 @@ class Work:
     @cached_property
     def claims(self) -> list[tuple[Claim, ...]]:
         """What each clip's label claims."""
-        return [label_claims(clip.action, clip.id.partition("/")[2]) for clip in self.chosen.clips]
+        return [label_claims(clip.corpus, clip.action, clip.id.partition("/")[2]) for clip in self.chosen.clips]
 
 
 @dataclass(frozen=True, eq=False)

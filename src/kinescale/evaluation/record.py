@@ -13,7 +13,7 @@ from kinescale.evaluation.folder import FORMAT
 from kinescale.evaluation.group_record import FloorRow, GroupRow
 from kinescale.evaluation.kept_record import Bar, KeptReport
 from kinescale.evaluation.names import SECTIONS
-from kinescale.evaluation.phrases import PhraseReport
+from kinescale.evaluation.prompt_report import PromptReport
 from kinescale.evaluation.protocol import FIXED, Protocol
 from kinescale.evaluation.report import Figure, Report
 from kinescale.evaluation.sensitivity import Response
@@ -149,7 +149,7 @@ class Evaluation(Record):
     reconstruction: Row = Field(default_factory=dict)
     codebook: list[CodeRow] = Field(default_factory=list)
     instructions: list[Followed] = Field(default_factory=list)
-    phrases: PhraseReport | None = None
+    phrases: PromptReport | None = None
     sensitivity: list[Response] = Field(default_factory=list)
     spread: list[SpreadRow] = Field(default_factory=list)
     bars: list[Bar] = Field(default_factory=list)

@@ -26,8 +26,8 @@ from kinescale.evaluation.kept import TokenizerYardstick, samples
 from kinescale.evaluation.kept_record import KeptReport
 from kinescale.evaluation.motions import Made, Recordings, Shown, Work, make, recordings
 from kinescale.evaluation.names import SILENT
-from kinescale.evaluation.phrases import phrase_report
 from kinescale.evaluation.plan import Repeat, plan
+from kinescale.evaluation.prompt_report import prompt_report
 from kinescale.evaluation.record import Evaluation, Request, SettingResult
 from kinescale.evaluation.report import GENERATED, REAL, evaluate
 from kinescale.evaluation.sensitivity import responses
@@ -217,7 +217,7 @@ def _instructions(work: Work, made: list[Made]) -> dict[str, Any]:
 def _phrases(work: Work, made: list[Made]) -> dict[str, Any]:
     request = work.request
     prepared = work.chosen.prepared
-    return {"phrases": phrase_report(work.pipe, prepared, request.draws, request.seed, _own(work), work.progress)}
+    return {"phrases": prompt_report(work.pipe, prepared, request.draws, request.seed, _own(work), work.progress)}
 
 
 def _sensitivity(work: Work, made: list[Made]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import pytest
 from compose_sources import OPEN, SHARED, made_sources
 from kinescale.cli.main import main
 from kinescale.core.errors import DataError, InputError
-from kinescale.data.captions.composed import Stated, holds, label_phrases
 from kinescale.data.compose import ComposeReport, Settings, compose, engine
+from kinescale.data.compose.captions import Stated, holds, label_phrases
 from kinescale.data.compose.kinds import KINDS
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.description import describe

@@ -16,7 +16,7 @@ from kinescale import skeletons
 from kinescale.core.errors import DataError, UnknownNameError
 from kinescale.core.files import sha256_file
 from kinescale.data import prepare as room
-from kinescale.data.datasets import FAMILY
+from kinescale.data.datasets import FAMILY, is_labeled
 from kinescale.data.prepare import Settings, prepare
 from kinescale.data.prepared import open_prepared, split_of
 from kinescale.formats import write_motion
@@ -61,14 +61,12 @@ def small_parts(monkeypatch):
 
 
 def test_every_corpus_has_a_licence_and_captions():
-    from kinescale.data.captions import corpora
-
     assert set(FAMILY.names()) >= {"bandai_namco", "cmu", "hdm05"}
     for name in FAMILY.names():
         licence = FAMILY.get(name, "LICENCE")
         assert licence.name and licence.url.startswith("http") and licence.attribution
         own_words = name in {"folder", "humanml3d", "kit", "motionx", "snapmogen"}
-        assert (name in corpora.FAMILY.names()) != own_words
+        assert is_labeled(name) != own_words
 
 
 def test_good_clips_come_through_and_bad_ones_are_reported_by_name(corpus, tmp_path, small_parts):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kinescale.data.captions.composed import Piece
+from kinescale.data.compose.captions import Piece
 from kinescale.data.compose.retime import retimed
 from kinescale.data.compose.seam import Seam, best_seam, joined
 from kinescale.data.compose.sources import Unit

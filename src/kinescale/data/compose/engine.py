@@ -25,8 +25,8 @@ from kinescale.core.errors import DataError, InputError
 from kinescale.core.files import sha256_bytes
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record, json_hash, read_json, write_json
-from kinescale.data.captions.composed import Piece, told
-from kinescale.data.captions.composed.clauses import events_of
+from kinescale.data.compose.captions import Piece, told
+from kinescale.data.compose.captions.clauses import events_of
 from kinescale.data.compose.chain import Refused
 from kinescale.data.compose.checks import Bars, Physics, physics_of
 from kinescale.data.compose.context import Sources, Workshop, open_sources

@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from kinescale.data.captions.composed import Piece
-from kinescale.data.captions.composed.sentences import Needs, Relation
+from kinescale.data.compose.captions import Piece
+from kinescale.data.compose.captions.sentences import Needs, Relation
 from kinescale.data.compose.chain import MOST_FRAMES, SHORT_M, Chain, Part, Refused, piece_of
 from kinescale.data.compose.context import Workshop
 from kinescale.data.compose.parts import EASE, laid_over

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kinescale.data.captions.composed import label_phrases
+from kinescale.data.compose.captions import label_phrases
 from kinescale.data.prepared import PreparedClip
 from kinescale.description import Description, Event
 

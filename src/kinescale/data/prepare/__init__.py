@@ -27,9 +27,9 @@ from kinescale.core.files import atomic_path, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
 from kinescale.core.workers import ignoring_interrupts, worker_pool
 from kinescale.data import datasets
-from kinescale.data.captions import corpora
-from kinescale.data.captions.phrase_book import mirror_sentence
+from kinescale.data.captions.measured_captions import with_measured_captions
 from kinescale.data.datasets.base import Licence, RawClip, read_statistics
+from kinescale.data.datasets.base.captions import ClipCaptions
 from kinescale.data.prepare.windows import Window, windows
 from kinescale.data.prepared import GIVEN_STATISTICS, PreparedRow, write_part
 from kinescale.data.prepared.integrity import write_manifest
@@ -84,7 +84,7 @@ class Settings(Record):
         """The settings a corpus is best prepared with: those its published arrays were made with, else the house's."""
         native = getattr(datasets.FAMILY.load(corpus), "NATIVE", None)
         own = {} if native is None else {"skeleton": native.skeleton, "fps": native.fps}
-        if datasets.FAMILY.check(corpus) in corpora.FAMILY.names():
+        if datasets.is_labeled(corpus):
             own |= {"captions_per_clip": CAPTIONS, "amounts": AMOUNTS, "window_frames": WINDOW_FRAMES}
         return cls(**{**own, **{name: value for name, value in changes.items() if value is not None}})
 
@@ -287,36 +287,38 @@ def _row(clip: RawClip, window: Window, settings: Settings, licence: str, given:
     )
 
 
-def _words(clip: RawClip, window: Window, settings: Settings) -> corpora.ClipCaptions:
-    """The clip's own sentences, else those of its corpus's describer; then what is measured."""
+def _words(clip: RawClip, window: Window, settings: Settings) -> ClipCaptions:
+    """The clip's published captions, else those that its dataset makes from the label; then measured ones."""
     if clip.captions is None:
-        words = _described(clip, window, settings)
+        words = _from_label(clip, window, settings)
     else:
-        mirrored = tuple(mirror_sentence(text) for text in clip.captions) if clip.mirrorable else ()
-        words = corpora.ClipCaptions(captions=clip.captions, mirrored=mirrored, steady=False)
+        words = ClipCaptions.of(clip.captions, steady=False)
+        words = words if clip.mirrorable else words.but(mirrored=())
     if not settings.measured:
         return words
-    told = [_measured(each, settings.measured) for each in (window.motion, mirror(window.motion))]
+    both = [_measured(each, settings.measured) for each in (window.motion, mirror(window.motion))]
     return words.but(
-        captions=(*words.captions, *told[0]),
-        mirrored=(*words.mirrored, *told[1]),
-        amounts=words.amounts + min(map(len, told)),
+        captions=(*words.captions, *both[0]),
+        mirrored=(*words.mirrored, *both[1]),
+        amounts=words.amounts + min(map(len, both)),
     )
 
 
-def _described(clip: RawClip, window: Window, settings: Settings) -> corpora.ClipCaptions:
-    """Sentences on the label, and among them the share that tells amounts."""
+def _from_label(clip: RawClip, window: Window, settings: Settings) -> ClipCaptions:
+    """Captions of the label, and among them the share that states amounts."""
     count, part = settings.captions_per_clip, not window.whole
-    describe = corpora.FAMILY.get(clip.corpus, "describe")
-    words = describe(clip.action, clip.style, clip.take, count, part=part)
+    words = datasets.FAMILY.get(clip.corpus, "captions")(clip, count, part=part)
     share = min(PART_AMOUNTS * settings.amounts, 1.0) if part and not words.steady else settings.amounts
-    told = round(count * share)
-    words = words.but(captions=words.captions[: count - told], mirrored=words.mirrored[: count - told])
-    return corpora.with_amounts(words, window.motion, told, window.name(clip.id), part=part) if told else words
+    measured_count = round(count * share)
+    if not measured_count:
+        return words
+    kept = count - measured_count
+    words = words.but(captions=words.captions[:kept], mirrored=words.mirrored[:kept])
+    return with_measured_captions(words, window.motion, measured_count, window.name(clip.id), part=part)
 
 
 def _measured(motion: Motion, count: int) -> tuple[str, ...]:
-    """What the motion shows, in so many levels of detail; alike sentences once."""
+    """Captions of the measured motion at ``count`` levels of detail; equal sentences once."""
     found = measured.describe(motion)
     return tuple(dict.fromkeys(measured.caption(found, detail) for detail in measured.DETAILS[:count]))
 
