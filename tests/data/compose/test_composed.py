@@ -1,4 +1,4 @@
-"""Laws of a composed corpus: what its captions say is measured on the clips; seeds, workers, parts, licences."""
+"""Laws of a composed corpus: what its captions say is measured on the clips; seeds, workers, parts, licenses."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from kinescale.core.errors import DataError, InputError
 from kinescale.data.compose import ComposeReport, Settings, compose, engine
 from kinescale.data.compose.captions import Stated, holds, label_phrases
 from kinescale.data.compose.kinds import KINDS
+from kinescale.data.datasets.base import union
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.description import describe
 from kinescale.motion import mirror
+from kinescale.training.run import licenses_of
 
 CLIPS = 36
 NUMBERS = {"once": 1, "one": 1, "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
@@ -126,21 +128,24 @@ def test_workers_change_nothing_and_parts_are_kept(sources, tmp_path, monkeypatc
     assert again.reused_parts == 2 and again.written == one.written
 
 
-def test_licences_add_up_and_rows_name_their_sources(sources, tmp_path):
-    other = made_sources(tmp_path / "more", name="shared", licence=SHARED)
+def test_licenses_add_up_and_rows_name_their_sources(sources, tmp_path):
+    other = made_sources(tmp_path / "more", name="shared", license=SHARED)
     report = compose([sources, other], tmp_path / "out", settings=Settings(clips=10, seed=1), workers=1)
     prepared = open_prepared(report.folder)
-    (licence,) = prepared.licences
-    assert licence == engine.union([OPEN, SHARED])
-    assert licence.name == "CC0 AND CC BY-SA" and licence.share_alike and not licence.commercial_use
-    assert {clip.licence for clip in prepared.clips} == {licence.name}
+    (license,) = prepared.licenses
+    assert license == union([OPEN, SHARED]) == union([license, SHARED, license])
+    assert license.name == "CC0 AND CC BY-SA" and license.share_alike and not license.commercial_use
+    assert {clip.license for clip in prepared.clips} == {license.name}
     known = {clip.id for one in (sources, other) for clip in open_prepared(one).clips if clip.split == "train"}
     for row in prepared._table.select(["sources"]).to_pylist():
         assert row["sources"] and set(row["sources"]) <= known
 
 
 def test_validation_clips_are_made_of_validation_clips(sources, tmp_path):
-    report = compose([sources], tmp_path, settings=Settings(clips=4, seed=1, split="val"), workers=1)
+    compose([sources], tmp_path, settings=Settings(clips=2, seed=1), workers=1)
+    both = compose([sources], tmp_path, settings=Settings(clips=4, seed=1, split="val"), workers=1).folder.parent
+    assert [terms.source for terms in licenses_of(open_prepared(both))] == ["composed"]
+    report = compose([sources], tmp_path / "alone", settings=Settings(clips=4, seed=1, split="val"), workers=1)
     prepared = open_prepared(report.folder)
     assert {clip.split for clip in prepared.clips} == {"val"}
     assert all("/val-" in name for row in prepared._table["sources"].to_pylist() for name in row)

@@ -1,9 +1,9 @@
-"""Datasets: layout, licence, clips, captions and claims of each corpus; one module or package per corpus."""
+"""Datasets: layout, license, clips, captions and claims of each corpus; one module or package per corpus."""
 
 from __future__ import annotations
 
 from kinescale.core.family import Family
-from kinescale.data.datasets.base import Licence, RawClip
+from kinescale.data.datasets.base import License, RawClip
 from kinescale.data.datasets.base.captions import ClipCaptions
 from kinescale.description.claims import Claim
 
@@ -23,4 +23,4 @@ def label_claims(corpus: str, action: str, take: str) -> tuple[Claim, ...]:
     return () if claims is None else claims(action, take)
 
 
-__all__ = ["FAMILY", "ClipCaptions", "Licence", "RawClip", "is_labeled", "label_claims"]
+__all__ = ["FAMILY", "ClipCaptions", "License", "RawClip", "is_labeled", "label_claims"]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import License, RawClip, need
 from kinescale.data.datasets.base.captions import ClipCaptions, captions_of_phrases
 from kinescale.data.datasets.base.game import words_of
 from kinescale.data.datasets.base.splits import Split, listed
@@ -17,7 +17,7 @@ from kinescale.formats import read_motion
 from kinescale.io.packaged_toml import packaged_toml
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="CC BY 3.0",
     url="https://creativecommons.org/licenses/by/3.0/",
     attribution="ACCAD Open Motion Project, Advanced Computing Center for the Arts and Design, "

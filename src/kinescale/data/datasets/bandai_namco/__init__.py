@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kinescale.data.captions.phrase_book import mirror_action, pick
 from kinescale.data.datasets.bandai_namco.label_checks import CLAIMS, LABEL_RULES
-from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import License, RawClip, need
 from kinescale.data.datasets.base.captions import ClipCaptions
 from kinescale.data.datasets.base.splits import Split, listed, split_of
 from kinescale.description.claims import Claim
@@ -16,14 +16,14 @@ from kinescale.formats import read_motion
 from kinescale.io.packaged_toml import packaged_toml, phrase_table
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="CC BY-NC 4.0",
     url="https://creativecommons.org/licenses/by-nc/4.0/",
     attribution="Bandai-Namco Research Motiondataset, Bandai Namco Research Inc., CC BY-NC 4.0.",
     commercial_use=False,
 )
 
-__all__ = ["LABEL_RULES", "LICENCE", "captions", "claims", "corrected_actions", "corrected_captions", "find", "load"]
+__all__ = ["LABEL_RULES", "LICENSE", "captions", "claims", "corrected_actions", "corrected_captions", "find", "load"]
 
 NAME = re.compile(r"(dataset-\d+)_([a-z-]+)_([a-z-]+)_(\d+)")
 

@@ -2,7 +2,7 @@
 
 Required:
 
-- ``LICENCE``: a ``Licence``.
+- ``LICENSE``: a ``License``.
 - ``find(folder) -> list[RawClip]``: the clips in the published layout below ``folder``, in a fixed order, reading names
   and captions only.
 - ``load(clip) -> Motion``: one clip on the file's own skeleton, at the true frame rate, in meters.
@@ -16,11 +16,12 @@ A labeled corpus, whose clips come without sentences, also offers
 - ``written_captions() -> {label or take: sentences}``, optional: captions written by hand.
 
 A corpus with published feature arrays also offers ``NATIVE``, ``given(clip) -> [T, F]`` (the arrays unchanged) and
-``statistics(folder) -> (mean, std) | None``; one whose terms depend on the folder, ``licence(folder) -> Licence``.
+``statistics(folder) -> (mean, std) | None``; one whose terms depend on the folder, ``license(folder) -> License``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ STATISTICS = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
 """File names of published means and deviations of features."""
 
 
-class Licence(Record):
+class License(Record):
     """Terms that follow the data into bundles and into the files made with them."""
 
     name: str
@@ -42,6 +43,20 @@ class Licence(Record):
     attribution: str
     commercial_use: bool
     share_alike: bool = False
+
+
+def union(licenses: Sequence[License]) -> License:
+    """Terms that satisfy all of several licenses; each name, address and attribution stands once."""
+    names = dict.fromkeys(name for license in licenses for name in license.name.split(" AND "))
+    attributions = dict.fromkeys(license.attribution for license in licenses if license.attribution)
+    longest = [each for each in attributions if not any(each != other and each in other for other in attributions)]
+    return License(
+        name=" AND ".join(names),
+        url=" ".join(dict.fromkeys(url for license in licenses for url in license.url.split())),
+        attribution=" ".join(longest),
+        commercial_use=all(license.commercial_use for license in licenses),
+        share_alike=any(license.share_alike for license in licenses),
+    )
 
 
 class RawClip(Record):

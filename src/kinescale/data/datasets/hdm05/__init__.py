@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kinescale.core.errors import DataError
-from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import License, RawClip, need
 from kinescale.data.datasets.base.captions import ClipCaptions
 from kinescale.data.datasets.base.splits import Split, listed, split_of
 from kinescale.data.datasets.hdm05.label_checks import CLAIMS, LABEL_RULES
@@ -16,7 +16,7 @@ from kinescale.formats import read_motion
 from kinescale.io.packaged_toml import packaged_toml, phrase_table
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="CC BY-SA 3.0",
     url="https://creativecommons.org/licenses/by-sa/3.0/",
     attribution="Motion Capture Database HDM05, M. Mueller, T. Roeder, M. Clausen, B. Eberhardt, B. Krueger, A. Weber, "
@@ -25,7 +25,7 @@ LICENCE = Licence(
     share_alike=True,
 )
 
-__all__ = ["LABEL_RULES", "LICENCE", "captions", "claims", "find", "load", "written_captions"]
+__all__ = ["LABEL_RULES", "LICENSE", "captions", "claims", "find", "load", "written_captions"]
 
 NAME = re.compile(r"HDM_([a-z]+)_(\w+?)_(\d+)_120")
 
