@@ -14,6 +14,7 @@ pytest.importorskip("pyarrow", reason="prepared data needs the extra 'train'")
 
 from evaluated import POOL, request, tiny_evaluator
 
+from kinescale import metrics
 from kinescale.core.errors import BundleError, DataError, InputError
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.evaluation import pages, protocol
@@ -22,7 +23,7 @@ from kinescale.evaluation.motions import Shown
 from kinescale.evaluation.record import Evaluation
 from kinescale.evaluation.run import find_evaluator, run
 from kinescale.evaluation.sections import sections
-from kinescale.metrics import foot_skate, jitter
+from kinescale.metrics import jitter
 from kinescale.pipelines import TextToMotion, mean_joint_error, onto_feature, reconstruct
 from tiny_bundle import tiny_bundle
 from toy_training import toy_prepared
@@ -81,8 +82,11 @@ def test_physical_figures_and_reconstruction_agree_with_naive_twins(done, data: 
     jitters = [jitter.jitter(motion.positions(), motion.fps) for motion in chosen.motions()]
     physical = found.settings[0].physical
     assert physical["real"]["jitter_m_s3"].mean == pytest.approx(sum(jitters) / 6, rel=1e-4)
-    assert set(physical["real"]) == {"foot_skate_m_s", "skid_share", *list(physical["real"])[2:]}
-    assert 0 <= physical["generated"]["skid_share"].mean <= 1 and foot_skate.UNIT == "m/s"
+    assert {"foot_skate_m_s", "skid_share", "peak_jerk_m_s3", "area_under_jerk_m_s2"} < set(physical["real"])
+    assert set(physical["real"]) == {
+        column for name in metrics.with_input("motion") for column in metrics.columns(name)
+    }
+    assert 0 <= physical["generated"]["skid_share"].mean <= 1
     pairs = [(reconstruct(bundle, motion), onto_feature(motion, bundle.feature)) for motion in chosen.motions()]
     errors = [1000 * mean_joint_error(made, real) for made, real in pairs]
     assert found.reconstruction["mpjpe_mm"].mean == pytest.approx(sum(errors) / 6, rel=1e-4)

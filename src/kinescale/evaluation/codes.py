@@ -1,17 +1,20 @@
-"""What a tokenizer keeps of recorded motion, and which of its codes recordings and generated motions use."""
+"""Reconstruction error of recordings, and codebook use by recordings and generated motions."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
 
+from kinescale import metrics
 from kinescale.bundle.bundle import Bundle
+from kinescale.core.errors import SkeletonError
 from kinescale.evaluation.protocol import Protocol
 from kinescale.evaluation.record import CodeRow, Row
-from kinescale.evaluation.report import Value, figure
-from kinescale.metrics import codebook, mpjpe
+from kinescale.evaluation.report import figure
+from kinescale.metrics.base import Value
 from kinescale.motion import Motion, canonicalise
 from kinescale.pipelines import onto_feature, reconstruct
 from kinescale.tokens import TokenMap
@@ -20,19 +23,31 @@ from kinescale.tokens import TokenMap
 def reconstruction(
     bundle: Bundle, motions: Iterable[Motion], protocol: Protocol, step: Callable[[], None]
 ) -> tuple[Row, list[TokenMap]]:
-    """Error of recordings put through all scales, mean over clips with its interval, and the tokens they became."""
-    world, aligned, tokens = [], [], []
+    """Reconstruction metrics over all scales, mean over recordings with its interval, and the recordings' tokens."""
+    rows, tokens = defaultdict(list), []
     for motion in motions:
         source = onto_feature(motion, bundle.feature).to(torch.float32)
         made = reconstruct(bundle, source)
         frames = min(len(made), len(source))
-        pair = source.positions()[:frames], made.positions()[:frames]
-        world.append(mpjpe.mpjpe(*pair))
-        aligned.append(mpjpe.mpjpe_aligned(*pair))
+        for column, value in _compared(source.slice(0, frames), made.slice(0, frames)).items():
+            rows[column].append(value)
         tokens.append(encoded(bundle, source))
         step()
-    rows = {"mpjpe_mm": world, "mpjpe_aligned_mm": aligned}
-    return {name: figure(protocol.but(spread="student"), [_over_clips(found)]) for name, found in rows.items()}, tokens
+    student = protocol.but(spread="student")
+    means = {name: Value.mean_of(torch.tensor(found, dtype=torch.float64)) for name, found in rows.items()}
+    return {name: figure(student, [mean]) for name, mean in means.items()}, tokens
+
+
+def _compared(source: Motion, made: Motion) -> dict[str, float]:
+    """Column -> number of every reconstruction metric that applies to the skeleton."""
+    found = {}
+    for name, metric in metrics.with_input("reconstruction").items():
+        try:
+            values = metrics.values_of(name, metric.measure(source, made))
+        except SkeletonError:
+            continue
+        found |= {column: value.value for column, value in values.items()}
+    return found
 
 
 @torch.no_grad()
@@ -46,7 +61,7 @@ def encoded(bundle: Bundle, motion: Motion) -> TokenMap:
 
 
 def usage(bundle: Bundle, source: str, maps: Sequence[TokenMap]) -> list[CodeRow]:
-    """Use of each scale's codes; of bits, the mean over them of a book of two."""
+    """Use of each scale's codes; for bits, the mean over the bits of a codebook of two."""
     bits = bundle.tokenizer.token_kind == "bits"
     found = []
     for scale, size in enumerate(bundle.tokenizer.vocabularies):
@@ -55,29 +70,33 @@ def usage(bundle: Bundle, source: str, maps: Sequence[TokenMap]) -> list[CodeRow
         if not whole.numel():
             continue
         columns = list(whole.unbind(-1)) if bits else [whole]
-        uses = [codebook.codebook_use(column, 2 if bits else size) for column in columns]
+        uses = [_used(column, 2 if bits else size) for column in columns]
+        means = {name: sum(use[name] for use in uses) / len(uses) for name in uses[0]}
+        known = {name: means.pop(name) for name in ("used", "perplexity")}
         found.append(
             CodeRow.parse(
                 {
                     "source": source,
                     "scale": scale + 1,
                     "codes": 2 if bits else size,
-                    "used": sum(use.used for use in uses) / len(uses),
-                    "perplexity": sum(use.perplexity for use in uses) / len(uses),
-                    "tokens": uses[0].tokens,
+                    "tokens": int((columns[0] >= 0).sum()),
                     "bits": size if bits else 0,
+                    **known,
+                    "more": means,
                 }
             )
         )
     return found
 
 
+def _used(ids: Tensor, codes: int) -> dict[str, float]:
+    """Column -> number of every metric of token indices."""
+    found = {}
+    for name, metric in metrics.with_input("tokens").items():
+        found |= {column: one.value for column, one in metrics.values_of(name, metric.measure(ids, codes)).items()}
+    return found
+
+
 def _valid(tokens: TokenMap, scale: int) -> Tensor:
     """The tokens of the filled positions, [n] or [n, K]."""
     return tokens.scales[scale][tokens.valid(scale)].cpu()
-
-
-def _over_clips(values: Sequence[float]) -> Value:
-    numbers = torch.tensor(values, dtype=torch.float64)
-    error = float(numbers.std() / len(numbers) ** 0.5) if len(numbers) > 1 else None
-    return Value(float(numbers.mean()), error)

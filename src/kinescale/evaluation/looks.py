@@ -13,7 +13,7 @@ from kinescale.core.errors import SkeletonError
 from kinescale.description import describe
 from kinescale.description.claim_scores import score
 from kinescale.description.claims import Claim
-from kinescale.evaluation import physical
+from kinescale.evaluation import motion_metrics
 from kinescale.metrics import ground, peaks
 from kinescale.motion import Motion, canonicalise
 
@@ -27,14 +27,14 @@ class Look:
 
     Parameters
     ----------
-    measured : feet that stand, jitter, jerk.
+    measured : results of the motion metrics.
     ground : planted feet and the floor; ``None`` where the skeleton's feet are not known.
     peaks : highest values of ``metrics.peaks``; empty likewise.
     course : joints about the root, from the canonical start, float32 [COURSE_FRAMES, J, 3], meters.
     kept : whether each claim is kept.
     """
 
-    measured: physical.Measured
+    measured: motion_metrics.Results
     ground: ground.Ground | None
     peaks: dict[str, float]
     course: Float[np.ndarray, "S J 3"]
@@ -49,7 +49,7 @@ def look(motion: Motion, claims: Sequence[Claim] = ()) -> Look:
     except SkeletonError:
         floor, tops, found = None, {}, None
     kept = tuple(score(claim, found).fulfilled for claim in claims) if found is not None else ()
-    return Look(physical.measured(motion), floor, tops, course(motion), kept)
+    return Look(motion_metrics.measured(motion), floor, tops, course(motion), kept)
 
 
 def course(motion: Motion) -> Float[np.ndarray, "S J 3"]:

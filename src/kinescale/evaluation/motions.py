@@ -13,7 +13,7 @@ from kinescale.bundle.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.data.datasets import label_claims
 from kinescale.description.claims import Claim
-from kinescale.evaluation import physical
+from kinescale.evaluation import motion_metrics
 from kinescale.evaluation.clips import Chosen, Progress, generate, seen
 from kinescale.evaluation.looks import Look, look
 from kinescale.evaluation.plan import Repeat
@@ -67,11 +67,11 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class Recordings:
-    """The recordings, looked at once; ``level`` is their mean curve of highest jerk."""
+    """Recordings with their measurements; ``levels``: metric -> its level on them (``motion_metrics.calibrated``)."""
 
     space: Space | None
     looks: list[Look]
-    level: float
+    levels: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def recordings(work: Work) -> Recordings:
             spaces += [embed(work.evaluator, held)] if work.evaluator else []
             held = []
         work.progress("recordings", at + 1, len(work.chosen))
-    return Recordings(_joined(spaces), looks, physical.jerk_level([one.measured for one in looks]))
+    return Recordings(_joined(spaces), looks, motion_metrics.calibrated([one.measured for one in looks]))
 
 
 def make(work: Work, real: Recordings, name: str, sampling: dict[str, Any], *, sheet: bool) -> Made:

@@ -107,7 +107,10 @@ class SettingResult(Record):
 
 
 class CodeRow(Record):
-    """Use of a scale's codes by ``source`` ("real": encoded recordings, "generated"); bits: the mean over bits."""
+    """Use of a scale's codes by ``source`` ("real": encoded recordings, "generated"); for bits the mean over bits.
+
+    ``more``: column -> number of other metrics of tokens.
+    """
 
     source: Literal["real", "generated"]
     scale: int
@@ -116,6 +119,7 @@ class CodeRow(Record):
     perplexity: float
     tokens: int
     bits: int = 0
+    more: dict[str, float] = Field(default_factory=dict)
 
 
 class Followed(Record):

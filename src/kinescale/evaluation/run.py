@@ -16,7 +16,7 @@ from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.bundle.hub import DEFAULT_EVALUATOR as DEFAULT_EVALUATOR_FOLDER
 from kinescale.core.errors import BundleError, InputError
 from kinescale.data.prepared import Prepared
-from kinescale.evaluation import codes, physical
+from kinescale.evaluation import codes, motion_metrics
 from kinescale.evaluation.about import about_bundle, about_data, about_evaluator, notes
 from kinescale.evaluation.bars import bars
 from kinescale.evaluation.clips import Progress, check_evaluator, choose
@@ -159,8 +159,8 @@ def _result(work: Work, real: Recordings, made: Made) -> SettingResult:
     measured = [[one.measured for one in looks] for looks in made.looks]
     student = protocol.but(spread="student")
     rows = {
-        REAL: physical.summary(student, [[one.measured for one in real.looks]], real.level),
-        GENERATED: physical.summary(student, measured, real.level),
+        REAL: motion_metrics.summary(student, [[one.measured for one in real.looks]], real.levels),
+        GENERATED: motion_metrics.summary(student, measured, real.levels),
     }
     clips = work.chosen.clips
     return SettingResult(

@@ -7,25 +7,8 @@ from dataclasses import dataclass
 
 from kinescale.evaluation.record import Row
 from kinescale.evaluation.report import Figure
+from kinescale.metrics import headings
 
-TITLES = {
-    "top1": "R@1 ↑",
-    "top2": "R@2 ↑",
-    "top3": "R@3 ↑",
-    "fid": "FID ↓",
-    "fid_halves": "FID of halves",
-    "matching": "matching ↓",
-    "clip_score": "CLIP score ↑",
-    "diversity": "diversity →",
-    "multimodality": "multimodality",
-    "foot_skate_m_s": "foot skate m/s ↓",
-    "skid_share": "skidding share ↓",
-    "jitter_m_s3": "jitter m/s³ →",
-    "peak_jerk_m_s3": "peak jerk m/s³ →",
-    "area_under_jerk_m_s2": "area under jerk m/s² ↓",
-    "mpjpe_mm": "MPJPE mm ↓",
-    "mpjpe_aligned_mm": "MPJPE, roots aligned, mm ↓",
-}
 GROUND_TRUTH = "ground truth"
 
 
@@ -41,12 +24,13 @@ class Section:
 
 
 def table(rows: dict[str, Row], names: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    head = ("", *(TITLES.get(name, name) for name in names))
-    return head, tuple((title, *(said(row.get(name)) for name in names)) for title, row in rows.items())
+    titles = headings()
+    head = ("", *(titles.get(name, name) for name in names))
+    return head, tuple((title, *(shown(row.get(name)) for name in names)) for title, row in rows.items())
 
 
-def said(figure: Figure | None) -> str:
-    """A figure with as many digits after the point as its size deserves."""
+def shown(figure: Figure | None) -> str:
+    """A figure, with more digits after the point the smaller it is."""
     if figure is None:
         return ""
     digits = 0 if abs(figure.mean) >= 100 else 1 if abs(figure.mean) >= 10 else 3

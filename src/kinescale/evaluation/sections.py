@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from kinescale.evaluation import plots as _plots
 from kinescale.evaluation.more_sections import bars, fid, floor, groups, kept, phrases, sensitivity, spread
-from kinescale.evaluation.physical import NAMES
 from kinescale.evaluation.record import Evaluation, SettingResult
 from kinescale.evaluation.report import GENERATED, REAL
-from kinescale.evaluation.section import GROUND_TRUTH, Section, share, table
+from kinescale.evaluation.section import GROUND_TRUTH, Section, number, share, table
+from kinescale.metrics import headings
 
 
 def sections(found: Evaluation) -> list[Section]:
@@ -87,7 +87,7 @@ def _sweep(settings: Sequence[SettingResult]) -> str:
 def _physical(found: Evaluation) -> Section:
     rows = {GROUND_TRUTH: found.settings[0].physical[REAL]}
     rows |= {one.name: one.physical[GENERATED] for one in found.settings}
-    names = [name for name in NAMES if name in rows[GROUND_TRUTH]]
+    names = list(rows[GROUND_TRUTH])
     text = "Jitter and jerk are best where they are nearest the recordings' own (→)."
     return Section("Feet and smoothness", text, *table(rows, names))
 
@@ -103,12 +103,15 @@ def _reconstruction(found: Evaluation) -> Section | None:
 def _codebook(found: Evaluation) -> Section | None:
     if not found.codebook:
         return None
-    head = ("scale", "tokens of", "codes", "used", "perplexity", "tokens")
+    more = list(dict.fromkeys(name for row in found.codebook for name in row.more))
+    titles = headings()
+    head = ("scale", "tokens of", "codes", "used", "perplexity", "tokens", *(titles.get(name, name) for name in more))
     rows = []
     for one in sorted(found.codebook, key=lambda row: (row.scale, row.source != REAL)):
         codes = f"{one.bits} bits" if one.bits else str(one.codes)
         source = "recordings" if one.source == REAL else GENERATED
         cells = (str(one.scale), source, codes, f"{one.used:.1%}", f"{one.perplexity:.1f}", str(one.tokens))
+        cells += tuple(number(one.more.get(name)) for name in more)
         rows.append(cells)
     return Section("Codes used", "Few tokens cannot use many codes: compare rows of one scale.", head, tuple(rows))
 

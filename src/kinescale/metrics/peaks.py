@@ -19,12 +19,14 @@ from jaxtyping import Float
 
 from kinescale.core.errors import InputError
 from kinescale.kinematics.contacts import ADULT_LEG_M
-from kinescale.metrics.base import Better
+from kinescale.metrics.base import Better, Column, Input
 from kinescale.motion import Motion
 
-UNIT = "share of the reference"
+INPUT: Input = "reconstruction"
 TITLE = "peaks kept"
-BETTER: Better = "as real"
+UNIT = ""
+BETTER: Better = "higher"
+COLUMNS = {"peaks_kept": Column(TITLE, UNIT, BETTER)}
 
 WINDOW_S, MARGIN_S = 2.0, 0.1
 
@@ -108,6 +110,12 @@ def kept(reference: Motion, copy: Motion) -> dict[str, float]:
         if share is not None:
             found[name] = share
     return found
+
+
+def measure(reference: Motion, copy: Motion) -> dict[str, float]:
+    """Mean share kept over the measures of which the recording has a peak; nothing where it has none."""
+    shares = kept(reference, copy)
+    return {"peaks_kept": float(np.mean(list(shares.values())))} if shares else {}
 
 
 def _share(real: np.ndarray, made: np.ndarray, least: float, fps: float) -> float | None:
