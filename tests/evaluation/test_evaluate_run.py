@@ -19,7 +19,7 @@ from kinescale.core.errors import BundleError, DataError, InputError
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.evaluation import pages, protocol
 from kinescale.evaluation.clips import choose, generate
-from kinescale.evaluation.motions import Shown
+from kinescale.evaluation.generated_motions import SheetClip
 from kinescale.evaluation.record import Evaluation
 from kinescale.evaluation.run import find_evaluator, run
 from kinescale.evaluation.sections import sections
@@ -36,7 +36,7 @@ def small_sheet() -> Iterator[None]:
     """Pictures take long; one row of two poses is enough."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "POSES", 2)
-        patch.setattr("kinescale.evaluation.motions.SHOWN", 1)
+        patch.setattr("kinescale.evaluation.generated_motions.SHEET_CLIPS", 1)
         yield
 
 
@@ -46,7 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 @pytest.fixture(scope="module")
-def done(data: Prepared) -> tuple[Evaluation, list[Shown]]:
+def done(data: Prepared) -> tuple[Evaluation, list[SheetClip]]:
     return run(tiny_bundle(), data, request(), evaluator=tiny_evaluator())
 
 

@@ -11,8 +11,12 @@ pytest.importorskip("pyarrow", reason="prepared data needs the extra 'train'")
 
 from kinescale.core.errors import DataError
 from kinescale.data.prepared import Prepared, open_prepared
-from kinescale.evaluation.kept import KeptReport, Sample, TokenizerYardstick, decoded, samples, world_error_mm
-from kinescale.evaluation.kinds import peak_kind
+from kinescale.evaluation.peak_kinds import peak_kind
+from kinescale.evaluation.tokenizer_decode import decoded
+from kinescale.evaluation.tokenizer_record import TokenizerReport
+from kinescale.evaluation.tokenizer_samples import Sample, samples
+from kinescale.evaluation.tokenizer_yardstick import TokenizerYardstick
+from kinescale.evaluation.world_error import world_error_mm
 from kinescale.pipelines import reconstruct
 from motion_strategies import random_motion, walk
 from tiny_bundle import tiny_bundle
@@ -30,7 +34,8 @@ def exact(monkeypatch: pytest.MonkeyPatch):
 
     def install(change=lambda features: features):
         monkeypatch.setattr(
-            "kinescale.evaluation.kept.decoded", lambda t, n, features, *rest: [change(one) for one in features]
+            "kinescale.evaluation.tokenizer_yardstick.decoded",
+            lambda t, n, features, *rest: [change(one) for one in features],
         )
 
     return install
@@ -56,7 +61,7 @@ def test_a_tokenizer_that_loses_nothing_holds_every_bar_that_is_measured(exact) 
         assert all(peak.median == pytest.approx(1.0, abs=0.01) for peak in row.peaks.values())
     assert all(bar.held for bar in report.bars if bar.value is not None)
     assert {row.name for row in report.kinds} == {"kick", "dance"}
-    assert KeptReport.parse(report.to_json()) == report
+    assert TokenizerReport.parse(report.to_json()) == report
 
 
 def test_a_root_that_runs_too_slow_shows_in_the_world_error_alone(exact) -> None:

@@ -57,7 +57,7 @@ def test_columns_of_two_metrics_differ() -> None:
 
 
 def test_a_made_up_metric_of_every_input_appears_in_the_report(tmp_path: Path) -> None:
-    data = open_prepared(toy_prepared(tmp_path / "data", 60))
+    data = open_prepared(toy_prepared(tmp_path / "data", 30))
     sources = {name: source(*parts) for name, parts in MADE_UP.items()}
     asked = request(repeats=1, sections=("motions", "codes"))
     with dropped("kinescale.metrics", tmp_path / "metrics", sources):

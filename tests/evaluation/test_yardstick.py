@@ -18,17 +18,17 @@ from evaluated import request, tiny_evaluator
 from kinescale.core.errors import BundleError, InputError
 from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
 from kinescale.evaluation import bars, pages, sensitivity
+from kinescale.evaluation.clip_measurements import COURSE_FRAMES, apart_mm, course, variance
 from kinescale.evaluation.clips import Chosen
 from kinescale.evaluation.fid_band import LEAST_CLIPS, fid_band
 from kinescale.evaluation.groups import HELD, KNOWN, held_kinds
-from kinescale.evaluation.looks import COURSE_FRAMES, apart_mm, course, variance
-from kinescale.evaluation.names import SECTIONS, parse_sections
 from kinescale.evaluation.prompt_report import PromptResult, report
 from kinescale.evaluation.prompts import prompts
 from kinescale.evaluation.record import Evaluation
 from kinescale.evaluation.run import run
+from kinescale.evaluation.section_names import SECTIONS, parse_sections
 from kinescale.evaluation.sections import sections
-from kinescale.evaluation.sensitivity import LADDERS, Ladder, response, spearman
+from kinescale.evaluation.text_sensitivity import LADDERS, Ladder, response, spearman
 from kinescale.metrics import fid
 from motion_strategies import random_motion, walk
 from tiny_bundle import tiny_bundle
@@ -43,8 +43,8 @@ def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
 def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "POSES", 2)
-        patch.setattr("kinescale.evaluation.motions.SHOWN", 1)
-        patch.setattr("kinescale.evaluation.sensitivity.LADDERS", LADDERS[:1] + LADDERS[-1:])
+        patch.setattr("kinescale.evaluation.generated_motions.SHEET_CLIPS", 1)
+        patch.setattr("kinescale.evaluation.text_sensitivity.LADDERS", LADDERS[:1] + LADDERS[-1:])
         first = prompts()[::60]
         patch.setattr("kinescale.evaluation.prompt_report.prompts", lambda: first)
         yield

@@ -38,8 +38,8 @@ def run(argv: list[str]) -> int:
     motion = read_clip(options.file, options.reading)
     found = describe(motion)
     if options.json:
-        said = {detail: sentence(found, detail) for detail in DETAILS}
-        print_json({"file": str(options.file), "sentences": said, **found.to_json()})
+        captions = {detail: sentence(found, detail) for detail in DETAILS}
+        print_json({"file": str(options.file), "sentences": captions, **found.to_json()})
     else:
         print(sentence(found, options.detail))
     return 0

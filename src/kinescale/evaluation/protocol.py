@@ -99,7 +99,7 @@ HUMANML3D_2022 = Protocol(
         ),
         Quirk(
             name="true lengths",
-            what="the generator is told the length of the real motion",
+            what="the generator receives the length of the real motion",
             effect="not comparable with systems that choose the length themselves",
         ),
         Quirk(

@@ -10,7 +10,7 @@ A module declares ``INPUT``, ``TITLE``, ``UNIT`` and ``BETTER``, and ``measure``
 | ``"tokens"`` | token indices of one scale, and the size of its codebook | scale |
 
 ``measure`` returns a number, a ``Value``, or a dictionary of them by column name. A metric with several columns, or
-with a column name other than its own, declares ``COLUMNS: Mapping[str, Column]``. ``SkeletonError`` means that the metric
+with another name for its column, declares ``COLUMNS: Mapping[str, Column]``. ``SkeletonError`` means that the metric
 does not apply to the skeleton; a missing column is left empty. A motion metric that needs the recordings' level also
 offers ``calibrate(results of recordings) -> level`` and ``numbers(result, level)``; ``measure`` may then return any
 object.

@@ -1,4 +1,4 @@
-"""Sentences from clauses: one act, acts one after another, an act during another; in many wordings."""
+"""Captions from clauses: one act, acts one after another, or an act during another, in many wordings."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kinescale.data.compose.captions.clauses import BRIEF, FULL, PLAIN, STYLED, Clause, Piece, clauses
-from kinescale.data.compose.captions.statements import Stated, holds
+from kinescale.data.compose.captions.clauses import BRIEF, FULL, PLAIN, STYLED, Clause, Segment, clauses
+from kinescale.data.compose.captions.statements import Statement, holds
 from kinescale.description.grammar import Form, inflect, mirror_sentence
 from kinescale.description.records import Description
 
@@ -30,67 +30,67 @@ SUBJECTS: tuple[tuple[str, str, str], ...] = (
 """Who, whose, and the pronoun."""
 
 TRIES = 6
-"""Attempts per sentence wanted, as wordings repeat."""
+"""Attempts per caption, as wordings repeat."""
 
 STOPS = ("and *stop", "and *come to a stop", "and then *stand still", "and *halt", "then *stop")
 
 
 @dataclass(frozen=True)
-class Told:
-    """A sentence and all that it states: (number of the piece, statement)."""
+class ComposedCaption:
+    """A caption and its statements: (index of the segment, statement)."""
 
     text: str
-    stated: tuple[tuple[int, Stated], ...]
+    statements: tuple[tuple[int, Statement], ...]
 
-    def mirrored(self) -> Told:
-        """The sentence about the mirror image."""
-        return Told(mirror_sentence(self.text), tuple((piece, each.mirrored()) for piece, each in self.stated))
+    def mirrored(self) -> ComposedCaption:
+        """The caption of the mirror image."""
+        return ComposedCaption(mirror_sentence(self.text), tuple((at, each.mirrored()) for at, each in self.statements))
 
     def true_of(self, found: Sequence[Description]) -> bool:
-        """Whether all that is stated is measured; ``found`` has each piece's description."""
-        return all(holds(each, found[piece]) for piece, each in self.stated)
+        """Whether all statements are confirmed; ``found`` has each segment's description."""
+        return all(holds(each, found[segment]) for segment, each in self.statements)
 
 
-def told(
+def captions_of(
     relation: Relation,
-    pieces: Sequence[Piece],
+    segments: Sequence[Segment],
     found: Sequence[Description],
     rng: random.Random,
     count: int,
     *,
     needs: Needs = "",
-) -> tuple[Told, ...]:
-    """Up to ``count`` distinct sentences about the pieces in order; none where a piece cannot be told truly.
+) -> tuple[ComposedCaption, ...]:
+    """Up to ``count`` distinct captions of the segments in order; none where a segment has no true clause.
 
-    ``found``: of each piece the description that it is told by. ``needs``: "count" for sentences that mostly give the
-    count, "pace" for those that always give each piece's pace; there are none where these cannot be given.
+    ``found``: the measured description of each segment. ``needs``: "count" for captions that mostly state the count,
+    "pace" for captions that always state each segment's pace; there are none where these cannot be stated.
     """
-    options = [clauses(piece, each, rng) for piece, each in zip(pieces, found, strict=True)]
+    options = [clauses(segment, each, rng) for segment, each in zip(segments, found, strict=True)]
     if relation == "while":
         options = [[clause for clause in some if " while " not in clause.phrase] for some in options]
     if needs == "pace":
-        options = [[clause for clause in some if any(_paced(each) for each in clause.stated)] for some in options]
-    if not all(options) or (needs == "count" and not any(s.count for c in options[0] for s in c.stated)):
+        options = [[clause for clause in some if any(_paced(each) for each in clause.statements)] for some in options]
+    if not all(options) or (needs == "count" and not any(s.count for c in options[0] for s in c.statements)):
         return ()
     levels = (PLAIN, PLAIN, BRIEF, PLAIN) if needs else (BRIEF, PLAIN, BRIEF, FULL, STYLED, PLAIN)
-    made: dict[str, Told] = {}
+    made: dict[str, ComposedCaption] = {}
     for turn in range(TRIES * count):
         if len(made) >= count:
             break
         chosen = [_choose(some, levels[turn % len(levels)], rng) for some in options]
-        text = _sentence(relation, [clause.phrase for clause in chosen], pieces, rng, plain=not made)
-        one = Told(text, tuple((k, each) for k, clause in enumerate(chosen) for each in clause.stated))
+        text = _sentence(relation, [clause.phrase for clause in chosen], segments, rng, plain=not made)
+        one = ComposedCaption(text, tuple((k, each) for k, clause in enumerate(chosen) for each in clause.statements))
         if one.true_of(found):
             made.setdefault(text, one)
     return tuple(made.values())
 
 
-def _paced(stated: Stated) -> bool:
-    return stated.low is not None or stated.high is not None
+def _paced(statement: Statement) -> bool:
+    return statement.low is not None or statement.high is not None
 
 
 def _choose(options: Sequence[Clause], level: int, rng: random.Random) -> Clause:
-    """A clause of about the level of detail; of two pieces, the second may tell less."""
+    """A clause of about this level of detail."""
     if level == FULL and rng.random() < 0.4:
         level = PLAIN
     for detail in (level, level - 1 if level <= FULL else BRIEF, BRIEF, PLAIN):
@@ -101,9 +101,9 @@ def _choose(options: Sequence[Clause], level: int, rng: random.Random) -> Clause
 
 
 def _sentence(
-    relation: Relation, phrases: list[str], pieces: Sequence[Piece], rng: random.Random, *, plain: bool
+    relation: Relation, phrases: list[str], segments: Sequence[Segment], rng: random.Random, *, plain: bool
 ) -> str:
-    if pieces[-1].stops and (plain is False or relation == "one") and rng.random() < 0.6:
+    if segments[-1].stops and (plain is False or relation == "one") and rng.random() < 0.6:
         phrases = [*phrases[:-1], f"{phrases[-1]} {rng.choice(STOPS)}"]
     who = SUBJECTS[0] if plain else rng.choice(SUBJECTS)
     if relation == "one" or len(phrases) == 1:
@@ -189,7 +189,7 @@ def _row(phrases: list[str], who: tuple[str, str, str], rng: random.Random, plai
 
 
 def _while(phrases: list[str], who: tuple[str, str, str], rng: random.Random, plain: bool) -> str:
-    """The first is what the legs do, the second what the upper body does."""
+    """The first phrase is the act of the legs, the second that of the upper body."""
     name, their, they = who
     (_, a3, a_ing), (_, b3, b_ing) = (_forms(phrase, their) for phrase in phrases)
     (a0, _, a0_ing), (b0, _, b0_ing) = (_forms(phrase, "your") for phrase in phrases)

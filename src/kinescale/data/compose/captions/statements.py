@@ -1,4 +1,4 @@
-"""What a clause states of a stretch of a clip, and whether a measured description bears it out."""
+"""Statements that a caption makes about a part of a clip, and whether a measured description confirms them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from kinescale.description.records import Description, Direction, Event, Gait, S
 
 ANGLE_WITHIN = 25.0
 SHARE_WITHIN = 0.25
-"""Degrees, and the share of a distance or a time, by which a stated number may be off."""
+"""Tolerance of a stated number: degrees, or a share of a distance or a time."""
 
 EDGE_S = 0.35
-"""Seconds by which an act may reach beyond its stretch."""
+"""Seconds by which an act may reach beyond the span."""
 
 DIRECTION_OF_ANGLE = 30.0
 
 
-class Stated(Record):
-    """One statement about the seconds ``span`` of a clip. What is ``None`` is not stated.
+class Statement(Record):
+    """One statement about the seconds ``span`` of a clip; fields that are ``None`` are not part of it.
 
     kind, side : an act of this kind (and side) is seen there. any_of : instead, one of these (kind, side) is.
     count : how often, exactly; ``least_count`` at least. angle_deg, distance_m, seconds : numbers, with the tolerances
@@ -39,7 +39,7 @@ class Stated(Record):
     low: float | None = None
     high: float | None = None
 
-    def mirrored(self) -> Stated:
+    def mirrored(self) -> Statement:
         """The statement about the mirror image."""
         return self.model_copy(
             update={
@@ -50,25 +50,26 @@ class Stated(Record):
         )
 
 
-def holds(stated: Stated, description: Description) -> bool:
-    """Whether everything that is stated is measured."""
-    if stated.any_of:
-        return any(_seen(description, kind, side, stated.span) for kind, side in stated.any_of)
-    found = _seen(description, stated.kind, stated.side, stated.span)
+def holds(statement: Statement, description: Description) -> bool:
+    """Whether the description confirms everything in the statement."""
+    if statement.any_of:
+        return any(_seen(description, kind, side, statement.span) for kind, side in statement.any_of)
+    found = _seen(description, statement.kind, statement.side, statement.span)
     if not found:
         return False
     counts = sum(event.count or 1 for event in found)
     checks = (
-        stated.count is None or counts == stated.count,
-        stated.least_count is None or counts >= stated.least_count,
-        stated.steps is None or sum(event.steps or 0 for event in found) == stated.steps,
-        stated.angle_deg is None or abs(sum(e.angle_deg or 0.0 for e in found) - stated.angle_deg) <= ANGLE_WITHIN,
-        _near(stated.distance_m, sum(event.distance_m or 0.0 for event in found)),
-        _near(stated.seconds, sum(_inside(event, stated.span) for event in found)),
-        stated.direction is None or all(event.direction == stated.direction for event in found),
-        not stated.gaits or all(event.gait in stated.gaits for event in found),
-        stated.low is None or pace(found) >= stated.low,
-        stated.high is None or pace(found) <= stated.high,
+        statement.count is None or counts == statement.count,
+        statement.least_count is None or counts >= statement.least_count,
+        statement.steps is None or sum(event.steps or 0 for event in found) == statement.steps,
+        statement.angle_deg is None
+        or abs(sum(e.angle_deg or 0.0 for e in found) - statement.angle_deg) <= ANGLE_WITHIN,
+        _near(statement.distance_m, sum(event.distance_m or 0.0 for event in found)),
+        _near(statement.seconds, sum(_inside(event, statement.span) for event in found)),
+        statement.direction is None or all(event.direction == statement.direction for event in found),
+        not statement.gaits or all(event.gait in statement.gaits for event in found),
+        statement.low is None or pace(found) >= statement.low,
+        statement.high is None or pace(found) <= statement.high,
     )
     return all(checks)
 
@@ -91,8 +92,8 @@ def _inside(event: Event, span: tuple[float, float], edge: float = 0.0) -> float
     return min(event.end_s, span[1] + edge) - max(event.start_s, span[0] - edge)
 
 
-def _near(stated: float | None, measured: float) -> bool:
-    return stated is None or abs(measured - stated) <= SHARE_WITHIN * stated
+def _near(value: float | None, measured: float) -> bool:
+    return value is None or abs(measured - value) <= SHARE_WITHIN * value
 
 
 def _mirrored(words: str | None) -> str | None:

@@ -1,18 +1,17 @@
-"""Reconstruction error of recordings, and codebook use by recordings and generated motions."""
+"""Reconstruction metrics: recordings through the tokenizer and back, mean over clips."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor
 
 from kinescale import metrics
 from kinescale.bundle.bundle import Bundle
 from kinescale.core.errors import SkeletonError
 from kinescale.evaluation.protocol import Protocol
-from kinescale.evaluation.record import CodeRow, Row
+from kinescale.evaluation.record import Row
 from kinescale.evaluation.report import figure
 from kinescale.metrics.base import Value
 from kinescale.motion import Motion, canonicalise
@@ -58,45 +57,3 @@ def encoded(bundle: Bundle, motion: Motion) -> TokenMap:
     normal = bundle.normalizer.apply(features[:whole]).to(bundle.device)
     held = torch.cat([normal, normal[-1:].expand(whole - len(normal), -1)])
     return bundle.tokenizer.encode(held[None], torch.tensor([whole], device=bundle.device)).tokens
-
-
-def usage(bundle: Bundle, source: str, maps: Sequence[TokenMap]) -> list[CodeRow]:
-    """Use of each scale's codes; for bits, the mean over the bits of a codebook of two."""
-    bits = bundle.tokenizer.token_kind == "bits"
-    found = []
-    for scale, size in enumerate(bundle.tokenizer.vocabularies):
-        ids = [_valid(tokens, scale) for tokens in maps]
-        whole = torch.cat([one for one in ids if len(one)] or ids[:1])
-        if not whole.numel():
-            continue
-        columns = list(whole.unbind(-1)) if bits else [whole]
-        uses = [_used(column, 2 if bits else size) for column in columns]
-        means = {name: sum(use[name] for use in uses) / len(uses) for name in uses[0]}
-        known = {name: means.pop(name) for name in ("used", "perplexity")}
-        found.append(
-            CodeRow.parse(
-                {
-                    "source": source,
-                    "scale": scale + 1,
-                    "codes": 2 if bits else size,
-                    "tokens": int((columns[0] >= 0).sum()),
-                    "bits": size if bits else 0,
-                    **known,
-                    "more": means,
-                }
-            )
-        )
-    return found
-
-
-def _used(ids: Tensor, codes: int) -> dict[str, float]:
-    """Column -> number of every metric of token indices."""
-    found = {}
-    for name, metric in metrics.with_input("tokens").items():
-        found |= {column: one.value for column, one in metrics.values_of(name, metric.measure(ids, codes)).items()}
-    return found
-
-
-def _valid(tokens: TokenMap, scale: int) -> Tensor:
-    """The tokens of the filled positions, [n] or [n, K]."""
-    return tokens.scales[scale][tokens.valid(scale)].cpu()

@@ -1,9 +1,9 @@
-"""The seam between two clips: where to cut, how the second is laid, and the frames between, with feet that stand.
+"""Transition between two clips: frames to cut at, placement of the second clip, and generated frames between them.
 
-A foot that stands at the end of the first clip and at the start of the second is the seam's support: the second clip
-is laid so that this foot stays where it is. The root goes over on a cubic that keeps both speeds, joint rotations are
-carried on from both sides and eased over, the support stays put, the other foot makes a step. What is left between a
-foot of the second clip and the place where it stood is kept up until that foot is lifted.
+A foot planted at the end of the first clip and at the start of the second is the support: the second clip is placed so
+that this foot does not move. The root follows a cubic that matches both velocities, joint rotations are extrapolated
+from both sides and blended, the support stays planted, and the other foot makes a step. The remaining offset of a foot
+of the second clip is held until that foot lifts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.data.compose.legs import with_feet
+from kinescale.data.compose.legs import place_feet
 from kinescale.data.compose.track import Track, runs
 from kinescale.kinematics.filters import eased
 from kinescale.kinematics.rotations import (
@@ -28,22 +28,24 @@ from kinescale.kinematics.rotations import (
 from kinescale.motion.extrapolate import extrapolate
 
 GAPS = (6, 9, 12, 15, 18, 22)
-"""Frames that may lie between two clips (at 30 a second)."""
+"""Candidate numbers of generated frames (30 fps)."""
 
 NEAR_M = 0.07
-"""A standing foot so near the place where it stands in the second clip does not step: it keeps its place."""
+"""A planted foot this near its position in the second clip makes no step."""
 
 SWING_M_S = 2.4
-"""Mean speed of a stepping foot that costs nothing."""
+"""Mean speed of a stepping foot up to which a step has no cost."""
 
 BOTH, NONE = 2, -1
 _BIG = 1e9
 
 
 @dataclass(frozen=True)
-class Seam:
-    """Frame ``last`` of the first clip, ``gap`` made frames, then frame ``first`` of the second. ``support``: 0 or 1,
-    the foot that stays; -1 for none (both clips are in flight there). ``cost``: how hard the passage is, about m/s."""
+class Transition:
+    """Frame ``last`` of the first clip, ``gap`` generated frames, then frame ``first`` of the second.
+
+    ``support``: the planted foot, 0 or 1; -1 for none (both clips are in flight). ``cost``: about m/s.
+    """
 
     last: int
     first: int
@@ -54,7 +56,7 @@ class Seam:
 
 @dataclass(frozen=True, eq=False)
 class _Ends:
-    """Frames of a clip as seen from the body: facing ahead, about the root's place on the ground."""
+    """Frames of a clip in the body's frame: facing ahead, relative to the root's ground position."""
 
     frames: Tensor
     pose: Float[Tensor, "N J 3"]
@@ -85,26 +87,26 @@ class _Ends:
         )
 
 
-def best_seam(first: Track, second: Track, lasts: Sequence[int], firsts: Sequence[int]) -> Seam:
-    """The easiest passage from one of the frames ``lasts`` of the first clip to one of ``firsts`` of the second."""
+def best_transition(first: Track, second: Track, lasts: Sequence[int], firsts: Sequence[int]) -> Transition:
+    """The transition of least cost from one of the frames ``lasts`` to one of the frames ``firsts``."""
     a, b = _Ends.of(first, lasts), _Ends.of(second, firsts)
     flat = a.speed.new_tensor([1.0, 0.0, 1.0])
     mean_speed = (a.speed[:, None] + b.speed[None]) / 2 * flat
     pose = (a.pose[:, None] - b.pose[None]).norm(dim=-1)
     rough = (a.joint_speed[:, None] - b.joint_speed[None]).norm(dim=-1).mean(-1)
-    best = Seam(int(a.frames[-1]), int(b.frames[0]), GAPS[2], NONE, _BIG)
+    best = Transition(int(a.frames[-1]), int(b.frames[0]), GAPS[2], NONE, _BIG)
     for support in (0, 1, NONE):
         for gap in GAPS:
             cost = _cost(a, b, support, (gap + 1) / first.fps, mean_speed, pose) + 0.25 * rough
             low = int(cost.argmin())
             i, j = divmod(low, cost.shape[1])
             if float(cost[i, j]) < best.cost:
-                best = Seam(int(a.frames[i]), int(b.frames[j]), gap, support, float(cost[i, j]))
+                best = Transition(int(a.frames[i]), int(b.frames[j]), gap, support, float(cost[i, j]))
     return best
 
 
 def _cost(a: _Ends, b: _Ends, support: int, seconds: float, mean_speed: Tensor, pose: Tensor) -> Float[Tensor, "N M"]:
-    """About metres per second: what the root misses, how fast joints go over, how fast a foot steps."""
+    """Cost, about m/s: velocity mismatch of the root, speed of joints through the gap, speed of a stepping foot."""
     flat = mean_speed.new_tensor([1.0, 0.0, 1.0])
     if support == NONE:
         shift = mean_speed * seconds
@@ -119,59 +121,59 @@ def _cost(a: _Ends, b: _Ends, support: int, seconds: float, mean_speed: Tensor, 
     stands = a.planted[:, None] & b.planted[None]
     steps = torch.where(stands & (apart < NEAR_M), 0.0, apart / seconds)
     stepping = (steps - SWING_M_S).clamp(min=0).amax(-1) * 2
-    # a step needs its time, and a standing foot that steps without need looks restless
+    # a step takes time, and needless steps look restless
     short = torch.where((apart.amax(-1) > NEAR_M) & (torch.tensor(seconds) < 0.3), 1.0, 0.0)
     restless = torch.where(stands.all(-1), (apart.amax(-1) - NEAR_M).clamp(min=0) * 3, 0.0)
     return missed * 1.5 + 0.5 * over + stepping + short + restless + refused + 0.3 * seconds
 
 
-def joined(first: Track, second: Track, seam: Seam) -> tuple[Track, int, float]:
-    """One clip out of two; the frame at which the second begins in it; the metres by which a foot fell short."""
-    a, b = first.slice(0, seam.last + 1), second.slice(seam.first, len(second))
-    b = _laid(first, second, b, seam)
-    fill = _filled(a, b, seam.gap)
+def join_clips(first: Track, second: Track, transition: Transition) -> tuple[Track, int, float]:
+    """The joined clip, the frame at which the second begins, and the distance in meters by which a foot misses."""
+    a, b = first.slice(0, transition.last + 1), second.slice(transition.first, len(second))
+    b = _laid(first, second, b, transition)
+    fill = _filled(a, b, transition.gap)
     whole = Track.row(a, fill, b)
-    start, stop = len(a), len(a) + seam.gap
+    start, stop = len(a), len(a) + transition.gap
     ankles, soles = whole.feet.clone(), whole.world[:, whole.legs.ankles].clone()
-    both_step = _both_step(first, second, a, b, seam)
+    both_step = _both_step(first, second, a, b, transition)
     for side in (0, 1):
-        stands = bool(first.planted[seam.last, side]) and bool(second.planted[seam.first, side])
+        stands = bool(first.planted[transition.last, side]) and bool(second.planted[transition.first, side])
         apart = (a.feet[-1, side] - b.feet[0, side]) * a.feet.new_tensor([1.0, 0.0, 1.0])
-        if side == seam.support or (stands and float(apart.norm()) < NEAR_M):
-            _keep(ankles, soles, (start, stop), side, second.planted[seam.first :, side])
+        if side == transition.support or (stands and float(apart.norm()) < NEAR_M):
+            _keep(ankles, soles, (start, stop), side, second.planted[transition.first :, side])
         else:
             window = (start, stop)
             if both_step:
                 half = (start + stop) // 2
                 window = (start, half) if side == 0 else (half, stop)
             _step(whole, ankles, soles, window, (start, stop), side)
-    made, short = with_feet(whole, ankles, soles)
+    made, short = place_feet(whole, ankles, soles)
     return made, stop, short
 
 
-def _both_step(first: Track, second: Track, a: Track, b: Track, seam: Seam) -> bool:
-    """Whether two standing feet both have to step, so that one has to wait for the other."""
-    stand = first.planted[seam.last] & second.planted[seam.first]
-    return seam.support == NONE and bool(stand.all())
+def _both_step(first: Track, second: Track, a: Track, b: Track, transition: Transition) -> bool:
+    """Whether both feet are planted and have to step, one after the other."""
+    stand = first.planted[transition.last] & second.planted[transition.first]
+    return transition.support == NONE and bool(stand.all())
 
 
-def _laid(first: Track, second: Track, b: Track, seam: Seam) -> Track:
-    """The second clip turned to face on and put where the support, or else the speed, leads."""
-    yaw = first.yaw[seam.last] - second.yaw[seam.first]
+def _laid(first: Track, second: Track, b: Track, transition: Transition) -> Track:
+    """The second clip turned to the first one's facing, placed by the support or else by the velocity."""
+    yaw = first.yaw[transition.last] - second.yaw[transition.first]
     turn = quat_about_y(yaw)
     flat = first.root.new_tensor([1.0, 0.0, 1.0])
-    if seam.support == NONE:
-        speed = (first.velocity[seam.last] + quat_apply(turn, second.velocity[seam.first])) / 2
-        goal = first.root[seam.last] + speed * (seam.gap + 1) / first.fps
-        shift = (goal - quat_apply(turn, second.root[seam.first])) * flat
+    if transition.support == NONE:
+        speed = (first.velocity[transition.last] + quat_apply(turn, second.velocity[transition.first])) / 2
+        goal = first.root[transition.last] + speed * (transition.gap + 1) / first.fps
+        shift = (goal - quat_apply(turn, second.root[transition.first])) * flat
     else:
-        goal = first.feet[seam.last, seam.support]
-        shift = (goal - quat_apply(turn, second.feet[seam.first, seam.support])) * flat
+        goal = first.feet[transition.last, transition.support]
+        shift = (goal - quat_apply(turn, second.feet[transition.first, transition.support])) * flat
     return b.moved(yaw, shift)
 
 
 def _filled(a: Track, b: Track, count: int) -> Track:
-    """Frames between: the root on a cubic that keeps both speeds, rotations carried on from both sides and eased."""
+    """Generated frames: the root on a cubic that matches both velocities, rotations extrapolated and blended."""
     u = torch.arange(1, count + 1, dtype=torch.float64) / (count + 1)
     v0, v1 = (_edge_speed(track, end) for track, end in ((a, -1), (b, 0)))
     span = count + 1
@@ -188,13 +190,13 @@ def _filled(a: Track, b: Track, count: int) -> Track:
 
 
 def _edge_speed(track: Track, end: int) -> Float[Tensor, "3"]:
-    """Metres per frame at a clip's end, over up to three steps."""
+    """Meters per frame at a clip's end, over up to three steps."""
     part = track.root[-4:] if end == -1 else track.root[:4]
     return (part[-1] - part[0]) / max(1, len(part) - 1)
 
 
 def _keep(ankles: Tensor, soles: Tensor, gap: tuple[int, int], side: int, planted: Tensor) -> None:
-    """A foot that stays: its place at the first clip's end held through the gap and the second clip's stance."""
+    """A planted foot: its position at the first clip's end, held through the gap and the second clip's stance."""
     start, stop = gap
     place, sole = ankles[start - 1, side].clone(), soles[start - 1, side].clone()
     total = len(ankles)
@@ -214,7 +216,7 @@ def _keep(ankles: Tensor, soles: Tensor, gap: tuple[int, int], side: int, plante
     ankles[stop:, side] += (1 - share)[:, None] * offset
     still = turned.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(len(share), 4)
     left = quat_slerp(turned.expand(len(share), 4), still, share)
-    # the heading of a kept foot goes on; its tilt passes over with the gap
+    # the heading of a planted foot stays; its tilt is interpolated over the gap
     flat = _heading_only(left)
     soles[stop:, side] = quat_multiply(flat, soles[stop:, side])
     goal = soles[stop, side].expand(stop - start, 4)
@@ -222,19 +224,19 @@ def _keep(ankles: Tensor, soles: Tensor, gap: tuple[int, int], side: int, plante
 
 
 def _heading_only(quats: Float[Tensor, "N 4"]) -> Float[Tensor, "N 4"]:
-    """The part of rotations that turns about the vertical."""
+    """The twist of rotations about the vertical."""
     twist = quats * quats.new_tensor([0.0, 1.0, 0.0, 1.0])
     return torch.nn.functional.normalize(twist + quats.new_tensor([0.0, 0.0, 0.0, 1e-9]), dim=-1)
 
 
 LIFT_M, LIFT_SHARE, MOST_LIFT_M = 0.03, 0.12, 0.12
-"""How high a step lifts the foot: metres, and a share of its way, at most so much."""
+"""Height of a step: meters, plus a share of its length, up to a maximum."""
 
 
 def _step(
     whole: Track, ankles: Tensor, soles: Tensor, window: tuple[int, int], gap: tuple[int, int], side: int
 ) -> None:
-    """A foot that goes from its place in the first clip to the one in the second, on an arc, keeping its speeds."""
+    """A stepping foot: an arc from its position in the first clip to that in the second, matching both velocities."""
     start, stop = gap
     first, last = ankles[start - 1, side].clone(), ankles[stop, side].clone()
     v0 = ankles[start - 1, side] - ankles[start - 2, side] if start > 1 else torch.zeros(3, dtype=torch.float64)

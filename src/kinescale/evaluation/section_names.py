@@ -1,4 +1,4 @@
-"""Names of the sections of an evaluation, with what each measures; told without loading torch."""
+"""Names of the sections of an evaluation, with what each measures; importable without torch."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SECTIONS: Mapping[str, str] = {
 }
 """Section -> what it measures. All but ``tokenizer`` and ``codes`` need a generator."""
 
-SILENT = ("tokenizer",)
-"""Sections that a bundle without a generator can be measured by."""
+WITHOUT_GENERATOR = ("tokenizer",)
+"""Sections that need no generator."""
 
 
 def parse_sections(words: str) -> tuple[str, ...]:
@@ -27,12 +27,12 @@ def parse_sections(words: str) -> tuple[str, ...]:
 
     ``InputError`` for a name that is none.
     """
-    asked = [word.strip() for word in words.split(",")]
-    if asked == ["all"]:
+    names = [word.strip() for word in words.split(",")]
+    if names == ["all"]:
         return tuple(SECTIONS)
-    for word in asked:
+    for word in names:
         if word not in SECTIONS:
             near = difflib.get_close_matches(word, SECTIONS, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise InputError(f"there is no section '{word}'.{hint} Known: all, {', '.join(SECTIONS)}.")
-    return tuple(name for name in SECTIONS if name in asked)
+    return tuple(name for name in SECTIONS if name in names)

@@ -1,4 +1,4 @@
-"""What an evaluation says beside its numbers: hashes, origins, notes."""
+"""Provenance of an evaluation: hashes and origins of data, bundle and evaluator, and notes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def about_evaluator(evaluator: EvaluatorBundle) -> EvaluatorAbout:
 
 
 def notes(request: Request, bundle: Bundle, chosen: Chosen, evaluator: EvaluatorBundle | None) -> list[str]:
-    """What a reader has to know to trust the numbers, a sentence each."""
+    """Notes that qualify the numbers, a sentence each."""
     made, prepared = bundle.provenance, chosen.prepared
     found = [f"{count} clips were left out: {reason}." for reason, count in chosen.left_out.items()]
     found.append(_choice(made.chosen_on))
@@ -84,7 +84,7 @@ def notes(request: Request, bundle: Bundle, chosen: Chosen, evaluator: Evaluator
 
 
 def _repeated(chosen: Chosen) -> str:
-    """How many of the sentences that are asked stand word for word in the captions that training sees."""
+    """Share of the first captions that occur word for word among the training captions."""
     trained = {plain(text) for clip in chosen.prepared.clips if clip.split == "train" for text in clip.captions}
     share = sum(plain(clip.captions[0]) in trained for clip in chosen.clips) / len(chosen)
     return f"{share:.0%} of the clips' first captions occur word for word among the captions of the training split."

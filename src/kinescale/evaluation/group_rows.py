@@ -19,10 +19,10 @@ class GroupRow(Record):
 
     Parameters
     ----------
-    r1_real, r1 : share of sentences that find their own motion first.
-    kept_real, kept : share of the claims of labels that recordings and motions keep, of ``claims``.
-    variance_real, variance : variance of courses within classes (m2, ``looks.variance``), mean over the classes that
-        have enough clips.
+    r1_real, r1 : R@1 of recordings and of generated motions.
+    kept_real, kept : share of the labels' claims that recordings and motions fulfill, of ``claims``.
+    variance_real, variance : variance of courses within classes (m2, ``clip_measurements.variance``), mean over
+        the classes that have enough clips.
     skate_real, skate : planted feet, m/s.
     peaks : measure -> medians, where the recordings have such peaks.
     fid : FID of halves of the group.

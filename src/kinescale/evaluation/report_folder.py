@@ -1,4 +1,4 @@
-"""The place of an evaluation: free, or an older evaluation that may be replaced; told without loading torch."""
+"""Output folder of an evaluation: empty, or an older evaluation that may be replaced; importable without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A motion looked at without a network: smoothness, feet and floor, peaks, its course, and the claims that it keeps."""
+"""Measurements of one clip without a network: motion metrics, feet and floor, peaks, course, fulfilled claims."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ from kinescale.metrics import ground, peaks
 from kinescale.motion import Motion, canonicalise
 
 COURSE_FRAMES = 32
-"""Frames of a course: motions of all lengths are compared stretched to as many."""
+"""Frames of a course: motions of all lengths are resampled to this many for comparison."""
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """One motion.
+class ClipMeasurements:
+    """Measurements of one motion.
 
     Parameters
     ----------
-    measured : results of the motion metrics.
+    results : results of the motion metrics.
     ground : planted feet and the floor; ``None`` where the skeleton's feet are not known.
     peaks : highest values of ``metrics.peaks``; empty likewise.
     course : joints about the root, from the canonical start, float32 [COURSE_FRAMES, J, 3], meters.
-    kept : whether each claim is kept.
+    kept : whether each claim is fulfilled.
     """
 
-    measured: motion_metrics.Results
+    results: motion_metrics.Results
     ground: ground.Ground | None
     peaks: dict[str, float]
     course: Float[np.ndarray, "S J 3"]
     kept: tuple[bool, ...]
 
 
-def look(motion: Motion, claims: Sequence[Claim] = ()) -> Look:
-    """Everything about a motion of four frames or more; ``claims`` are what its label or sentence claims."""
+def measure_clip(motion: Motion, claims: Sequence[Claim] = ()) -> ClipMeasurements:
+    """Measure a motion of four frames or more; ``claims`` are those of its label or caption."""
     try:
         floor, tops = ground.ground(motion), peaks.peaks(motion)
         found = describe(motion) if claims else None
     except SkeletonError:
         floor, tops, found = None, {}, None
     kept = tuple(score(claim, found).fulfilled for claim in claims) if found is not None else ()
-    return Look(motion_metrics.measured(motion), floor, tops, course(motion), kept)
+    return ClipMeasurements(motion_metrics.measured(motion), floor, tops, course(motion), kept)
 
 
 def course(motion: Motion) -> Float[np.ndarray, "S J 3"]:
-    """Joints about the root over the clip's whole length, stretched to ``COURSE_FRAMES``."""
+    """Joints about the root over the clip's whole length, resampled to ``COURSE_FRAMES``."""
     positions = canonicalise(motion).positions().detach().cpu().float()
     about = positions - positions[:, :1]
     at = torch.linspace(0, len(about) - 1, COURSE_FRAMES)

@@ -1,11 +1,11 @@
-"""What a tokenizer keeps, as data: rows by corpus, class and kind of motion, and the bars that it has to reach."""
+"""Records of the tokenizer report: rows by corpus, class and kind of motion, and the bars to reach."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from kinescale.core.records import Record
-from kinescale.evaluation.kinds import PEAK_KINDS
+from kinescale.evaluation.peak_kinds import PEAK_KINDS
 
 ALIGNED_MM: Mapping[str, float] = {"bandai_namco": 20.0, "hdm05": 35.0, "cmu": 50.0}
 WORLD_MM = 100.0
@@ -37,7 +37,7 @@ class PeakRow(Record):
     low: float
 
 
-class KeptRow(Record):
+class TokenizerRow(Record):
     """One corpus, class or kind of motion.
 
     Parameters
@@ -68,25 +68,25 @@ class KeptRow(Record):
     peaks: dict[str, PeakRow]
 
 
-class KeptReport(Record):
+class TokenizerReport(Record):
     """All rows, and the bars with what was reached."""
 
     clips: int
     cut: int
     scales: int
     smoothing: float
-    corpora: list[KeptRow]
-    kinds: list[KeptRow]
-    classes: list[KeptRow]
+    corpora: list[TokenizerRow]
+    kinds: list[TokenizerRow]
+    classes: list[TokenizerRow]
     bars: list[Bar]
 
 
-def bars_of(corpora: Sequence[KeptRow], kinds: Sequence[KeptRow]) -> list[Bar]:
+def bars_of(corpora: Sequence[TokenizerRow], kinds: Sequence[TokenizerRow]) -> list[Bar]:
     """The bars of a tokenizer: errors and jerk by corpus, peaks by kind of motion."""
     return [*_errors(corpora), *_peaks({row.name: row for row in kinds})]
 
 
-def _errors(corpora: Iterable[KeptRow]) -> Iterable[Bar]:
+def _errors(corpora: Iterable[TokenizerRow]) -> Iterable[Bar]:
     for row in corpora:
         if row.name in ALIGNED_MM:
             yield _at_most(f"{row.name}: root-aligned error, mm", row.aligned_mm, ALIGNED_MM[row.name])
@@ -97,7 +97,7 @@ def _errors(corpora: Iterable[KeptRow]) -> Iterable[Bar]:
         yield Bar(name=f"{row.name}: jerk over the recordings'", value=row.jerk_ratio, limit=limit, held=within)
 
 
-def _peaks(kinds: Mapping[str, KeptRow]) -> Iterable[Bar]:
+def _peaks(kinds: Mapping[str, TokenizerRow]) -> Iterable[Bar]:
     for kind, (_, measures) in PEAK_KINDS.items():
         for measure in measures:
             row = kinds.get(kind)

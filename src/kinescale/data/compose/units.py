@@ -1,8 +1,8 @@
-"""What the sources offer: pieces of clips that do one measured thing, with the room in which they may be cut.
+"""Units of composition: parts of source clips that show one act, with the ranges of frames where they may be cut.
 
-A unit is found by measurement (a kick, a wave, some walking, a turn, standing still) or is a whole short clip that its
-label describes (throwing a ball, lying down). Units are grouped by what they do, and drawn class by class, so that a
-class with few clips comes as often as one with many.
+A unit is found by measurement (a kick, a wave, some walking, a turn, standing still) or is a whole short clip described
+by its label (throwing a ball, lying down). Units are grouped into classes by their act and drawn class by class, so
+that rare acts come as often as frequent ones.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ ACTS = ("kick", "punch", "jump", "hop", "squat", "wave", "raise_hand", "knee_lif
 """Kinds of events that make a unit."""
 
 LEAD = {"raise_hand": 16, "wave": 16, "jump": 12, "hop": 10, "kick": 9, "bend": 8, "squat": 6, "punch": 6}
-"""Frames before and after an event (at 30 a second) that belong to it: an arm on its way up, a crouch."""
+"""Frames before and after an event (30 fps) that belong to it: an arm on its way up, a crouch."""
 
 ROOM = 18
-"""Frames beyond those among which the cut is chosen."""
+"""Further frames within which the cut is chosen."""
 
 LONGEST = 195
-"""Frames of the longest unit: two of them and a seam fit into what training sees."""
+"""Frames of the longest unit: two of them and a transition fit into a training window."""
 
 STEADY_FRAMES = 60
 """Frames of the shortest part of a dance that shows it."""
 
-TOLD = "told"
-"""Begins the class of a unit that its label alone tells."""
+LABEL_CLASS = "told"
+"""First word of the class of a unit that is known by its label alone."""
 
 LEAST_TRAVEL_S, LEAST_STILL_S = 1.2, 1.0
 LEAST_TRAVEL_M = 0.8
@@ -58,12 +58,12 @@ QUIET: Mapping[str, frozenset[str]] = {
     "turn": frozenset({"travel", "raise_hand", "knee_lift"}),
     "travel": frozenset({"raise_hand", "knee_lift"}),
 }
-"""What may go along with an act without being an act of its own."""
+"""Act -> events that may accompany it without being acts of their own."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Frames of a clip that do one thing.
+    """Frames of a clip that show one act.
 
     clip : index in the sources. name : the class that it is drawn by, such as "kick left" or "throwBasketball".
     kind, side : the measured event; ``kind`` is "" where only the label tells. starts, stops : frames among which the
@@ -83,13 +83,13 @@ class Unit:
 
     @property
     def label(self) -> str:
-        """The class of who is told by the label, else the first word of the class."""
+        """The label of a unit known by its label, else the first word of the class."""
         first, *rest = self.name.split()
-        return " ".join(rest) if first == TOLD else first
+        return " ".join(rest) if first == LABEL_CLASS else first
 
     @property
     def frames(self) -> int:
-        """At least so many frames."""
+        """Fewest frames."""
         return self.stops[0] - self.starts[1]
 
 
@@ -102,7 +102,7 @@ class Library:
 
     @staticmethod
     def of(clips: Sequence[PreparedClip], found: Mapping[int, Description], fps: float) -> Library:
-        """Units of the clips that were described."""
+        """Units of the described clips."""
         units: list[Unit] = []
         for index in sorted(found):
             style = clips[index].style
@@ -126,7 +126,7 @@ class Library:
             p = kept / kept.sum()
         groups = self.classes[known[int(rng.choice(len(known), p=p))]]
         labels = list(groups)
-        # labels by the root of their number: rare styles come often, yet a single clip does not come all the time
+        # by the root of their number: rare styles are drawn often, yet not a single clip all the time
         sizes = np.sqrt([len(groups[label]) for label in labels])
         numbers = groups[labels[int(rng.choice(len(labels), p=sizes / sizes.sum()))]]
         return self.units[numbers[int(rng.integers(len(numbers)))]]
@@ -143,16 +143,16 @@ def units_of(index: int, clip: PreparedClip, found: Description, fps: float) -> 
     made += _turns(index, frames, found, fps)
     name, phrases, anywhere = label_phrases(clip.action, clip.captions)
     if anywhere:
-        # every step of a dance is its own: what is measured of it is not what one would say
+        # measured events of a dance are not what a caption would mention
         made = [unit for unit in made if unit.kind in ("stand_still", "kick", "jump", "sit_down", "lie_down")]
         begin = max([0, *(round(e.end_s * fps) for e in found.of("stand_still") if e.start_s < 2.0)])
         if frames - begin > STEADY_FRAMES:
             starts, stops = (begin, frames - STEADY_FRAMES // 2), (begin + STEADY_FRAMES // 2, frames)
-            made.append(Unit(index, f"{TOLD} {name}", "", None, starts, stops, phrases, True))
+            made.append(Unit(index, f"{LABEL_CLASS} {name}", "", None, starts, stops, phrases, True))
     elif phrases and frames <= LONGEST:
         edge = frames // 6
         made.append(
-            Unit(index, f"{TOLD} {name}", "", None, (0, min(ROOM // 2, edge)), (frames - edge, frames), phrases)
+            Unit(index, f"{LABEL_CLASS} {name}", "", None, (0, min(ROOM // 2, edge)), (frames - edge, frames), phrases)
         )
     return made
 
@@ -170,7 +170,7 @@ def _unit(index: int, frames: int, event: Event, found: Description, fps: float)
     lead = LEAD.get(event.kind, 6)
     before, after = _neighbours(event, found, fps, frames)
     first, last = max(before, start - lead), min(after, stop + lead)
-    # an act that the clip's edge cuts is no whole one
+    # an act cut by the clip's edge is incomplete
     ends_there = event.kind in ("lie_down", "sit_down")
     if start == 0 or (stop >= frames and not ends_there) or last - first > LONGEST:
         return None
@@ -185,7 +185,7 @@ def _unit(index: int, frames: int, event: Event, found: Description, fps: float)
 
 
 def _still(index: int, event: Event, found: Description, span: tuple[int, int]) -> Unit | None:
-    """Standing still with the arms down: one who holds a hand up does something."""
+    """Standing still with the arms down."""
     busy = any(_shared(event, other) > 0.1 for other in found.of("raise_hand", "bend", "knee_lift", "squat", "wave"))
     if busy or event.seconds < LEAST_STILL_S:
         return None
@@ -201,7 +201,7 @@ def _travel(index: int, event: Event, found: Description, span: tuple[int, int],
             continue
         a, b = round(other.start_s * fps), round(other.end_s * fps)
         if a < stop and b > start:
-            # the longer side of what disturbs
+            # keep the longer side
             start, stop = (start, a) if a - start >= stop - b else (b, stop)
     way = (event.distance_m or 0.0) * (stop - start) / max(1, span[1] - span[0])
     if stop - start < LEAST_TRAVEL_S * fps or way < LEAST_TRAVEL_M or event.direction is None or event.gait is None:
@@ -212,7 +212,7 @@ def _travel(index: int, event: Event, found: Description, span: tuple[int, int],
 
 
 def _turns(index: int, frames: int, found: Description, fps: float) -> list[Unit]:
-    """Turns made while walking: the turn with some of the way before and after, and no other turn."""
+    """Turns while walking: the turn with some travel before and after, and no other turn."""
     made = []
     turns = [t for t in found.of("turn", "circle") if (t.angle_deg or 0) >= STRAY_TURN_DEG]
     for event in turns:
@@ -240,7 +240,7 @@ def _shared(one: Event, other: Event) -> float:
 
 
 def _disturbs(event: Event, other: Event, span: tuple[float, float]) -> bool:
-    """Whether another act shares the span of the event, so that it would have to be told, too."""
+    """Whether another act overlaps the event, so that a caption would have to mention it."""
     if other.kind not in BROAD or other.kind in QUIET.get(event.kind, ()):
         return False
     if other.kind == "turn" and (other.angle_deg or 0.0) < STRAY_TURN_DEG:
@@ -258,7 +258,7 @@ def _neighbours(event: Event, found: Description, fps: float, frames: int) -> tu
 
 
 def names_of(units: Iterable[Unit]) -> dict[str, int]:
-    """Class -> how many units it has."""
+    """Class -> number of its units."""
     found: dict[str, int] = defaultdict(int)
     for unit in units:
         found[unit.name] += 1

@@ -1,6 +1,6 @@
-"""Instruction following: prompts that can be measured, done or not by the ruler of ``captions``, without a network.
+"""Instruction following: share of measurable prompts that generated motions fulfill, by kinematics alone.
 
-Real clips are held to what their labels claim, by the same ruler: its own limits show there.
+Recordings are scored by the claims of their labels, which shows the limits of the measurement itself.
 """
 
 from __future__ import annotations
@@ -18,55 +18,57 @@ from kinescale.description.claim_scores import score
 from kinescale.description.claims import ClaimKind
 from kinescale.description.instructions import instructions
 from kinescale.evaluation.clips import Chosen, Progress
-from kinescale.evaluation.record import Followed
+from kinescale.evaluation.record import InstructionRow
 from kinescale.pipelines import TextToMotion
 
 SECONDS = 6.0
-"""Length of the motions asked for, or the bundle's longest: long enough for six meters at a walk."""
+"""Length of the generated motions, or the bundle's longest: long enough for six meters at a walk."""
 
-Marks = list[tuple[ClaimKind, bool]]
+Scores = list[tuple[ClaimKind, bool]]
 
 
 def following(
     pipe: TextToMotion, chosen: Chosen, count: int, seed: int, sampling: dict[str, Any], progress: Progress
-) -> list[Followed]:
+) -> list[InstructionRow]:
     """The rates of all kinds over ``count`` prompts, with those of the recordings; none for a skeleton without legs."""
     try:
-        real = marks_of_recordings(chosen)
-        made = marks_of_prompts(pipe, count, seed, sampling, progress)
+        real = scores_of_recordings(chosen)
+        made = scores_of_prompts(pipe, count, seed, sampling, progress)
     except SkeletonError:
         return []
     return table(made, real)
 
 
-def marks_of_prompts(pipe: TextToMotion, count: int, seed: int, sampling: dict[str, Any], progress: Progress) -> Marks:
-    """(kind, done) of each prompt's motion."""
+def scores_of_prompts(
+    pipe: TextToMotion, count: int, seed: int, sampling: dict[str, Any], progress: Progress
+) -> Scores:
+    """(kind, fulfilled) of each prompt's motion."""
     seconds = min(SECONDS, pipe.seconds_range[1])
-    asked = instructions(count, derive_seed(seed, "instructions") % 2**32)
-    marks: Marks = []
-    progress("instructions", 0, len(asked))
-    for at, one in enumerate(asked):
+    prompts = instructions(count, derive_seed(seed, "instructions") % 2**32)
+    scores: Scores = []
+    progress("instructions", 0, len(prompts))
+    for at, one in enumerate(prompts):
         own = derive_seed(seed, "instruction", at)
         motion = pipe(one.prompt, seconds, 1, own, **sampling).motions[0]
-        marks.append((one.kind, score(one.claim, describe(motion)).fulfilled))
-        progress("instructions", at + 1, len(asked))
-    return marks
+        scores.append((one.kind, score(one.claim, describe(motion)).fulfilled))
+        progress("instructions", at + 1, len(prompts))
+    return scores
 
 
-def marks_of_recordings(chosen: Chosen) -> Marks:
-    """(kind, done) of each claim that a clip's label makes."""
-    marks: Marks = []
+def scores_of_recordings(chosen: Chosen) -> Scores:
+    """(kind, fulfilled) of each claim of a clip's label."""
+    scores: Scores = []
     for clip, row in zip(chosen.clips, chosen.rows, strict=True):
         claims = label_claims(clip.corpus, clip.action, clip.id.partition("/")[2])
         if claims:
             found = describe(chosen.prepared.motion(row))
             for claim in claims:
-                marks.append((claim.kind, score(claim, found).fulfilled))
-    return marks
+                scores.append((claim.kind, score(claim, found).fulfilled))
+    return scores
 
 
-def table(made: Marks, real: Marks) -> list[Followed]:
-    """The kinds in their order, generated beside real."""
+def table(made: Scores, real: Scores) -> list[InstructionRow]:
+    """Rows by kind, generated motions beside recordings."""
     done: dict[str, list[bool]] = defaultdict(list)
     for kind, right in real:
         done[kind].append(right)
@@ -74,7 +76,7 @@ def table(made: Marks, real: Marks) -> list[Followed]:
     for rate in rates(made):
         here: Sequence[bool] = done[rate.kind]
         rows.append(
-            Followed(
+            InstructionRow(
                 **rate.to_json(),
                 real_done=sum(here),
                 real_count=len(here),

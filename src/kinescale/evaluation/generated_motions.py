@@ -1,4 +1,4 @@
-"""Motions of a split: the recordings looked at once, and what a setting of the sampler makes of their sentences."""
+"""Motions of a split: measured recordings, and generated motions for their captions at a setting of the sampler."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.data.datasets import label_claims
 from kinescale.description.claims import Claim
 from kinescale.evaluation import motion_metrics
+from kinescale.evaluation.clip_measurements import ClipMeasurements, measure_clip
 from kinescale.evaluation.clips import Chosen, Progress, generate, seen
-from kinescale.evaluation.looks import Look, look
 from kinescale.evaluation.plan import Repeat
 from kinescale.evaluation.record import Request
 from kinescale.evaluation.report import Embedded, Space
@@ -24,13 +24,13 @@ from kinescale.pipelines import TextToMotion, onto_feature
 from kinescale.tokens import TokenMap
 
 CHUNK = 64
-SHOWN = 6
+SHEET_CLIPS = 6
 """Clips of the contact sheet."""
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
-    """A clip of the contact sheet: its sentence, its recording, and what was made of the sentence."""
+class SheetClip:
+    """A clip of the contact sheet: caption, recording, and generated motion."""
 
     caption: str
     real: Motion
@@ -38,8 +38,8 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
-    """What all steps of one evaluation share."""
+class EvaluationJob:
+    """Inputs that all steps of one evaluation share."""
 
     request: Request
     bundle: Bundle
@@ -50,18 +50,18 @@ class Work:
     progress: Progress
 
     def captions(self, repeat: int) -> list[str]:
-        """The sentence that each clip is asked by."""
+        """The caption that each clip is generated from."""
         rows = self.plans[repeat].captions if self.plans else [0] * len(self.chosen)
         return [clip.captions[int(row)] for clip, row in zip(self.chosen.clips, rows, strict=True)]
 
     @property
     def repeats(self) -> int:
-        """How often every motion is made."""
+        """Number of times every motion is generated."""
         return self.request.repeats or self.request.protocol.repeats
 
     @cached_property
     def claims(self) -> list[tuple[Claim, ...]]:
-        """What each clip's label claims."""
+        """Claims of each clip's label."""
         return [label_claims(clip.corpus, clip.action, clip.id.partition("/")[2]) for clip in self.chosen.clips]
 
 
@@ -70,53 +70,58 @@ class Recordings:
     """Recordings with their measurements; ``levels``: metric -> its level on them (``motion_metrics.calibrated``)."""
 
     space: Space | None
-    looks: list[Look]
+    measured: list[ClipMeasurements]
     levels: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
-    """What a setting made: ``looks`` of each repeat, and embeddings where there is an evaluator.
+class GeneratedClips:
+    """Generated motions of one setting of the sampler.
 
-    ``tokens``: of every motion. ``shown``: clips of the contact sheet, of the first repeat.
+    Parameters
+    ----------
+    measured : measurements of each repeat's clips.
+    embedded : embeddings of each repeat, where there is an evaluator.
+    tokens : of every motion.
+    shown : clips of the contact sheet, from the first repeat.
     """
 
     name: str
     sampling: dict[str, Any]
-    looks: list[list[Look]] = field(default_factory=list)
+    measured: list[list[ClipMeasurements]] = field(default_factory=list)
     embedded: list[Embedded] = field(default_factory=list)
     tokens: list[TokenMap] = field(default_factory=list)
-    shown: list[Shown] = field(default_factory=list)
+    shown: list[SheetClip] = field(default_factory=list)
 
 
-def recordings(work: Work) -> Recordings:
-    """Look at every recording, and embed it."""
+def recordings(work: EvaluationJob) -> Recordings:
+    """Measure and embed every recording."""
     work.progress("recordings", 0, len(work.chosen))
-    spaces, looks, held = [], [], []
+    spaces, measured, held = [], [], []
     for at, motion in enumerate(work.chosen.motions()):
         here = onto_feature(motion, work.bundle.feature).to(torch.float32)
-        looks.append(look(here, work.claims[at]))
+        measured.append(measure_clip(here, work.claims[at]))
         held.append(motion)
         if len(held) == CHUNK or at == len(work.chosen) - 1:
             spaces += [embed(work.evaluator, held)] if work.evaluator else []
             held = []
         work.progress("recordings", at + 1, len(work.chosen))
-    return Recordings(_joined(spaces), looks, motion_metrics.calibrated([one.measured for one in looks]))
+    return Recordings(_joined(spaces), measured, motion_metrics.calibrated([one.results for one in measured]))
 
 
-def make(work: Work, real: Recordings, name: str, sampling: dict[str, Any], *, sheet: bool) -> Made:
-    """All motions of a setting, repeat by repeat; ``sheet``: also keep tokens and clips of the contact sheet."""
+def make(work: EvaluationJob, real: Recordings, name: str, sampling: dict[str, Any], *, sheet: bool) -> GeneratedClips:
+    """Generate all motions of a setting, repeat by repeat; ``sheet``: keep tokens and clips of the contact sheet."""
     clips, task = len(work.chosen), f"motions, {name}"
-    made = Made(name, sampling)
+    made = GeneratedClips(name, sampling)
     shown = set(_spread(work.chosen)) if sheet else set()
     work.progress(task, 0, clips * work.repeats)
     for repeat in range(work.repeats):
         captions = work.captions(repeat)
-        spaces, looks, held = [], [], []
+        spaces, measured, held = [], [], []
         options = {"seed": work.request.seed, "samples": [repeat], "index": range(clips), "sampling": sampling}
         for at, one in enumerate(generate(work.pipe, work.chosen, captions, **options)):
             motion = one.motions[0]
-            looks.append(look(motion, work.claims[at]))
+            measured.append(measure_clip(motion, work.claims[at]))
             held.append(motion)
             if sheet:
                 made.tokens.extend(one.tokens)
@@ -126,7 +131,7 @@ def make(work: Work, real: Recordings, name: str, sampling: dict[str, Any], *, s
                 spaces += [embed(work.evaluator, held)] if work.evaluator else []
                 held = []
             work.progress(task, repeat * clips + at + 1, clips * work.repeats)
-        made.looks.append(looks)
+        made.measured.append(measured)
         if work.evaluator is not None and real.space is not None:
             space = _joined(spaces)
             text = work.evaluator.embed_text(captions)
@@ -136,18 +141,18 @@ def make(work: Work, real: Recordings, name: str, sampling: dict[str, Any], *, s
 
 
 def embed(evaluator: EvaluatorBundle | None, motions: Sequence[Motion]) -> Space:
-    """Motions, real and generated alike, through the evaluator's own feature."""
+    """Embeddings of motions, real or generated, by the evaluator's feature."""
     assert evaluator is not None
     match, for_fid = evaluator.embed_motions([seen(motion, evaluator.feature) for motion in motions])
     return Space(match, for_fid)
 
 
-def _shown(work: Work, at: int, caption: str, motion: Motion) -> Shown:
+def _shown(work: EvaluationJob, at: int, caption: str, motion: Motion) -> SheetClip:
     recorded = work.chosen.prepared.motion(work.chosen.rows[at])
-    return Shown(caption, onto_feature(recorded, work.bundle.feature), motion)
+    return SheetClip(caption, onto_feature(recorded, work.bundle.feature), motion)
 
 
-def _samples(work: Work, repeat: int, captions: Sequence[str], sampling: dict[str, Any]) -> Space:
+def _samples(work: EvaluationJob, repeat: int, captions: Sequence[str], sampling: dict[str, Any]) -> Space:
     """Many motions of each of the plan's prompts, [P, S, D]; other draws than those of the table."""
     prompts, count = work.plans[repeat].prompts.tolist(), work.request.protocol.samples
     task, spaces = f"samples for multimodality, repeat {repeat + 1}", []
@@ -173,5 +178,5 @@ def _spread(chosen: Chosen) -> list[int]:
     for at, clip in enumerate(chosen.clips):
         first.setdefault(f"{clip.corpus}/{clip.action}", at)
     rows = list(first.values())
-    count = min(SHOWN, len(rows))
+    count = min(SHEET_CLIPS, len(rows))
     return [rows[i * len(rows) // count] for i in range(count)]

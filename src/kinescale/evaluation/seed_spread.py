@@ -1,7 +1,7 @@
-"""Spread: how far motions of one sentence are apart from seed to seed, beside recordings of one class and style.
+"""Seed spread: distance between motions of one caption from seed to seed, and between recordings of one class.
 
-Distances are of courses (``looks.course``): joints about the root from the canonical start, so that neither the way nor
-the facing counts. A model that has collapsed makes the same motion whatever the seed.
+Distances are between courses (``clip_measurements.course``): joints about the root from the canonical start, so that
+neither path nor facing counts. A collapsed model generates the same motion for every seed.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import torch
 
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record
+from kinescale.evaluation.clip_measurements import apart_mm, course
 from kinescale.evaluation.clips import Chosen, Progress
-from kinescale.evaluation.looks import apart_mm, course
 from kinescale.pipelines import TextToMotion, onto_feature
 
 MOST_PROMPTS = 32
 MOST_RECORDINGS = 6
 
 
-class SpreadRow(Record):
+class SeedSpreadRow(Record):
     """One class: mean distance (mm) between ``seeds`` motions of ``prompt``, and between ``recordings`` of one style.
 
     ``real_mm`` is ``None`` where the split has no two recordings of the style.
@@ -42,8 +42,8 @@ class SpreadRow(Record):
 
 def spread(
     pipe: TextToMotion, chosen: Chosen, seeds: int, seed: int, sampling: dict[str, Any], progress: Progress
-) -> list[SpreadRow]:
-    """A row for each class of the split, at most ``MOST_PROMPTS`` evenly spread; each asked by one clip's sentence."""
+) -> list[SeedSpreadRow]:
+    """A row per class of the split, at most ``MOST_PROMPTS`` evenly spread, generated from one clip's caption."""
     classes: dict[tuple[str, str], list[int]] = defaultdict(list)
     for at, clip in enumerate(chosen.clips):
         classes[clip.corpus, clip.action].append(at)
@@ -65,7 +65,7 @@ def _row(
     seeds: int,
     seed: int,
     sampling: dict[str, Any],
-) -> SpreadRow:
+) -> SeedSpreadRow:
     clip, seconds = chosen.clips[rows[0]], chosen.seconds(rows[0])
     own = derive_seed(seed, "spread", clip.id)
     made = [course(motion) for motion in pipe(clip.captions[0], seconds, seeds, own, batch=seeds, **sampling).motions]
@@ -74,7 +74,7 @@ def _row(
         course(onto_feature(chosen.prepared.motion(chosen.rows[at]), feature).to(torch.float32))
         for at in rows[:MOST_RECORDINGS]
     ]
-    return SpreadRow(
+    return SeedSpreadRow(
         name="/".join(name),
         prompt=clip.captions[0],
         seeds=seeds,

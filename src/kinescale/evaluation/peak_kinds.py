@@ -1,4 +1,4 @@
-"""Kinds of motion that small tokenizers delete, told from a label's words."""
+"""Kinds of motion that small tokenizers delete, by the words of a label."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _WORD = re.compile(r"[A-Z]?[a-z]+")
 
 
 def peak_kind(action: str) -> str:
-    """The first kind of ``PEAK_KINDS`` that the label speaks of, "" for none.
+    """The first kind of ``PEAK_KINDS`` that the label mentions, "" for none.
 
     Labels are words ("kick", "salsa dance") or joined ones ("kickLFront1Reps", "hopBothLegs1hops").
     """
-    said = {word.lower() for word in _WORD.findall(action)}
-    return next((kind for kind, (words, _) in PEAK_KINDS.items() if said & set(words.split())), "")
+    words_of_label = {word.lower() for word in _WORD.findall(action)}
+    return next((kind for kind, (words, _) in PEAK_KINDS.items() if words_of_label & set(words.split())), "")

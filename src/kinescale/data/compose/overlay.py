@@ -1,4 +1,4 @@
-"""The upper body of one clip on the lower body of another, eased in and out."""
+"""Overlay: body parts of one clip on another clip, blended in and out."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from kinescale.kinematics.rotations import quat_slerp
 from kinescale.rigging.body_parts import part_joints, part_roles
 
 EASE = 10
-"""Frames over which the other upper body comes in and goes out."""
+"""Frames over which the overlay is blended in, and out."""
 
 
-def laid_over(lower: Track, upper: Track, start: int, parts: tuple[str, ...], ease: int = EASE) -> Track:
-    """``lower`` with the joints of ``parts`` taken from ``upper``, whose first frame comes at frame ``start``.
+def overlay(lower: Track, upper: Track, start: int, parts: tuple[str, ...], ease: int = EASE) -> Track:
+    """``lower`` with the joints of ``parts`` taken from ``upper``, from frame ``start`` on.
 
-    The part is eased in over its first ``ease`` frames and out over its last, unless the clip ends before.
+    Blended in over the first ``ease`` frames of the overlay and out over its last, unless the clip ends before.
     """
     joints = list(part_joints(lower.skeleton, part_roles(parts), parts))
     stop = min(len(lower), start + len(upper))

@@ -1,6 +1,6 @@
-"""The rule by which a composed clip is kept: its physics may not be worse than the recordings'.
+"""Physics of clips, and the limits that composed clips must keep: percentiles of the recordings.
 
-Percentiles of the sources, by what the clip mainly does (standing, walking, running), are the bars.
+Limits are taken by gait: standing, walking, running.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ PERCENTILES = {
     "acceleration_m_s2": 94.0,
     "jerk_m_s3": 94.0,
 }
-"""Physics -> the percentile of the recordings that a composed clip has to stay below."""
+"""Field of ``Physics`` -> percentile of the recordings that is its limit."""
 
 LEAST = {"skate_m_s": 0.05, "skid_share": 0.02, "sink_m": 0.03}
-"""Bars are no lower than this: recordings that were cleaned to nothing would refuse everything."""
+"""Lower bounds of the limits: recordings cleaned to zero would reject everything."""
 
 FEW = 20
-"""Recordings of a group below which the bars of all recordings count."""
+"""Recordings that a gait needs for limits of its own; with fewer, those of all recordings count."""
 
-SEAM_PERCENTILE = 99.5
-"""Of the fastest joint's acceleration and jerk in a frame: what a seam has to stay below."""
+TRANSITION_PERCENTILE = 99.5
+"""Percentile of the fastest joint's acceleration and jerk per frame that is the limit of a transition."""
 
 
 class Physics(Record):
-    """One clip's numbers: mean speed of planted feet, share of frames in which one skids, depth below the floor of the
-    lowest joint, the fastest joint's speed, acceleration and jerk."""
+    """One clip's mean speed of planted feet, share of frames in which a foot skids, depth of the lowest joint under the
+    floor, and the fastest joint's speed, acceleration and jerk."""
 
     group: str
     skate_m_s: float
@@ -49,20 +49,20 @@ class Physics(Record):
     jerk_m_s3: float
 
 
-class Bars(Record):
-    """Limits by group, and those of seams, from the sources."""
+class Limits(Record):
+    """Limits by gait, and of transitions."""
 
     groups: dict[str, dict[str, float]]
     counts: dict[str, int]
-    seam_acceleration_m_s2: float
-    seam_jerk_m_s3: float
+    transition_acceleration_m_s2: float
+    transition_jerk_m_s3: float
 
     @staticmethod
-    def of(measured: Iterable[tuple[Physics, np.ndarray, np.ndarray]]) -> Bars:
-        """From each source's numbers and its curves of the fastest joint's acceleration and jerk."""
+    def of(measured: Iterable[tuple[Physics, np.ndarray, np.ndarray]]) -> Limits:
+        """From the physics of each source clip and its curves of the fastest joint's acceleration and jerk."""
         rows = list(measured)
         if not rows:
-            raise DataError("no source clip to take the bars of the physics from.")
+            raise DataError("no source clip to take the limits of the physics from.")
         by_group: dict[str, list[Physics]] = defaultdict(list)
         for physics, _, _ in rows:
             by_group[physics.group].append(physics)
@@ -72,15 +72,15 @@ class Bars(Record):
             for group, some in sorted({"stand": [], "walk": [], "run": [], **by_group}.items())
         }
         curves = np.concatenate([row[1] for row in rows]), np.concatenate([row[2] for row in rows])
-        return Bars(
+        return Limits(
             groups=groups,
             counts=dict(sorted(Counter(p.group for p in every).items())),
-            seam_acceleration_m_s2=round(float(np.percentile(curves[0], SEAM_PERCENTILE)), 2),
-            seam_jerk_m_s3=round(float(np.percentile(curves[1], SEAM_PERCENTILE)), 1),
+            transition_acceleration_m_s2=round(float(np.percentile(curves[0], TRANSITION_PERCENTILE)), 2),
+            transition_jerk_m_s3=round(float(np.percentile(curves[1], TRANSITION_PERCENTILE)), 1),
         )
 
     def broken(self, physics: Physics) -> str | None:
-        """The first number that is worse than the recordings', ``None`` where all are as good."""
+        """The first number beyond its limit, ``None`` where all are within."""
         limits: Mapping[str, float] = self.groups[physics.group]
         return next((name for name, most in limits.items() if getattr(physics, name) > most), None)
 
@@ -93,7 +93,7 @@ def _limits(some: list[Physics]) -> dict[str, float]:
 
 
 def physics_of(track: Track, gait: str) -> tuple[Physics, np.ndarray, np.ndarray]:
-    """The numbers of a clip, and the fastest joint's acceleration and jerk in each frame."""
+    """Physics of a clip, and the fastest joint's acceleration and jerk per frame."""
     at, fps = track.positions, track.fps
     speed = (at[1:] - at[:-1]).norm(dim=-1) * fps
     second = (at[2:] - 2 * at[1:-1] + at[:-2]).norm(dim=-1) * fps**2
@@ -113,7 +113,7 @@ def physics_of(track: Track, gait: str) -> tuple[Physics, np.ndarray, np.ndarray
 
 def _slide(track: Track) -> tuple[float, float]:
     """Mean speed over the ground of planted feet (the slower of ankle and toes), and the share of frames with one that
-    is low and faster than half a metre per second."""
+    is low and faster than 0.5 m/s."""
     points = torch.stack([track.feet, track.positions[:, track.legs.toes]], dim=2)
     pace = ((points[1:] - points[:-1])[..., [0, 2]]).norm(dim=-1) * track.fps
     stands = track.planted[1:] & track.planted[:-1]
