@@ -26,8 +26,8 @@ install: $(STAMP)  ## make .venv and install the package with its development to
 
 demo: $(STAMP)   ## a sentence in, a BVH, a pose sheet and a player out
 	$(BIN)/kinescale generate "a person walks forward and turns to the left" -o walk.bvh --seconds 6 --seed 7 --force
-	$(BIN)/kinescale render walk.bvh walk.png --force
-	$(BIN)/kinescale render walk.bvh walk.html --force
+	$(BIN)/kinescale render walk.bvh -o walk.png --force
+	$(BIN)/kinescale render walk.bvh -o walk.html --force
 	@echo "made walk.bvh (open it in Blender), walk.png (poses over time) and walk.html (open it in a browser)"
 
 test: $(STAMP) $(VALIDATOR)  ## the tests

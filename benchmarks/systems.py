@@ -26,6 +26,7 @@ from _record import RESULTS, save, table
 from kinescale import recipes, samplers
 from kinescale.bundle.manifest import Part
 from kinescale.generators import FAMILY as GENERATORS
+from kinescale.samplers.base import SampleRequest
 from kinescale.tokens import TextFeatures
 from kinescale.training.feature_cache import build_feature
 from kinescale.training.parts import build_generator, build_tokenizer
@@ -85,9 +86,16 @@ def measure(system: str, batch: int, frames: int, repeats: int, faithful: bool) 
         def note(scale: int, running: torch.Tensor, marks: list[float] = marks) -> None:
             marks.append(time.perf_counter())
 
-        drawn = module.sample(
-            generator, tokenizer, text, None, layout, latents, config=config, rngs=rngs, on_scale=note
+        request = SampleRequest(
+            generator=generator,
+            codec=tokenizer,
+            text=text,
+            layout=layout,
+            latent_lengths=latents,
+            rngs=rngs,
+            on_scale=note,
         )
+        drawn = module.sample(request, config)
         drawing.append(time.perf_counter() - marks[0])
         scales.append([1000 * (b - a) for a, b in itertools.pairwise(marks)])
         start = time.perf_counter()

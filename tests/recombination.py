@@ -14,6 +14,7 @@ from kinescale.bundle.bundle import variant_of
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.generators import FAMILY, Generator
+from kinescale.samplers.base import SampleRequest
 from kinescale.tokenizers import Tokenizer, seen_as
 from kinescale.tokens import BitView, Codec, TextFeatures, TokenMap
 from kinescale.training.parts import build_generator, build_tokenizer
@@ -135,7 +136,10 @@ def draw(
     latents = layout.latents(lengths)
     rngs = [torch.Generator().manual_seed(seed) for seed in seeds]
     with torch.no_grad():
-        return module.sample(generator, codec, sentences, None, layout, latents, config=config, rngs=rngs).tokens
+        request = SampleRequest(
+            generator=generator, codec=codec, text=sentences, layout=layout, latent_lengths=latents, rngs=rngs
+        )
+        return module.sample(request, config).tokens
 
 
 def table(pairs: Mapping[tuple[str, str], Pair]) -> str:

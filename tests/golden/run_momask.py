@@ -8,6 +8,7 @@ from golden_case import Case, Runner
 from kinescale.bundle.imports import momask as imports
 from kinescale.generators.momask import Generator
 from kinescale.samplers import masked
+from kinescale.samplers.base import SampleRequest
 from kinescale.tokenizers.momask import Config, Tokenizer
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import PADDING
@@ -78,24 +79,32 @@ def run_transformers(case: Case) -> None:
         )
     )
     layout, latents = codec.layout(), case.tensor("token_lengths")
-    state = made.begin(text, layout, latents, codec)
+    state = made.begin(text, layout, latents)
     ids = case.tensor("ids")
     # The case's ids stand for hidden and padded places by the numbers behind the codes.
     codes = case.config["nb"]
     shown = ids.masked_fill(ids == codes, masked.MASKED).masked_fill(~state.valid, PADDING)
     case.check("logits", made.masked(shown, state.sentence, state.valid))
-    none = made.begin(made.unconditional(text), layout, latents, codec)
+    none = made.begin(made.unconditional(text), layout, latents)
     case.check("logits_unconditional", made.masked(shown, none.sentence, none.valid))
     config = masked.Config(
         steps=(case["steps"], 1),
-        guidance=(case["guidance"], case["residual_guidance"]),
+        guidance_scale=(case["guidance"], case["residual_guidance"]),
         temperature=1e-4,
         keep_share=1.0,
         schedule="closed",
     )
     rngs = [torch.Generator().manual_seed(0) for _ in latents]
-    shared = {"config": config, "rngs": rngs, "shared_passes": True}
-    drawn = masked.sample(made, codec, text, None, layout, latents, **shared).tokens
+    request = SampleRequest(
+        generator=made,
+        codec=codec,
+        text=text,
+        layout=layout,
+        latent_lengths=latents,
+        rngs=rngs,
+        shared_passes=True,
+    )
+    drawn = masked.sample(request, config).tokens
     rows = torch.cat(drawn.scales, dim=2)
     # The reference writes padding, drawn or not, as -1.
     case.check("generated", rows[..., 0].clamp(min=PADDING))

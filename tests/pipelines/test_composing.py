@@ -166,7 +166,7 @@ def test_several_prompts(one, clip):
         (lambda e, c: e.compose(c, c, ()), "none or all"),
         (lambda e, c: e.compose(c, c, "third_arm"), "no part 'third_arm'"),
         (lambda e, c: e.compose(c, c, "legs", prompt=PROMPT), "--tokens"),
-        (lambda e, c: e.compose(c, c, "legs", guidance=2.0), "--tokens"),
+        (lambda e, c: e.compose(c, c, "legs", guidance_scale=2.0), "--tokens"),
         (lambda e, c: e.then(c, c, 0.0), "at least a frame"),
     ],
 )

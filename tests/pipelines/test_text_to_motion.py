@@ -118,7 +118,7 @@ def test_lengths_out_of_range(pipe, seconds):
         ("a person walks", {"scales": 4}, InputError),
         ("a person walks", {"temperature": 0.0}, ConfigError),
         ("a person walks", {"top_p": 1.5}, ConfigError),
-        ("a person walks", {"guidance": -1.0}, ConfigError),
+        ("a person walks", {"guidance_scale": -1.0}, ConfigError),
         ("a person walks", {"guidence": 1.0}, InputError),
         ("a person walks", {"steps": (0,)}, InputError),
     ],
@@ -130,9 +130,9 @@ def test_bad_settings(pipe, prompt, options, error):
 
 
 def test_settings_reach_the_sampler(pipe, eight):
-    plain = pipe(PROMPTS[0], seconds=2.0, seed=7, guidance=None, steps=None, top_p=None, temperature=None)
+    plain = pipe(PROMPTS[0], seconds=2.0, seed=7, guidance_scale=None, steps=None, top_p=None, temperature=None)
     assert same(plain.motions[0], eight.motions[0])
-    for change in ({"guidance": 0.0}, {"steps": (1,)}, {"temperature": 3.0, "top_p": 1.0}):
+    for change in ({"guidance_scale": 1.0}, {"steps": (1,)}, {"temperature": 3.0, "top_p": 1.0}):
         assert not same(pipe(PROMPTS[0], seconds=2.0, seed=7, **change).motions[0], eight.motions[0])
 
 

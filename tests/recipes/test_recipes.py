@@ -109,8 +109,8 @@ def test_the_named_sizes_have_the_published_parameters(name: str, count: int) ->
 def test_published_settings_that_are_not_ours() -> None:
     """Method notes: MoScale 4 and 5.3, MoSa 1 and 3, ScaleMoGen 1.2 and 3.7, MoMask in the baselines."""
     release, kit = recipes.get("moscale.humanml3d"), recipes.get("moscale.kit")
-    assert release.sampling.config == {"faithful": True, "guidance": 5.0}
-    assert kit.sampling.config == {"faithful": True, "guidance": 3.0}
+    assert release.sampling.config == {"faithful": True, "guidance_scale": 6.0}
+    assert kit.sampling.config == {"faithful": True, "guidance_scale": 4.0}
     epoch = 9_652 // 64
     assert kit.generator_training.steps == 60 * epoch and kit.tokenizer.config["explicit_slice"] == [4, 64]
     for name in ("mosa.humanml3d", "mosa.motionx", "mosa.kit"):

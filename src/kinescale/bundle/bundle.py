@@ -187,7 +187,7 @@ class Bundle:
         return encoder
 
     def sampler(self) -> tuple[Any, Record]:
-        """The sampler's function and this bundle's settings for it."""
+        """The sampler's function (``samplers.base``) and this bundle's settings for it."""
         if self.generator is None:
             raise BundleError("this bundle has no generator; it reconstructs motions, but makes none from text.")
         part = self.manifest.sampling
@@ -197,17 +197,19 @@ class Bundle:
     def settings(self, given: Mapping[str, Any]) -> Record:
         """This bundle's sampler settings with the ``given`` ones changed; None stands for not given.
 
-        Raises ``InputError`` for a setting that the sampler does not have, ``ConfigError`` for a value out of range.
+        ``guidance``, the former name of ``guidance_scale``, is taken in its former meaning, with a warning. Raises
+        ``InputError`` for a setting that the sampler does not have, ``ConfigError`` for a value out of range.
         """
         _, config = self.sampler()
         changes = {name: value for name, value in given.items() if value is not None}
+        changes = samplers.current_names(type(config), changes, warn=True)
         part, known = self.manifest.sampling, list(type(config).model_fields)
         assert part is not None
         for name in changes:
             if name not in known:
                 raise InputError(
-                    f"this bundle is drawn from by '{part.name}', which has no '{name}' (--{name.replace('_', '-')}); "
-                    f"leave it out or give one of: {', '.join(known)}."
+                    f"this bundle's sampler '{part.name}' has no {name} (--{name.replace('_', '-')}); leave it out, or "
+                    f"give one of its own: {', '.join(known)}."
                 )
         return type(config).parse({**config.model_dump(), **changes}, where=f"sampler '{part.name}'")
 

@@ -18,6 +18,7 @@ from kinescale.cli.base.drawing import (
     one_prompt,
     read_source,
     report,
+    sampling,
     write_all,
 )
 from kinescale.cli.base.options import Flag, MaybeFloat, MaybeInt, MaybeText, check_positive, parse
@@ -26,6 +27,12 @@ from kinescale.core.errors import InputError
 if TYPE_CHECKING:
     from kinescale.motion import Motion
     from kinescale.pipelines.editing.editor import Edited, Editor
+
+EXAMPLES = (
+    "kinescale compose wave.bvh walk.bvh --parts right_arm -o both.bvh",
+    "kinescale compose a.bvh b.bvh --then --seconds 1 -o joined.bvh",
+    "kinescale compose a.bvh b.bvh --coarse 2 -o mixed.bvh",
+)
 
 Way = Annotated[Literal["encoded", "drawn"] | None, tyro.conf.arg(metavar="{encoded,drawn}", help_behavior_hint="")]
 
@@ -101,7 +108,7 @@ def _task(options: Options) -> str:
     if options.prompt and not (options.tokens == "drawn" or task == "then"):
         raise InputError("nothing is drawn here, so a prompt has no use; leave it out, or name --tokens drawn.")
     exact = task == "parts" and options.tokens is None
-    drawn = (options.seed, options.samples, options.guidance, options.temperature) != (0, 1, None, None)
+    drawn = (options.seed, options.samples) != (0, 1) or bool(sampling(options))
     if exact and drawn:
         raise InputError("rotations are taken over as they are; leave out how to draw, or name --tokens.")
     if task != "then" and (options.blend is not None or options.anchor_end):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from kinescale.cli.base.drawing import Drawing, check_drawing, drawing, read_source, write_all
+from kinescale.cli.base.drawing import Drawing, check_drawing, drawing, read_source, sampling, write_all
 from kinescale.cli.base.options import (
     MaybeFloat,
     MaybeText,
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from kinescale.motion import Motion
     from kinescale.pipelines.control import Controlled, Controller
     from kinescale.pipelines.editing import Span
+
+EXAMPLES = (
+    'kinescale control --constraints path.json --prompt "a person walks" --seconds 5 -o there.bvh',
+    "kinescale control clip.bvh --constraints reach.json --frames 40:80 -o reach.bvh",
+)
 
 SECONDS = 4.0
 MAX_LINES = 40
@@ -89,8 +94,8 @@ def _check(options: Options) -> list[Path]:
         check_prompt(options.prompt)
     elif not options.clip:
         raise InputError("there is neither a motion file nor --prompt; name what is to be controlled.")
-    elif options.samples != 1 or options.guidance is not None or options.temperature is not None:
-        raise InputError("--samples, --guidance and --temperature are about what is drawn; give --prompt, too.")
+    elif options.samples != 1 or sampling(options):
+        raise InputError("--samples, --guidance-scale and --temperature are about what is drawn; give --prompt, too.")
     if options.clip and options.seconds is not None:
         raise InputError("--seconds is the length of a motion that is drawn; for a motion file name --frames.")
     if not options.clip and options.frames is not None:

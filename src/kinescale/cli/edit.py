@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,12 @@ if TYPE_CHECKING:
     from kinescale.pipelines.editing import Span
     from kinescale.pipelines.editing.editor import Edited, Editor
 
+EXAMPLES = (
+    'kinescale edit walk.bvh --prompt "a person bows" --range 2:4 -o bow.bvh',
+    'kinescale edit walk.bvh --prompt "a person waves" --frames 40:80 --parts right_arm -o wave.bvh',
+    "kinescale edit --inbetween a.bvh b.bvh --seconds 1 -o joined.bvh",
+)
+
 Two = Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="A B", help_behavior_hint="")]
 
 
@@ -42,8 +47,10 @@ class _What:
     each --frames."""
     frames: Many = ()
     """Which frames, such as 40:80, :80 or 40: (an open end is the clip's); may be said several times."""
-    seconds: Many = ()
-    """Which seconds, such as 1.3:2.7; with --inbetween how many."""
+    range: Many = ()
+    """Which seconds, such as 1.3:2.7, :2 or 1:; may be said several times."""
+    seconds: MaybeFloat = None
+    """With --inbetween: how many seconds to draw between the two files."""
     parts: MaybeText = None
     """Which parts of the body, such as left_arm,right_arm; kinescale parts lists them."""
     strength: MaybeInt = None
@@ -106,7 +113,7 @@ def _check(options: Options) -> list[Path]:
         raise InputError(f"{len(files)} motion files to change; name one, or join two with --inbetween A B.")
     for path in files:
         check_source(path, options.reading)
-    places = len(options.frames) or len(options.seconds) or 1
+    places = len(options.frames) or len(options.range) or 1
     if len(options.prompt) > 1 and (len(options.prompt) != places or task not in ("edit", "inpaint")):
         raise InputError(
             f"{len(options.prompt)} prompts for {places} stretch{'es' if places > 1 else ''} of frames; give one, or "
@@ -141,30 +148,23 @@ def _task(options: Options) -> str:
 
 def _check_region(options: Options, task: str) -> None:
     """Frames and seconds where the task has a use for them, and only there."""
-    from_to = bool(options.frames or options.seconds)
-    if options.frames and options.seconds:
-        raise InputError("--frames and --seconds say the same twice; name one.")
+    from_to = bool(options.frames or options.range)
+    if options.frames and options.range:
+        raise InputError("--frames and --range say the same twice; name one.")
+    if options.seconds is not None and task != "inbetween":
+        raise InputError(f"--seconds is a length and belongs to --inbetween; a span is --range 0:{options.seconds:g}.")
     if task in ("inpaint", "outpaint") and not from_to:
-        raise InputError(f"--{task} needs to know where: --frames 40:80 or --seconds 1.3:2.7.")
+        raise InputError(f"--{task} needs to know where: --frames 40:80 or --range 1.3:2.7.")
     if task in ("prefix", "suffix", "rewrite") and from_to:
-        raise InputError(f"--{task} is about the whole clip; leave --frames and --seconds out.")
+        raise InputError(f"--{task} is about the whole clip; leave --frames and --range out.")
     if task != "rewrite" and (options.source_prompt is not None or options.threshold is not None):
         raise InputError("--source-prompt and --threshold belong to --rewrite; name that, too.")
     if task == "rewrite" and options.parts is not None:
         raise InputError("--rewrite is about the whole body; leave --parts out, or leave out --rewrite.")
     if task == "inbetween":
-        if options.parts is not None or options.frames or len(options.seconds) != 1:
-            raise InputError("--inbetween takes --seconds, such as --seconds 2, and neither --frames nor --parts.")
-        if not _number(options.seconds[0]) > 0:
-            raise InputError(f"--seconds is {options.seconds[0]}; with --inbetween expected a number above 0.")
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan
+        if options.parts is not None or from_to or options.seconds is None:
+            raise InputError("--inbetween takes --seconds, such as --seconds 2, and neither a span nor --parts.")
+        check_positive(options.seconds, "--seconds")
 
 
 def _spans(options: Options, clip: Motion) -> list[Span] | None:
@@ -172,8 +172,7 @@ def _spans(options: Options, clip: Motion) -> list[Span] | None:
     from kinescale.pipelines.editing import Wish, parse_frames, parse_seconds
 
     spans = [parse_frames(text, len(clip)) for text in options.frames]
-    if options.inbetween is None:
-        spans += [parse_seconds(text, clip.fps, len(clip)) for text in options.seconds]
+    spans += [parse_seconds(text, clip.fps, len(clip)) for text in options.range]
     for span in spans:
         Wish(len(clip), (span,))
     return spans or None
@@ -193,7 +192,7 @@ def _made(editor: Editor, clips: list[Motion], spans: list[Span] | None, options
         threshold = {} if options.threshold is None else {"threshold": options.threshold}
         return editor.rewrite(clip, str(prompt), options.source_prompt, **threshold, **shared)
     if task == "inbetween":
-        return editor.inbetween(clip, clips[1], _number(options.seconds[0]), prompt, **shared)
+        return editor.inbetween(clip, clips[1], options.seconds or 0.0, prompt, **shared)
     if task in ("prefix", "suffix"):
         kept = options.prefix if task == "prefix" else options.suffix
         return getattr(editor, task)(clip, kept, prompt, **shared)

@@ -21,6 +21,11 @@ from kinescale.cli.base.drawing import (
 )
 from kinescale.cli.base.options import Flag, check_positive, parse
 
+EXAMPLES = (
+    'kinescale extend walk.bvh --seconds 4 --prompt "a person bows" -o longer.bvh',
+    "kinescale extend walk.bvh --seconds 1 --before -o earlier.bvh",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _What:

@@ -23,6 +23,11 @@ from kinescale.cli.base.drawing import (
 from kinescale.cli.base.options import Flag, MaybeInt, check_positive, parse
 from kinescale.core.errors import InputError
 
+EXAMPLES = (
+    "kinescale loop walk.bvh --cut --in-place -o cycle.bvh",
+    "kinescale loop wave.bvh --seconds 0.5 --rounds 3 -o waves.bvh",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _What:

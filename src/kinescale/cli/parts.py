@@ -12,6 +12,11 @@ from kinescale.cli.base.options import Flag, MaybeText, parse, print_json
 from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError, SkeletonError
 
+EXAMPLES = (
+    "kinescale parts",
+    "kinescale parts clip.bvh --bundle default",
+)
+
 STANDARD = "humanml22"
 
 

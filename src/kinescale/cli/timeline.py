@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from kinescale.cli.base.drawing import Drawing, check_drawing, write_all
+from kinescale.cli.base.drawing import Drawing, check_drawing, sampling, write_all
 from kinescale.cli.base.options import MaybeFloat, parse, print_json
 from kinescale.core.errors import InputError
 
 if TYPE_CHECKING:
     from kinescale.pipelines.segments import Story
     from kinescale.pipelines.timeline import Narrated
+
+EXAMPLES = (
+    "kinescale timeline story.txt -o story.bvh",
+    "kinescale timeline story.json -o story.glb --seed 3",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,7 @@ def run(argv: list[str]) -> int:
     from kinescale.pipelines.timeline import Timeline
 
     timeline = Timeline(Editor.from_pretrained(options.bundle))
-    how = {"guidance": options.guidance, "temperature": options.temperature}
+    how = sampling(options)
     if options.blend is not None:
         how["blend"] = options.blend
     seeds = [options.seed, *(derive_seed(options.seed, "sample", i) for i in range(1, options.samples))]

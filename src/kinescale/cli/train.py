@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from kinescale.training.evaluator_config import EvaluatorRunConfig
     from kinescale.training.loop import Outcome
 
+EXAMPLES = (
+    "kinescale train moscale.debug --data data/prepared --run runs/debug",
+    "kinescale train moscale.cpu --data data/prepared --run runs/mine --generator_training.steps 500",
+)
+
 
 @dataclass(frozen=True)
 class Options:

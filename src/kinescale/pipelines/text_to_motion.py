@@ -30,6 +30,7 @@ from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipelines.provenance import sampling_meta
 from kinescale.pipelines.runtime import FINISH, PostProcess, post_process
+from kinescale.samplers.base import SampleRequest
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
@@ -124,7 +125,7 @@ class TextToMotion:
             networks, but matrix products then round differently, which now and then turns a draw, so that a motion
             may depend on what else is in its batch (``docs/batch_invariance.md``).
         finish : what is done to the decoded motion; ``RAW`` leaves it as the tokenizer decodes it.
-        sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance``,
+        sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale``,
             ``steps``, ``temperature``, ``top_p``; ``None`` keeps the default.
 
         Raises ``InputError`` for a value out of range, ``ConfigError`` for a setting the sampler lacks.
@@ -205,9 +206,17 @@ class TextToMotion:
             on_scale(scale, [self._motion(one, clip, frames, finish) for one, clip in zip(ones, batch, strict=True)])
 
         watch = None if on_scale is None else show
-        options = {"config": config, "rngs": rngs, "on_scale": watch, "shared_passes": shared_passes}
-        drawn = sample(bundle.generator, bundle.codec, text, None, layout, latents, **options)
-        return bundle.plain(drawn.tokens)
+        request = SampleRequest(
+            generator=bundle.generator,
+            codec=bundle.codec,
+            text=text,
+            layout=layout,
+            latent_lengths=latents,
+            rngs=rngs,
+            on_scale=watch,
+            shared_passes=shared_passes,
+        )
+        return bundle.plain(sample(request, config).tokens)
 
     def _motion(self, decoded: Float[Tensor, "1 T F"], clip: _Clip, frames: int, finish: PostProcess) -> Motion:
         features = self.bundle.normalizer.undo(decoded[0, :frames].float().cpu())

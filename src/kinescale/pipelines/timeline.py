@@ -80,10 +80,10 @@ class Timeline:
         )
         joints = tuple(joint for chunk in chunks for joint in chunk.joints)
         how, sampling = sorted_options(How(seed=seed, level=True), options)
-        _, config = self.editor.bundle.sampler()
+        config = self.editor.bundle.settings(sampling)
         meta = {
             **prompts_meta(_entries(story)),
-            **sampling_meta(self.editor.bundle, config.but(**sampling), how.finish),
+            **sampling_meta(self.editor.bundle, config, how.finish),
             "edit": "timeline",
             "license": self.editor.bundle.license,
             "seed": seed,

@@ -68,7 +68,7 @@ def cpu() -> RunConfig:
         tokenizer=Part(name="grouped", config={**TOKENIZER, "continuous_steps": 1000}),
         generator=Part(name="moscale", config=GENERATOR),
         text=Part(name="minilm", config={"max_tokens": 48}),
-        sampling=Part(name="next_scale", config={"guidance": 1.5, "steps": [1, 2, 3, 4, 4, 4]}),
+        sampling=Part(name="next_scale", config={"guidance_scale": 2.5, "steps": [1, 2, 3, 4, 4, 4]}),
         tokenizer_training=StageConfig(
             steps=12_000,
             batch_size=32,

@@ -74,7 +74,7 @@ def small() -> RunConfig:
     )
 
 
-SAMPLING: dict[str, Any] = {"steps": [10, 1], "guidance": [4.0, 5.0], "schedule": "closed"}
+SAMPLING: dict[str, Any] = {"steps": [10, 1], "guidance_scale": [4.0, 5.0], "schedule": "closed"}
 """Section 4.1: ten passes for the first book, one for each further book."""
 
 
@@ -88,7 +88,7 @@ def cpu() -> RunConfig:
         tokenizer=Part(name="momask", config=SMALL_TOKENIZER),
         generator=Part(name="momask", config=generator),
         text=Part(name="minilm", config={"max_tokens": 32}),
-        sampling=Part(name="masked", config={**SAMPLING, "guidance": [2.5, 2.5]}),
+        sampling=Part(name="masked", config={**SAMPLING, "guidance_scale": [2.5, 2.5]}),
         tokenizer_training=CPU_TOKENIZER_STAGE,
         generator_training=CPU_GENERATOR_STAGE,
     )
@@ -105,7 +105,7 @@ def humanml3d() -> RunConfig:
 def kit() -> RunConfig:
     """The published run on KIT-ML: 251 features of 21 joints at 12.5 fps. It needs the data set and CLIP's weights."""
     feature = Part(name="humanml3d", config={"variant": "kit"})
-    sampling = {**SAMPLING, "guidance": [2.0, 2.0]}
+    sampling = {**SAMPLING, "guidance_scale": [2.0, 2.0]}
     return _published("kit", feature, KIT_CLIPS, 24, 16, sampling, explicit_slice=list(KIT_POSITIONS))
 
 

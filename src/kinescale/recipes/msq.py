@@ -92,7 +92,7 @@ def cpu() -> RunConfig:
         tokenizer=Part(name="msq", config={**SMALL_TOKENIZER, "dropout": 0.0}),
         generator=Part(name="msq", config=generator),
         text=Part(name="minilm", config={"max_tokens": 32}),
-        sampling=Part(name="masked", config={"guidance": [2.0]}),
+        sampling=Part(name="masked", config={"guidance_scale": [2.0]}),
         tokenizer_training=CPU_TOKENIZER_STAGE,
         generator_training=StageConfig(
             steps=2500,
@@ -142,7 +142,7 @@ def _reconstruction(
     min_frames: int,
     batch: int,
     tokenizer: dict[str, Any],
-    guidance: float,
+    guidance_scale: float,
 ) -> RunConfig:
     """MoMask's schedules: 50 epochs of windows of 64 frames (as many as its step milestones need), then 500 epochs."""
     # the published sets already hold every clip's mirror image
@@ -152,7 +152,7 @@ def _reconstruction(
         tokenizer=Part(name="msq", config=tokenizer),
         generator=Part(name="msq"),
         text=Part(name="clip", config={"max_tokens": 77}),
-        sampling=Part(name="masked", config={"guidance": [guidance]}),
+        sampling=Part(name="masked", config={"guidance_scale": [guidance_scale]}),
         data=DataConfig(dtype="float32", statistics="given"),
         tokenizer_training=StageConfig(
             steps=300_000,

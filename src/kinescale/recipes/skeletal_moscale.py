@@ -93,7 +93,7 @@ def cpu() -> RunConfig:
         tokenizer=Part(name="scalemogen", config=tokenizer),
         generator=Part(name="moscale", config=generator),
         text=Part(name="minilm", config={"max_tokens": 32}),
-        sampling=Part(name="next_scale", config={"guidance": 1.5}),
+        sampling=Part(name="next_scale", config={"guidance_scale": 2.5}),
         tokenizer_training=StageConfig(
             steps=1200,
             batch_size=8,

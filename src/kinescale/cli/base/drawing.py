@@ -42,8 +42,10 @@ class Drawing:
     """How many different motions to make."""
     bundle: str = "default"
     """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
+    guidance_scale: MaybeFloat = None
+    """Classifier-free guidance scale, how strictly the prompt is followed: 1 is off; the bundle's own when not given."""
     guidance: MaybeFloat = None
-    """How strictly the prompt is followed; the bundle's own when not given."""
+    """Former name and meaning of --guidance-scale, for one release: off at 0 for most bundles."""
     temperature: MaybeFloat = None
     """How freely is drawn: below 1 safer, above 1 more varied."""
     force: Flag = False
@@ -103,10 +105,16 @@ def read_source(path: Path, reading: Reading) -> Motion:
     return motion if motion.meta.get("source") else motion.with_meta(source=path.name)
 
 
+def sampling(options: Drawing) -> dict[str, Any]:
+    """The sampler options that were given."""
+    names = ("guidance_scale", "guidance", "temperature")
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
 def drawing(options: Drawing) -> dict[str, Any]:
     """The options as ``Editor`` takes them."""
     found: dict[str, Any] = {"seed": options.seed, "samples": options.samples}
-    found |= {"guidance": options.guidance, "temperature": options.temperature}
+    found |= sampling(options)
     if isinstance(options, Changing):
         found["anchor_end"] = options.anchor_end
         if options.blend is not None:

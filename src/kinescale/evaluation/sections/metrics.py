@@ -29,8 +29,9 @@ def text_and_motion(found: Evaluation) -> Section | None:
 
 
 def _sweep(settings: Sequence[SettingResult]) -> str:
-    """FID against guidance, or against the sampler's passes, where several were requested."""
-    for key, across in (("guidance", "guidance"), ("steps", "passes of all scales together")):
+    """FID against the guidance scale, or against the sampler's passes, where several were requested."""
+    axes = {"guidance_scale": "guidance scale", "guidance": "guidance", "steps": "passes of all scales together"}
+    for key, across in axes.items():
         points = []
         for one in settings:
             value = one.sampling.get(key)

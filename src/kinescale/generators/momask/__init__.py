@@ -76,7 +76,7 @@ class State:
     valid: Tensor
 
 
-class Generator(base.Generator):
+class Generator(base.MaskedGenerator):
     """The networks; ``begin``, ``rounds`` and ``logits`` are what the sampler uses."""
 
     token_kind = "codes"
@@ -122,11 +122,11 @@ class Generator(base.Generator):
         """The first book in many passes, then each further book in one."""
         return tuple((scale,) for scale in range(len(layout.scales)))
 
-    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"], codec: Codec) -> State:
+    def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check(layout)
         sentence = self.sentence(text)
-        return State(sentence, layout.valid(latents.to(sentence.device), 0).flatten(1))
+        return State(sentence, layout.valid(latent_lengths.to(sentence.device), 0).flatten(1))
 
     def logits(
         self, state: State, scales: tuple[int, ...], tokens: tuple[Int[Tensor, "B bins groups"], ...]

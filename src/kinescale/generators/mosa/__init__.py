@@ -93,8 +93,8 @@ class State:
     past: tuple[KeysValues, ...] | None = None
 
 
-class Generator(base.Generator):
-    """The network; ``begin``, ``step`` and ``settle`` are what its sampler uses, ``forward`` is teacher-forced."""
+class Generator(base.ScaleGenerator):
+    """The network; ``begin`` and ``step`` are what its sampler uses, ``forward`` is teacher-forced."""
 
     token_kind = "codes"
     config: Config
@@ -222,10 +222,10 @@ class Generator(base.Generator):
         parts = done.split([scale.size for scale in layout.scales], dim=1)
         return [head(part) for head, part in zip(self.heads, parts, strict=True)]
 
-    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"]) -> State:
+    def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
-        latents = latents.to(self.start_rows.device)
+        latents = latent_lengths.to(self.start_rows.device)
         return State(self.read(text, latents), layout, latents, self.turns(layout, latents))
 
     def step(
@@ -248,12 +248,6 @@ class Generator(base.Generator):
         allowed = self._allowed(state.layout, state.latents, start, stop)
         rows, grown = self._run(rows, state.reading, state.turns[..., start:stop, :], allowed, past)
         return self.heads[scale](rows), replace(state, past=grown)
-
-    def settle(
-        self, state: State, scale: int, inputs: Float[Tensor, "B bins groups D"], tokens: Int[Tensor, "B bins groups"]
-    ) -> State:
-        """The state itself: what a scale's rows hold does not depend on its tokens."""
-        return state
 
     def training_loss(
         self,

@@ -76,7 +76,7 @@ class State:
     ways: tuple[Ways, ...]
 
 
-class Generator(base.Generator):
+class Generator(base.MaskedGenerator):
     """The network; ``unconditional``, ``begin``, ``rounds`` and ``logits`` are what its sampler uses.
 
     Tables and output layers belong to streams: scales share them where they have the same groups and codes.
@@ -130,17 +130,15 @@ class Generator(base.Generator):
         """All scales are drawn together."""
         return (tuple(range(len(layout.scales))),)
 
-    def begin(
-        self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"], codec: Codec | None = None
-    ) -> State:
+    def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
         text = self._fit(text)
-        if len(text) != len(latents):
-            raise InputError(f"{len(latents)} clips and {len(text)} sentences; give one a clip.")
+        if len(text) != len(latent_lengths):
+            raise InputError(f"{len(latent_lengths)} clips and {len(text)} sentences; give one a clip.")
         source = self.text_in(text.tokens)
         device = self.no_text.device
-        valid = layout.valid_flat(latents.to(device))
+        valid = layout.valid_flat(latent_lengths.to(device))
         ways = (Ways.of(valid),)
         if self.config.in_turns:
             ways = tuple(Ways.of(valid, tuple(members.to(device) for members in turn)) for turn in turns(layout))
@@ -183,7 +181,7 @@ class Generator(base.Generator):
             shown = show(labels, chosen, codes, c.masking, rng)
         silent = torch.rand(len(text), generator=rng) < c.text_dropout
         with seeded(rng, latent.device, self.training):
-            state = self.begin(self._without_text(text, silent), layout, latents, codec)
+            state = self.begin(self._without_text(text, silent), layout, latents)
             rows = self._rows(state, self._split(shown, layout))
             losses, right = self._scores(rows, labels, chosen, layout)
         loss = losses.sum() / max(1, len(losses))

@@ -130,8 +130,8 @@ class State:
     past: tuple[Past, ...] | None = None
 
 
-class Generator(base.Generator):
-    """The network; ``begin``, ``step`` and ``settle`` are what its sampler uses, ``forward`` is teacher-forced."""
+class Generator(base.ScaleGenerator):
+    """The network; ``begin`` and ``step`` are what its sampler uses, ``forward`` is teacher-forced."""
 
     token_kind = "bits"
     config: Config
@@ -293,10 +293,10 @@ class Generator(base.Generator):
         allowed = (scales[None, :] <= scales[:, None]) & self._seen(layout, latents)[:, None, None, :]
         return self._run(rows, reading, self.turns(layout), allowed, None)[0]
 
-    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"]) -> State:
+    def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
-        seen = self._seen(layout, latents.to(self.no_text.device))
+        seen = self._seen(layout, latent_lengths.to(self.no_text.device))
         return State(self.read(text), layout, self.turns(layout), None if bool(seen.all()) else seen)
 
     def step(
@@ -318,10 +318,6 @@ class Generator(base.Generator):
             allowed = allowed.expand(-1, -1, rows.shape[1], -1)
         logits, past = self._run(rows, state.reading, state.turns[:, start:stop], allowed, state.past)
         return logits, replace(state, past=past)
-
-    def settle(self, state: State, scale: int, inputs: Tensor, tokens: Tensor) -> State:
-        """The state itself: the next scale reads what this one added from its inputs."""
-        return state
 
     def training_loss(
         self,

@@ -6,7 +6,6 @@ MSQ's composition of tokens in space (parts) and over scales; which position com
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -16,7 +15,7 @@ from kinescale.bundle.bundle import Bundle
 from kinescale.core.records import Record
 from kinescale.pipelines.editing import Mask, address
 from kinescale.pipelines.editing.windows import Drawn, encode_window, window_by_window
-from kinescale.samplers.base import Keep
+from kinescale.samplers.base import Keep, SampleRequest
 from kinescale.tokens.bit_view import BitView
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -102,5 +101,13 @@ class Mixing:
 
     def _drawn(self, keep: Keep, layout: TokenLayout, latents: Tensor, rng: torch.Generator) -> TokenMap:
         sample, _ = self.bundle.sampler()
-        options: dict[str, Any] = {"config": self.config, "rngs": [rng], "keep": keep}
-        return sample(self.bundle.generator, self.bundle.codec, self.text, None, layout, latents, **options).tokens
+        request = SampleRequest(
+            generator=self.bundle.generator,
+            codec=self.bundle.codec,
+            text=self.text,
+            layout=layout,
+            latent_lengths=latents,
+            rngs=[rng],
+            keep=keep,
+        )
+        return sample(request, self.config).tokens

@@ -21,10 +21,11 @@ from kinescale.motion.retarget import retarget
 from kinescale.motion.retime import retimed
 from kinescale.pipelines.editing import Mask, Span, Wish, drawn_positions, latents_touched
 from kinescale.pipelines.runtime import PostProcess, PostProcessed, post_process
-from kinescale.samplers.base import Keep
+from kinescale.samplers.base import Keep, SampleRequest, SamplerOutput
 from kinescale.skeletons.base import Skeleton
 from kinescale.tokenizers import Encoded
 from kinescale.tokens.bit_view import BitView
+from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
@@ -242,7 +243,17 @@ class Redraw:
             raise InputError(f"the sampler '{part.name}' cannot rewrite by probabilities; leave the source prompt out.")
         return module
 
-    def _sample(self, text: TextFeatures, keep: Keep, layout: Any, latents: Tensor, rng: torch.Generator) -> Any:
+    def _sample(
+        self, text: TextFeatures, keep: Keep, layout: TokenLayout, latents: Tensor, rng: torch.Generator
+    ) -> SamplerOutput:
         sample, _ = self.bundle.sampler()
-        options = {"config": self.config, "rngs": [rng], "keep": keep}
-        return sample(self.bundle.generator, self.bundle.codec, text, None, layout, latents, **options)
+        request = SampleRequest(
+            generator=self.bundle.generator,
+            codec=self.bundle.codec,
+            text=text,
+            layout=layout,
+            latent_lengths=latents,
+            rngs=[rng],
+            keep=keep,
+        )
+        return sample(request, self.config)
