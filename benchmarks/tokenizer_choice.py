@@ -4,7 +4,7 @@
 
 Each variant is trained on one thread for the same processor time, on the same windows with the same kinematic losses
 (``recipes.grouped``; ``moscale_features`` has none, as published), then held against held-out recordings by the
-tokenizer's yardstick (``evaluation.kept``). Writes ``docs/results/tokenizer_choice.json`` and
+tokenizer's yardstick (``evaluation.tokenizer_yardstick``). Writes ``docs/results/tokenizer_choice.json`` and
 ``docs/tokenizer_choice.md``. Variants already in the JSON at the same budget stay there.
 """
 

@@ -1,4 +1,4 @@
-"""Amounts as people write them: lengths, angles, counts, seconds and speeds, rounded, in words or in figures."""
+"""Rounded amounts in words or figures: lengths, angles, counts, durations and speeds."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ SOONER_S = 0.2
 """Seconds by which the first of two actions must begin before the second."""
 
 MAIN_SHARE = 0.6
-"""Share of the seconds of an action that the side asked for must have."""
+"""Share of the seconds of an action that the claimed side must have."""
 
 
 class Score(Record):
@@ -59,7 +59,7 @@ def _distance(claim: Claim, d: Description) -> _Found:
 
 
 def _signed(claim: Claim, d: Description) -> float:
-    """Net turn, positive to the side asked for."""
+    """Net turn, positive to the claimed side."""
     return d.path.turn_deg if claim.side == "left" else -d.path.turn_deg
 
 
@@ -68,7 +68,7 @@ def _turn_side(claim: Claim, d: Description) -> _Found:
 
 
 def _turn_angle(claim: Claim, d: Description) -> _Found:
-    # half a turn and a full one are as good either way round where no side is named
+    # without a side, half and full turns count either way
     turned = _signed(claim, d) if claim.side else abs(d.path.turn_deg)
     return _within(claim, turned), d.path.turn_deg
 

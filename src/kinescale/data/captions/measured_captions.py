@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from kinescale.data.datasets import ClipCaptions
 from kinescale.description import Description, describe
-from kinescale.description.detailed import generator, tail, tellings
+from kinescale.description.detailed import amount_suffix, generator, varied_captions
 from kinescale.description.phrase_sentences import sentences
 from kinescale.description.records import Kind
 from kinescale.io.packaged_toml import packaged_toml
@@ -76,9 +76,9 @@ def _measured(captions: tuple[str, ...], steady: bool, description: Description,
     fit = [sentence for sentence in captions if " or " not in sentence]
     rng.shuffle(fit)
     wanted = round(count * (SUFFIXED if _measurable(captions) else SUFFIXED_OF_MORE))
-    suffixes = [(sentence, tail(sentence, description, rng, steady)) for sentence in fit[:wanted]]
+    suffixes = [(sentence, amount_suffix(sentence, description, rng, steady)) for sentence in fit[:wanted]]
     suffixed = [sentence + words for sentence, words in suffixes if words]
-    plain = tellings(description, count - len(suffixed), key)
+    plain = varied_captions(description, count - len(suffixed), key)
     return [one for one in dict.fromkeys([*suffixed, *plain]) if one not in captions]
 
 
