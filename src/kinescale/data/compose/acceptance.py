@@ -37,9 +37,9 @@ def check_physics(
     for start, stop in transitions:
         span = slice(max(0, start - 4), stop + 3)
         if len(acceleration[span]) and acceleration[span].max() > limits.transition_acceleration_m_s2:
-            raise Rejected("seam acceleration")
+            raise Rejected("transition acceleration")
         if len(jerk[span]) and jerk[span].max() > limits.transition_jerk_m_s3:
-            raise Rejected("seam jerk")
+            raise Rejected("transition jerk")
 
 
 def shows_more(segments: Sequence[Segment], found: Description) -> bool:

@@ -88,7 +88,7 @@ class Chain:
         """Join a unit at ``transition``, by default that of least cost; returns the cost. ``Rejected`` if too high."""
         transition = transition or self.transition_to(part)
         if transition.cost > HARD_TRANSITION:
-            raise Rejected("hard seam")
+            raise Rejected("hard transition")
         second = part.track.slice(0, part.stops[1])
         track, at, short = join_clips(self.track, second, transition)
         if short > SHORT_M:

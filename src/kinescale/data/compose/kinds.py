@@ -301,7 +301,7 @@ def _long_travel(context: ComposeContext, rng: Rng, unit: Unit, frames: int) -> 
     chain = Chain.start(again, rng)
     while len(chain.track) < frames and len(chain.transitions) < 5:
         if chain.then(again) > 1.2:
-            raise Rejected("hard seam")
+            raise Rejected("hard transition")
     return chain.track.slice(0, min(frames, len(chain.track))), [s for s in chain.transitions if s[1] < frames - 2]
 
 
