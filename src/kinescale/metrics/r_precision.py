@@ -40,7 +40,7 @@ def pool_hits(costs: Float[Tensor, "P P2"], top: int = TOP) -> Bool[Tensor, "P t
 def hits(
     text: Rows, motion: Rows, pools: Indices, *, cosine: bool = False, top: int = TOP
 ) -> Bool[Tensor, "pools pool top"]:
-    """Hits of pools [Q, P] of row numbers: within each, every text asks for its own motion among the pool's."""
+    """Hits of pools [Q, P] of row numbers: within each, every text is ranked against the pool's motions."""
     chosen = torch.as_tensor(pools)
     _check(text, motion, chosen)
     rows, targets = torch.as_tensor(text), torch.as_tensor(motion)
