@@ -43,10 +43,10 @@ class Options:
     measured: int = 0
     """Measured captions of the motion to add: 0 to 3, from brief to full."""
     window: MaybeInt = None
-    """Length in frames of the overlapping windows that longer takes are cut into, 0 for no cutting; by default 256 for
+    """Length in frames of overlapping windows that longer takes are cut into, 0 for no cutting; by default 256 for
     corpora captioned from labels, and no cutting for published captions or your own."""
     split: MaybeText = None
-    """Put all of it into one split: train, val or test. By default the published one, else one by a hash of the names."""
+    """Put all of it into one split: train, val or test. By default the published one, else by a hash of the name."""
     statistics: MaybePath = None
     """Folder with mean.npy and std.npy (an evaluator's, say) to keep in place of those published with the features."""
     skeleton: MaybeText = None
