@@ -17,7 +17,7 @@ from evaluated import request, tiny_evaluator
 
 from kinescale.core.errors import BundleError, InputError
 from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
-from kinescale.evaluation import bars, pages, sensitivity
+from kinescale.evaluation import bars, pages, text_sensitivity
 from kinescale.evaluation.clip_measurements import COURSE_FRAMES, apart_mm, course, variance
 from kinescale.evaluation.clips import Chosen
 from kinescale.evaluation.fid_band import LEAST_CLIPS, fid_band
@@ -145,7 +145,7 @@ def test_a_ladder_is_answered_by_its_numbers() -> None:
     assert deaf.rank == 0 and deaf.range == 0 and deaf.within == 0.5
 
 
-@pytest.mark.parametrize("ladder", sensitivity.LADDERS, ids=lambda ladder: ladder.name)
+@pytest.mark.parametrize("ladder", text_sensitivity.LADDERS, ids=lambda ladder: ladder.name)
 def test_every_ladder_measures_any_motion(ladder: Ladder) -> None:
     from kinescale.description import describe
 
