@@ -2,12 +2,10 @@
 
 A module declares ``INPUT``, ``TITLE``, ``UNIT`` and ``BETTER``, and ``measure``, whose argument depends on ``INPUT``:
 
-| INPUT | argument of ``measure`` | one number per |
-| --- | --- | --- |
-| ``"embeddings"`` | ``EmbeddedClips`` | set of clips |
-| ``"motion"`` | a ``Motion`` of four frames or more | clip; mean over clips |
-| ``"reconstruction"`` | a recording and its reconstruction, both ``Motion`` | clip; mean over clips |
-| ``"tokens"`` | token indices of one scale, and the size of its codebook | scale |
+- ``"embeddings"``: an ``EmbeddedClips``; one number per set of clips.
+- ``"motion"``: a ``Motion`` of four frames or more; one number per clip, averaged over clips.
+- ``"reconstruction"``: a recording and its reconstruction, both a ``Motion``; one number per clip, averaged over clips.
+- ``"tokens"``: token indices of one scale, and the size of its codebook; one number per scale.
 
 ``measure`` returns a number, a ``Value``, or a dictionary of them by column name. A metric with several columns, or
 with another name for its column, declares ``COLUMNS: Mapping[str, Column]``. ``SkeletonError`` means that the metric

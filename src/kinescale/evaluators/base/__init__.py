@@ -31,13 +31,11 @@ class Evaluator(nn.Module, ABC):
     Features are normalized by the statistics that the evaluator was trained with; frames past a clip's length are
     ignored.
 
-    Attributes
-    ----------
-    reads : name of the feature that it accepts ("" for any).
-    feature_width : F, width of the features.
-    min_frames, max_frames : accepted lengths.
-    width : D, width of the embeddings.
-    cosine : whether texts and motions are compared by angle, else by Euclidean distance.
+    - ``reads``: name of the feature that it accepts ("" for any).
+    - ``feature_width``: F, width of the features.
+    - ``min_frames``, ``max_frames``: accepted lengths.
+    - ``width``: D, width of the embeddings.
+    - ``cosine``: whether texts and motions are compared by angle, else by Euclidean distance.
     """
 
     config: Record
