@@ -98,7 +98,7 @@ def _stems_of(words: tuple[str, ...]) -> frozenset[str]:
 def _animal(words: Sequence[str]) -> str:
     """The animal that is the subject: after an article, with an adjective between at most; else "".
 
-    "bears right" and "ducks under" are said of people, who then come before.
+    "bears right" and "ducks under" describe people, who are mentioned before.
     """
     if len(words) < 2 or words[0] not in DETERMINERS:
         return ""

@@ -49,9 +49,9 @@ class Measures:
     """A motion in numbers.
 
     turn : net change of heading, radians, positive to the left.
-    forward, leftward : mean velocity in the body's frame, metres a second.
+    forward, leftward : mean velocity in the body's frame, meters per second.
     airborne : share of frames with both feet clear of the floor.
-    cadence : steps a second, from the feet passing each other.
+    cadence : steps per second, from the feet passing each other.
     hips_low : lowest hips over the floor, as a share of their highest.
     hips_end : hips over the floor at the end, the same share.
     lean : how much further than at first the trunk leans from the vertical, radians.
@@ -70,7 +70,7 @@ class Measures:
 
     @property
     def speed(self) -> float:
-        """Mean ground speed along the mean direction, metres a second."""
+        """Mean ground speed along the mean direction, meters per second."""
         return float(np.hypot(self.forward, self.leftward))
 
     def mirrored(self) -> Measures:

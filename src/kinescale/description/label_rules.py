@@ -104,7 +104,7 @@ def keeps_heading(m: Measures) -> str | None:
 
 
 def goes_forward(least: float, most: float = float("inf")) -> Rule:
-    """Mean forward speed, metres a second, and no large sideways part."""
+    """Mean forward speed, meters per second, and no large sideways part."""
 
     def rule(m: Measures) -> str | None:
         if m.forward < least:

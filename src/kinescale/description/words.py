@@ -54,7 +54,7 @@ def times(count: int) -> str:
 
 
 def metres(length: float, detail: Detail) -> str:
-    """A length: rounded to half metres in words, or in figures."""
+    """A length: rounded to half meters in words, or in figures."""
     if detail == "full":
         return f"{length:.1f} metres"
     halves = max(round(2 * length), 1)

@@ -1,4 +1,4 @@
-"""Text sensitivity: prompts that differ in one word, and whether the motion differs as the word says.
+"""Text sensitivity: prompts that differ in one word, and whether the motion differs accordingly.
 
 A ladder is a sentence with a place in it and the words that go there, in rising order of what they mean, some with the
 value that they name. Each rung is drawn with the same seeds, so that nothing but the word differs. The response curve

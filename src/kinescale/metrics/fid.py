@@ -4,7 +4,7 @@ Heusel et al. 2017 (TTUR, section 4), as text-to-motion uses it since Guo et al.
 ``S = F F^T`` (from their eigenvalues), the trace of ``(S1 S2)^1/2`` is the sum of the singular values of ``F1^T F2``.
 Both are symmetric problems, so there are no complex numbers to drop, and a singular covariance (fewer rows than the
 embedding is wide) is no special case: the value is then exact for the sets given, but far above what more rows would
-give. ``Gaussian.full_rank`` tells.
+give; see ``Gaussian.full_rank``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """foot_skate: how feet slide while they stand: mean speed in m/s, and the share of frames in which one skids.
 
 The share is that of Karunratanakul et al. 2023 (GMD, section 5): a foot joint below 5 cm at two frames in a row has
-gone more than 2.5 cm between them, at 20 frames a second; here the limit is that speed, 0.5 m/s, at any frame rate.
+gone more than 2.5 cm between them, at 20 frames per second; here the limit is that speed, 0.5 m/s, at any frame rate.
 The speed is that of feet that ``kinematics.contacts.standing`` calls standing, the one clean-up works on.
 """
 
@@ -25,7 +25,7 @@ COLUMNS = {"foot_skate_m_s": Column(TITLE, UNIT, BETTER), "skid_share": Column("
 
 SKID_HEIGHT_M = 0.05
 SKID_SPEED = 0.025 * 20
-"""2.5 cm a frame at 20 frames a second, in m/s."""
+"""2.5 cm per frame at 20 fps, in m/s."""
 
 
 def foot_skate(feet: Numbers, rest: Float[Tensor, " K"], fps: float) -> float:

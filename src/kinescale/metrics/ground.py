@@ -1,7 +1,7 @@
 """ground: feet that slide while they are down, joints under the floor, and a body that sinks while it stands.
 
-A foot is down by the height of its toes alone: a measure that also asks for a slow foot hides the sliding that it looks
-for. The floor is the plane y = 0.
+A foot is down by the height of its toes alone: a criterion that also requires a slow foot would hide the sliding to be
+measured. The floor is the plane y = 0.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LEVEL_S = 1.0
 """The level of the feet is the height of the lowest foot joint within so many seconds: a step or a hop is shorter."""
 
 TRAVEL = 0.25
-"""Meters a second of the hips' mean way below which a clip stands."""
+"""Meters per second of the hips' mean way below which a clip stands."""
 
 
 @dataclass(frozen=True)

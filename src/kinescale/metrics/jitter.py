@@ -1,4 +1,4 @@
-"""jitter: mean length of the joints' third derivative, in meters a second cubed; tremor makes it large.
+"""jitter: mean length of the joints' third derivative, in meters per second cubed; tremor makes it large.
 
 The third difference of positions times fps cubed, as in the evaluations of SnapMoGen (2025) and ScaleMoGen (2026).
 Real motion has some; a smoothed motion has less than real, which is no better.

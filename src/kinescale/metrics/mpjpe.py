@@ -27,7 +27,7 @@ MM_PER_M = 1000.0
 
 
 def frame_errors(real: Numbers, made: Numbers, *, root: int | None = None) -> Float[Tensor, "..."]:
-    """Mean over joints of [..., T, J, 3], a number a frame, in the unit given; ``root``: the joint to subtract."""
+    """Mean over joints of [..., T, J, 3] per frame, in the unit of the input; ``root``: the joint to subtract."""
     one, two = paired(real, made, "joint positions")
     if one.ndim < 3 or one.shape[-1] != 3:
         raise InputError(f"positions of shape {tuple(one.shape)}; expected [..., frames, joints, 3].")

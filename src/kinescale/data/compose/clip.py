@@ -82,7 +82,7 @@ def _accepted(
     check_physics(context.limits, physics, acceleration, jerk, made.transitions)
     segments = [with_tempo(context.tempos, segment, track, found, made.factor) for segment in made.segments]
     if shows_more(segments, found):
-        raise Rejected("shows more than is told")
+        raise Rejected("shows an act without a caption")
     each = _descriptions(motion, segments, found)
     segments = [replace(one, span=(0.0, one.span[1] - one.span[0])) if one.own else one for one in segments]
     captions = captions_of(

@@ -65,10 +65,15 @@ QUIET: Mapping[str, frozenset[str]] = {
 class Unit:
     """Frames of a clip that show one act.
 
-    clip : index in the sources. name : the class that it is drawn by, such as "kick left" or "throwBasketball".
-    kind, side : the measured event; ``kind`` is "" where only the label tells. starts, stops : frames among which the
-    first one, and the one after the last, may be chosen. phrases : what the label says (base form, verbs marked).
-    steady : any part of it shows it (walking), so that it may be cut shorter. style : the clip's label.
+    Parameters
+    ----------
+    clip : index of the clip in the sources.
+    name : class that it is drawn by, such as "kick left" or "throwBasketball".
+    kind, side : the measured event; ``kind`` is "" where the act is known by the label alone.
+    starts, stops : ranges of the first frame, and of the one after the last.
+    phrases : of the label, in the base form with marked verbs.
+    steady : any part shows the act (walking), so that it may be cut shorter.
+    style : of the clip's label.
     """
 
     clip: int

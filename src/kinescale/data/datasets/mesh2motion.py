@@ -22,7 +22,7 @@ LICENSE = License(
 )
 
 ENDINGS = re.compile(r"([_ ](RM|Loop))+$")
-"""What says how a clip is to be played, not what it shows."""
+"""Endings of a name that describe playback, not the motion."""
 
 TAKES: Mapping[Split, frozenset[str]] = {
     "test": frozenset({"Punch_Jab", "Idle_Talking", "Victory"}),

@@ -93,7 +93,7 @@ def _write_errors(folder: Path) -> Iterator[None]:
 def _keep_statistics(
     module: Any, root: Path, settings: Settings, folder: Path, other: str | Path | None
 ) -> dict[str, Any] | None:
-    """What the manifest says of published arrays; their mean and deviation go into ``folder``."""
+    """Manifest entry of published arrays; writes their mean and deviation into ``folder``."""
     if not keeps_given(module, settings):
         if other is not None:
             raise InputError(f"statistics {other}: the prepared data keeps no published features to use them with.")

@@ -21,7 +21,7 @@ class Statement(Record):
 
     kind, side : an act of this kind (and side) is seen there. any_of : instead, one of these (kind, side) is.
     count : how often, exactly; ``least_count`` at least. angle_deg, distance_m, seconds : numbers, with the tolerances
-    above. direction, gaits, low, high : of travel, with the bounds of its speed in metres per second.
+    above. direction, gaits, low, high : of travel, with the bounds of its speed in meters per second.
     """
 
     kind: str
@@ -75,7 +75,7 @@ def holds(statement: Statement, description: Description) -> bool:
 
 
 def pace(events: list[Event]) -> float:
-    """Mean speed of some travel, metres per second."""
+    """Mean speed of some travel, meters per second."""
     way = sum(event.distance_m or 0.0 for event in events)
     seconds = sum((event.distance_m or 0.0) / event.speed_m_s for event in events if event.speed_m_s)
     return way / seconds if seconds else 0.0

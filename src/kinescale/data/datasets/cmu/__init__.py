@@ -43,7 +43,7 @@ SCALED_INCH_M = 0.0254 / 0.45
 
 OPENING_FRAMES = 8
 OPENING_SPEED, OPENING_TIMES = 10.0, 3.0
-"""A conversion's opening T-pose is left by a leap: joints faster than so many meters a second, and than so many times
+"""A conversion's opening T-pose is left by a leap: joints faster than so many meters per second, and than so many times
 what comes after, within the first frames."""
 
 ACTORS: Mapping[Split, frozenset[str]] = {
