@@ -90,7 +90,7 @@ class EmbeddedClips:
     counted : [C] rows that count.
     pools : [Q, P] rows of each pool, or with ``own_pools`` [C, P] each row's own pool, the row itself first.
     pairs : [2, pairs] of rows for diversity; [2, 0] for all pairs.
-    samples : [P, S, D] motions of each of P prompts, ``None`` where there are none.
+    samples : [K, S, D] motions of each of K prompts, ``None`` where there are none.
     sample_pairs : [2, pairs] of samples; [2, 0] for all pairs.
     cosine : whether the evaluator compares by angle instead of distance.
     """
@@ -104,7 +104,7 @@ class EmbeddedClips:
     own_pools: bool = False
     halves: bool = False
     pairs: Int[Tensor, "..."] = field(default_factory=_no_rows)
-    samples: Float[Tensor, "P S D"] | None = None
+    samples: Float[Tensor, "K S D"] | None = None
     sample_pairs: Int[Tensor, "..."] = field(default_factory=_no_rows)
     cosine: bool = False
 
