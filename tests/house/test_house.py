@@ -29,6 +29,7 @@ FAMILIES = {
     "kinescale.render": "SUFFIXES",
     "kinescale.metrics": "UNIT",
     "kinescale.evaluators": "Evaluator",
+    "kinescale.pipelines.editing.tasks": "run",
     "kinescale.cli": "run",
 }
 

@@ -41,12 +41,13 @@ def test_every_preset_goes_from_data_to_a_motion(variant: str, data: Path, tmp_p
     bundle.save_pretrained(tmp_path / "bundle")
     pipe = TextToMotion(Bundle.from_pretrained(tmp_path / "bundle"))
     seen: list[int] = []
+    sampling = {"guidance_scale": 3.0, "steps": (3,)}
     watch = {"on_scale": lambda scale, motions: seen.append(scale)}
-    made = pipe(["a person walks", "a person runs"], seconds=1.0, seed=3, guidance_scale=3.0, steps=(3,), **watch)
+    made = pipe(["a person walks", "a person runs"], seconds=1.0, seed=3, sampling=sampling, **watch)
     count = len(bundle.tokenizer.layout().scales)
     assert len(made.motions) == 2 and seen == list(range(count)) * 2
     assert all(bool(motion.root.isfinite().all()) for motion in made.motions)
-    again = TextToMotion(bundle)("a person runs", seconds=1.0, seed=3, guidance_scale=3.0, steps=(3,))
+    again = TextToMotion(bundle)("a person runs", seconds=1.0, seed=3, sampling=sampling)
     assert torch.equal(again.motions[0].root, made.motions[1].root)
     for scales in range(1, count + 1):
         pipe("a person runs", seconds=0.2, scales=scales)

@@ -68,7 +68,10 @@ def test_the_debug_run_makes_motions_that_a_seed_fixes(bundle: Bundle) -> None:
     seen: list[int] = []
     make("a person walks", seconds=1.0, on_scale=lambda scale, motions: seen.append(scale))
     assert seen == list(range(11))
-    assert make("a person walks", seconds=1.0, scales=4, guidance_scale=3.0).motions[0].root.shape == (30, 3)
+    assert make("a person walks", seconds=1.0, scales=4, sampling={"guidance_scale": 3.0}).motions[0].root.shape == (
+        30,
+        3,
+    )
 
 
 def test_bf16_trains_both_stages(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_every_pair_that_fits_generates_motions_through_a_bundle(name: str) -> N
             generator=pair.generator,
             text=Part(name="hashed", config={"width": TEXT_WIDTH, "max_tokens": TEXT_TOKENS}),
         )
-        drawn = TextToMotion(bundle)("a person waves", 0.7, finish=RAW)
+        drawn = TextToMotion(bundle)("a person waves", 0.7, post_process=RAW)
         assert len(drawn.motions[0]) == 21 and bool(drawn.motions[0].positions().isfinite().all())
         made.append(generator)
         other = "masked" if bundle.manifest.sampling.name != "masked" else "scale_wise"

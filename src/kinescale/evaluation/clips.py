@@ -129,7 +129,7 @@ def generate(
     """
     for i in index:
         own = derive_seed(seed, "evaluate", chosen.clips[i].id)
-        yield pipe(captions[i], chosen.seconds(i), list(samples), own, **sampling)
+        yield pipe(captions[i], chosen.seconds(i), list(samples), own, sampling=sampling)
 
 
 def check_evaluator(evaluator: EvaluatorBundle, motion: Motion, whose: str) -> None:

@@ -49,7 +49,7 @@ def scores_of_prompts(
     progress("instructions", 0, len(prompts))
     for at, one in enumerate(prompts):
         own = derive_seed(seed, "instruction", at)
-        motion = pipe(one.prompt, seconds, 1, own, **sampling).motions[0]
+        motion = pipe(one.prompt, seconds, 1, own, sampling=sampling).motions[0]
         scores.append((one.kind, score(one.claim, describe(motion)).fulfilled))
         progress("instructions", at + 1, len(prompts))
     return scores

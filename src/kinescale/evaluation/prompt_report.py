@@ -79,7 +79,7 @@ def prompt_report(
     for at, prompt in enumerate(chosen):
         own = derive_seed(seed, "phrase", prompt.text)
         seconds = min(max(prompt.seconds, pipe.seconds_range[0]), pipe.seconds_range[1])
-        made = pipe(prompt.text, seconds, draws, own, batch=draws, **sampling).motions
+        made = pipe(prompt.text, seconds, draws, own, batch=draws, sampling=sampling).motions
         try:
             results.append(result(prompt, [MeasuredMotion(motion, peaks.peaks) for motion in made]))
         except SkeletonError:
