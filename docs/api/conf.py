@@ -22,10 +22,10 @@ python_maximum_signature_line_length = 100
 napoleon_google_docstring = False
 
 
-def escape_shapes(app, what, name, obj, options, lines: list[str]) -> None:  # noqa: ANN001
+def escape_shapes(app, what, name, obj, options, lines: list[str]) -> None:
     """Shapes such as [*b, T] are no emphasis."""
     lines[:] = [line.replace("[*", "[\\*") for line in lines]
 
 
-def setup(app) -> None:  # noqa: ANN001
+def setup(app) -> None:
     app.connect("autodoc-process-docstring", escape_shapes, priority=100)

@@ -134,7 +134,7 @@ def generate(
 
 def check_evaluator(evaluator: EvaluatorBundle, motion: Motion, whose: str) -> None:
     """``InputError`` when the evaluator's feature cannot be made of such motions."""
-    from kinescale.bundle.bundle import variant_of
+    from kinescale.bundle.manifest import variant_of
     from kinescale.core.errors import KinescaleError
 
     reads = evaluator.evaluator.reads

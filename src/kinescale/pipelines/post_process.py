@@ -51,7 +51,7 @@ class PostProcess(Record):
     False
     """
 
-    smoothing: float | None = Field(None, ge=0.0, le=100.0, allow_inf_nan=False)
+    smoothing: float | None = Field(default=None, ge=0.0, le=100.0, allow_inf_nan=False)
     anchor: bool = True
     plant: bool = True
 
