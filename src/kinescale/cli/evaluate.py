@@ -90,13 +90,8 @@ def run(argv: list[str]) -> int:
     from kinescale.evaluation.run import find_evaluator
     from kinescale.evaluation.run import run as evaluate
 
-<<<<<<< HEAD
     evaluator, note = (None, "") if _without_generator(options) else find_evaluator(options.evaluator)
-    bundle = _bundle(options, _device(options.device))
-=======
-    evaluator, note = (None, "") if _silent(options) else find_evaluator(options.evaluator)
     bundle = _bundle(options, device)
->>>>>>> main
     if evaluator is not None:
         evaluator.evaluator.to(device)
     prepared = open_prepared(options.data)

@@ -32,13 +32,8 @@ class Config(Record):
 
     Parameters
     ----------
-<<<<<<< HEAD
     feature : name of the feature that it reads.
-    feature_width, text_width : F and W.
-=======
-    feature : the feature family's variant it reads; told to those who use it.
     feature_width, text_width : F and W, filled in for a run; by default those of ``rotations`` and MiniLM.
->>>>>>> main
     max_frames, stride : longest clip, and frames a token of the motion encoder holds.
     width, heads, motion_layers, text_layers, ratio : of the transformers; ``ratio``: hidden width over width.
     embedding : D.

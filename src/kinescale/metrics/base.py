@@ -6,6 +6,8 @@ A module declares ``INPUT``, ``TITLE``, ``UNIT`` and ``BETTER``, and ``measure``
 - ``"motion"``: a ``Motion`` of four frames or more; one number per clip, averaged over clips.
 - ``"reconstruction"``: a recording and its reconstruction, both a ``Motion``; one number per clip, averaged over clips.
 - ``"tokens"``: token indices of one scale, and the size of its codebook; one number per scale.
+- ``"gap"``: arrays of recorded and of filled gaps, as the metric's own function takes them; used by the in-betweening
+  benchmark, not by ``kinescale evaluate``.
 
 ``measure`` returns a number, a ``Value``, or a dictionary of them by column name. A metric with several columns, or
 with another name for its column, declares ``COLUMNS: Mapping[str, Column]``. ``SkeletonError`` means that the metric
@@ -29,7 +31,7 @@ from torch import Tensor
 
 from kinescale.core.errors import InputError
 
-Input = Literal["embeddings", "motion", "reconstruction", "tokens"]
+Input = Literal["embeddings", "motion", "reconstruction", "tokens", "gap"]
 Better = Literal["lower", "higher", "as real", "neither"]
 """Which way is better; "as real": the nearer to real motion's own value."""
 

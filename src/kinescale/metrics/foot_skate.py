@@ -45,7 +45,6 @@ def skid_share(feet: Numbers, fps: float, *, floor: float = 0.0) -> float:
     return float((low[1:] & low[:-1] & (speed > SKID_SPEED)).any(1).double().mean())
 
 
-<<<<<<< HEAD
 def measure(motion: Motion) -> dict[str, float]:
     """Of one clip; ``SkeletonError`` for a skeleton whose feet are not known."""
     roles, stands = standing_points(motion)
@@ -53,7 +52,8 @@ def measure(motion: Motion) -> dict[str, float]:
     # heights over the lowest foot joints: recordings do not agree on their floor
     skids = skid_share(feet, motion.fps, floor=floor_height(feet))
     return {"foot_skate_m_s": foot_slide(feet, stands, motion.fps), "skid_share": skids}
-=======
+
+
 SOLE_M = 0.025
 """Height of a foot joint over where it is when it stands, up to which its speed counts as sliding."""
 
@@ -68,7 +68,6 @@ def sole_skate(feet: Numbers, rest: Float[Tensor, " K"], fps: float, *, floor: f
     height = ((values[..., 1] - floor - rest.to(values)).clamp(min=0) / SOLE_M).clamp(max=1)
     speed = (values[1:] - values[:-1])[..., [0, 2]].norm(dim=-1) * fps
     return float((speed * (2 - 2 ** height[1:])).mean())
->>>>>>> main
 
 
 def _feet(feet: Numbers, fps: float) -> Float[Tensor, "T K 3"]:
