@@ -83,7 +83,7 @@ def _turn_angles() -> list[Entry]:
     return [*found, (_turn(180), tuple(phrases["around"]))]
 
 
-def _turn(angle: float, side: Side | None = None) -> Claim:
+def _turn(angle: int, side: Side | None = None) -> Claim:
     return Claim(kind="turn_angle", action="turn", side=side, low=angle - ANGLE_WITHIN, high=angle + ANGLE_WITHIN)
 
 
