@@ -19,5 +19,5 @@ __all__ = ["FAMILY", "Options", "Stages", "output_for", "render", "suffixes"]
 
 # torch and matplotlib are loaded only by these, so that commands can check a suffix first
 __getattr__, __dir__ = lazy(
-    __name__, {"render": "kinescale.render.base.rendering", "Stages": "kinescale.render.base.scene"}
+    __name__, {"kinescale.render.base.rendering": "render", "kinescale.render.base.scene": "Stages"}
 )

@@ -24,5 +24,5 @@ if TYPE_CHECKING:
 __all__ = ["FPS_RANGE", "MAX_MOTIONS", "Options", "Stages", "render"]
 
 __getattr__, __dir__ = lazy(
-    __name__, {"render": "kinescale.render.base.rendering", "Stages": "kinescale.render.base.scene"}
+    __name__, {"kinescale.render.base.rendering": "render", "kinescale.render.base.scene": "Stages"}
 )
