@@ -56,8 +56,9 @@ imports: $(STAMP)
 
 check: lint types imports test  ## format, lint, types, import contract, tests: what CI runs
 
-docs: $(STAMP)   ## write the file tree in docs/architecture.md anew
+docs: $(STAMP)   ## write the tree and the picture of docs/architecture.md, and build the API reference into build/docs
 	$(BIN)/python docs/tree.py
+	$(BIN)/python docs/api/pages.py build/docs
 
 clean:           ## remove what the targets made
 	rm -rf walk.bvh walk.bvh.json walk.png walk.html .pytest_cache .ruff_cache .hypothesis build dist

@@ -37,8 +37,9 @@ from kinescale.motion import canonicalise
 from kinescale.pipelines import TextToMotion
 from kinescale.quantizers import vq
 from kinescale.render import render
-from kinescale.training.config import RunConfig, Stage, override
+from kinescale.training.config import RunConfig, Stage
 from kinescale.training.export import build_bundle
+from kinescale.training.overrides import override
 from kinescale.training.run import train
 
 SYSTEMS = ("moscale", "momask", "mosa", "msq", "scalemogen", "skeletal_moscale")

@@ -125,7 +125,7 @@ def _made(
     pipe: TextToMotion, case: Case, seeds: list[int], settings: dict[str, Any], chosen: argparse.Namespace
 ) -> list[tuple[int, Motion]]:
     """A motion for each seed. With ``batch`` over 1 the samples of one seed stand for the seeds."""
-    options = {"finish": finish_of(chosen), **settings}
+    options = {"post_process": finish_of(chosen), "sampling": settings}
     if chosen.batch > 1:
         drawn = pipe(case.prompt, case.seconds, seeds, 0, batch=chosen.batch, shared_passes=True, **options).motions
     else:

@@ -28,8 +28,7 @@ from kinescale.bundle.manifest import Part
 from kinescale.generators import FAMILY as GENERATORS
 from kinescale.samplers.base import SampleRequest
 from kinescale.tokens import TextFeatures
-from kinescale.training.feature_cache import build_feature
-from kinescale.training.parts import build_generator, build_tokenizer
+from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 
 SYSTEMS = ("momask", "mosa", "moscale", "msq", "scalemogen")
 TEXT_TOKENS = 12
@@ -54,9 +53,9 @@ def build(system: str, faithful: bool) -> tuple[Any, Any, Any]:
     """Tokenizer, generator and the recipe's sampling part."""
     recipe = recipes.get(f"{system}.humanml3d")
     changes = {"tokenizer": {}, "generator": {}} if faithful else CLEAN[system]
-    width = build_feature(recipe.feature).width
+    feature = build_feature(recipe.feature)
     tokenizer = build_tokenizer(
-        Part(name=recipe.tokenizer.name, config={**recipe.tokenizer.config, **changes["tokenizer"]}), width, 0
+        Part(name=recipe.tokenizer.name, config={**recipe.tokenizer.config, **changes["tokenizer"]}), feature, 0
     )
     assert recipe.generator is not None
     fields = GENERATORS.get(recipe.generator.name, "Config").model_fields

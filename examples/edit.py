@@ -8,13 +8,14 @@ from pathlib import Path
 
 import torch
 
-from kinescale import Editor, TextToMotion, write_motion
+from kinescale import EditOptions, Editor, EditRegion, TextToMotion, write_motion
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 editor = Editor.from_pretrained()
 walk = TextToMotion(editor.bundle)("a person walks forward", seconds=4.0, seed=3).motions[0]
 
-edited = editor.edit(walk, "a person waves with the right hand", frames=(45, 75), parts=("right_arm",), seed=1)
+region = EditRegion.of(walk, frames=(45, 75), parts="right_arm")
+edited = editor.edit(walk, "a person waves with the right hand", region, options=EditOptions(seed=1))
 wave = edited.motions[0]
 assert torch.equal(wave.rotations[:45], walk.rotations[:45])
 

@@ -29,6 +29,7 @@ from kinescale.bundle.manifest import (
     Part,
     Provenance,
     read_manifest,
+    variant_of,
 )
 from kinescale.bundle.weights import (
     at_most_modules,
@@ -295,11 +296,6 @@ class Bundle:
         assert self.generator is not None
         name = generators.FAMILY.get(variant_of(self.generator), "SAMPLER")
         return Part(name=name, config=samplers.FAMILY.get(name, "Config")().to_json())
-
-
-def variant_of(member: object) -> str:
-    """The family name of an object: the file its class is written in."""
-    return type(member).__module__.rpartition(".")[2]
 
 
 def part_of(member: Any) -> Part:

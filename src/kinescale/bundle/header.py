@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -13,17 +14,24 @@ MAX_WEIGHT_BYTES = 16 * 1024**3
 
 Shapes = dict[str, tuple[int, ...]]
 
-_RENAMED = {
+EARLIER_WORDS = {
     "normaliser": "normalizer",
     "quantiser": "quantizer",
     "quantisers": "quantizers",
     "initialised": "initialized",
 }
+"""Words in names of tensors as versions before 0.2 wrote them -> as they are now. A renamed module is added here."""
 
 
 def current_name(key: str) -> str:
-    """Today's name of a tensor that an earlier version may have written: words of it were spelled differently."""
-    return ".".join(_RENAMED.get(word, word) for word in key.split("."))
+    """Current name of a stored tensor: the words between its dots and slashes that were renamed are replaced.
+
+    Weights are read through this (bundles, evaluators, checkpoints), so that files of earlier versions load.
+
+    >>> current_name("model/pyramid.quantiser.codes")
+    'model/pyramid.quantizer.codes'
+    """
+    return re.sub(r"[^./]+", lambda word: EARLIER_WORDS.get(word[0], word[0]), key)
 
 
 def read_shapes(path: Path) -> Shapes:

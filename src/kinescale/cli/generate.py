@@ -89,10 +89,8 @@ def run(argv: list[str]) -> int:
         options.seed,
         scales=options.scales,
         on_scale=None if options.watch is None else watch.on_scale,
-        **sampling(options),
-        top_p=options.top_p,
-        steps=steps,
-        finish=RAW if options.raw else FINISH,
+        sampling={**sampling(options), "top_p": options.top_p, "steps": steps},
+        post_process=RAW if options.raw else FINISH,
     )
     _write(made, paths, options)
     _draw(made, watch, options)

@@ -37,8 +37,8 @@ class Config(Record):
     full length (MoSa).
     """
 
-    scales: int = Field(4, ge=1)
-    width: int = Field(512, ge=1)
+    scales: int = Field(default=4, ge=1)
+    width: int = Field(default=512, ge=1)
     blend: float = Field(default=0.0, ge=-1.0, le=1.0)
     blends: int = Field(default=4, ge=1)
     hold: bool = False

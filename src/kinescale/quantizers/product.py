@@ -19,10 +19,10 @@ from kinescale.quantizers import base, vq
 class Config(Record):
     """``groups`` codebooks of ``codes`` vectors, each ``width`` numbers; ``decay`` of their moving averages."""
 
-    groups: int = Field(4, ge=1)
-    codes: int = Field(512, ge=2)
-    width: int = Field(32, ge=1)
-    decay: float = Field(0.99, ge=0.0, lt=1.0)
+    groups: int = Field(default=4, ge=1)
+    codes: int = Field(default=512, ge=2)
+    width: int = Field(default=32, ge=1)
+    decay: float = Field(default=0.99, ge=0.0, lt=1.0)
 
 
 class Quantizer(base.Quantizer):

@@ -41,11 +41,11 @@ class Config(SamplerConfig):
     """
 
     guidance_scale: GuidanceScale = 8.0
-    temperature: float = Field(1.3, gt=0.0, le=100.0)
+    temperature: float = Field(default=1.3, gt=0.0, le=100.0)
     greedy: bool = False
-    top_k: int = Field(0, ge=0)
-    top_p: float = Field(0.0, ge=0.0, le=1.0)
-    stop: int = Field(0, ge=0)
+    top_k: int = Field(default=0, ge=0)
+    top_p: float = Field(default=0.0, ge=0.0, le=1.0)
+    stop: int = Field(default=0, ge=0)
 
     def guidance_at(self, scale: int, count: int) -> float:
         """Guidance scale of one of ``count`` scales."""

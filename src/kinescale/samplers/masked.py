@@ -49,9 +49,9 @@ class Config(SamplerConfig):
 
     steps: tuple[int, ...] = (18,)
     guidance_scale: tuple[GuidanceScale, ...] = (4.0,)
-    temperature: float = Field(1.0, gt=0.0, le=100.0)
-    keep_share: float = Field(0.1, gt=0.0, le=1.0)
-    top_p: float = Field(0.0, ge=0.0, le=1.0)
+    temperature: float = Field(default=1.0, gt=0.0, le=100.0)
+    keep_share: float = Field(default=0.1, gt=0.0, le=1.0)
+    top_p: float = Field(default=0.0, ge=0.0, le=1.0)
     schedule: Literal["open", "closed"] = "open"
     coarse_first: bool = False
 

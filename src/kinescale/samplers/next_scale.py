@@ -47,9 +47,9 @@ class Config(SamplerConfig):
     guidance_offset: float = 0.25
     guidance_fall: float = 0.25
     steps: tuple[int, ...] = (1, 2, 5, 10)
-    temperature: float = Field(1.0, gt=0.0, le=100.0)
-    top_p: float = Field(0.9, ge=0.0, le=1.0)
-    top_k: int = Field(0, ge=0)
+    temperature: float = Field(default=1.0, gt=0.0, le=100.0)
+    top_p: float = Field(default=0.9, ge=0.0, le=1.0)
+    top_k: int = Field(default=0, ge=0)
     faithful: bool = False
 
     def guidance_at(self, scale: int) -> float:

@@ -42,10 +42,10 @@ class Config(SamplerConfig):
     """
 
     guidance_scale: GuidanceScale = 5.0
-    drop: float = Field(0.8, ge=0.0, le=1.0)
-    top_p: float = Field(0.95, ge=0.0, le=1.0)
-    temperature: float = Field(1.0, gt=0.0, le=100.0)
-    scales: int | None = Field(None, ge=1)
+    drop: float = Field(default=0.8, ge=0.0, le=1.0)
+    top_p: float = Field(default=0.95, ge=0.0, le=1.0)
+    temperature: float = Field(default=1.0, gt=0.0, le=100.0)
+    scales: int | None = Field(default=None, ge=1)
     accumulate: Literal["full", "last"] = "full"
 
     def guidance_at(self, scale: int, count: int) -> float:

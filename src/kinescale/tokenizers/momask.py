@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinescale.core.errors import InputError
-from kinescale.core.records import Record
 from kinescale.nn.conv_stack import ResidualConvStack
 from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps, zero_after
@@ -26,34 +25,31 @@ from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
 
-class Config(Record):
+class Config(base.FeatureConfig):
     """Sizes and rates.
 
     ``books``: how many codebooks, none shared; ``book_dropout``: chance that a training batch is decoded from a random
     number of them; ``temperature`` of the soft assignment in training; ``blocks``: residual convolutions a level,
-    dilated ``dilation_growth**(blocks-1)`` to 1; ``explicit_slice``: features (first, past the last) that count
-    ``explicit_weight`` more; the default is HumanML3D's joint positions, None is none.
+    dilated ``dilation_growth**(blocks-1)`` to 1; ``explicit_blocks``: see
+    ``tokenizers.base.FeatureConfig``.
 
     ``mask_padding``: activations past a clip's length are zeroed after every convolution, so that a clip's tokens and
     decoded frames do not depend on how much padding follows (the reference trains on windows that have none).
     """
 
-    feature_width: int = Field(263, ge=1)
-    width: int = Field(512, ge=1)
-    code_dim: int = Field(512, ge=1)
-    codes: int = Field(512, ge=2)
-    books: int = Field(6, ge=1, le=64)
-    levels: int = Field(2, ge=1, le=6)
-    blocks: int = Field(3, ge=1)
-    dilation_growth: int = Field(3, ge=1)
-    max_frames: int = Field(196, ge=1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
-    book_dropout: float = Field(0.2, ge=0.0, le=1.0)
-    commitment_weight: float = Field(0.02, ge=0.0)
-    explicit_weight: float = Field(0.5, ge=0.0)
-    explicit_slice: tuple[int, int] | None = (4, 67)
-    ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
-    temperature: float | None = Field(0.5, gt=0.0)
+    width: int = Field(default=512, ge=1)
+    code_dim: int = Field(default=512, ge=1)
+    codes: int = Field(default=512, ge=2)
+    books: int = Field(default=6, ge=1, le=64)
+    levels: int = Field(default=2, ge=1, le=6)
+    blocks: int = Field(default=3, ge=1)
+    dilation_growth: int = Field(default=3, ge=1)
+    max_frames: int = Field(default=196, ge=1)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    book_dropout: float = Field(default=0.2, ge=0.0, le=1.0)
+    commitment_weight: float = Field(default=0.02, ge=0.0)
+    ema_decay: float = Field(default=0.99, ge=0.0, lt=1.0)
+    temperature: float | None = Field(default=0.5, gt=0.0)
     mask_padding: bool = False
 
     @property
@@ -65,11 +61,6 @@ class Config(Record):
     def _consistent(self) -> Config:
         if self.max_frames % self.stride:
             raise ValueError(f"max_frames is {self.max_frames}; expected a multiple of {self.stride}")
-        low, high = self.explicit_slice or (0, 1)
-        if not 0 <= low < high <= self.feature_width:
-            raise ValueError(
-                f"explicit_slice is {self.explicit_slice}; expected 0 <= first < last <= {self.feature_width}"
-            )
         return self
 
 
@@ -135,6 +126,7 @@ class Tokenizer(base.Tokenizer):
         self.vocabulary = config.codes
         self.latent_width = config.code_dim
         self.feature_width = config.feature_width
+        self.explicit = config.explicit_columns()
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         book = vq.Config(
@@ -167,7 +159,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over filled frames, extra on ``explicit_slice``, and commitment of every book (section 3.1).
+        """Smooth-L1 over filled frames, extra on ``explicit_blocks``, and commitment of every book (section 3.1).
 
         In ``train()`` mode codes are drawn, books dropped and the books updated; in ``eval()`` mode none of these.
         """
@@ -189,9 +181,9 @@ class Tokenizer(base.Tokenizer):
         everything = error.sum() / (frames.sum() * error.shape[2])
         loss = everything + c.commitment_weight * commitment
         logs = {"reconstruction": float(everything.detach()), "commitment": float(commitment.detach())}
-        if c.explicit_slice is not None:
-            low, high = c.explicit_slice
-            explicit = error[..., low:high].sum() / (frames.sum() * (high - low))
+        if self.explicit is not None:
+            part = error[..., self.explicit]
+            explicit = part.sum() / (frames.sum() * part.shape[-1])
             loss = loss + c.explicit_weight * explicit
             logs["explicit"] = float(explicit.detach())
         logs["perplexity"] = float(vq.perplexity(quantized.codes, self.vocabulary))

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinescale.core.errors import InputError
-from kinescale.core.records import Record
 from kinescale.nn.conv_stack import ResidualConvStack
 from kinescale.nn.gated_attention import GatedAttention
 from kinescale.nn.seeded import seeded
@@ -26,38 +25,35 @@ from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
 
-class Config(Record):
+class Config(base.FeatureConfig):
     """Sizes, rates and the two ways of treating padding.
 
     ``scales``: latents a bin of each scale, coarse to fine; ``blocks``: residual convolutions a level, dilated
-    ``dilation_growth**(blocks-1)`` to 1; ``blend``: see ``pyramid.residual``; ``explicit_slice``: features (first,
-    past the last) that count ``explicit_weight`` more; the default is HumanML3D's joint positions, None is none.
+    ``dilation_growth**(blocks-1)`` to 1; ``blend``: see ``pyramid.residual``; ``explicit_blocks``: see
+    ``tokenizers.base.FeatureConfig``.
 
     ``faithful``: the reference's loss scaling and codebook revival. ``mask_padding``: activations past a clip's
     length are zeroed after every convolution, so that a clip's tokens and decoded frames do not depend on how much
     padding follows; ``layout(frames)`` is then as small as the clip allows. The two exclude each other.
     """
 
-    feature_width: int = Field(263, ge=1)
-    width: int = Field(512, ge=1)
-    code_dim: int = Field(512, ge=1)
-    codes: int = Field(512, ge=2)
-    levels: int = Field(2, ge=1, le=6)
-    blocks: int = Field(3, ge=1)
-    dilation_growth: int = Field(3, ge=1)
-    heads: int = Field(8, ge=1)
-    ffn_ratio: int = Field(4, ge=1)
+    width: int = Field(default=512, ge=1)
+    code_dim: int = Field(default=512, ge=1)
+    codes: int = Field(default=512, ge=2)
+    levels: int = Field(default=2, ge=1, le=6)
+    blocks: int = Field(default=3, ge=1)
+    dilation_growth: int = Field(default=3, ge=1)
+    heads: int = Field(default=8, ge=1)
+    ffn_ratio: int = Field(default=4, ge=1)
     scales: tuple[int, ...] = (8, 4, 2, 1)
-    max_frames: int = Field(196, ge=1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
-    attention_dropout: float = Field(0.1, ge=0.0, lt=1.0)
-    ffn_dropout: float = Field(0.1, ge=0.0, lt=1.0)
-    blend: float = Field(0.0, ge=-1.0, le=1.0)
-    commitment_weight: float = Field(0.02, ge=0.0)
-    explicit_weight: float = Field(0.5, ge=0.0)
-    explicit_slice: tuple[int, int] | None = (4, 67)
-    ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
-    assignment_temperature: float | None = Field(0.5, gt=0.0)
+    max_frames: int = Field(default=196, ge=1)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    attention_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    ffn_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    blend: float = Field(default=0.0, ge=-1.0, le=1.0)
+    commitment_weight: float = Field(default=0.02, ge=0.0)
+    ema_decay: float = Field(default=0.99, ge=0.0, lt=1.0)
+    assignment_temperature: float | None = Field(default=0.5, gt=0.0)
     faithful: bool = False
     mask_padding: bool = False
 
@@ -92,11 +88,6 @@ class Config(Record):
             raise ValueError(
                 f"max_frames is {self.max_frames} and scales are {self.scales}; with mask_padding expected a multiple "
                 f"of {unit} frames, and scales that divide the coarsest"
-            )
-        low, high = self.explicit_slice or (0, 1)
-        if not 0 <= low < high <= self.feature_width:
-            raise ValueError(
-                f"explicit_slice is {self.explicit_slice}; expected 0 <= first < last <= {self.feature_width}"
             )
         return self
 
@@ -172,6 +163,7 @@ class Tokenizer(base.Tokenizer):
         self.vocabulary = config.codes
         self.latent_width = config.code_dim
         self.feature_width = config.feature_width
+        self.explicit = config.explicit_columns()
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         book = vq.Config(
@@ -221,7 +213,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over filled frames, extra on ``explicit_slice``, and commitment; MoScale notes, section 2.3.
+        """Smooth-L1 over filled frames, extra on ``explicit_blocks``, and commitment; MoScale notes, section 2.3.
 
         In ``train()`` mode codes are drawn and the codebook is updated; in ``eval()`` mode neither.
         """
@@ -240,8 +232,8 @@ class Tokenizer(base.Tokenizer):
         everything = _smooth_l1(guess, target, inside)
         loss = everything + self.config.commitment_weight * commitment
         logs = {"reconstruction": float(everything.detach()), "commitment": float(commitment.detach())}
-        if self.config.explicit_slice is not None:
-            part = slice(*self.config.explicit_slice)
+        part = self.explicit
+        if part is not None:
             explicit = _smooth_l1(guess[..., part], target[..., part], inside)
             loss = loss + self.config.explicit_weight * explicit
             logs["explicit"] = float(explicit.detach())

@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from kinescale.bundle.header import current_name
 from kinescale.core.errors import BundleError
 from kinescale.core.files import atomic_path
 from kinescale.core.json_input import parse_json
@@ -68,8 +69,11 @@ def save(path: Path, checkpoint: Checkpoint, *, keep: Path | None = None) -> Non
             os.replace(path, keep)
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a checkpoint whole; ``BundleError`` when it is absent, torn, altered or something else."""
+def load(path: Path, *, as_stored: bool = False) -> Checkpoint:
+    """Read a checkpoint whole; ``BundleError`` when it is absent, torn, altered or something else.
+
+    Tensors of earlier versions come under their current names, unless ``as_stored``.
+    """
     if not path.is_file():
         raise BundleError(f"{path}: there is no checkpoint there; train the stage first.")
     try:
@@ -85,6 +89,8 @@ def load(path: Path) -> Checkpoint:
     state = header.get("state", "")
     if digest(tensors, state) != header.get("sha256"):
         raise BundleError(f"{path}: its content does not match its digest; the checkpoint before it may be whole.")
+    if not as_stored:
+        tensors = {current_name(key): value for key, value in tensors.items()}
     try:
         return Checkpoint(tensors, parse_json(state))
     except ValueError as problem:

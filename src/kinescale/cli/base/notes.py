@@ -33,9 +33,10 @@ def tell() -> None:
     _WAITING.clear()
 
 
-def hush(*, output: bool) -> None:
-    """Leave notes out, and with ``output`` all that is printed on stdout until ``forget``."""
-    _QUIET.append(True)
+def hush(*, output: bool, notes: bool = True) -> None:
+    """Leave the ``notes`` out, and with ``output`` what is printed on stdout, until ``forget``."""
+    if notes:
+        _QUIET.append(True)
     if output and not _HIDDEN:
         _HIDDEN.append(sys.stdout)
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

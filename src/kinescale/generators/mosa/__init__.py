@@ -39,18 +39,18 @@ class Config(Record):
     """
 
     vocabularies: tuple[int, ...] = (256, 313, 370, 427, 484, 540, 597, 654, 711, 768)
-    code_dim: int = Field(512, ge=1)
+    code_dim: int = Field(default=512, ge=1)
     bins: tuple[int, ...] = (3, 6, 10, 15, 20, 25, 30, 36, 42, 49)
     groups: tuple[int, ...] = (1,) * 10
-    capacity: int = Field(49, ge=1)
-    width: int = Field(384, ge=1)
-    heads: int = Field(6, ge=1)
-    layers: int = Field(8, ge=1)
-    hidden: int = Field(768, ge=1)
-    text_width: int = Field(512, ge=1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
-    keep: float = Field(0.5, ge=0.0, le=1.0)
-    text_dropout: float = Field(0.1, ge=0.0, le=1.0)
+    capacity: int = Field(default=49, ge=1)
+    width: int = Field(default=384, ge=1)
+    heads: int = Field(default=6, ge=1)
+    layers: int = Field(default=8, ge=1)
+    hidden: int = Field(default=768, ge=1)
+    text_width: int = Field(default=512, ge=1)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    keep: float = Field(default=0.5, ge=0.0, le=1.0)
+    text_dropout: float = Field(default=0.1, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

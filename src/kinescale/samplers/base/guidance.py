@@ -1,7 +1,7 @@
 """Classifier-free guidance setting shared by all samplers, and its former name and convention.
 
 ``guidance_scale`` s weighs ``uncond + s (cond - uncond)`` (Ho & Salimans 2022): 1 is no guidance, 0 drops the text.
-The former name is ``guidance``: the samplers that go scale by scale counted it from 0 (``(1 + t) cond - t uncond``), the
+The former name is ``guidance``: samplers that go scale by scale counted it from 0 (``(1 + t) cond - t uncond``), the
 masked sampler from 1, as all do now.
 """
 

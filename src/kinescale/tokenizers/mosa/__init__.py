@@ -7,7 +7,7 @@ maps of 3, 6, 10 ... 49 bins (multi-scale token preservation). The defaults are 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from kinescale.core.errors import InputError
-from kinescale.core.records import Record
 from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps
 from kinescale.pyramid import residual
@@ -29,12 +28,12 @@ from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
 
-class Config(Record):
+class Config(base.FeatureConfig):
     """Sizes, rates and the two ways of treating padding.
 
     ``multipliers``: channels of each level over ``width``, finest first, half the frames from level to level;
     ``bins``: of each scale, coarse to fine; ``codes``: of each scale's book; ``phi_depth``: convolutions of each
-    scale; ``explicit_slice``: features (first, past the last) that count ``explicit_weight`` more, None is none.
+    scale; ``explicit_blocks``: see ``tokenizers.base.FeatureConfig``.
 
     ``padding``: "slots" puts learned frames after a clip's end and codes them too, so that every clip costs as much as
     the longest (the published way); "masked" keeps the network from looking past a clip's end, so that a clip's
@@ -45,26 +44,25 @@ class Config(Record):
     revival.
     """
 
-    feature_width: int = Field(263, ge=1)
-    width: int = Field(256, ge=1)
+    EARLIER_NAMES: ClassVar[dict[str, str]] = {"quantisation_weight": "quantization_weight"}
+
+    width: int = Field(default=256, ge=1)
     multipliers: tuple[int, ...] = (1, 2, 1)
-    blocks: int = Field(2, ge=0)
-    code_dim: int = Field(512, ge=1)
+    blocks: int = Field(default=2, ge=0)
+    code_dim: int = Field(default=512, ge=1)
     bins: tuple[int, ...] = (3, 6, 10, 15, 20, 25, 30, 36, 42, 49)
     codes: tuple[int, ...] = (256, 313, 370, 427, 484, 540, 597, 654, 711, 768)
-    phi_depth: int = Field(2, ge=0)
-    max_frames: int = Field(196, ge=1)
+    phi_depth: int = Field(default=2, ge=0)
+    max_frames: int = Field(default=196, ge=1)
     padding: Literal["slots", "masked"] = "slots"
-    slot_groups: int = Field(10, ge=1)
-    slot_decay: float = Field(0.99, ge=0.0, le=1.0)
+    slot_groups: int = Field(default=10, ge=1)
+    slot_decay: float = Field(default=0.99, ge=0.0, le=1.0)
     lookup: Literal["distance", "cosine"] = "cosine"
     learn: Literal["pooled", "full"] = "full"
-    commitment: float = Field(1.0, ge=0.0)
-    quantization_weight: float = Field(0.02, ge=0.0)
-    explicit_weight: float = Field(0.5, ge=0.0)
-    explicit_slice: tuple[int, int] | None = (4, 67)
-    ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
-    assignment_temperature: float | None = Field(None, gt=0.0)
+    commitment: float = Field(default=1.0, ge=0.0)
+    quantization_weight: float = Field(default=0.02, ge=0.0)
+    ema_decay: float = Field(default=0.99, ge=0.0, lt=1.0)
+    assignment_temperature: float | None = Field(default=None, gt=0.0)
     faithful: bool = False
 
     @property
@@ -104,11 +102,6 @@ class Config(Record):
             )
         if len(self.codes) != len(self.bins) or min(self.codes) < 2:
             raise ValueError(f"{len(self.codes)} codebooks of {self.codes} codes for {len(self.bins)} scales")
-        low, high = self.explicit_slice or (0, 1)
-        if not 0 <= low < high <= self.feature_width:
-            raise ValueError(
-                f"explicit_slice is {self.explicit_slice}; expected 0 <= first < last <= {self.feature_width}"
-            )
         return self
 
 
@@ -125,6 +118,7 @@ class Tokenizer(base.Tokenizer):
         self.vocabulary = max(c.codes)
         self.latent_width = c.code_dim
         self.feature_width = c.feature_width
+        self.explicit = config.explicit_columns()
         widths = [c.width * factor for factor in c.multipliers]
         self.encoder = Encoder(c.feature_width, widths, c.blocks, c.code_dim)
         self.decoder = Decoder(c.feature_width, widths, c.blocks, c.code_dim)
@@ -187,7 +181,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over coded frames, extra on ``explicit_slice``, and quantization; MoSa notes, section 2.3.
+        """Smooth-L1 over coded frames, extra on ``explicit_blocks``, and quantization; MoSa notes, section 2.3.
 
         In ``train()`` mode slots are drawn and moved and codebooks are updated; in ``eval()`` mode neither.
         """
@@ -208,8 +202,8 @@ class Tokenizer(base.Tokenizer):
         quantization = self._quantization(grid, quantized.sums, layout, latents)
         loss = everything + self.config.quantization_weight * quantization
         logs = {"reconstruction": float(everything.detach()), "quantization": float(quantization.detach())}
-        if self.config.explicit_slice is not None:
-            part = slice(*self.config.explicit_slice)
+        part = self.explicit
+        if part is not None:
             explicit = _smooth_l1(decoded[..., part], target[..., part], inside)
             loss = loss + self.config.explicit_weight * explicit
             logs["explicit"] = float(explicit.detach())

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinescale.core.errors import InputError
-from kinescale.core.records import Record
 from kinescale.nn.conv_stack import ResidualConvStack
 from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps, zero_after
@@ -41,47 +40,44 @@ from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
 
-class Config(Record):
+class Config(base.FeatureConfig):
     """Sizes, rates, and the choices that the paper's readable part leaves open.
 
-    ``feature`` and ``feature_config``: whose blocks and skeleton say which column belongs to which part;
-    ``preset``: "pyramid", "grid" or "limbs" (``_msq_parts.PRESETS``); ``residual``: a scale codes what its streams'
-    coarser scales left (else each scale codes the whole, and their mean is decoded); ``quantizer`` with ``levels``
-    (fsq) or ``codes`` (vq); ``share_scales``: one quantizer a stream for all its scales.
+    ``feature`` and ``feature_config``, filled in for a run: whose blocks and skeleton say which column belongs to
+    which part; ``explicit_blocks``: see ``tokenizers.base.FeatureConfig``; ``preset``: "pyramid", "grid" or "limbs"
+    (``parts.PRESETS``); ``residual``: a scale codes what its streams' coarser scales left (else each scale codes the
+    whole, and their mean is decoded); ``quantizer`` with ``levels`` (fsq) or ``codes`` (vq); ``share_scales``: one
+    quantizer per stream for all its scales.
 
     ``widths`` and ``code_dims``: of body, halves and limbs; ``spread``: interpolation from bins to latents; ``blend``:
-    share of a convolution in what a scale adds; ``explicit_slice``: features that count ``explicit_weight`` more;
-    ``velocity_weight``: of frame differences. ``drop_finer``, ``drop_granularity``, ``cross_mix``: rates of what
-    ``_msq_augment`` does in training.
+    share of a convolution in what a scale adds; ``velocity_weight``: of frame differences. ``drop_finer``,
+    ``drop_granularity``, ``cross_mix``: rates of what ``augment`` does in training.
     """
 
-    feature_width: int = Field(263, ge=1)
     feature: str = "humanml3d"
     feature_config: dict[str, Any] = Field(default_factory=dict)
     preset: Preset = "pyramid"
     residual: bool = True
     quantizer: Literal["fsq", "vq"] = "fsq"
     levels: tuple[int, ...] = (8, 5, 5, 5)
-    codes: int = Field(512, ge=2)
+    codes: int = Field(default=512, ge=2)
     share_scales: bool = False
     widths: tuple[int, int, int] = (256, 192, 128)
     code_dims: tuple[int, int, int] = (512, 256, 128)
-    decoder_width: int = Field(512, ge=1)
-    downs: int = Field(2, ge=1, le=6)
-    blocks: int = Field(3, ge=1)
-    dilation_growth: int = Field(3, ge=1)
-    max_frames: int = Field(196, ge=1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
+    decoder_width: int = Field(default=512, ge=1)
+    downs: int = Field(default=2, ge=1, le=6)
+    blocks: int = Field(default=3, ge=1)
+    dilation_growth: int = Field(default=3, ge=1)
+    max_frames: int = Field(default=196, ge=1)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
     spread: Spread = "linear"
-    blend: float = Field(0.0, ge=0.0, le=1.0)
-    commitment_weight: float = Field(0.02, ge=0.0)
-    explicit_weight: float = Field(0.5, ge=0.0)
-    explicit_slice: tuple[int, int] | None = (4, 67)
-    velocity_weight: float = Field(0.0, ge=0.0)
-    drop_finer: float = Field(0.2, ge=0.0, le=1.0)
-    drop_granularity: float = Field(0.1, ge=0.0, le=1.0)
-    cross_mix: float = Field(0.0, ge=0.0, le=1.0)
-    ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
+    blend: float = Field(default=0.0, ge=0.0, le=1.0)
+    commitment_weight: float = Field(default=0.02, ge=0.0)
+    velocity_weight: float = Field(default=0.0, ge=0.0)
+    drop_finer: float = Field(default=0.2, ge=0.0, le=1.0)
+    drop_granularity: float = Field(default=0.1, ge=0.0, le=1.0)
+    cross_mix: float = Field(default=0.0, ge=0.0, le=1.0)
+    ema_decay: float = Field(default=0.99, ge=0.0, lt=1.0)
     lookup: Literal["distance", "cosine"] = "distance"
 
     @property
@@ -100,11 +96,6 @@ class Config(Record):
             raise ValueError(
                 f"feature '{self.feature}' is {feature.width} wide, feature_width is {self.feature_width}; "
                 "name the feature that is fed, with its settings in feature_config"
-            )
-        low, high = self.explicit_slice or (0, 1)
-        if not 0 <= low < high <= self.feature_width:
-            raise ValueError(
-                f"explicit_slice is {self.explicit_slice}; expected 0 <= first < last <= {self.feature_width}"
             )
         return self
 
@@ -177,6 +168,7 @@ class Tokenizer(base.Tokenizer):
         super().__init__()
         self.config = c = config
         self.feature_width = c.feature_width
+        self.explicit = config.explicit_columns()
         self.stages: tuple[Stage, ...] = stages_of(c.preset, c.residual)
         self.columns = part_columns(build_feature(c.feature, c.feature_config))
         self.granularities = tuple(sorted({stage.granularity for stage in self.stages}))
@@ -244,7 +236,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over filled frames, extra on ``explicit_slice`` and on frame differences, and (vq) commitment.
+        """Smooth-L1 over filled frames, extra on ``explicit_blocks`` and on frame differences, and (vq) commitment.
 
         In ``train()`` mode scales are left out at random and codebooks learn; in ``eval()`` mode neither.
         """
@@ -277,8 +269,8 @@ class Tokenizer(base.Tokenizer):
         inside = valid_steps(made.latents * c.stride, decoded.shape[1])
         target, guess = made.target * inside[:, :, None], decoded * inside[:, :, None]
         terms = {"reconstruction": (1.0, _smooth_l1(guess, target, inside))}
-        if c.explicit_slice is not None:
-            part = slice(*c.explicit_slice)
+        part = self.explicit
+        if part is not None:
             terms["explicit"] = (c.explicit_weight, _smooth_l1(guess[..., part], target[..., part], inside))
         if c.velocity_weight:
             both = inside[:, 1:]

@@ -61,25 +61,25 @@ class Config(Record):
     frames do not depend on what follows it, and ``layout(frames)`` is as small as the clip.
     """
 
-    feature_width: int = Field(263, ge=1)
+    feature_width: int = Field(default=263, ge=1)
     body: str = "humanml22"
     columns: Columns | None = None
-    width: int = Field(384, ge=1)
-    bits: int = Field(24, ge=1, le=64)
+    width: int = Field(default=384, ge=1)
+    bits: int = Field(default=24, ge=1, le=64)
     quantizer: Literal["bsq", "vq", "fsq"] = "bsq"
-    codes: int = Field(512, ge=2)
+    codes: int = Field(default=512, ge=2)
     levels: tuple[int, ...] = (8, 5, 5, 5)
-    code_dim: int = Field(64, ge=1)
-    ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
-    blocks: int = Field(2, ge=1)
-    max_frames: int = Field(196, ge=4)
+    code_dim: int = Field(default=64, ge=1)
+    ema_decay: float = Field(default=0.99, ge=0.0, lt=1.0)
+    blocks: int = Field(default=2, ge=1)
+    max_frames: int = Field(default=196, ge=4)
     factors: tuple[int, ...] = (49, 24, 16, 7, 4, 2, 1)
     schedule: int | Schedule = 5
-    dropout: float = Field(0.1, ge=0.0, lt=1.0)
-    scale_dropout: float = Field(0.5, ge=0.0, lt=1.0)
-    root_weight: float = Field(0.5, ge=0.0)
-    velocity_weight: float = Field(0.5, ge=0.0)
-    commitment_weight: float = Field(1.0, ge=0.0)
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    scale_dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
+    root_weight: float = Field(default=0.5, ge=0.0)
+    velocity_weight: float = Field(default=0.5, ge=0.0)
+    commitment_weight: float = Field(default=1.0, ge=0.0)
     faithful: bool = False
 
     @property
