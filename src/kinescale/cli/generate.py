@@ -67,6 +67,9 @@ class Options(Drawing, _What):
     """Passes for each scale, coarse to fine, such as 1,2,5,10."""
     scales: MaybeInt = None
     """Decode only the coarsest so many scales."""
+    candidates: MaybeInt = None
+    """Most draws per motion, of which the one that keeps most of what the sentence asks (sides, order, counts, as
+    measured on the motion) is written; the bundle's own number by default, 1 for a single draw."""
     raw: Flag = False
     """Leave the motion as decoded; else it is smoothed where it trembles, standing feet are planted and
     joints lifted out of the floor."""
@@ -91,6 +94,7 @@ def run(argv: list[str]) -> int:
         on_scale=None if options.watch is None else watch.on_scale,
         sampling={**sampling(options), "top_p": options.top_p, "steps": steps},
         post_process=RAW if options.raw else FINISH,
+        candidates=options.candidates,
     )
     _write(made, paths, options)
     _draw(made, watch, options)
@@ -140,7 +144,7 @@ def _draw(made: Generated, watch: Watch, options: Options) -> None:
 
 
 def _report(pipe: TextToMotion, made: Generated, paths: list[Path], options: Options, elapsed_s: float) -> None:
-    notes = _notes(pipe, made, options.prompt)
+    notes = [*_notes(pipe, made, options.prompt), *_missed(made)]
     if options.json:
         print_json({**_summary(pipe, made, paths, options, elapsed_s), "notes": notes})
         return
@@ -171,6 +175,18 @@ def _notes(pipe: TextToMotion, made: Generated, prompt: str) -> list[str]:
     except SkeletonError:
         nearest = ""
     return [f"{'; '.join(notes)}{nearest}. kinescale info lists what the bundle knows."]
+
+
+def _missed(made: Generated) -> list[str]:
+    """Which samples miss what of the sentence, as measured."""
+    missed = [(i, motion.meta.get("claims_missed")) for i, motion in enumerate(made.motions)]
+    several = len(made.motions) > 1
+    return [
+        f"measured on {f'sample {i}' if several else 'the motion'}, not as asked: {', '.join(claims)}; "
+        "another --seed or more --candidates may do."
+        for i, claims in missed
+        if claims
+    ]
 
 
 def _summary(
