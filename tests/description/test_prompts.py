@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinescale.data.captions.phrases import parse_claim, phrases
+from kinescale.description.claim_language import parse_claim
 from kinescale.description.grammar import mirror_sentence
 from kinescale.description.prompts import Request, parse_prompt
+from kinescale.evaluation.prompts import prompts
 
 CASES = {
     "a person walks forward": ["goes forward", "gait walk"],
@@ -89,7 +90,7 @@ def test_the_plain_sentence_makes_the_same_claims():
 
 def test_most_outside_sentences_are_understood_and_hardly_any_against_their_claims():
     """The sentences of the yardstick with hand-written claims: sides and directions are never read the wrong way."""
-    asked = phrases()
+    asked = prompts()
     understood = [phrase for phrase in asked if parse_prompt(phrase.text).main]
     assert len(understood) >= 0.8 * len(asked)
     wrong = []

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from kinescale.core.errors import SkeletonError
-from kinescale.data.captions.phrases import Seen, keeps
+from kinescale.description.claim_language import MeasuredMotion, claim_holds
 from kinescale.description.prompts import Request
 from kinescale.metrics import peaks
 from kinescale.motion.motion import Motion
@@ -40,10 +40,10 @@ class Verdict:
 
 def judge(motion: Motion, request: Request) -> Verdict | None:
     """The claims of a prompt checked on a motion; ``None`` for a skeleton on which they cannot be measured."""
-    seen = Seen(motion, peaks.peaks)
+    seen = MeasuredMotion(motion, peaks.peaks)
     try:
-        kept = tuple(claim for claim in request.main if keeps(claim, seen))
-        minor = sum(keeps(claim, seen) for claim in request.minor)
+        kept = tuple(claim for claim in request.main if claim_holds(claim, seen))
+        minor = sum(claim_holds(claim, seen) for claim in request.minor)
     except SkeletonError:
         return None
     missed = tuple(claim for claim in request.main if claim not in kept)
@@ -51,7 +51,7 @@ def judge(motion: Motion, request: Request) -> Verdict | None:
     return Verdict(kept, missed, MAIN_WEIGHT * len(kept) + minor + NEARNESS * near)
 
 
-def _nearness(claim: str, seen: Seen) -> float:
+def _nearness(claim: str, seen: MeasuredMotion) -> float:
     """How near a missed number is to its bounds: 1 at them, 0 from a bound's own size away; 0 for other claims."""
     verb, *words = claim.split()
     if verb not in _MEASURED:
@@ -69,16 +69,16 @@ def _bounds(words: list[str]) -> tuple[float, float]:
     return (-np.inf if low == "-" else float(low)), (np.inf if high == "-" else float(high))
 
 
-def _turn(words: list[str], seen: Seen) -> float:
+def _turn(words: list[str], seen: MeasuredMotion) -> float:
     turned = seen.description.path.turn_deg
     return {"left": turned, "right": -turned}.get(words[0], abs(turned))
 
 
-def _path(name: str, words: list[str], seen: Seen) -> float:
+def _path(name: str, words: list[str], seen: MeasuredMotion) -> float:
     return float(getattr(seen.description.path, name))
 
 
-_MEASURED: dict[str, Callable[[list[str], Seen], float]] = {
+_MEASURED: dict[str, Callable[[list[str], MeasuredMotion], float]] = {
     "turns": _turn,
     "way": partial(_path, "distance_m"),
     "speed": partial(_path, "speed_m_s"),

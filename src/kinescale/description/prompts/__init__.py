@@ -1,7 +1,7 @@
 """Prompt parsing: what a sentence asks for, as claims that can be measured and in the words of captions.
 
 A rule-based reading of English, for choosing among generated motions (``pipelines.candidates``): what it does not
-understand it leaves out. The words are in ``lexicon.toml``, the claim language in ``data.captions.phrases``.
+understand it leaves out. The words are in ``lexicon.toml``, the claim language in ``description.claim_language``.
 """
 
 from __future__ import annotations
