@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 
 from kinescale.core.records import write_json
-from kinescale.data.datasets.base import Licence
+from kinescale.data.datasets.base import License
 from kinescale.data.prepared import PreparedRow, write_part
 from kinescale.data.prepared.writer import VERSION
 from kinescale.motion import canonicalise
 from made_bodies import Plan, arm, bump, jumping, made, ramp, steady, walking, waving
 
-OPEN = Licence(name="CC0", url="https://example.org/cc0", attribution="", commercial_use=True)
-SHARED = Licence(
+OPEN = License(name="CC0", url="https://example.org/cc0", attribution="", commercial_use=True)
+SHARED = License(
     name="CC BY-SA", url="https://example.org/sa", attribution="Made by us.", commercial_use=False, share_alike=True
 )
 
@@ -39,7 +39,7 @@ def plans() -> dict[str, Plan]:
 
 
 def made_sources(
-    folder: Path, name: str = "made", licence: Licence = OPEN, splits: tuple[str, ...] = ("train",)
+    folder: Path, name: str = "made", license: License = OPEN, splits: tuple[str, ...] = ("train",)
 ) -> Path:
     """A prepared folder of one corpus; every plan once in each split."""
     rows = []
@@ -52,7 +52,7 @@ def made_sources(
                     corpus=name,
                     action=label,
                     style="normal",
-                    licence=licence.name,
+                    license=license.name,
                     captions=(f"a person does {label}",),
                     captions_mirrored=(),
                     steady=label.startswith("walk"),
@@ -73,7 +73,7 @@ def made_sources(
             "skeleton": "humanml22",
             "fps": 30.0,
             "settings": {},
-            "licence": licence.to_json(),
+            "license": license.to_json(),
             "parts": ["part-00000.parquet"],
             "clips": entries,
         },

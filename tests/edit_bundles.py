@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kinescale import features, generators, recipes, samplers, skeletons
-from kinescale.bundle import Bundle, Licence, Part
+from kinescale.bundle import Bundle, License, Part
 from kinescale.features import Normalizer
 from kinescale.kinematics.rotations import quat_about_y, quat_multiply
 from kinescale.motion import Motion, retarget
@@ -42,7 +42,7 @@ def debug_bundle(system: str, tokenizer: str | None = None, layout: str = "rotat
         generator=generator.eval().requires_grad_(False),
         text=recipe.text,
         sampling=Part(name=name, config=steps),
-        licences=(Licence(source="corpus one", name="CC BY-NC 4.0"),),
+        licenses=(License(source="corpus one", name="CC BY-NC 4.0"),),
     )
 
 
@@ -58,7 +58,7 @@ def made_clip(
     rotations[..., 0], rotations[..., 3] = torch.sin(angles / 2), torch.cos(angles / 2)
     rotations[:, 0] = quat_multiply(quat_about_y(2.0 + 0.5 * time), rotations[:, 0])
     root = torch.stack([3 + 0.8 * time, 0.95 + 0 * time, -2 + torch.sin(time)], dim=1)
-    return Motion(body, fps, root, rotations, {"source": "made up", "licence": "CC0"}).to(dtype)
+    return Motion(body, fps, root, rotations, {"source": "made up", "license": "CC0"}).to(dtype)
 
 
 def same_outside(made: Motion, clip: Motion, start: int, stop: int) -> bool:

@@ -24,7 +24,7 @@ def random_motion(name: str = "humanml22", frames: int = 40, seed: int = 0, spre
     quats = torch.cat([vector / angle.clamp(min=1e-9) * torch.sin(angle / 2), torch.cos(angle / 2)], dim=-1)
     drift = torch.randn(3, generator=rng, dtype=torch.float64) * torch.tensor([0.8, 0.05, 0.8])
     root = time[:, 0] * drift + torch.tensor([0.3, 0.95, -0.2], dtype=torch.float64)
-    return Motion(skeleton, 30.0, root, quat_continuous(quats), {"licence": "none"})
+    return Motion(skeleton, 30.0, root, quat_continuous(quats), {"license": "none"})
 
 
 def walk(name: str = "humanml22", seconds: float = 2.0) -> Motion:

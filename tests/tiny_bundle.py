@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 
 from kinescale import features, generators, tokenizers
-from kinescale.bundle import Bundle, Licence, Part, Provenance
+from kinescale.bundle import Bundle, License, Part, Provenance
 from kinescale.features import Normalizer
 
 MAX_FRAMES = 64
 STRIDE = 4
 
-LICENCES = (
-    Licence(source="corpus one", name="CC BY-NC 4.0", url="https://example.org/by-nc", non_commercial=True),
-    Licence(source="corpus two", name="free for all uses", attribution="Made by the people of corpus two."),
+LICENSES = (
+    License(source="corpus one", name="CC BY-NC 4.0", url="https://example.org/by-nc", non_commercial=True),
+    License(source="corpus two", name="free for all uses", attribution="Made by the people of corpus two."),
 )
 
 
@@ -33,7 +33,7 @@ def tiny_bundle(seed: int = 0, *, generator: bool = True, text: str = "hashed") 
         tokenizer=tokenizer.eval().requires_grad_(False),
         generator=None if made is None else made.eval().requires_grad_(False),
         text=Part(name=text, config={} if text == "minilm" else {"width": 16, "max_tokens": 8}) if generator else None,
-        licences=LICENCES,
+        licenses=LICENSES,
         provenance=Provenance(recipe="moscale.tiny", steps={"tokenizer": 1}, limits=["It has learned nothing."]),
         title="Tiny test bundle",
     )

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from kinescale.core.records import write_json
-from kinescale.data.datasets.base import Licence
+from kinescale.data.datasets.base import License
 from kinescale.data.prepared import PreparedRow, write_part
 from kinescale.data.prepared.writer import VERSION
 from kinescale.tokenizers.base import StepLoss
 from motion_strategies import random_motion
 
-LICENCE = Licence(name="CC0", url="https://example.org/licence", attribution="made", commercial_use=True)
+LICENSE = License(name="CC0", url="https://example.org/license", attribution="made", commercial_use=True)
 ACTIONS = ("walk", "run", "wave")
 
 
@@ -34,7 +34,7 @@ def toy_prepared(folder: Path, clips: int = 40, seed: int = 0) -> Path:
                 corpus="toy",
                 action=action,
                 style="plain",
-                licence="CC0",
+                license="CC0",
                 captions=words,
                 captions_mirrored=mirrored,
                 steady=index % 3 != 0,
@@ -52,7 +52,7 @@ def toy_prepared(folder: Path, clips: int = 40, seed: int = 0) -> Path:
         "skeleton": "humanml22",
         "fps": 30.0,
         "settings": {"seed": seed},
-        "licence": LICENCE.to_json(),
+        "license": LICENSE.to_json(),
         "parts": ["part-00000.parquet"],
         "clips": entries,
     }

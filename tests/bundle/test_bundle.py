@@ -10,17 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from kinescale import text
 from kinescale.bundle import Bundle, Part, resolve
 from kinescale.bundle import hub as places
 from kinescale.bundle.bundle import build_text_encoder
+from kinescale.bundle.evaluator import EvaluatorManifest
 from kinescale.bundle.hub import DEFAULT, DEFAULT_EVALUATOR
 from kinescale.core.errors import BundleError, InputError
 from kinescale.core.files import sha256_file
 from kinescale.features import Normalizer
-from tiny_bundle import LICENCES, tiny_bundle
+from kinescale.training.evaluator_run import EvaluatorRunRecord
+from kinescale.training.run import RunRecord
+from tiny_bundle import LICENSES, tiny_bundle
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +60,27 @@ def test_round_trip_is_bit_exact(bundle, saved):
     assert all(torch.equal(ours[key], theirs[key]) and ours[key].dtype == theirs[key].dtype for key in ours)
     assert back.content_hash == bundle.content_hash
     assert back.manifest == bundle.manifest
-    assert back.licences == LICENCES and back.title == bundle.title
+    assert back.licenses == LICENSES and back.title == bundle.title
     assert not back.tokenizer.training and not any(p.requires_grad for p in back.generator.parameters())
     assert sorted(file.name for file in saved.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+
+
+def test_config_of_earlier_versions_is_read(copy):
+    text = (copy / "config.json").read_text()
+    assert '"licenses"' in text
+    (copy / "config.json").write_text(text.replace('"licenses"', '"licences"'))
+    assert Bundle.from_pretrained(copy).licenses == LICENSES
+
+
+@pytest.mark.parametrize("kind", [EvaluatorManifest, RunRecord, EvaluatorRunRecord])
+def test_every_record_of_licenses_reads_the_earlier_key(kind):
+    found = {}
+    for key in ("licenses", "licences", "neither"):
+        with pytest.raises(ValidationError) as caught:
+            kind.model_validate({key: "no list"})
+        found[key] = [str(error["loc"][0]) for error in caught.value.errors()]
+    assert "licenses" in found["licenses"] and "licences" in found["licences"]
+    assert "licenses" not in found["neither"] and "neither" in found["neither"]
 
 
 def test_equal_bundles_give_equal_files(bundle, saved, tmp_path):
@@ -87,7 +109,7 @@ def test_half_precision_is_close_and_loads_as_single(bundle, saved, tmp_path):
 
 
 def test_the_hash_follows_content_alone(bundle):
-    assert replace(bundle, title="Another", licences=()).content_hash == bundle.content_hash
+    assert replace(bundle, title="Another", licenses=()).content_hash == bundle.content_hash
     assert tiny_bundle(1).content_hash != bundle.content_hash
     other = replace(bundle, normalizer=Normalizer(bundle.normalizer.mean, bundle.normalizer.std * 2))
     assert other.content_hash != bundle.content_hash

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kinescale.bundle.card import model_card
-from tiny_bundle import LICENCES, tiny_bundle
+from tiny_bundle import LICENSES, tiny_bundle
 
 
-def test_front_matter_names_library_task_and_licences():
+def test_front_matter_names_library_task_and_licenses():
     card = model_card(tiny_bundle())
     front = card.split("---\n")[1]
     assert "library_name: kinescale\n" in front and "pipeline_tag: " in front and "text-to-motion" in front
@@ -17,15 +17,15 @@ def test_front_matter_names_library_task_and_licences():
 
 def test_every_source_is_credited():
     card = model_card(tiny_bundle())
-    for licence in LICENCES:
-        assert licence.source in card and licence.name in card and licence.attribution in card
+    for license in LICENSES:
+        assert license.source in card and license.name in card and license.attribution in card
     assert "not for commercial use" in card
     assert "It has learned nothing." in card and "moscale.tiny" in card
     assert "kinescale generate" in card
 
 
 def test_what_is_not_recorded_is_said():
-    card = model_card(replace(tiny_bundle(), licences=()))
+    card = model_card(replace(tiny_bundle(), licenses=()))
     assert "ask its maker" in card
 
 

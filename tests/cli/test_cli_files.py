@@ -25,7 +25,7 @@ def clip(skeleton: str = "humanml22", frames: int = 40) -> Motion:
     bend = 0.1 * torch.randn(1, len(body), 4, generator=generator).expand(frames, -1, -1)
     rotations = torch.tensor([0.0, 0.0, 0.0, 1.0]) + bend
     root = torch.stack([torch.zeros(frames), torch.full((frames,), 0.9), torch.arange(frames) / 30], dim=1)
-    return Motion(body, 30.0, root, rotations, {"licence": "CC0", "prompt": "a person walks"})
+    return Motion(body, 30.0, root, rotations, {"license": "CC0", "prompt": "a person walks"})
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_convert_keeps_the_motion__and_its_provenance(capsys, source, tmp_path):
     said = accepted(capsys, "convert", str(source), str(out))
     assert said.startswith(f"{out}: 40 frames at 30 fps, 22 joints\n")
     back, first = read_motion(out), read_motion(source)
-    assert dict(back.meta) == dict(first.meta) and {"licence", "prompt"} <= set(back.meta)
+    assert dict(back.meta) == dict(first.meta) and {"license", "prompt"} <= set(back.meta)
     order = [back.skeleton.joints.index(joint) for joint in first.skeleton.joints]
     torch.testing.assert_close(back.positions()[:, order], first.positions(), atol=1e-4, rtol=0)
     assert "note" not in accepted(capsys, "convert", str(source), str(tmp_path / "copy.npz"))
@@ -91,7 +91,7 @@ def test_convert_refuses(capsys, source, tmp_path, arguments, expected):
 
 def test_info_of_a_motion(capsys, source):
     said = accepted(capsys, "info", str(source))
-    for line in ("frames: 40", "fps: 30.0", "joints: 22", "licence: CC0", "  left knee: left_knee"):
+    for line in ("frames: 40", "fps: 30.0", "joints: 22", "license: CC0", "  left knee: left_knee"):
         assert f"{line}\n" in said
     about = json.loads(accepted(capsys, "info", str(source), "--json"))
     assert about["kind"] == "motion" and about["seconds"] == pytest.approx(40 / 30, abs=1e-4)
@@ -107,7 +107,7 @@ def test_info_of_a_bundle(capsys, folder):
     stored = sum(value.numel() for key, value in whole.tensors().items() if key.startswith("generator."))
     assert about["generator_numbers"] == stored
     assert about["tokenizer"]["codes"] == 32 and about["provenance"]["recipe"] == "moscale.tiny"
-    assert [licence["source"] for licence in about["licences"]] == ["corpus one", "corpus two"]
+    assert [license["source"] for license in about["licenses"]] == ["corpus one", "corpus two"]
 
 
 def test_info_refuses(capsys, tmp_path, source):
@@ -139,7 +139,7 @@ def test_reconstruct(capsys, folder, source, tmp_path):
         )
     )
     assert coarse["scales"] == 1 and coarse["mean_joint_error_mm"] > 0
-    assert read_motion(tmp_path / "c.npz").meta["licence"] == "CC0"
+    assert read_motion(tmp_path / "c.npz").meta["license"] == "CC0"
 
 
 @pytest.mark.parametrize(

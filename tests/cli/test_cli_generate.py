@@ -39,14 +39,14 @@ def test_the_file_holds_what_the_pipeline_makes(generate, folder, tmp_path, suff
     out = tmp_path / f"walk{suffix}"
     said = generate(PROMPT, "-o", str(out), "--seed", "5")
     assert f"{out}: 1.00 s of motion\n" in said and "sampling" in said
-    assert "licence of the training data: CC BY-NC 4.0 (corpus one)" in said
+    assert "license of the training data: CC BY-NC 4.0 (corpus one)" in said
     made = TextToMotion(Bundle.from_pretrained(folder))(PROMPT, 1.0, seed=5).motions[0]
     back = read_motion(out)
     assert len(back) == 30 and back.fps == 30
     order = [back.skeleton.joints.index(joint) for joint in made.skeleton.joints]
     torch.testing.assert_close(back.positions()[:, order], made.positions(), atol=1e-4, rtol=0)
     if suffix == ".npz":
-        assert back.meta["licence"] == made.meta["licence"] and back.meta["prompt"] == PROMPT
+        assert back.meta["license"] == made.meta["license"] and back.meta["prompt"] == PROMPT
 
 
 def test_samples_get_numbers(generate, tmp_path):

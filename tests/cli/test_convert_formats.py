@@ -40,7 +40,7 @@ def test_to_each_and_what_info_says_of_it(capsys, walk, tmp_path, name, flags, s
     assert printed.startswith(f"{out}: ") and said in printed
     about = json.loads(accepted(capsys, "info", str(out), "--json"))
     assert about["skeleton"] == skeleton and about["fps"] == fps
-    assert about["licence"] == "none" and about["meta"]["prompt"] == "a person walks"
+    assert about["license"] == "none" and about["meta"]["prompt"] == "a person walks"
     # and on, to a format that holds everything
     accepted(capsys, "convert", str(out), str(tmp_path / "back.npz"))
     back = read_motion(tmp_path / "back.npz")

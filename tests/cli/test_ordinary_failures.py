@@ -86,7 +86,7 @@ def test_long_names_are_input_errors_in_python_too(tmp_path):
         write_motion(random_motion("humanml22", 4, 1), tmp_path / f"{LONG}.bvh")
     # the motion's name fits, its provenance's does not: then neither is written
     with pytest.raises(InputError):
-        write_motion(random_motion("humanml22", 4, 1).with_meta(licence="CC0"), tmp_path / f"{'x' * 249}.bvh")
+        write_motion(random_motion("humanml22", 4, 1).with_meta(license="CC0"), tmp_path / f"{'x' * 249}.bvh")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,13 +94,13 @@ def test_long_names_are_input_errors_in_python_too(tmp_path):
 def test_a_plain_terminal_shows_everything(tmp_path, flag):
     name = "na\u00efve \u4e2d.bvh"
     write_motion(
-        random_motion("humanml22", 4, 1).with_meta(licence="\u00a9 \u2192", prompt="caf\u00e9"), tmp_path / name
+        random_motion("humanml22", 4, 1).with_meta(license="\u00a9 \u2192", prompt="caf\u00e9"), tmp_path / name
     )
     done = as_user("info", str(tmp_path / name), *flag, PYTHONIOENCODING="ascii")
     assert done.returncode == 0 and done.stderr == "" and done.stdout.isascii()
     if flag:
         about = json.loads(done.stdout)
-        assert about["licence"] == "\u00a9 \u2192" and about["meta"]["prompt"] == "caf\u00e9"
+        assert about["license"] == "\u00a9 \u2192" and about["meta"]["prompt"] == "caf\u00e9"
     done = as_user("info", str(tmp_path / "\u4e2d.bvh"), *flag, PYTHONIOENCODING="ascii")
     assert done.returncode == 2 and "\\u4e2d" in done.stderr and "Traceback" not in done.stderr
 

@@ -127,8 +127,8 @@ def test_deep_values_are_found_without_recursion():
         Many.parse({"names": deep})
 
 
-def test_bad_licences_of_a_bundle_are_refused_at_once(tmp_path):
-    config = {"format": "kinescale-bundle", "licences": [{}] * 200_000}
+def test_bad_licenses_of_a_bundle_are_refused_at_once(tmp_path):
+    config = {"format": "kinescale-bundle", "licenses": [{}] * 200_000}
     (tmp_path / "config.json").write_text(json.dumps(config))
     tracemalloc.start()
     with pytest.raises(BundleError, match="items allowed"):

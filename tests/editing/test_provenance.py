@@ -82,7 +82,7 @@ def test_joining_and_extending_move_the_sentences():
 @pytest.mark.parametrize("suffix", [".bvh", ".glb", ".npz"])
 def test_they_come_back_from_files(tmp_path, suffix):
     made = clip().with_meta(prompts=drawn_over(clip("a person walks"), ((30, 45),), "a person waves", parts=("head",)))
-    write_motion(made.with_meta(prompt="a person walks; a person waves", licence="CC0"), tmp_path / f"a{suffix}")
+    write_motion(made.with_meta(prompt="a person walks; a person waves", license="CC0"), tmp_path / f"a{suffix}")
     again = read_motion(tmp_path / f"a{suffix}")
     assert json.loads(json.dumps(prompts_of(again))) == json.loads(json.dumps(prompts_of(made)))
 

@@ -40,7 +40,7 @@ def motions(draw: st.DrawFn, dtype: torch.dtype = torch.float64) -> Motion:
     root = torch.randn(frames, 3, generator=rng, dtype=torch.float64) * draw(st.sampled_from([0.0, 1.0, 50.0]))
     fps = draw(st.one_of(st.integers(1, 1000).map(float), st.floats(0.5, 1000.0)))
     skeleton = Skeleton("made", tuple(names), parents, offsets.numpy(), ends=ends)
-    return Motion(skeleton, fps, root.to(dtype), rotations.to(dtype), {"seed": seed, "licence": "CC BY 4.0"})
+    return Motion(skeleton, fps, root.to(dtype), rotations.to(dtype), {"seed": seed, "license": "CC BY 4.0"})
 
 
 def damaged(good: bytes, seed: int, count: int) -> Iterator[bytes]:

@@ -102,13 +102,13 @@ def test_there_and_back_is_the_identity(tmp_path, kind, seed, frames, fps, speci
         "negative": torch.tensor([0.0, 0.0, 1e-7, -1.0]),
     }[special].double()
     root = torch.randn(frames, 3, generator=rng, dtype=torch.float64)
-    motion = Motion(body, fps, root, quats / quats.norm(dim=-1, keepdim=True), {"licence": "none"})
+    motion = Motion(body, fps, root, quats / quats.norm(dim=-1, keepdim=True), {"license": "none"})
     path = tmp_path / "a.amass.npz"
     write_motion(motion, path, force=True)
     again = read_motion(path)
     meters, components = apart(again, motion)
     assert meters < 1e-9 and components < 1e-9
-    assert again.fps == motion.fps and again.meta["licence"] == "none"
+    assert again.fps == motion.fps and again.meta["license"] == "none"
     np.testing.assert_allclose(again.skeleton.offsets, body.offsets, atol=1e-12)
     assert stretched or again.skeleton == body
 
@@ -239,7 +239,7 @@ def test_both_spellings_are_written_and_equal_motions_give_equal_files(tmp_path:
             assert made["poses"].shape == (3, width) and made["poses"].dtype == np.float64
             assert float(made[rate]) == 30 and str(made["gender"]) == "neutral" and not made["betas"].any()
             assert ("surface_model_type" in made) == ("root_orient" in made) == (kind == "smplx")
-        assert json.loads((tmp_path / "a.amass.npz.json").read_text())["meta"]["licence"] == "none"
+        assert json.loads((tmp_path / "a.amass.npz.json").read_text())["meta"]["license"] == "none"
 
 
 def test_a_motion_on_another_skeleton_is_refused_and_told_what_it_needs(tmp_path: Path):

@@ -177,7 +177,7 @@ def test_provenance_past_its_bounds_is_refused_on_reading_and_on_writing(tmp_pat
     meta, clip = BAD_META[kind], random_motion("humanml22", 4, 1)
     for suffix in (".bvh", ".glb", ".npz"):
         with pytest.raises(KinescaleError):
-            write_motion(clip.with_meta(licence="CC0", **meta), tmp_path / f"w{suffix}")
+            write_motion(clip.with_meta(license="CC0", **meta), tmp_path / f"w{suffix}")
         assert not list(tmp_path.glob(f"w{suffix}*"))
     with pytest.raises(FormatError):
         read_motion(glb_with(tmp_path / "a.glb", lambda d: d["animations"][0].update(extras={"meta": meta})))
@@ -190,7 +190,7 @@ def test_provenance_past_its_bounds_is_refused_on_reading_and_on_writing(tmp_pat
 
 
 def test_provenance_too_long_is_refused_on_writing(tmp_path):
-    clip = random_motion("humanml22", 4, 1).with_meta(licence="CC0", note="x" * (MAX_BYTES + 1))
+    clip = random_motion("humanml22", 4, 1).with_meta(license="CC0", note="x" * (MAX_BYTES + 1))
     with pytest.raises(InputError, match="provenance"):
         write_motion(clip, tmp_path / "a.bvh")
     assert not list(tmp_path.iterdir())
@@ -245,9 +245,9 @@ def test_required_extensions_of_looks_are_no_obstacle(tmp_path, required):
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3])
-def test_a_full_disk_leaves_no_motion_without_its_licence(tmp_path, monkeypatch, failing):
+def test_a_full_disk_leaves_no_motion_without_its_license(tmp_path, monkeypatch, failing):
     """Whichever write fails, there is no motion, or one with its provenance."""
-    clip = random_motion("humanml22", 4, 1).with_meta(licence="CC BY-NC 4.0")
+    clip = random_motion("humanml22", 4, 1).with_meta(license="CC BY-NC 4.0")
     path, real, calls = tmp_path / "a.bvh", os.fsync, []
 
     def full(handle: int) -> None:

@@ -75,7 +75,7 @@ def test_a_bundled_skeletons_motion_comes_back(suffix: str, name: str, tmp_path:
     # an array file has no place for its frame rate
     again = read_motion(path, **({"fps": motion.fps} if suffix == ".npy" else {}))
     check(motion, again, PROMISES[suffix])
-    assert again.meta.get("licence") == "none"
+    assert again.meta.get("license") == "none"
     if suffix not in (".csv", ".npy"):
         assert again.skeleton.roles == motion.skeleton.roles
 

@@ -138,7 +138,7 @@ def test_fps_resamples(tmp_path: Path):
 
 def test_pygltflib_finds_the_animation(tmp_path: Path):
     gltf = pytest.importorskip("pygltflib")
-    motion = random_motion(frames=7).with_meta(prompt="a person waves", seed=7, bundle="abc", licence="CC BY 4.0")
+    motion = random_motion(frames=7).with_meta(prompt="a person waves", seed=7, bundle="abc", license="CC BY 4.0")
     glb.write(motion, tmp_path / "a.glb")
     file = gltf.GLTF2().load(str(tmp_path / "a.glb"))
     assert [node.name for node in file.nodes] == [*motion.skeleton.joints, "body"]

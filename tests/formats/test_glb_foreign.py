@@ -212,10 +212,10 @@ def test_names_are_made_unique_and_printable(tmp_path: Path):
     assert motion.skeleton.joints == ("a", "a_2", "b_[2J", "joint_3")
 
 
-def test_the_copyright_is_the_licence(tmp_path: Path):
+def test_the_copyright_is_the_license(tmp_path: Path):
     scene = armature(np.random.default_rng(9))
     scene.asset = {"version": "2.0", "copyright": "CC BY 4.0"}
-    assert dict(glb.read(scene.save(tmp_path / "a.glb")).meta) == {"licence": "CC BY 4.0"}
+    assert dict(glb.read(scene.save(tmp_path / "a.glb")).meta) == {"license": "CC BY 4.0"}
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_nothing_is_said_of_what_we_write(node: str, tmp_path: Path):
         "many_joints": made_tree(1024, 2),
         "long": made_tree(2, 5000),
         "several": [walk.with_meta(prompt='a "b" </script> \x00\u2028', seed=2**60 + i) for i in range(3)],
-        "meta": walk.with_meta(licence="CC BY-NC 4.0", bundle="0" * 64, nested={"a": [1, None, {"b": 2.5}]}, odd={1}),
+        "meta": walk.with_meta(license="CC BY-NC 4.0", bundle="0" * 64, nested={"a": [1, None, {"b": 2.5}]}, odd={1}),
     }
     assert len(cases) >= 14
     files = []

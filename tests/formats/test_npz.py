@@ -57,7 +57,7 @@ def test_equal_motions_give_equal_files_that_numpy_opens(tmp_path: Path):
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
         np.testing.assert_array_equal(archive["rotations"], motion.rotations.numpy())
-        assert json.loads(str(archive["header"]))["meta"] == {"licence": "none"}
+        assert json.loads(str(archive["header"]))["meta"] == {"license": "none"}
 
 
 @pytest.mark.parametrize("value", [{1, 2}, float("nan"), object()])

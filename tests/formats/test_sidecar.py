@@ -1,4 +1,4 @@
-"""Licence, prompt and seed stay with a file whatever its format."""
+"""License, prompt and seed stay with a file whatever its format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kinescale.motion.retarget import retarget
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from motion_strategies import random_motion
 
-META = {"licence": "CC BY-NC 4.0", "prompt": "a person waves </script>", "seed": 7}
+META = {"license": "CC BY-NC 4.0", "prompt": "a person waves </script>", "seed": 7}
 WRITERS = [n for n in FAMILY.names() if hasattr(FAMILY.load(n), "write") and hasattr(FAMILY.load(n), "read")]
 
 
@@ -34,6 +34,24 @@ def test_provenance_comes_back_from_every_format(name, tmp_path):
     except MissingDependencyError as lacking:
         pytest.skip(str(lacking))
     assert META.items() <= dict(read_motion(path).meta).items()
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_key_of_earlier_versions_is_read_as_todays(name, tmp_path):
+    path = tmp_path / f"walk{FAMILY.get(name, 'SUFFIXES')[0]}"
+    motion = made(licence="CC0", prompt="a person waves")
+    needed = needs_of(motion, path).skeleton
+    try:
+        write_motion(motion if needed is None else retarget(motion, needed), path)
+    except MissingDependencyError as lacking:
+        pytest.skip(str(lacking))
+    meta = read_motion(path).meta
+    assert meta["license"] == "CC0" and "licence" not in meta
+
+
+def test_todays_key_goes_before_that_of_earlier_versions(tmp_path):
+    write_motion(made(license="CC0", licence="none"), tmp_path / "walk.npz")
+    assert dict(read_motion(tmp_path / "walk.npz").meta) == {"license": "CC0"}
 
 
 def test_a_motion_without_provenance_gets_no_second_file(tmp_path):

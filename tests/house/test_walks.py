@@ -74,7 +74,7 @@ def test_a_sentence_to_a_file_and_back_through_the_tokenizer(run_folder, tmp_pat
     assert main(ask) == 0
     motion = read_motion(out)
     assert motion.fps == 30.0 and len(motion) == 60 and motion.meta["prompt"] == "a person walks forward"
-    assert "CC BY-NC 4.0" in str(motion.meta["licence"])
+    assert "CC BY-NC 4.0" in str(motion.meta["license"])
     again = tmp_path / "again.npz"
     assert main([*ask[:4], "-o", str(again), "--seconds", "2", "--seed", "3"]) == 0
     # BVH holds depth-first joints and rounded angles: the same motion to its precision, joint by joint.

@@ -76,7 +76,7 @@ def test_parts_are_composed_to_the_bit_on_any_skeleton(one):
     joints = list(part_joints(first.skeleton, part_roles(["upper_body"])))
     assert made.fps == 30 and made.skeleton == first.skeleton and len(made) == 25
     assert torch.equal(made.rotations[:, joints], first.rotations[:25, joints])
-    assert len(edited.notes) == 2 and "licence" in made.meta and made.meta["edited_parts"] == "upper_body"
+    assert len(edited.notes) == 2 and "license" in made.meta and made.meta["edited_parts"] == "upper_body"
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

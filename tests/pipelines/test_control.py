@@ -68,7 +68,7 @@ def test_what_is_told_is_what_the_written_motion_does(one, clip, tmp_path):
         assert told.met == found.met and told.worst_frame == found.worst_frame
         assert told.mean_m is None or told.mean_m == pytest.approx(found.mean_m, abs=1e-5)
     assert made.curves[0][0].step == 0 and made.curves[0][-1].mean_m < made.curves[0][0].mean_m
-    assert "constraint 1" in made.motions[0].meta["control"] and "CC BY-NC" in made.motions[0].meta["licence"]
+    assert "constraint 1" in made.motions[0].meta["control"] and "CC BY-NC" in made.motions[0].meta["license"]
 
 
 def test_a_constraint_that_is_met_needs_no_step(one, clip):

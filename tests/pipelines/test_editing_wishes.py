@@ -87,7 +87,7 @@ def test_meta_tells_what_was_done(one, clip):
     meta = one.edit(clip, PROMPT, parts="arms", frames=(10, 30), seed=9, strength=1).motions[0].meta
     assert meta["prompt"] == PROMPT and meta["seed"] == 9 and meta["source"] == "made up"
     assert meta["edited_frames"] == "10:30" and meta["edited_parts"] == "arms" and meta["edit_strength"] == 1
-    assert meta["licence"] == "CC0; CC BY-NC 4.0 (corpus one)"
+    assert meta["license"] == "CC0; CC BY-NC 4.0 (corpus one)"
     assert meta["bundle"] == one.bundle.content_hash
 
 

@@ -76,7 +76,7 @@ def test_the_global_random_state_is_left_alone(pipe):
 def test_meta_tells_where_a_motion_comes_from(pipe, eight):
     meta = eight.motions[1].meta
     assert meta["prompt"] == PROMPTS[1] and meta["seed"] == 7 and meta["sample"] == 0
-    assert meta["licence"] == "CC BY-NC 4.0 (corpus one); free for all uses (corpus two)"
+    assert meta["license"] == "CC BY-NC 4.0 (corpus one); free for all uses (corpus two)"
     assert meta["generator"] == f"kinescale {kinescale.__version__}"
     assert meta["bundle"] == pipe.bundle.content_hash
     sampling = meta["sampling"]

@@ -174,7 +174,7 @@ def test_the_slider_shows_coarse_become_fine(opened: Callable[..., Player]) -> N
 
 
 def test_a_hostile_title_is_text_and_the_page_runs_nothing_else(opened: Callable[..., Player]) -> None:
-    player = opened(make_walk(5, licence=HOSTILE), title=HOSTILE)
+    player = opened(make_walk(5, license=HOSTILE), title=HOSTILE)
     assert player.page.evaluate("window.hit") is None
     assert player.page.locator("figcaption b").inner_text() == HOSTILE and player.page.title() == HOSTILE
     assert player.page.locator("img, b[onclick]").count() == 0

@@ -74,7 +74,7 @@ def test_its_sources_set_text_never_markup_and_reach_for_nothing() -> None:
             assert word not in text, f"{file.name}: {word}"
 
 
-def test_three_keeps_its_licence_and_its_pinned_version(page: str) -> None:
+def test_three_keeps_its_license_and_its_pinned_version(page: str) -> None:
     lock = SOURCES / "package-lock.json"
     if not lock.exists():
         pytest.skip("the player's sources are not beside the tests")
@@ -82,7 +82,7 @@ def test_three_keeps_its_licence_and_its_pinned_version(page: str) -> None:
     version = packages["node_modules/three"]["version"]
     third = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
     assert f"three.js {version}" in third and f"Includes three.js {version}." in page
-    licence = re.search(r"```text\n(.*?)\n```", third, re.DOTALL)
-    assert licence is not None and "The MIT License" in licence.group(1) and licence.group(1) in page
+    license = re.search(r"```text\n(.*?)\n```", third, re.DOTALL)
+    assert license is not None and "The MIT License" in license.group(1) and license.group(1) in page
     for name, package in packages.items():
         assert not name or {"integrity", "resolved"} & set(package) == {"integrity"}, f"{name}: pin it by content alone"

@@ -66,7 +66,7 @@ def unpacked(packed: dict[str, Any], track: dict[str, Any]) -> np.ndarray:
 @pytest.mark.parametrize("title", HOSTILE)
 def test_titles_are_text_never_markup(walk: Motion, title: str) -> None:
     _, plain = made(walk, titles=["a walk"])
-    data, outline = made(walk.with_meta(licence=title, seed=title), titles=[title])
+    data, outline = made(walk.with_meta(license=title, seed=title), titles=[title])
     assert outline.tags == plain.tags, "a title adds no element and no attribute"
     assert data[0]["title"] == " ".join(title.split()) == outline.held["title"]
     assert " ".join(title.split()) in data[0]["notes"]

@@ -121,7 +121,7 @@ def test_no_heavy_library_is_imported():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_licence_lies_beside_the_weights():
+def test_license_lies_beside_the_weights():
     assert "Apache License" in (minilm.FOLDER / "LICENSE").read_text()
     assert "all-MiniLM-L6-v2" in (minilm.FOLDER / "README.md").read_text()
     assert "all-MiniLM-L6-v2" in (Path(minilm.__file__).parents[4] / "THIRD_PARTY.md").read_text()

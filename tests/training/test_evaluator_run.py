@@ -46,7 +46,7 @@ def test_the_command_makes_an_evaluator_that_embeds(done: Path) -> None:
     assert all(torch.equal(value, weights[key]) for key, value in bundle.evaluator.state_dict().items())
     assert bundle.provenance.steps == {"evaluator": 4} and bundle.provenance.recipe == "evaluator.debug"
     assert bundle.provenance.chosen_on == "none: the last step" and bundle.provenance.held_out_pairs == 0
-    assert "val_loss" in bundle.provenance.results and [item.source for item in bundle.licences] == ["toy"]
+    assert "val_loss" in bundle.provenance.results and [item.source for item in bundle.licenses] == ["toy"]
     motions = [random_motion(frames=frames, seed=frames).to(torch.float32) for frames in (64, 30, 90)]
     match, for_fid = bundle.embed_motions(motions)
     text = bundle.embed_text(["a person does walk", "someone is at run number 3"])

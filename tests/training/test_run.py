@@ -46,7 +46,7 @@ def test_a_run_becomes_a_bundle(done: Path) -> None:
     assert all(torch.equal(value, trained[key]) for key, value in bundle.generator.state_dict().items())  # type: ignore[union-attr]
     assert bundle.provenance.steps == {"tokenizer": 4, "generator": 4}
     assert bundle.provenance.recipe == "moscale.debug" and "toy" in bundle.provenance.data
-    assert [(item.source, item.name) for item in bundle.licences] == [("toy", "CC0")]
+    assert [(item.source, item.name) for item in bundle.licenses] == [("toy", "CC0")]
     assert sorted(bundle.provenance.actions) == ["run", "walk", "wave"] and "walk" in bundle.provenance.words
     curves = read_json(done / "bundle" / "curves.json")
     assert set(curves) == set(STAGES) and [step for step, _ in curves["generator"]["loss"]] == [1, 2, 3, 4]

@@ -8,8 +8,8 @@ const here = name => fileURLToPath(new URL(name, import.meta.url));
 const target = process.argv[2] ?? here("../../src/kinescale/render/player.html");
 
 const three = JSON.parse(readFileSync(here("node_modules/three/package.json"), "utf8"));
-const licence = readFileSync(here("node_modules/three/LICENSE"), "utf8").trim();
-const banner = `/*!\nIncludes three.js ${three.version}.\n\n${licence}\n*/`;
+const license = readFileSync(here("node_modules/three/LICENSE"), "utf8").trim();
+const banner = `/*!\nIncludes three.js ${three.version}.\n\n${license}\n*/`;
 
 const bundled = await build({
   absWorkingDir: here("."),

@@ -1,4 +1,4 @@
-"""Bundles: a trained system as a folder of config, weights, statistics, card and licences."""
+"""Bundles: a trained system as a folder of config, weights, statistics, card and licenses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 _PUBLIC = {
     "Bundle": "bundle",
     "DEFAULT": "hub",
-    "Licence": "manifest",
+    "License": "manifest",
     "Manifest": "manifest",
     "Part": "manifest",
     "Provenance": "manifest",
@@ -20,12 +20,12 @@ _PUBLIC = {
 if TYPE_CHECKING:
     from kinescale.bundle.bundle import Bundle
     from kinescale.bundle.hub import DEFAULT, resolve
-    from kinescale.bundle.manifest import Licence, Manifest, Part, Provenance, read_manifest
+    from kinescale.bundle.manifest import License, Manifest, Part, Provenance, read_manifest
 
 __all__ = [
     "DEFAULT",
     "Bundle",
-    "Licence",
+    "License",
     "Manifest",
     "Part",
     "Provenance",

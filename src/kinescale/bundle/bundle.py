@@ -24,7 +24,7 @@ from kinescale.bundle.manifest import (
     CARD_FILE,
     CONFIG_FILE,
     WEIGHTS_FILE,
-    Licence,
+    License,
     Manifest,
     Part,
     Provenance,
@@ -58,7 +58,7 @@ class Bundle:
     ----------
     text : family name and config of the text encoder; the encoder itself is built on first use.
     sampling : sampler defaults; ``None``: the sampler's own.
-    licences : of the training data, one a source; they follow the motions made with the bundle.
+    licenses : of the training data, one a source; they follow the motions made with the bundle.
     provenance : how the weights came to be.
     offline : whether text weights may be downloaded.
 
@@ -71,7 +71,7 @@ class Bundle:
     generator: Generator | None = None
     text: Part | None = None
     sampling: Part | None = None
-    licences: tuple[Licence, ...] = ()
+    licenses: tuple[License, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     title: str = ""
     offline: bool = True
@@ -122,7 +122,7 @@ class Bundle:
             generator=generator,
             text=self.text,
             sampling=self.sampling if self.sampling or generator is None else self._own_sampling(),
-            licences=list(self.licences),
+            licenses=list(self.licenses),
             provenance=self.provenance,
         )
 
@@ -151,9 +151,9 @@ class Bundle:
         return {name: sum(p.numel() for p in module.parameters()) for name, module in self._modules().items()}
 
     @property
-    def licence(self) -> str:
-        """One line: the licences of the training data with their sources."""
-        return "; ".join(f"{item.name} ({item.source})" for item in self.licences)
+    def license(self) -> str:
+        """One line: the licenses of the training data with their sources."""
+        return "; ".join(f"{item.name} ({item.source})" for item in self.licenses)
 
     @property
     def max_frames(self) -> int:
@@ -352,7 +352,7 @@ def _build(manifest: Manifest, weights: Path, found: Shapes) -> Bundle:
         generator=modules.get("generator"),
         text=manifest.text,
         sampling=manifest.sampling,
-        licences=tuple(manifest.licences),
+        licenses=tuple(manifest.licenses),
         provenance=manifest.provenance,
         title=manifest.title,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from kinescale.bundle.bundle import Bundle
-from kinescale.bundle.manifest import Licence
+from kinescale.bundle.manifest import License
 from kinescale.core.markdown import markdown_link, plain_markdown
 
 PIPELINE_TAG = "other"
@@ -23,16 +23,16 @@ def model_card(bundle: Bundle) -> str:
         _usage(bundle),
         _training(bundle),
         _limits(bundle),
-        _licences(bundle.licences),
+        _licenses(bundle.licenses),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def _front_matter(bundle: Bundle) -> str:
-    names = sorted({item.name for item in bundle.licences})
+    names = sorted({item.name for item in bundle.licenses})
     lines = ["library_name: kinescale", f"pipeline_tag: {PIPELINE_TAG}", "license: other"]
     lines.append(f"license_name: {json.dumps('; '.join(names) or 'unstated')}")
-    links = [item.url for item in bundle.licences if item.url]
+    links = [item.url for item in bundle.licenses if item.url]
     if links:
         lines.append(f"license_link: {json.dumps(links[0])}")
     lines += ["language: [en]", "tags:", *(f"- {tag}" for tag in TAGS)]
@@ -100,17 +100,17 @@ def _limits(bundle: Bundle) -> str:
     return f"## What it cannot do\n\n{listed}"
 
 
-def _licences(licences: tuple[Licence, ...]) -> str:
-    if not licences:
-        return "## Licences of the training data\n\nNot recorded: ask its maker before you share it."
+def _licenses(licenses: tuple[License, ...]) -> str:
+    if not licenses:
+        return "## Licenses of the training data\n\nNot recorded: ask its maker before you share it."
     lines = []
-    for item in licences:
+    for item in licenses:
         name = markdown_link(item.name, item.url)
         terms = ["share alike"] * item.share_alike + ["not for commercial use"] * item.non_commercial
         line = f"- **{plain_markdown(item.source)}**: {name}" + (f" ({', '.join(terms)})" if terms else "") + "."
         lines.append(line + (f" {plain_markdown(item.attribution)}" if item.attribution else ""))
     note = "They follow the data into these weights and into the motions made with them."
-    return "## Licences of the training data\n\n" + "\n".join(lines) + f"\n\n{note}"
+    return "## Licenses of the training data\n\n" + "\n".join(lines) + f"\n\n{note}"
 
 
 def _table(rows: list[tuple[str, str]]) -> str:

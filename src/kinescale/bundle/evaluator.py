@@ -20,7 +20,16 @@ from kinescale import evaluators, features, text
 from kinescale.bundle.bundle import build_text_encoder, parse_part, part_of
 from kinescale.bundle.header import read_shapes
 from kinescale.bundle.hub import new_folder
-from kinescale.bundle.manifest import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, Licence, Part, Provenance, check_bounds
+from kinescale.bundle.manifest import (
+    CARD_FILE,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    License,
+    Licenses,
+    Part,
+    Provenance,
+    check_bounds,
+)
 from kinescale.bundle.weights import (
     at_most_modules,
     check_digest,
@@ -54,7 +63,7 @@ class EvaluatorManifest(Record):
     feature: Part
     evaluator: Part
     text: Part | None = None
-    licences: list[Licence] = Field(default_factory=list)
+    licenses: Licenses = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
     weights_sha256: str = ""
 
@@ -71,7 +80,7 @@ class EvaluatorBundle:
     normalizer: Normalizer
     evaluator: Evaluator
     text: Part | None = None
-    licences: tuple[Licence, ...] = ()
+    licenses: tuple[License, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     title: str = ""
     offline: bool = True
@@ -94,7 +103,7 @@ class EvaluatorBundle:
             feature=part_of(self.feature),
             evaluator=part_of(self.evaluator),
             text=self.text,
-            licences=list(self.licences),
+            licenses=list(self.licenses),
             provenance=self.provenance,
         )
 
@@ -213,7 +222,7 @@ class EvaluatorBundle:
             normalizer=Normalizer(tensors["normalizer.mean"].float(), tensors["normalizer.std"].float()),
             evaluator=network.to(device),
             text=manifest.text,
-            licences=tuple(manifest.licences),
+            licenses=tuple(manifest.licenses),
             provenance=manifest.provenance,
             title=manifest.title,
             offline=offline,
@@ -234,7 +243,7 @@ class EvaluatorBundle:
             f"- weights chosen on: {plain(made.chosen_on) or 'not recorded'}",
             f"- pairs of action and style kept from training: {made.held_out_pairs:.0%}",
             f"- content hash: {self.content_hash}",
-            *("- " + plain(f"licence of {item.source}: {item.name}. {item.attribution}") for item in self.licences),
+            *("- " + plain(f"license of {item.source}: {item.name}. {item.attribution}") for item in self.licenses),
             "Numbers made with it compare only with numbers made with the same content hash.",
         ]
         return "\n".join(lines) + "\n"

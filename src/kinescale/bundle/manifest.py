@@ -1,11 +1,11 @@
-"""What a bundle's ``config.json`` holds: family names with configs, licences, where the weights come from."""
+"""What a bundle's ``config.json`` holds: family names with configs, licenses, where the weights come from."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from kinescale.core.errors import BundleError, ConfigError
 from kinescale.core.records import Record, read_json, shown
@@ -27,8 +27,8 @@ class Part(Record):
     config: dict[str, Any] = Field(default_factory=dict)
 
 
-class Licence(Record):
-    """The licence of one source of training data; it follows the data into bundles and their motions."""
+class License(Record):
+    """The license of one source of training data; it follows the data into bundles and their motions."""
 
     source: str
     name: str
@@ -36,6 +36,10 @@ class Licence(Record):
     attribution: str = ""
     share_alike: bool = False
     non_commercial: bool = False
+
+
+Licenses = Annotated[list[License], Field(validation_alias=AliasChoices("licenses", "licences"))]
+"""The field ``licenses`` of a record; files of earlier versions spell it ``licences``."""
 
 
 CHOSEN_ON = ("none: the last step", "val: the lowest loss")
@@ -79,7 +83,7 @@ class Manifest(Record):
     generator: Part | None = None
     text: Part | None = None
     sampling: Part | None = None
-    licences: list[Licence] = Field(default_factory=list)
+    licenses: Licenses = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
     weights_sha256: str = ""
     """Of the weights file beside it; empty in bundles made before there was one."""

@@ -157,4 +157,4 @@ def _report(made: Controlled, paths: list[Path], options: Options, elapsed_s: fl
         if not note.startswith("missed: "):
             print(f"note: {note}")
     print(f"took {elapsed_s:.1f} s")
-    print(f"licence of the clip and of the training data: {first.meta.get('licence') or 'not recorded'}")
+    print(f"license of the clip and of the training data: {first.meta.get('license') or 'not recorded'}")

@@ -51,7 +51,7 @@ class Options(Drawing, _What):
     """Make one motion or several from a sentence, such as "a person walks forward and turns to the left".
 
     The same sentence, seed and settings give the same motion. Several samples are written as OUT-0, OUT-1 and
-    so on, before the suffix; sample 0 is the one that is made alone. Prompt, seed and the training data's licence
+    so on, before the suffix; sample 0 is the one that is made alone. Prompt, seed and the training data's license
     stay with the file: inside it, or in OUT.json beside it.
     """
 
@@ -148,7 +148,7 @@ def _report(pipe: TextToMotion, made: Generated, paths: list[Path], options: Opt
         print(f"{options.watch}: coarse to fine")
     clock = made.timings
     print(f"took {elapsed_s:.1f} s, of which sampling {clock['sampling'] + clock['decoding']:.2f} s")
-    print(f"licence of the training data: {pipe.bundle.licence or 'not recorded'}")
+    print(f"license of the training data: {pipe.bundle.license or 'not recorded'}")
     for note in notes:
         # a prompt must not steer the terminal
         print("note: " + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in note))
@@ -183,7 +183,7 @@ def _summary(
         "fps": options.fps or first.fps,
         "bundle": pipe.bundle.content_hash,
         "generator": first.meta["generator"],
-        "licence": pipe.bundle.licence,
+        "license": pipe.bundle.license,
         "timings_s": {
             **{name: round(value, 4) for name, value in made.timings.items()},
             "process": elapsed_s,

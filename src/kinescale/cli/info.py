@@ -73,8 +73,8 @@ def _motion(path: Path, reading: Reading) -> tuple[dict[str, Any], list[str]]:
         **report.entries,
         "tallest_pose_m": round(float(heights.max()), 3),
         "root_path_m": round(float(motion.root[:, [0, 2]].diff(dim=0).norm(dim=-1).sum()), 3),
-        "licence": motion.meta.get("licence", "not recorded"),
-        "meta": {key: value for key, value in motion.meta.items() if key != "licence"},
+        "license": motion.meta.get("license", "not recorded"),
+        "meta": {key: value for key, value in motion.meta.items() if key != "license"},
     }
     return about, report.tree
 
@@ -97,7 +97,7 @@ def _bundle(name: str) -> dict[str, Any]:
             if field in numbers:
                 about[f"{field}_numbers"] = numbers[field]
     about["weights_mb"] = round(weights.stat().st_size / 1e6, 2)
-    about["licences"] = [licence.to_json() for licence in manifest.licences]
+    about["licenses"] = [license.to_json() for license in manifest.licenses]
     made = manifest.provenance.to_json()
     # what it knows stands apart; thousands of words would hide the rest
     actions, words = made.pop("actions"), made.pop("words")

@@ -99,4 +99,4 @@ def _report(story: Story, made: list[Narrated], paths: list[Path], options: Opti
     for note in notes:
         print(f"note: {note}")
     print(f"took {elapsed_s:.1f} s")
-    print(f"licence of the training data: {first.meta.get('licence') or 'not recorded'}")
+    print(f"license of the training data: {first.meta.get('license') or 'not recorded'}")

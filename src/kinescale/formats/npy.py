@@ -1,7 +1,7 @@
 """npy: the field's arrays, told by shape: HumanML3D's, KIT-ML's and SnapMoGen's joints and features.
 
 Joints are [T, 22, 3] (HumanML3D's ``new_joints``), [T, 21, 3] and [T, 24, 3]; features [T, 263] (``new_joint_vecs``),
-[T, 251] (both Guo et al. 2022) and [T, 296] (SnapMoGen). Such a file holds no frame rate, unit or licence: the layout's
+[T, 251] (both Guo et al. 2022) and [T, 296] (SnapMoGen). Such a file holds no frame rate, unit or license: the layout's
 own are taken (20 fps and meters; KIT-ML 12.5 fps and millimeters; SnapMoGen 30 fps and centimeters). Joint positions
 hold no twist of the bones: rotations are made by inverse kinematics. Features leave out where a clip starts and faces,
 and hold one frame less than the motion.

@@ -24,7 +24,7 @@ from kinescale.core.files import atomic_path
 from kinescale.core.json_input import parse_json
 from kinescale.io.safe_npy import Archive, Expected, open_npz
 from kinescale.io.sidecar import MAX_BYTES as MAX_META_BYTES
-from kinescale.io.sidecar import meta_problem
+from kinescale.io.sidecar import current_meta, meta_problem
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import EndSite, Skeleton
 
@@ -221,4 +221,4 @@ def _from_arrays(arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) ->
         ends=tuple(EndSite(joint, (x, y, z)) for joint, (x, y, z) in ends),
     )
     root, rotations = torch.from_numpy(arrays["root"]), torch.from_numpy(arrays["rotations"])
-    return Motion(skeleton, float(arrays["fps"]), root, rotations, header["meta"])
+    return Motion(skeleton, float(arrays["fps"]), root, rotations, current_meta(header["meta"]))

@@ -1,6 +1,6 @@
 """Where a motion's provenance goes when its file format has no room for it: ``walk.bvh.json`` beside ``walk.bvh``.
 
-Licence, prompt and seed must stay with a file that leaves the program. A format that keeps ``Motion.meta`` itself
+License, prompt and seed must stay with a file that leaves the program. A format that keeps ``Motion.meta`` itself
 declares ``HOLDS_META = True`` and gets no sidecar.
 """
 
@@ -17,8 +17,10 @@ from kinescale.core.files import refuse_overwrite
 from kinescale.core.json_input import check_size, read_json
 
 MARK = "kinescale-meta"
-PROVENANCE = ("licence", "prompt", "source")
+PROVENANCE = ("license", "prompt", "source")
 """A motion that carries one of these gets a sidecar; what a reader merely noted does not deserve a file."""
+RENAMED = {"licence": "license"}
+"""Entries of ``Motion.meta`` under the names that earlier versions wrote."""
 
 MAX_ENTRIES, MAX_ITEMS, MAX_DEPTH = 256, 50_000, 16
 """Most entries of a motion's provenance, items in them at all depths together, and their depth."""
@@ -80,7 +82,15 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     problem = meta_problem(value.get("meta"))
     if problem:
         raise FormatError(f"{problem}.", path=beside)
-    return value["meta"]
+    return current_meta(value["meta"])
+
+
+def current_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Provenance read from a file, with today's name for every entry that an earlier version named otherwise.
+
+    An entry that stands under both names keeps the value under today's.
+    """
+    return {RENAMED.get(key, key): entry for key, entry in meta.items() if RENAMED.get(key) not in meta}
 
 
 def meta_problem(meta: Any) -> str:

@@ -30,7 +30,7 @@ class Motion:
     fps : frames a second.
     root : [T, 3] position of joint 0 in the world, meters. It replaces the root's rest offset.
     rotations : [T, J, 4] unit quaternions, xyzw, local to the parent (the root's to the world).
-    meta : provenance that travels with the clip and into files: ``licence``, ``source``, ``prompt``, ``seed`` ...
+    meta : provenance that travels with the clip and into files: ``license``, ``source``, ``prompt``, ``seed`` ...
 
     Raises ``MotionError`` for shapes that do not fit, no frames, a bad fps, values that are not finite, a root farther
     than ``MAX_LENGTH_M``, or quaternions that cannot be normalized (others are).

@@ -46,7 +46,7 @@ class Generated:
 
     Parameters
     ----------
-    motions : the clips, each with its prompt, seed, licence and generator in ``meta``.
+    motions : the clips, each with its prompt, seed, license and generator in ``meta``.
     tokens : the tokens of each clip, all scales.
     seeds : the derived seed each clip was drawn from.
     timings : seconds spent on ``text``, ``sampling``, ``decoding``, and in ``total``.
@@ -161,7 +161,7 @@ class TextToMotion:
                 f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {MAX_CLIPS} clips."
             )
         shared = {
-            "licence": self.bundle.licence,
+            "license": self.bundle.license,
             "generator": f"kinescale {kinescale.__version__}",
             "bundle": self.bundle.content_hash,
             **known,

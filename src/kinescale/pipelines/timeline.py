@@ -85,7 +85,7 @@ class Timeline:
             **prompts_meta(_entries(story)),
             **sampling_meta(self.editor.bundle, config.but(**sampling), how.finish),
             "edit": "timeline",
-            "licence": self.editor.bundle.licence,
+            "license": self.editor.bundle.license,
             "seed": seed,
             "generator": self.editor.generator,
             "bundle": self.editor.bundle.content_hash,

@@ -1,6 +1,6 @@
 """A run that trains an evaluator on a prepared folder, and the evaluator's folder made of it.
 
-run.json                        the config, the data's hash and licences
+run.json                        the config, the data's hash and licenses
 evaluator/                      checkpoint, best weights, log.jsonl, statistics of the training split
 evaluator_bundle/               what ``EvaluatorBundle`` loads
 """
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from kinescale import evaluators
 from kinescale.bundle.evaluator import EvaluatorBundle
-from kinescale.bundle.manifest import CHOSEN_ON, Licence, Provenance
+from kinescale.bundle.manifest import CHOSEN_ON, Licenses, Provenance
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, read_json, write_json
 from kinescale.data.prepared import Prepared, open_prepared
@@ -30,7 +30,7 @@ from kinescale.training.feature_cache import FeatureStore, build_feature, measur
 from kinescale.training.log import FILE, read_log
 from kinescale.training.loop import BEST, Outcome, check_same, fit
 from kinescale.training.parts import device_name, pick_device
-from kinescale.training.run import NORMALIZER, RUN_FILE, licences_of
+from kinescale.training.run import NORMALIZER, RUN_FILE, licenses_of
 from kinescale.training.state import load_weights
 from kinescale.training.text_cache import open_text_cache
 from kinescale.training.watch import Watch
@@ -44,7 +44,7 @@ class EvaluatorRunRecord(Record):
 
     config: EvaluatorRunConfig
     data_hash: str
-    licences: list[Licence] = Field(default_factory=list)
+    licenses: Licenses = Field(default_factory=list)
     clips: dict[str, int] = Field(default_factory=dict)
     device: str = ""
     text_width: int
@@ -134,7 +134,7 @@ def _record(config: EvaluatorRunConfig, prepared: Prepared, folder: Path, device
     record = EvaluatorRunRecord(
         config=config,
         data_hash=prepared.manifest_hash,
-        licences=licences_of(prepared),
+        licenses=licenses_of(prepared),
         clips={split: sum(clip.split == split for clip in prepared.clips) for split in ("train", "val", "test")},
         device=device,
         text_width=text_width,
@@ -167,7 +167,7 @@ def export_evaluator(
         normalizer=_read_statistics(stage / NORMALIZER),
         evaluator=evaluator,
         text=record.config.text,
-        licences=tuple(record.licences),
+        licenses=tuple(record.licenses),
         provenance=_provenance(record, taken, _results(stage), command, CHOSEN_ON[by_loss]),
         title=record.config.name,
     )
@@ -185,7 +185,7 @@ def _results(stage: Path) -> dict[str, float]:
 def _provenance(
     record: EvaluatorRunRecord, taken: files.Checkpoint, results: dict[str, float], command: str, chosen_on: str
 ) -> Provenance:
-    corpora = ", ".join(licence.source for licence in record.licences)
+    corpora = ", ".join(license.source for license in record.licenses)
     counts = ", ".join(f"{count} {split}" for split, count in record.clips.items())
     values: dict[str, Any] = {
         "recipe": record.config.name,

@@ -51,7 +51,7 @@ def build_bundle(folder: Path, *, which: Literal["last", "best"] = "last", comma
         generator=generator,
         text=config.text if begun else None,
         sampling=config.sampling if begun else None,
-        licences=tuple(record.licences),
+        licenses=tuple(record.licenses),
         provenance=_provenance(record, steps, wall, command, _results(folder)).but(
             chosen_on=CHOSEN_ON[begun and which == "best"]
         ),
@@ -115,7 +115,7 @@ def _results(folder: Path) -> dict[str, float]:
 def _provenance(
     record: RunRecord, steps: dict[str, int], wall_s: float, command: str, results: dict[str, float]
 ) -> Provenance:
-    corpora = ", ".join(licence.source for licence in record.licences)
+    corpora = ", ".join(license.source for license in record.licenses)
     counts = ", ".join(f"{count} {split}" for split, count in record.clips.items())
     values: dict[str, Any] = {
         "recipe": record.config.name,

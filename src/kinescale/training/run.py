@@ -1,6 +1,6 @@
 """A run: the stages of a ``RunConfig`` on a prepared folder, in a run folder that can be taken up again.
 
-run.json                           the config, the data's hash and licences
+run.json                           the config, the data's hash and licenses
 tokenizer/  generator/             a folder a stage: checkpoint, best weights, log.jsonl
 tokenizer/normalizer.safetensors   statistics of the training split
 generator/tokenizer.safetensors    the tokenizer (and normalizer) the generator was begun with
@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from kinescale.bundle import Bundle
-from kinescale.bundle.manifest import Licence
+from kinescale.bundle.manifest import License, Licenses
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
 from kinescale.data.captions.scope import words_of
@@ -51,7 +51,7 @@ class RunRecord(Record):
 
     config: RunConfig
     data_hash: str
-    licences: list[Licence] = Field(default_factory=list)
+    licenses: Licenses = Field(default_factory=list)
     clips: dict[str, int] = Field(default_factory=dict)
     devices: dict[str, str] = Field(default_factory=dict)
     actions: list[str] = Field(default_factory=list)
@@ -296,11 +296,11 @@ def read_run(folder: Path) -> RunRecord:
     return RunRecord.parse(read_json(path, error=DataError), where=str(path))
 
 
-def licences_of(prepared: Prepared) -> list[Licence]:
-    """The licences of the prepared corpora, one a source."""
+def licenses_of(prepared: Prepared) -> list[License]:
+    """The licenses of the prepared corpora, one a source."""
     corpora = sorted({clip.corpus for clip in prepared.clips})
     return [
-        Licence(
+        License(
             source=corpus,
             name=given.name,
             url=given.url,
@@ -308,7 +308,7 @@ def licences_of(prepared: Prepared) -> list[Licence]:
             share_alike=given.share_alike,
             non_commercial=not given.commercial_use,
         )
-        for corpus, given in zip(corpora, prepared.licences, strict=True)
+        for corpus, given in zip(corpora, prepared.licenses, strict=True)
     ]
 
 
@@ -318,7 +318,7 @@ def _record(run: _Run, stage: Stage) -> None:
     record = RunRecord(
         config=run.config,
         data_hash=run.prepared.manifest_hash,
-        licences=licences_of(run.prepared),
+        licenses=licenses_of(run.prepared),
         clips={split: sum(clip.split == split for clip in clips) for split in ("train", "val", "test")},
         devices={**old, stage: device_name(run.device)},
         actions=_actions(clips),

@@ -1,4 +1,4 @@
-"""Laws of a composed corpus: what its captions say is measured on the clips; seeds, workers, parts, licences."""
+"""Laws of a composed corpus: what its captions say is measured on the clips; seeds, workers, parts, licenses."""
 
 from __future__ import annotations
 
@@ -126,14 +126,14 @@ def test_workers_change_nothing_and_parts_are_kept(sources, tmp_path, monkeypatc
     assert again.reused_parts == 2 and again.written == one.written
 
 
-def test_licences_add_up_and_rows_name_their_sources(sources, tmp_path):
-    other = made_sources(tmp_path / "more", name="shared", licence=SHARED)
+def test_licenses_add_up_and_rows_name_their_sources(sources, tmp_path):
+    other = made_sources(tmp_path / "more", name="shared", license=SHARED)
     report = compose([sources, other], tmp_path / "out", settings=Settings(clips=10, seed=1), workers=1)
     prepared = open_prepared(report.folder)
-    (licence,) = prepared.licences
-    assert licence == engine.union([OPEN, SHARED])
-    assert licence.name == "CC0 AND CC BY-SA" and licence.share_alike and not licence.commercial_use
-    assert {clip.licence for clip in prepared.clips} == {licence.name}
+    (license,) = prepared.licenses
+    assert license == engine.union([OPEN, SHARED])
+    assert license.name == "CC0 AND CC BY-SA" and license.share_alike and not license.commercial_use
+    assert {clip.license for clip in prepared.clips} == {license.name}
     known = {clip.id for one in (sources, other) for clip in open_prepared(one).clips if clip.split == "train"}
     for row in prepared._table.select(["sources"]).to_pylist():
         assert row["sources"] and set(row["sources"]) <= known

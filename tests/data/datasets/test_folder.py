@@ -42,7 +42,7 @@ def test_table_text_files_and_splits(own, tmp_path):
     )
     (own / "day 1" / "stroll.txt").write_text("a stroll in the left lane\n")
     (own / "test.txt").write_text("day 1/stroll\n")
-    (own / "licence.json").write_text(
+    (own / "license.json").write_text(
         json.dumps({"name": "CC0", "url": "https://x.org", "attribution": "me", "commercial_use": True})
     )
     report = prepare("folder", own, tmp_path / "out", workers=1)
@@ -54,7 +54,7 @@ def test_table_text_files_and_splits(own, tmp_path):
     assert clips["walk"].captions_mirrored == ("a person walks and turns right", "someone walks")
     assert clips["day 1/stroll"].captions == ("a stroll in the left lane",) and clips["day 1/stroll"].split == "test"
     assert clips["day 1/march"].captions == () and clips["day 1/twin.npz"].captions == ("the second twin",)
-    assert data.licences[0].name == "CC0" and clips["walk"].licence == "CC0"
+    assert data.licenses[0].name == "CC0" and clips["walk"].license == "CC0"
     assert data.skeleton.name == "humanml22" and data.fps == 30.0
     for index in range(len(data.clips)):
         motion = data.motion(index)
@@ -89,9 +89,12 @@ def test_motion_without_words_gets_measured_ones(own, tmp_path):
     assert clips["day 1/march"].captions and clips["day 1/march"].captions_mirrored
 
 
-def test_bad_licence_and_empty_folder(own, tmp_path):
-    (own / "licence.json").write_text('{"name": 3}')
-    with pytest.raises((ConfigError, DataError), match="licence"):
+def test_bad_license_and_empty_folder(own, tmp_path):
+    (own / "license.json").write_text('{"name": 3}')
+    with pytest.raises((ConfigError, DataError), match="license"):
+        prepare("folder", own, tmp_path / "out", workers=1)
+    (own / "license.json").rename(own / "licence.json")  # as earlier versions named it
+    with pytest.raises((ConfigError, DataError), match=r"licence\.json"):
         prepare("folder", own, tmp_path / "out", workers=1)
     with pytest.raises(DataError, match="motion files"):
         FAMILY.load("folder").find(tmp_path / "out")

@@ -60,13 +60,13 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(room, "PART_CLIPS", 3)
 
 
-def test_every_corpus_has_a_licence_and_captions():
+def test_every_corpus_has_a_license_and_captions():
     from kinescale.data.captions import corpora
 
     assert set(FAMILY.names()) >= {"bandai_namco", "cmu", "hdm05"}
     for name in FAMILY.names():
-        licence = FAMILY.get(name, "LICENCE")
-        assert licence.name and licence.url.startswith("http") and licence.attribution
+        license = FAMILY.get(name, "LICENSE")
+        assert license.name and license.url.startswith("http") and license.attribution
         own_words = name in {"folder", "humanml3d", "kit", "motionx", "snapmogen"}
         assert (name in corpora.FAMILY.names()) != own_words
 
@@ -80,10 +80,10 @@ def test_good_clips_come_through_and_bad_ones_are_reported_by_name(corpus, tmp_p
     ]
     assert "dataset-2_run_normal_001.bvh" in dict(report.skipped)["bandai_namco/dataset-2_run_normal_001"]
     data = open_prepared(tmp_path)
-    assert len(data.clips) == 8 and data.licences[0].name == "CC BY-NC 4.0"
+    assert len(data.clips) == 8 and data.licenses[0].name == "CC BY-NC 4.0"
     motion = data.motion(0)
     assert motion.skeleton == skeletons.get("humanml22") and motion.fps == 30.0
-    assert len(motion) == data.clips[0].frames and motion.meta["licence"] == "CC BY-NC 4.0"
+    assert len(motion) == data.clips[0].frames and motion.meta["license"] == "CC BY-NC 4.0"
     clip = next(c for c in data.clips if c.action == "raise-up-left-hand")
     assert all("right" not in sentence for sentence in clip.captions)
     assert all("left" not in sentence for sentence in clip.captions_mirrored)

@@ -21,7 +21,7 @@ from kinescale.formats import write_motion
 from motion_strategies import random_motion
 from toy_training import toy_prepared
 
-pytest.importorskip("pyarrow", reason="prepared data needs the extra 'train'")
+parquet = pytest.importorskip("pyarrow.parquet", reason="prepared data needs the extra 'train'")
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,24 @@ def sign(place: Path) -> None:
     write_manifest(place, content, {part: place / "parts" / part for part in content["parts"]})
 
 
+def test_a_folder_of_earlier_versions_is_read_alike(signed, tmp_path):
+    folder = shutil.copytree(signed, tmp_path / "data")
+    for part in (folder / "toy" / "parts").glob("*.parquet"):
+        table = parquet.read_table(part)
+        old = [{"license": "licence"}.get(name, name) for name in table.schema.names]
+        assert "licence" in old
+        parquet.write_table(table.rename_columns(old), part)
+    manifest = folder / "toy" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({"licence": content.pop("license"), **content}))
+    sign(folder / "toy")
+    assert everything(folder) == everything(signed)
+
+
 def everything(folder: Path) -> str:
     data = open_prepared(folder)
     motions = [data.motion(i).rotations.sum().item() for i in range(len(data.clips))]
-    return repr((data.clips, motions, data.manifest_hash, data.licences))
+    return repr((data.clips, motions, data.manifest_hash, data.licenses))
 
 
 @pytest.mark.parametrize("name", ["parts/part-00000.parquet", "manifest.json"])
@@ -92,7 +106,7 @@ def test_arrays_are_checked_without_digests_of_files_too(tmp_path):
     [
         {"parts": None}, {"parts": [3]}, {"parts": ["../../x.parquet"]}, {"parts": {}}, {"parts": []},
         {"fps": "30"}, {"fps": None}, {"fps": True}, {"skeleton": 3}, {"skeleton": "nobody"}, {"settings": []},
-        {"licence": "CC0"}, {"version": [1]}, {"version": "x" * 10_000}, {"clips": 3}, {"given": []},
+        {"license": "CC0"}, {"version": [1]}, {"version": "x" * 10_000}, {"clips": 3}, {"given": []},
         {"digests": []}, {"unknown": 1}, {"format": None},
     ],
 )  # fmt: skip
@@ -103,7 +117,7 @@ def test_damaged_manifests_are_one_sentence(tmp_path, change):
     path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
     with pytest.raises(KinescaleError) as caught:
         data = open_prepared(folder)
-        assert data.licences and data.manifest_hash
+        assert data.licenses and data.manifest_hash
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
 
 

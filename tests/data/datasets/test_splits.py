@@ -93,7 +93,7 @@ def test_what_is_held_out_of_cmu_is_done_in_training_too(index):
 
 def test_rows_of_older_folders_read_as_they_were():
     row = {
-        "id": "cmu/01_01", "corpus": "cmu", "split": "val", "action": "a", "style": "b", "licence": "c", "frames": 9,
+        "id": "cmu/01_01", "corpus": "cmu", "split": "val", "action": "a", "style": "b", "license": "c", "frames": 9,
         "fps": 30.0, "steady": True, "captions": ("x",), "captions_mirrored": ("y",), "motion_sha256": "",
     }  # fmt: skip
     assert asdict(_clip(row)) == {**row, "caption_tokens": (), "held_by": "", "take": "cmu/01_01", "amounts": 0}

@@ -152,4 +152,4 @@ def report(made: Edited, paths: list[Path], task: str, options: Drawing, elapsed
     for note in made.notes:
         print(f"note: {note}")
     print(f"took {elapsed_s:.1f} s")
-    print(f"licence of the clip and of the training data: {first.meta.get('licence') or 'not recorded'}")
+    print(f"license of the clip and of the training data: {first.meta.get('license') or 'not recorded'}")

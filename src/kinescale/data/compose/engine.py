@@ -33,10 +33,10 @@ from kinescale.data.compose.context import Sources, Workshop, open_sources
 from kinescale.data.compose.kinds import KINDS, Made
 from kinescale.data.compose.sources import BROAD, QUIET, Library, names_of
 from kinescale.data.compose.track import ANKLE_M, TOES_M, Track, runs
-from kinescale.data.datasets.base import Licence
+from kinescale.data.datasets.base import License
 from kinescale.data.prepared import Prepared, PreparedRow, write_part
 from kinescale.data.prepared.integrity import FORMAT, write_manifest
-from kinescale.data.prepared.writer import VERSION, entries, pyarrow, read_key
+from kinescale.data.prepared.writer import VERSION, entries, read_key, read_part
 from kinescale.description import Description
 from kinescale.motion import Motion, canonicalise, mirror
 
@@ -98,23 +98,23 @@ def compose(
     (folder / "parts").mkdir(parents=True, exist_ok=True)
     places = tuple(str(Path(source)) for source in sources)
     prepared = open_sources(places)
-    licence = union([each for one in prepared for each in one.licences])
+    license = union([each for one in prepared for each in one.licenses])
     with _pool(workers) as pool:
         stock = _stock(prepared, places, settings, pool, workers)
-        jobs = _jobs(places, settings, stock, folder, licence.name)
+        jobs = _jobs(places, settings, stock, folder, license.name)
         results = list(_run(jobs, pool, settings.clips, on_progress))
-    return _finish(folder, prepared, settings, stock, licence, sorted(results, key=lambda r: r["part"]))
+    return _finish(folder, prepared, settings, stock, license, sorted(results, key=lambda r: r["part"]))
 
 
-def union(licences: Sequence[Licence]) -> Licence:
-    """Terms that satisfy all of several licences."""
-    each = list({licence.name: licence for licence in licences}.values())
-    return Licence(
-        name=" AND ".join(licence.name for licence in each),
-        url=" ".join(dict.fromkeys(licence.url for licence in each)),
-        attribution=" ".join(dict.fromkeys(licence.attribution for licence in each if licence.attribution)),
-        commercial_use=all(licence.commercial_use for licence in each),
-        share_alike=any(licence.share_alike for licence in each),
+def union(licenses: Sequence[License]) -> License:
+    """Terms that satisfy all of several licenses."""
+    each = list({license.name: license for license in licenses}.values())
+    return License(
+        name=" AND ".join(license.name for license in each),
+        url=" ".join(dict.fromkeys(license.url for license in each)),
+        attribution=" ".join(dict.fromkeys(license.attribution for license in each if license.attribution)),
+        commercial_use=all(license.commercial_use for license in each),
+        share_alike=any(license.share_alike for license in each),
     )
 
 
@@ -238,7 +238,7 @@ def _joint_speed(track: Track, start_s: float, end_s: float) -> float:
 
 
 def _jobs(
-    places: tuple[str, ...], settings: Settings, stock: _Stock, folder: Path, licence: str
+    places: tuple[str, ...], settings: Settings, stock: _Stock, folder: Path, license: str
 ) -> list[dict[str, Any]]:
     jobs = []
     # how many clips are asked for changes none of them, so a longer run goes on with the parts of a shorter one
@@ -249,7 +249,7 @@ def _jobs(
         part = folder / "parts" / f"part-{start // PART_CLIPS:05d}.parquet"
         jobs.append(
             {"numbers": numbers, "settings": settings, "part": part, "key": key, "places": places, "stock": stock,
-             "licence": licence}
+             "license": license}
         )  # fmt: skip
     return jobs
 
@@ -282,7 +282,7 @@ def _reuse(job: dict[str, Any]) -> dict[str, Any] | None:
     part: Path = job["part"]
     if not part.exists() or not _report_file(part).exists() or read_key(part) != job["key"]:
         return None
-    table = pyarrow().parquet.read_table(part)
+    table = read_part(part)
     return {"part": part.name, "entries": entries(table, part.name), "reused": True,
             "discarded": read_json(_report_file(part))}  # fmt: skip
 
@@ -292,7 +292,7 @@ def _do_part(job: dict[str, Any]) -> dict[str, Any]:
     shop = _workshop(job["places"], job["stock"])
     rows, discarded = [], Counter()
     for number in job["numbers"]:
-        row, reasons = make_clip(shop, job["settings"], number, job["licence"])
+        row, reasons = make_clip(shop, job["settings"], number, job["license"])
         discarded.update(reasons)
         if row is not None:
             rows.append(row)
@@ -312,7 +312,7 @@ def _workshop(places: tuple[str, ...], stock: _Stock) -> Workshop:
 
 
 def make_clip(
-    shop: Workshop, settings: Settings, number: int, licence: str
+    shop: Workshop, settings: Settings, number: int, license: str
 ) -> tuple[PreparedRow | None, list[tuple[str, str]]]:
     """Clip ``number``: the row, ``None`` where every attempt failed; and (kind, reason) of attempts given up."""
     rng = np.random.Generator(np.random.PCG64(derive_seed(settings.seed, "compose", settings.split, number)))
@@ -322,7 +322,7 @@ def make_clip(
     for _ in range(TRIES):
         try:
             made = KINDS[kind][1](shop, rng)
-            return _judged(shop, made, kind, number, settings, licence, int(rng.integers(2**31))), reasons
+            return _judged(shop, made, kind, number, settings, license, int(rng.integers(2**31))), reasons
         except Refused as refused:
             reasons.append((kind, str(refused)))
     reasons.append((kind, "given up"))
@@ -330,7 +330,7 @@ def make_clip(
 
 
 def _judged(
-    shop: Workshop, made: Made, kind: str, number: int, settings: Settings, licence: str, seed: int
+    shop: Workshop, made: Made, kind: str, number: int, settings: Settings, license: str, seed: int
 ) -> PreparedRow:
     """The clip as a row. ``Refused`` where physics, measurement or captions speak against it."""
     if len(made.track) < LEAST_FRAMES:
@@ -359,7 +359,7 @@ def _judged(
         corpus=CORPUS,
         action=f"{kind} {made.name}",
         style="normal",
-        licence=licence,
+        license=license,
         captions=tuple(one.text for one in sentences),
         captions_mirrored=mirrored,
         steady=False,
@@ -449,7 +449,7 @@ def _covers(piece: Piece, event: Any) -> bool:
 
 
 def _finish(
-    folder: Path, every: list[Prepared], settings: Settings, stock: _Stock, licence: Licence,
+    folder: Path, every: list[Prepared], settings: Settings, stock: _Stock, license: License,
     results: list[dict[str, Any]],
 ) -> ComposeReport:  # fmt: skip
     """Write manifest, statistics and report; remove parts that no longer belong."""
@@ -485,7 +485,7 @@ def _finish(
         "skeleton": every[0].skeleton.name,
         "fps": fps,
         "settings": {**settings.to_json(), "sources": [one.manifest_hash for one in every]},
-        "licence": licence.to_json(),
+        "license": license.to_json(),
         "parts": parts,
         "clips": rows,
     }

@@ -1,8 +1,8 @@
-"""Datasets: where the clips, labels and licences of a corpus lie in its published layout; one file a corpus."""
+"""Datasets: where the clips, labels and licenses of a corpus lie in its published layout; one file a corpus."""
 
 from kinescale.core.family import Family
-from kinescale.data.datasets.base import Licence, RawClip
+from kinescale.data.datasets.base import License, RawClip
 
 FAMILY = Family(__name__, "dataset")
 
-__all__ = ["FAMILY", "Licence", "RawClip"]
+__all__ = ["FAMILY", "License", "RawClip"]

@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import License, RawClip, need
 from kinescale.data.datasets.base.game import words_of
 from kinescale.data.datasets.base.splits import Split, listed
 from kinescale.formats import read_motion
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="CC BY 3.0",
     url="https://creativecommons.org/licenses/by/3.0/",
     attribution="ACCAD Open Motion Project, Advanced Computing Center for the Arts and Design, "

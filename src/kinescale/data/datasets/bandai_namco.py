@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import License, RawClip, need
 from kinescale.data.datasets.base.splits import Split, listed, split_of
 from kinescale.formats import read_motion
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="CC BY-NC 4.0",
     url="https://creativecommons.org/licenses/by-nc/4.0/",
     attribution="Bandai-Namco Research Motiondataset, Bandai Namco Research Inc., CC BY-NC 4.0.",

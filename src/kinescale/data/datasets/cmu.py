@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import License, RawClip, need
 from kinescale.data.datasets.base.splits import Split, listed
 from kinescale.formats import read_motion
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="CMU free for all uses (no resale as data)",
     url="http://mocap.cs.cmu.edu",
     attribution="The data used in this project was obtained from mocap.cs.cmu.edu. "

@@ -2,7 +2,7 @@
 
     ROOT/**/NAME.{bvh,glb,gltf,npz,csv,amc,npy}
     ROOT/captions.tsv (or captions.txt): NAME<TAB>caption, several lines a name      or NAME.txt beside NAME.bvh
-    ROOT/{train,val,test}.txt, optional: names, one a line       ROOT/licence.json, optional: name, url, attribution ...
+    ROOT/{train,val,test}.txt, optional: names, one a line       ROOT/license.json, optional: name, url, attribution ...
 
 NAME is the path below ROOT with or without its suffix. Captions may be missing: a tokenizer needs none, and
 ``kinescale prepare folder --measured N`` writes some from the motion. Joints are recognized by name and geometry;
@@ -16,21 +16,21 @@ from pathlib import Path
 
 from kinescale.core.errors import KinescaleError
 from kinescale.core.records import read_json
-from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import License, RawClip, need
 from kinescale.data.datasets.base.texts import checked_caption, read_ids, read_lines
 from kinescale.formats import read_motion
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="not stated",
     url="https://example.org/",
-    attribution="The owner of the motion files; no licence.json was given with them.",
+    attribution="The owner of the motion files; no license.json was given with them.",
     commercial_use=False,
 )
 SUFFIXES = (".bvh", ".glb", ".gltf", ".npz", ".csv", ".amc", ".npy")
 TABLES = ("captions.tsv", "captions.txt")
 SPLITS = ("train", "val", "test")
-RESERVED = {"licence", "license", "readme", "captions", *SPLITS}
+RESERVED = {"license", "licence", "readme", "captions", *SPLITS}
 MOST_FILES = 1_000_000
 
 
@@ -67,10 +67,12 @@ def load(clip: RawClip) -> Motion:
     return read_motion(clip.files[0])
 
 
-def licence(folder: Path) -> Licence:
-    """What ``licence.json`` says, else that nothing is stated."""
-    file = folder / "licence.json"
-    return Licence.parse(read_json(file), where="licence.json") if file.is_file() else LICENCE
+def license(folder: Path) -> License:
+    """What ``license.json`` says (``licence.json`` in folders of before), else that nothing is stated."""
+    for name in ("license.json", "licence.json"):
+        if (folder / name).is_file():
+            return License.parse(read_json(folder / name), where=name)
+    return LICENSE
 
 
 def _bad(folder: Path, name: str, problem: str) -> RawClip:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import License, RawClip, need
 from kinescale.data.datasets.base.splits import Split, listed, split_of
 from kinescale.formats import read_motion
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="CC BY-SA 3.0",
     url="https://creativecommons.org/licenses/by-sa/3.0/",
     attribution="Motion Capture Database HDM05, M. Mueller, T. Roeder, M. Clausen, B. Eberhardt, B. Krueger, A. Weber, "

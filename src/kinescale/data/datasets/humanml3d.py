@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from kinescale.data.datasets.base import Licence, Native, RawClip
+from kinescale.data.datasets.base import License, Native, RawClip
 from kinescale.data.datasets.base import published as _published
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="HumanML3D (AMASS and HumanAct12 terms: research only)",
     url="https://amass.is.tue.mpg.de/license.html",
     attribution="HumanML3D (Guo et al. 2022), motions from AMASS (Mahmood et al. 2019) and HumanAct12.",

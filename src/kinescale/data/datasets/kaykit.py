@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 
 from kinescale.core.errors import DataError
-from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import License, RawClip, need
 from kinescale.data.datasets.base import game as _game
 from kinescale.data.datasets.base.splits import Split, listed
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="CC0 1.0",
     url="https://creativecommons.org/publicdomain/zero/1.0/",
     attribution="KayKit character animations by Kay Lousberg, www.kaylousberg.com, CC0 1.0.",

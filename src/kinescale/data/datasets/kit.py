@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from kinescale.data.datasets.base import Licence, Native, RawClip
+from kinescale.data.datasets.base import License, Native, RawClip
 from kinescale.data.datasets.base import published as _published
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="KIT Motion-Language Dataset (terms of its publishers)",
     url="https://motion-annotation.humanoids.kit.edu/dataset/",
     attribution="KIT Motion-Language Dataset (Plappert et al. 2016), features of Guo et al. 2022.",

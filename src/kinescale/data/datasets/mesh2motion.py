@@ -9,12 +9,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from kinescale.data.datasets.base import Licence, RawClip, need
+from kinescale.data.datasets.base import License, RawClip, need
 from kinescale.data.datasets.base import game as _game
 from kinescale.data.datasets.base.splits import Split, listed
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="CC0 1.0",
     url="https://creativecommons.org/publicdomain/zero/1.0/",
     attribution="Mesh2Motion, human base and add-on animations, CC0 1.0.",

@@ -23,14 +23,14 @@ from torch import Tensor
 
 from kinescale import skeletons
 from kinescale.core.errors import DataError, KinescaleError
-from kinescale.data.datasets.base import Licence, Native, RawClip, need
+from kinescale.data.datasets.base import License, Native, RawClip, need
 from kinescale.data.datasets.base import published as _published
 from kinescale.data.datasets.base.texts import checked_caption, read_ids, read_lines
 from kinescale.formats.npy import read_values
 from kinescale.kinematics.rotations import quat_apply, quat_multiply
 from kinescale.motion import Motion
 
-LICENCE = Licence(
+LICENSE = License(
     name="Motion-X (research only)",
     url="https://motion-x-dataset.github.io/",
     attribution="Motion-X (Lin et al. 2023).",

@@ -19,15 +19,15 @@ from jaxtyping import Float
 
 from kinescale.core.errors import DataError, KinescaleError
 from kinescale.core.records import read_json
-from kinescale.data.datasets.base import Licence, Native, RawClip, need, read_statistics
+from kinescale.data.datasets.base import License, Native, RawClip, need, read_statistics
 from kinescale.data.datasets.base.published import SPLITS
 from kinescale.data.datasets.base.texts import checked_caption, read_ids
 from kinescale.formats import read_motion
 from kinescale.formats.npy import read_values
 from kinescale.motion import Motion
 
-LICENCE = Licence(
-    name="SnapMoGen licence (non-commercial research)",
+LICENSE = License(
+    name="SnapMoGen license (non-commercial research)",
     url="https://huggingface.co/datasets/Ericguo5513/SnapMoGen",
     attribution="SnapMoGen (Guo et al. 2025), Snap Inc.",
     commercial_use=False,

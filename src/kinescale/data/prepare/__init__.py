@@ -29,11 +29,11 @@ from kinescale.core.workers import ignoring_interrupts, worker_pool
 from kinescale.data import datasets
 from kinescale.data.captions import corpora
 from kinescale.data.captions.phrase_book import mirror_sentence
-from kinescale.data.datasets.base import Licence, RawClip, read_statistics
+from kinescale.data.datasets.base import License, RawClip, read_statistics
 from kinescale.data.prepare.windows import Window, windows
 from kinescale.data.prepared import GIVEN_STATISTICS, PreparedRow, write_part
 from kinescale.data.prepared.integrity import write_manifest
-from kinescale.data.prepared.writer import VERSION, entries, pyarrow, read_key
+from kinescale.data.prepared.writer import VERSION, entries, pyarrow, read_key, read_part
 from kinescale.io.archive import unpacked
 from kinescale.motion import Motion, canonicalise, mirror, resample, retarget
 
@@ -127,13 +127,13 @@ def prepare(
     with _ordinary_troubles(folder), unpacked(Path(source)) as root:
         (folder / "parts").mkdir(parents=True, exist_ok=True)
         clips = module.find(root)
-        licence = module.licence(root) if hasattr(module, "licence") else module.LICENCE
+        license = module.license(root) if hasattr(module, "license") else module.LICENSE
         jobs = _jobs(clips, settings, root, folder)
         for job in jobs:
-            job["licence"] = licence.name
+            job["license"] = license.name
         results = list(_run(jobs, workers, len(clips), on_progress))
         given = _keep_statistics(module, root, settings, folder, statistics)
-        return _finish(name, folder, settings, licence, given, sorted(results, key=lambda r: r["part"]))
+        return _finish(name, folder, settings, license, given, sorted(results, key=lambda r: r["part"]))
 
 
 @contextmanager
@@ -224,7 +224,7 @@ def _reuse(job: dict[str, Any]) -> dict[str, Any] | None:
         if not isinstance(told, dict) or told.get("sha256") != sha256_file(part):
             return None  # changed since, or of the time before digests
         skipped = [(str(clip), str(reason)) for clip, reason in told["skipped"]]
-        table = pyarrow().parquet.read_table(part)
+        table = read_part(part)
     except (KinescaleError, OSError, KeyError, TypeError, ValueError):
         return None
     return {"part": part.name, "entries": entries(table, part.name), "skipped": skipped, "reused": True}
@@ -238,7 +238,7 @@ def _do_part(job: dict[str, Any]) -> dict[str, Any]:
             skipped.append((clip.id, clip.problem))
             continue
         try:
-            rows += _rows(clip, job["settings"], job["licence"])
+            rows += _rows(clip, job["settings"], job["license"])
         except (KinescaleError, OSError, ArithmeticError, ValueError) as problem:
             skipped.append((clip.id, str(problem)))
     made = write_part(job["part"], rows, job["key"])
@@ -247,7 +247,7 @@ def _do_part(job: dict[str, Any]) -> dict[str, Any]:
     return {"part": job["part"].name, "entries": made, "skipped": skipped, "reused": False}
 
 
-def _rows(clip: RawClip, settings: Settings, licence: str) -> list[PreparedRow]:
+def _rows(clip: RawClip, settings: Settings, license: str) -> list[PreparedRow]:
     """Read one clip and bring it to the common skeleton, rate, place and words; a long take in windows."""
     module = datasets.FAMILY.load(clip.corpus)
     motion = module.load(clip)
@@ -262,17 +262,17 @@ def _rows(clip: RawClip, settings: Settings, licence: str) -> list[PreparedRow]:
     given = module.given(clip) if _keeps_given(module, settings) else None
     if given is not None and not np.isfinite(given).all():
         raise DataError(f"{clip.files[0].name}: holds features that are not finite.")
-    return [_row(clip, window, settings, licence, given) for window in windows(motion, settings.window_frames)]
+    return [_row(clip, window, settings, license, given) for window in windows(motion, settings.window_frames)]
 
 
-def _row(clip: RawClip, window: Window, settings: Settings, licence: str, given: np.ndarray | None) -> PreparedRow:
+def _row(clip: RawClip, window: Window, settings: Settings, license: str, given: np.ndarray | None) -> PreparedRow:
     words = _words(clip, window, settings)
     return PreparedRow(
         id=window.name(clip.id),
         corpus=clip.corpus,
         action=clip.action,
         style=clip.style,
-        licence=licence,
+        license=license,
         captions=words.captions,
         captions_mirrored=words.mirrored,
         steady=words.steady,
@@ -349,7 +349,7 @@ def _finish(
     name: str,
     folder: Path,
     settings: Settings,
-    licence: Licence,
+    license: License,
     given: dict[str, Any] | None,
     results: list[dict[str, Any]],
 ) -> PrepareReport:
@@ -370,7 +370,7 @@ def _finish(
         "skeleton": settings.skeleton,
         "fps": settings.fps,
         "settings": settings.to_json(),
-        "licence": licence.to_json(),
+        "license": license.to_json(),
         "parts": parts,
         "clips": rows,
     }

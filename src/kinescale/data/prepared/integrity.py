@@ -26,10 +26,12 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "skeleton": str,
     "fps": (int, float),
     "settings": dict,
-    "licence": dict,
+    "license": dict,
     "parts": list,
     "clips": list,
 }
+_RENAMED = {"licence": "license"}
+"""Fields under the names that earlier versions wrote."""
 _OPTIONAL: dict[str, type] = {"given": dict, "digests": dict, "sha256": str}
 
 
@@ -47,21 +49,22 @@ def read_manifest(path: Path, version: int) -> dict[str, Any]:
     if found.get("version") != version:
         got = shown(found.get("version"))
         raise DataError(f"{path}: version {got}; this Kinescale reads version {version}; prepare again.")
+    content = {_RENAMED.get(name, name): value for name, value in found.items()}
     for name, kind in _FIELDS.items():
-        if not isinstance(found.get(name), kind) or isinstance(found[name], bool):
+        if not isinstance(content.get(name), kind) or isinstance(content[name], bool):
             raise DataError(f"{path}: its '{name}' is missing or damaged; prepare it again.")
     for name, kind in _OPTIONAL.items():
-        if name in found and not isinstance(found[name], kind):
+        if name in content and not isinstance(content[name], kind):
             raise DataError(f"{path}: its '{name}' is damaged; prepare it again.")
-    unknown = sorted(found.keys() - _FIELDS.keys() - _OPTIONAL.keys() - {"format", "version"})
+    unknown = sorted(content.keys() - _FIELDS.keys() - _OPTIONAL.keys() - {"format", "version"})
     if unknown:
         raise DataError(f"{path}: holds the unknown '{shown(unknown[0])}'; prepare it again.")
-    if not all(isinstance(part, str) and part == Path(part).name for part in found["parts"]):
+    if not all(isinstance(part, str) and part == Path(part).name for part in content["parts"]):
         raise DataError(f"{path}: its 'parts' are no list of file names; prepare it again.")
-    stated = found.pop("sha256", None)
-    if stated is not None and stated != json_hash(found):
+    stated = content.pop("sha256", None)
+    if stated is not None and stated != json_hash({name: found[name] for name in found if name != "sha256"}):
         raise DataError(f"{path}: its content does not match its digest; prepare it again.")
-    return found
+    return content
 
 
 def check_file(manifest: Mapping[str, Any], name: str, path: Path) -> Path:

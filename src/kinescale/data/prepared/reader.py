@@ -1,4 +1,4 @@
-"""Reading a prepared folder: clips by number, motions on demand, licences and a hash that names the whole."""
+"""Reading a prepared folder: clips by number, motions on demand, licenses and a hash that names the whole."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from safetensors.numpy import load_file
 from kinescale import skeletons
 from kinescale.core.errors import DataError
 from kinescale.core.records import json_hash
-from kinescale.data.datasets.base import Licence
+from kinescale.data.datasets.base import License
 from kinescale.data.datasets.base.splits import share_of
 from kinescale.data.prepared.integrity import MANIFEST, check_file, read_manifest
-from kinescale.data.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow, schema
+from kinescale.data.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow, read_part, schema
 from kinescale.motion import Motion
 from kinescale.skeletons import Skeleton
 
@@ -41,7 +41,7 @@ class PreparedClip:
     split: str
     action: str
     style: str
-    licence: str
+    license: str
     frames: int
     fps: float
     steady: bool
@@ -98,7 +98,7 @@ class Prepared:
             self.fps,
             torch.from_numpy(root.reshape(-1, 3).copy()),
             torch.from_numpy(rotations.reshape(-1, joints, 4).copy()),
-            {"source": clip.id, "licence": clip.licence},
+            {"source": clip.id, "license": clip.license},
         )
 
     def _check_digest(self, index: int) -> None:
@@ -150,9 +150,9 @@ class Prepared:
         return json_hash({"clips": rows, "settings": [m["settings"] for m in self._manifests]})
 
     @property
-    def licences(self) -> tuple[Licence, ...]:
-        """The licence of each corpus, in order of corpus name."""
-        return tuple(Licence.parse(m["licence"], where="manifest.json") for m in self._manifests)
+    def licenses(self) -> tuple[License, ...]:
+        """The license of each corpus, in order of corpus name."""
+        return tuple(License.parse(m["license"], where="manifest.json") for m in self._manifests)
 
 
 def _clip(row: dict[str, Any]) -> PreparedClip:
@@ -180,7 +180,7 @@ def open_prepared(folder: str | Path) -> Prepared:
         for part in manifest["parts"]:
             path = check_file(manifest, part, file.parent / "parts" / part)
             try:
-                tables.append(_checked(path, pa.parquet.read_table(path)))
+                tables.append(_checked(path, read_part(path)))
             except (OSError, pa.ArrowException) as problem:
                 reason = " ".join(str(problem).split())[:160]
                 raise DataError(f"{file.parent}: part {part} cannot be read ({reason}); prepare it again.") from None

@@ -19,6 +19,7 @@ EXTRAS = ("caption_tokens", "sources", "given")
 """Columns that only some parts have: published words, the ids of the clips that a clip was composed from, published
 features."""
 NOT_LISTED = ("root", "rotations", "captions", "captions_mirrored", "caption_tokens", "given")
+_RENAMED = {"licence": "license"}
 GIVEN_STATISTICS = "given.safetensors"
 """Mean and deviation of published features, beside the manifest."""
 
@@ -38,7 +39,7 @@ class PreparedRow:
     corpus: str
     action: str
     style: str
-    licence: str
+    license: str
     captions: tuple[str, ...]
     captions_mirrored: tuple[str, ...]
     steady: bool
@@ -92,7 +93,7 @@ def write_part(path: Path, rows: Sequence[PreparedRow], key: str) -> list[dict[s
             "amounts": row.amounts,
             "action": row.action,
             "style": row.style,
-            "licence": row.licence,
+            "license": row.license,
             "fps": row.motion.fps,
             "frames": len(row.motion),
             "steady": row.steady,
@@ -121,6 +122,13 @@ def _extra(row: PreparedRow, name: str) -> Any:
     return None if row.given is None else np.ascontiguousarray(row.given, dtype="<f4").tobytes()
 
 
+def read_part(path: Path) -> Any:
+    """The table of a Parquet part, with today's names for columns that earlier versions named otherwise."""
+    table = pyarrow().parquet.read_table(path)
+    held = table.schema.names
+    return table.rename_columns([name if _RENAMED.get(name, name) in held else _RENAMED[name] for name in held])
+
+
 def entries(table: Any, part: str) -> list[dict[str, Any]]:
     """Manifest entries of a part: everything but the arrays and captions."""
     names = [n for n in table.schema.names if n not in NOT_LISTED]
@@ -142,7 +150,7 @@ def schema(pa: Any, extras: tuple[str, ...] = ()) -> Any:
     text, words = pa.string(), pa.list_(pa.string())
     return pa.schema(
         [
-            ("id", text), ("corpus", text), ("split", text), ("action", text), ("style", text), ("licence", text),
+            ("id", text), ("corpus", text), ("split", text), ("action", text), ("style", text), ("license", text),
             ("fps", pa.float32()), ("frames", pa.int32()), ("steady", pa.bool_()),
             ("held_by", text), ("take", text), ("amounts", pa.int32()),
             ("captions", words), ("captions_mirrored", words),
@@ -152,4 +160,4 @@ def schema(pa: Any, extras: tuple[str, ...] = ()) -> Any:
     )  # fmt: skip
 
 
-__all__ = ["PreparedRow", "entries", "pyarrow", "read_key", "schema", "share_of", "split_of", "write_part"]
+__all__ = ["PreparedRow", "entries", "pyarrow", "read_key", "read_part", "schema", "share_of", "split_of", "write_part"]

@@ -135,7 +135,7 @@ def _sound(path: Path) -> Iterator[None]:
 def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **options: Any) -> None:
     """Write a motion file, whole or not at all; an existing file is kept unless ``force`` is given.
 
-    Licence, prompt and other provenance go into the file, or into ``NAME.SUFFIX.json`` beside it when the format has no
+    License, prompt and other provenance go into the file, or into ``NAME.SUFFIX.json`` beside it when the format has no
     room for them; ``read_motion`` brings them back from there.
 
     Raises ``InputError`` for an unknown suffix, a format that is only read, an unknown option, or a place
@@ -156,7 +156,7 @@ def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **opt
             if size > MAX_FILE_BYTES:
                 raise InputError(f"{path} would take {size} bytes, too many to be read back; cut the clip.")
             if aside:
-                # before the motion takes its place: on a full disk there is none without its licence
+                # before the motion takes its place: on a full disk there is none without its license
                 atomic_write_text(sidecar(path), provenance)
         if not aside and is_ours(sidecar(path)):
             sidecar(path).unlink()  # it told of the file that was just replaced

@@ -2,7 +2,7 @@
 
 glTF 2.0 (Khronos, ISO/IEC 12113). **Written:** a node for every joint, bound in the skeleton's T-pose (its rest
 pose where no T-pose is known), one skin on a plain capsule body, and for every motion an animation with LINEAR
-samplers; prompt, seed, licence and the rest of ``meta`` stand in ``extras``. Offsets are kept to the last bit,
+samplers; prompt, seed, license and the rest of ``meta`` stand in ``extras``. Offsets are kept to the last bit,
 tracks as float32. **Read:** joints keep their nodes' world positions and world orientations, so a joint's offset is
 its node's translation in the parent's frame, and ``t_pose`` is the file's rest pose where that is not all
 identities. Even scales, such as 0.01 above a skeleton in centimeters, are folded into the offsets. What a Motion has no

@@ -18,7 +18,7 @@ from kinescale.formats.glb.container import LARGEST, Document
 from kinescale.formats.glb.nodes import EVEN, Rig, even_scale, read_rig
 from kinescale.formats.glb.sampling import Sampling, choose, read_channels
 from kinescale.formats.glb.writer import EXTRAS
-from kinescale.io.sidecar import meta_problem
+from kinescale.io.sidecar import current_meta, meta_problem
 from kinescale.kinematics.rotations import quat_apply, quat_continuous, quat_multiply
 from kinescale.motion.motion import Motion
 from kinescale.rigging import posed, recognize
@@ -28,7 +28,7 @@ STILL_M = 1e-4
 """How far a joint may stray from its mean offset and still count as standing still, meters."""
 TURNED = 1e-7
 """Rest rotations nearer to the identity than this are the identity."""
-MAX_LICENCE = 4096
+MAX_LICENSE = 4096
 POSES_SEEN = 64
 """Poses shown to the recognizer of skeletons, about so many."""
 
@@ -71,15 +71,15 @@ def _own_fps(extras: dict[str, Any]) -> float | None:
 
 
 def _meta(document: Document, extras: dict[str, Any]) -> dict[str, Any]:
-    """The provenance that we wrote, or else the file's copyright as its licence."""
+    """The provenance that we wrote, or else the file's copyright as its license."""
     meta = extras.get("meta")
     if isinstance(meta, dict):
         problem = meta_problem(meta)
         if problem:
             document.fail(f"{problem}.")
-        return meta
+        return current_meta(meta)
     said = document.json["asset"].get("copyright")
-    return {"licence": said[:MAX_LICENCE]} if isinstance(said, str) and said else {}
+    return {"license": said[:MAX_LICENSE]} if isinstance(said, str) and said else {}
 
 
 def _assemble(document: Document, rig: Rig, sampling: Sampling, meta: dict[str, Any]) -> Motion:

@@ -105,7 +105,7 @@ def build(motions: Sequence[Motion]) -> tuple[dict[str, Any], bytes]:
 
 
 def _asset(motions: Sequence[Motion]) -> dict[str, Any]:
-    """Who made the file, under which licence, and the provenance that all its motions share."""
+    """Who made the file, under which license, and the provenance that all its motions share."""
     metas = [plain(motion.meta) for motion in motions]
     problem = next(filter(None, map(meta_problem, metas)), "")
     if problem:
@@ -114,8 +114,8 @@ def _asset(motions: Sequence[Motion]) -> dict[str, Any]:
         key: value for key, value in metas[0].items() if all(key in meta and meta[key] == value for meta in metas)
     }
     asset: dict[str, Any] = {"version": "2.0", "generator": f"Kinescale {kinescale.__version__}"}
-    if isinstance(shared.get("licence"), str):
-        asset["copyright"] = shared["licence"]
+    if isinstance(shared.get("license"), str):
+        asset["copyright"] = shared["license"]
     return {**asset, "extras": shared} if shared else asset
 
 

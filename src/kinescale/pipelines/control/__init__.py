@@ -287,11 +287,11 @@ class Controller:
 
     def _meta(self, clip: Motion, goals: Goals, prompt: str | None, how: Steering, sample: int) -> dict[str, Any]:
         names = [entry.name for entry in goals.entries]
-        licences = [*str(clip.meta.get("licence") or "").split("; "), *self.bundle.licence.split("; ")]
+        licenses = [*str(clip.meta.get("license") or "").split("; "), *self.bundle.license.split("; ")]
         meta: dict[str, Any] = {
             "prompt": one_line(prompts_of(clip)) or prompt or "",
             "control": "; ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else ""),
-            "licence": "; ".join(dict.fromkeys(one for one in licences if one)),
+            "license": "; ".join(dict.fromkeys(one for one in licenses if one)),
             "generator": f"kinescale {kinescale.__version__}",
             "bundle": self.bundle.content_hash,
         }

@@ -43,7 +43,7 @@ class Edited:
 
     Parameters
     ----------
-    motions : the clips, on the source's skeleton and frame rate, with prompt, seed, region, source and licence in
+    motions : the clips, on the source's skeleton and frame rate, with prompt, seed, region, source and license in
         ``meta``.
     seams : of each clip, how each drawn span was set in.
     tokens : of each clip, one map a window.
@@ -187,13 +187,13 @@ class Granter:
         """
         stays = stays or bool(wish.strength)
         entries = drawn_over(motion, wish.spans, prompt, parts=wish.parts, stays=stays, **known)
-        licences = [str(motion.meta.get("licence") or ""), self.bundle.licence]
+        licenses = [str(motion.meta.get("license") or ""), self.bundle.license]
         meta: dict[str, Any] = {
             **known,
             **prompts_meta(entries, motion),
             "edited_frames": ",".join(f"{start}:{stop}" for start, stop in wish.spans),
             "edited_parts": ",".join(wish.parts) or "body",
-            "licence": "; ".join(dict.fromkeys(one for one in licences if one)),
+            "license": "; ".join(dict.fromkeys(one for one in licenses if one)),
             "generator": self.generator,
             "bundle": self.bundle.content_hash,
         }

@@ -96,7 +96,7 @@ class Editor(Granter):
                 wish = Wish(len(motion), (span,), parts, strength)
                 made.append(self.grant(clip, wish, prompt, task=task, how=one, **sampling))
                 clip = made[-1].motions[0]
-            meta = {"seed": how.seed, "licence": made[0].motions[0].meta["licence"]}
+            meta = {"seed": how.seed, "license": made[0].motions[0].meta["license"]}
             meta["edited_frames"] = ",".join(f"{start}:{stop}" for start, stop in whole.spans)
             samples.append((clip.with_meta(**meta), made))
         notes = dict.fromkeys(note for _, made in samples[:1] for edited in made for note in edited.notes)

@@ -101,9 +101,9 @@ def _filling(first: Motion, second: Motion, count: int) -> Motion:
 
 
 def of_both(first: Motion, second: Motion) -> dict[str, str]:
-    """Source and licence of both clips."""
+    """Source and license of both clips."""
     found = {}
-    for name in ("source", "licence"):
+    for name in ("source", "license"):
         values = [str(clip.meta[name]) for clip in (first, second) if clip.meta.get(name)]
         if values:
             found[name] = "; ".join(dict.fromkeys(values))

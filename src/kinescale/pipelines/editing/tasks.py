@@ -284,10 +284,10 @@ def _headed(motion: Motion, ground: Motion) -> torch.Tensor:
 
 
 def _described(edited: Edited, meta: dict[str, Any], notes: Sequence[str]) -> Edited:
-    """Sources, licences and what was asked of both clips; the training data's licence stays with them."""
+    """Sources, licenses and what was asked of both clips; the training data's license stays with them."""
     motions = []
     for motion in edited.motions:
-        licences = [str(motion.meta.get("licence") or ""), meta.get("licence", "")]
-        every = dict.fromkeys(part for one in licences if one for part in one.split("; "))
-        motions.append(motion.with_meta(**{**meta, "licence": "; ".join(every)}))
+        licenses = [str(motion.meta.get("license") or ""), meta.get("license", "")]
+        every = dict.fromkeys(part for one in licenses if one for part in one.split("; "))
+        motions.append(motion.with_meta(**{**meta, "license": "; ".join(every)}))
     return dataclasses.replace(edited, motions=tuple(motions), notes=(*notes, *edited.notes))

@@ -345,6 +345,6 @@ def _notes(motion: Motion, floor: float) -> str:
     ]
     if floor:
         parts.append(f"floor drawn at y = {floor:.2f} m")
-    if motion.meta.get("licence"):
-        parts.append(str(motion.meta["licence"]))
+    if motion.meta.get("license"):
+        parts.append(str(motion.meta["license"]))
     return clean("  ·  ".join(parts))

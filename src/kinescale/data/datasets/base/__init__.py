@@ -1,9 +1,9 @@
-"""The dataset contract. A corpus's file offers ``LICENCE``, ``find(folder)`` and ``load(clip)``.
+"""The dataset contract. A corpus's file offers ``LICENSE``, ``find(folder)`` and ``load(clip)``.
 
 ``find(folder) -> list[RawClip]`` lists the clips in the published layout below ``folder``, in a fixed order, reading
 names and captions only. ``load(clip) -> Motion`` reads one, on the file's own skeleton at the true frame rate, in
 meters. A set that publishes feature arrays also offers ``NATIVE``, ``given(clip) -> [T, F]`` (the arrays as they are)
-and ``statistics(folder) -> (mean, std) | None``; a set whose terms its folder tells, ``licence(folder) -> Licence``.
+and ``statistics(folder) -> (mean, std) | None``; a set whose terms its folder tells, ``license(folder) -> License``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STATISTICS = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
 """What published means and deviations of features are called."""
 
 
-class Licence(Record):
+class License(Record):
     """Terms that follow the data into bundles and into the files made with them."""
 
     name: str
