@@ -37,16 +37,16 @@ def test_labels_are_the_codes_of_what_the_mistakes_left() -> None:
     assert torch.equal(refined.labels[:, :4], encoded.tokens.scales[0].flatten(1)), "own mistakes change own labels"
     left, starts = encoded.latent.clone(), layout.starts
     for k in range(4):
-        labels = tokenizer.quantize_scale(left, k, layout, latents)
+        labels = tokenizer.codec.quantize_scale(left, k, layout, latents)
         assert torch.equal(labels.flatten(1), refined.labels[:, starts[k] : starts[k + 1]])
         used = wrong(labels, k).masked_fill(~layout.valid(latents, k), PADDING)
-        left = left - tokenizer.contribution(used, k, layout)
+        left = left - tokenizer.codec.contribution(used, k, layout)
     torch.testing.assert_close(encoded.latent - left, refined.total)
 
 
 def test_finer_scales_repair_mistakes_when_the_book_is_rich() -> None:
     tokenizer = small_tokenizer(code_dim=1, codes=2001)
-    tokenizer.pyramid.quantizer.codebook.copy_(torch.linspace(-40, 40, 2001)[:, None])
+    tokenizer.pyramid.quantizers[0].codebook.copy_(torch.linspace(-40, 40, 2001)[:, None])
     layout, latents = tokenizer.layout(), torch.tensor([32])
     latent = torch.randn(1, 32, 1, 1).cumsum(1)
     far = refine(tokenizer, latent, layout, latents, lambda t, k: (t + 100) % 2001 if k < 3 else t)

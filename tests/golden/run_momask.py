@@ -8,6 +8,7 @@ from golden_case import Case, Runner
 from kinescale.bundle.imports import momask as imports
 from kinescale.generators.momask import Generator
 from kinescale.samplers import masked
+from kinescale.pyramid.temporal import TemporalPyramid
 from kinescale.tokenizers.momask import Config, Tokenizer
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import PADDING
@@ -17,7 +18,7 @@ from kinescale.tokens.token_map import PADDING
 def run_tokenizer(case: Case) -> None:
     tokenizer = imports.import_tokenizer(case.weights("weights.safetensors"))
     numbers = case.config
-    names = {"width": "width", "code_dim": "code", "codes": "nb", "books": "nq", "blocks": "depth"}
+    names = {"width": "width", "code_dim": "code", "codes": "nb", "codebooks": "nq", "blocks": "depth"}
     case.agree(tokenizer.config, numbers, {**names, "feature_width": "pose"})
     motion = case.tensor("motion")
     lengths = torch.full((len(motion),), motion.shape[1])
@@ -37,7 +38,7 @@ def sentences(text: torch.Tensor) -> TextFeatures:
 
 class PaddingDrawn(Generator):
     """The generator as the reference draws from it: a further book's row may also hold the padding's number, which is
-    then what the books after it see. Ours leaves that number out."""
+    then what the codebooks after it see. Ours leaves that number out."""
 
     def logits(self, state, scales, tokens):
         (scale,) = scales
@@ -47,8 +48,8 @@ class PaddingDrawn(Generator):
         return (flat.unsqueeze(2),), state
 
 
-class Unheard(Tokenizer):
-    """A codec that only lends its layout: what is drawn is compared, not decoded."""
+class LayoutOnly(TemporalPyramid):
+    """A codec without codes: what is drawn is compared, not decoded."""
 
     def contribution(self, tokens, scale, layout):
         return self.empty(layout, len(tokens))
@@ -66,17 +67,18 @@ def run_transformers(case: Case) -> None:
     text = sentences(case.tensor("text"))
     case.check("length_logits", made.length_logits(text))
     made.__class__ = PaddingDrawn
-    codec = Unheard(
+    codec = Tokenizer(
         Config(
             feature_width=4,
             width=4,
             code_dim=case.config["code"],
             codes=case.config["nb"],
-            books=books,
+            codebooks=books,
             max_frames=4 * capacity,
             explicit_slice=None,
         )
-    )
+    ).codec
+    codec.__class__ = LayoutOnly
     layout, latents = codec.layout(), case.tensor("token_lengths")
     state = made.begin(text, layout, latents, codec)
     ids = case.tensor("ids")

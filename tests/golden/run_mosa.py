@@ -12,6 +12,7 @@ from torch import Tensor
 from kinescale.bundle.imports import mosa as imports
 from kinescale.generators.mosa import Generator
 from kinescale.quantizers import vq
+from kinescale.quantizers.base.usage import perplexity
 from kinescale.samplers import scale_wise
 from kinescale.samplers.base.logits import guided
 from kinescale.tokenizers.mosa import Tokenizer
@@ -29,7 +30,8 @@ def load_tokenizer(case: Case, file: str) -> Tokenizer:
     numbers: dict[str, Any] = case.config["tokenizer"]
     names = {n: n for n in ("width", "code_dim", "phi_depth", "slot_groups", "multipliers")}
     case.agree(built.config, numbers, {**names, "blocks": "residual_blocks"})
-    case.agree(built, case.config, {"vocabularies": "codes", "feature_width": "motion_features"})
+    case.agree(built, case.config, {"feature_width": "motion_features"})
+    case.agree(built.codec, case.config, {"vocabularies": "codes"})
     return built
 
 
@@ -72,17 +74,17 @@ def run_tokenizer(case: Case) -> None:
 def check_codebook_update(case: Case, tokenizer: Tokenizer) -> None:
     before = case.tensors("ema")
     codes, width = before["code_sum_before"].shape
-    own = tokenizer.pyramid.book(0)
+    own = tokenizer.pyramid.quantizer(0)
     assert isinstance(own, vq.Quantizer)
     book = vq.Quantizer(own.config.but(codes=codes, width=width))
     book.code_sum.copy_(before["code_sum_before"])
     book.code_count.copy_(before["code_count_before"])
     vectors = before["vectors"].transpose(1, 2).flatten(0, 1)
-    book.observe(vectors, before["ids"], torch.Generator().manual_seed(0))
+    book.update(vectors, before["ids"], torch.Generator().manual_seed(0))
     case.check("ema.codebook_after", book.codebook)
     case.check("ema.code_sum_after", book.code_sum)
     case.check("ema.code_count_after", book.code_count)
-    case.check("ema.perplexity", vq.perplexity(before["ids"], codes))
+    case.check("ema.perplexity", perplexity(before["ids"], codes))
 
 
 class Recorder:
@@ -128,7 +130,7 @@ def run_sample(case: Case) -> None:
     )
     drawn = scale_wise.sample(
         recorder,
-        tokenizer,
+        tokenizer.codec,
         load_text(case),
         None,
         layout,
@@ -157,7 +159,7 @@ def run_edit(case: Case) -> None:
     case.check_series("masks", [~given[0, :, 0] for given in keep.given])
     drawn = scale_wise.sample(
         load_generator(case),
-        tokenizer,
+        tokenizer.codec,
         load_text(case),
         None,
         source.layout,

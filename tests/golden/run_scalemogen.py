@@ -69,9 +69,9 @@ def run_tokenizer(case: Case) -> None:
     case.check("f", encoded.latent)
     case.check_series("bits", [with_axis(row) for row in encoded.tokens.scales])
     case.check("F", encoded.quantized)
-    running = tokenizer.empty(layout, len(motion))
+    running = tokenizer.codec.empty(layout, len(motion))
     for scale, row in enumerate(encoded.tokens.scales):
-        running = running + tokenizer.contribution(row, scale, layout)
+        running = running + tokenizer.codec.contribution(row, scale, layout)
     case.check("F", running)
     case.check("latent", tokenizer.project_out(running))
     # The decoder counts whole latents where the quantizer counts those filled in part, too.
@@ -83,8 +83,7 @@ def run_tokenizer(case: Case) -> None:
 def check_training(case: Case, tokenizer: Tokenizer, motion: Tensor, lengths: Tensor) -> None:
     layout = tokenizer.layout()
     grid = tokenizer.project_in(tokenizer.encoder(motion, lengths))
-    nothing = (False,) * len(layout.scales)
-    quantized = tokenizer.pyramid(grid, layout, layout.touched(lengths), nothing)
+    quantized = tokenizer.pyramid(grid, layout, layout.touched(lengths))
     losses = torch.stack(quantized.losses)
     case.check("training_losses", losses)
     decoded = tokenizer.decode_latent(quantized.total, lengths // layout.stride)
@@ -123,7 +122,7 @@ def run_teacher(case: Case) -> None:
     latent = tokenizer.encode(motion, lengths).latent
     text = text_of(case.tensor("text_features"), case["text_tokens"])
     for name in dict.fromkeys(name.split(".")[0] for name in case.outputs()):
-        made = correct(tokenizer, latent, layout, latents, recorded(case, name, layout), True)
+        made = correct(tokenizer.codec, latent, layout, latents, recorded(case, name, layout), True)
         source = generator.unconditional(text) if name.startswith("unconditional") else text
         logits = generator(generator.read(source), made.inputs, layout, latents)
         weights = position_weights(layout, layout.valid_flat(latents), True)
@@ -152,7 +151,7 @@ def draw(case: Case, tokenizer: Tokenizer, generator: Generator, text: Tensor, c
     latents = torch.tensor([-(-case["length"] // 4)])
     return bitwise.sample(
         generator,
-        tokenizer,
+        tokenizer.codec,
         TextFeatures(text[None], torch.ones(1, len(text), dtype=torch.bool)),
         None,
         tokenizer.layout(),
@@ -196,7 +195,7 @@ def run_edit(case: Case) -> None:
     both = TextFeatures.stack([target, generator.unconditional(target)])
     keep = bitwise.rewrite(source, inside, early=case["gamma"], threshold=case["threshold"])
     config = settings(case, greedy=not case.tensors("uniform"))
-    drawn = bitwise.draw_pyramid(generator, tokenizer, both, layout, source.tokens.latents, config, numbers, keep=keep)
+    drawn = bitwise.draw_pyramid(generator, tokenizer.codec, both, layout, source.tokens.latents, config, numbers, keep=keep)
     assert asked == [int(name.removeprefix("uniform.")) for name in case.rows if name.startswith("uniform.")]
     case.check_series("target.bits", [with_axis(row) for row in drawn.tokens.scales])
     case.check("target.motion", tokenizer.decode_latent(drawn.latent, torch.tensor([case["length"] // 4])))

@@ -59,7 +59,7 @@ def test_every_recipes_networks_fit_each_other(name: str) -> None:
     width = build_feature(config.feature).width
     with torch.device("meta"):
         tokenizer = build_tokenizer(config.tokenizer, width, 0)
-        generator = build_generator(config.generator, tokenizer, 512, 77, 0)
+        generator = build_generator(config.generator, tokenizer.codec, 512, 77, 0)
     layout = tokenizer.layout()
     assert generator.config.groups == tuple(s.groups for s in layout.scales)  # type: ignore[attr-defined]
 
@@ -70,7 +70,7 @@ def test_sizes_of_the_reconstruction() -> None:
     assert config.generator is not None
     with torch.device("meta"):
         tokenizer = build_tokenizer(config.tokenizer, 263, 0)
-        generator = build_generator(config.generator, tokenizer, 512, 77, 0)
+        generator = build_generator(config.generator, tokenizer.codec, 512, 77, 0)
     assert sum(p.numel() for p in tokenizer.parameters()) == 19_863_585
     assert sum(p.numel() for p in generator.parameters()) == 22_905_640
     assert tokenizer.layout().positions == 528

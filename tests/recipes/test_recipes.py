@@ -8,7 +8,6 @@ import torch
 from kinescale import generators, recipes, samplers, text, tokenizers
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import UnknownNameError
-from kinescale.tokenizers import seen_as
 from kinescale.training.config import RunConfig
 from kinescale.training.feature_cache import build_feature
 from kinescale.training.parts import build_generator, build_tokenizer
@@ -42,12 +41,12 @@ def test_a_recipe_is_whole_and_its_networks_fit_each_other(name: str) -> None:
     assert config.generator is not None and config.text is not None
     with torch.device("meta"):
         tokenizer = build_tokenizer(config.tokenizer, feature.width, config.seed)
-        generator = build_generator(config.generator, tokenizer, *text_sizes(config.text), config.seed)
+        generator = build_generator(config.generator, tokenizer.codec, *text_sizes(config.text), config.seed)
     assert tokenizer.layout().max_frames >= config.tokenizer_training.draw.min_frames
     sampler = config.sampling or Part(name=generators.FAMILY.get(config.generator.name, "SAMPLER"))
     assert sampler.name == generators.FAMILY.get(config.generator.name, "SAMPLER")
     assert samplers.FAMILY.get(sampler.name, "Config").parse(sampler.config) is not None
-    kind = seen_as(tokenizer, generator.token_kind).token_kind
+    kind = tokenizer.codec.view(generator.token_kind).token_kind
     assert kind == generator.token_kind
 
 
@@ -102,7 +101,7 @@ def test_the_named_sizes_have_the_published_parameters(name: str, count: int) ->
     width = build_feature(config.feature).width
     with torch.device("meta"):
         tokenizer = build_tokenizer(config.tokenizer, width, 0)
-        generator = build_generator(config.generator, tokenizer, *text_sizes(config.text), 0)
+        generator = build_generator(config.generator, tokenizer.codec, *text_sizes(config.text), 0)
     assert sum(p.numel() for p in generator.parameters()) == count
 
 

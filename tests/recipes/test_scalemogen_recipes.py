@@ -30,7 +30,7 @@ def test_the_published_runs(name: str, trained: int, frozen: int, positions: int
     width = build_feature(config.feature).width
     with torch.device("meta"):
         tokenizer = build_tokenizer(config.tokenizer, width, 0)
-        generator = build_generator(config.generator, tokenizer, 2048, 512, 0)
+        generator = build_generator(config.generator, tokenizer.codec, 2048, 512, 0)
     assert sum(p.numel() for p in tokenizer.parameters()) == trained
     assert frozen == 8 * (tokenizer.body.joints**2 + 144) and tokenizer.layout().positions == positions
     assert sum(p.numel() for p in generator.parameters()) == 125_167_248

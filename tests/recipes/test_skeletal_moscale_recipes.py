@@ -53,7 +53,7 @@ def test_two_steps_of_each_stage_then_a_bundle_that_makes_the_same_motions(
     count = len(back.tokenizer.layout().scales)
     assert len(made.motions) == 3 and seen == list(range(count)) * 3
     assert all(len(motion) == 45 and bool(motion.root.isfinite().all()) for motion in made.motions)
-    for row, size in zip(made.tokens[0].scales, back.tokenizer.vocabularies, strict=True):
+    for row, size in zip(made.tokens[0].scales, back.tokenizer.codec.vocabularies, strict=True):
         assert row.ndim == 3 and int(row.min()) >= 0 and int(row.max()) < size
     again = TextToMotion(bundle)("a person walks", seconds=1.5, samples=[2], seed=4)
     assert torch.equal(again.motions[0].rotations, made.motions[2].rotations)
@@ -65,7 +65,7 @@ def test_the_scales_are_moscales_in_time_and_grow_in_the_body() -> None:
         assert config.generator is not None
         with torch.device("meta"):
             tokenizer = build_tokenizer(config.tokenizer, 272, 0)
-            generator = build_generator(config.generator, tokenizer, 384, 32, 0)
+            generator = build_generator(config.generator, tokenizer.codec, 384, 32, 0)
         layout = tokenizer.layout()
         assert [(scale.bins, scale.groups) for scale in layout.scales] == [(8, 1), (16, 2), (32, 3), (64, 7)]
         assert layout.positions == 584 and tokenizer.layout(60).positions < 150

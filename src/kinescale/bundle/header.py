@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors import SafetensorError, safe_open
 
@@ -21,9 +24,37 @@ _RENAMED = {
 }
 
 
+_MOVED = (
+    (re.compile(r"\bpyramid\.quantizer\."), "pyramid.quantizers.0."),
+    (re.compile(r"\bpyramid\.books\.(\d+)\."), r"pyramid.quantizers.\1.codebooks."),
+)
+"""Where modules stood in earlier versions, and where they stand."""
+
+_MOST_SCALES = 64
+
+T = TypeVar("T")
+
+
 def current_name(key: str) -> str:
-    """Today's name of a tensor that an earlier version may have written: words of it were spelled differently."""
-    return ".".join(_RENAMED.get(word, word) for word in key.split("."))
+    """Today's name of a tensor that an earlier version may have written: words and places of modules changed."""
+    key = ".".join(_RENAMED.get(word, word) for word in key.split("."))
+    for earlier, now in _MOVED:
+        key = earlier.sub(now, key)
+    return key
+
+
+def current(found: Mapping[str, T], split: Callable[[T], Sequence[T]]) -> dict[str, T]:
+    """Tensors (or their shapes) of a file of any version, as this version names and cuts them.
+
+    ``split`` cuts a tensor (or shape) of gains into one per scale; flags of pyramids without gains are left out.
+    """
+    named = {current_name(key): value for key, value in found.items()}
+    for key in [key for key in named if key.endswith("pyramid.log_gains")]:
+        named |= {f"{key}.{scale}": part for scale, part in enumerate(split(named.pop(key))[:_MOST_SCALES])}
+    for key in [key for key in named if key.endswith("pyramid.begun")]:
+        if f"{key.removesuffix('begun')}log_gains.0" not in named:
+            del named[key]
+    return named
 
 
 def read_shapes(path: Path) -> Shapes:
@@ -35,9 +66,10 @@ def read_shapes(path: Path) -> Shapes:
         raise BundleError(f"{path}: {size} bytes of weights; at most {MAX_WEIGHT_BYTES} are read.")
     try:
         with safe_open(path, framework="np") as file:
-            return {current_name(key): tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+            found = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as problem:
         raise corrupt(path, problem) from None
+    return current(found, lambda shape: [(1,)] * min(math.prod(shape), _MOST_SCALES))
 
 
 def corrupt(path: Path, problem: Exception) -> BundleError:

@@ -47,9 +47,9 @@ def encoded(bundle: Bundle, motion: Motion) -> TokenMap:
 
 def usage(bundle: Bundle, source: str, maps: Sequence[TokenMap]) -> list[CodeRow]:
     """Use of each scale's codes; of bits, the mean over them of a book of two."""
-    bits = bundle.tokenizer.token_kind == "bits"
+    bits = bundle.tokenizer.codec.token_kind == "bits"
     found = []
-    for scale, size in enumerate(bundle.tokenizer.vocabularies):
+    for scale, size in enumerate(bundle.tokenizer.codec.vocabularies):
         ids = [_valid(tokens, scale) for tokens in maps]
         whole = torch.cat([one for one in ids if len(one)] or ids[:1])
         if not whole.numel():

@@ -37,7 +37,7 @@ TOKENIZER_STEPS = 350_000
 """50 epochs of all windows of 64 frames (some 7,000 batches each): past the second milestone, at 250,000."""
 
 SMALL_TOKENIZER: dict[str, Any] = {
-    "width": 192, "code_dim": 128, "codes": 512, "books": 6, "blocks": 3, "max_frames": 256, "mask_padding": True,
+    "width": 192, "code_dim": 128, "codes": 512, "codebooks": 6, "blocks": 3, "max_frames": 256, "mask_padding": True,
     "dropout": 0.05, "explicit_slice": list(ROTATIONS_TARGET),
 }  # fmt: skip
 
@@ -45,7 +45,7 @@ SMALL_TOKENIZER: dict[str, Any] = {
 def debug() -> RunConfig:
     """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
     tokenizer = {
-        "width": 16, "code_dim": 8, "codes": 16, "books": 3, "blocks": 1, "max_frames": 64, "mask_padding": True,
+        "width": 16, "code_dim": 8, "codes": 16, "codebooks": 3, "blocks": 1, "max_frames": 64, "mask_padding": True,
         "explicit_slice": list(ROTATIONS_TARGET),
     }  # fmt: skip
     return RunConfig(

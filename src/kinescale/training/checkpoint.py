@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from kinescale.bundle.header import current
 from kinescale.core.errors import BundleError
 from kinescale.core.files import atomic_path
 from kinescale.core.json_input import parse_json
@@ -86,7 +87,7 @@ def load(path: Path) -> Checkpoint:
     if digest(tensors, state) != header.get("sha256"):
         raise BundleError(f"{path}: its content does not match its digest; the checkpoint before it may be whole.")
     try:
-        return Checkpoint(tensors, parse_json(state))
+        return Checkpoint(current(tensors, lambda gains: gains.reshape(-1).split(1)), parse_json(state))
     except ValueError as problem:
         raise BundleError(f"{path}: its state {problem}; the checkpoint before it may be whole.") from None
 

@@ -271,7 +271,7 @@ class Controller:
         with torch.no_grad():
             for row in rows:
                 tokens = drawn.tokens[row]
-                latents.append(bundle.tokenizer.latent_sum(tokens).float().cpu())
+                latents.append(bundle.tokenizer.codec.latent_sum(tokens).float().cpu())
                 made = bundle.normalizer.undo(bundle.tokenizer.decode(tokens)[0, :frames].float().cpu())
                 features.append(smoothed(made, smoothing_of(bundle.feature, made, finish)))
         return torch.stack(features), torch.stack(latents)

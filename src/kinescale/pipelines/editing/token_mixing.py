@@ -17,7 +17,6 @@ from kinescale.core.records import Record
 from kinescale.pipelines.editing import Mask, address
 from kinescale.pipelines.editing.windows import Drawn, encode_window, window_by_window
 from kinescale.samplers.base import Keep
-from kinescale.tokens.bit_view import BitView
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
@@ -87,7 +86,7 @@ class Mixing:
         tokens = self._mixed(one.tokens, other.tokens, origins)
         given = tuple((origin != DRAWN) & tokens.valid(k) for k, origin in enumerate(origins))
         if any(bool((origin == DRAWN).any()) for origin in origins):
-            seen = bundle.codec.seen(tokens) if isinstance(bundle.codec, BitView) else tokens
+            seen = bundle.codec.from_native(tokens)
             tokens = bundle.plain(self._drawn(Keep(seen.scales, given), layout, latents, rng))
         decoded = bundle.tokenizer.decode(tokens)[0, : stop - start].float().cpu()
         return bundle.normalizer.undo(decoded), tokens, tuple(g[0].cpu() for g in given)

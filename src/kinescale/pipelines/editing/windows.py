@@ -24,7 +24,6 @@ from kinescale.pipelines.runtime import PostProcess, PostProcessed, post_process
 from kinescale.samplers.base import Keep
 from kinescale.skeletons.base import Skeleton
 from kinescale.tokenizers import Encoded
-from kinescale.tokens.bit_view import BitView
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
@@ -210,7 +209,7 @@ class Redraw:
         encoded = encode_window(bundle, features)
         layout, latents = encoded.tokens.layout, encoded.tokens.latents
         masks = drawn_positions(layout, spans, self.wish.roles, bundle.tokenizer.latent_roles, self.wish.strength)
-        seen = bundle.codec.seen(encoded.tokens) if isinstance(bundle.codec, BitView) else encoded.tokens
+        seen = bundle.codec.from_native(encoded.tokens)
         given = tuple(~mask[None].to(bundle.device) & seen.valid(k) for k, mask in enumerate(masks))
         keep = self._keep(seen, given, rng)
         drawn = self._sample(self.text, keep, layout, latents, rng)
