@@ -47,7 +47,7 @@ def test_a_further_book_sees_the_books_before_it_alone() -> None:
     made = generator()
     rng = torch.Generator().manual_seed(3)
     tokens = torch.randint(0, 16, (1, 16, 3), generator=rng)
-    state = made.begin(text(1), codec().layout(), torch.tensor([16]), codec())
+    state = made.begin(text(1), codec().layout(), torch.tensor([16]), codec().codec)
     logits = made.residual_logits(tokens, 1, state)
     later = tokens.clone()
     later[..., 1:] = (later[..., 1:] + 1) % 16
@@ -65,10 +65,10 @@ def test_what_stands_past_a_clip_is_not_seen_and_batches_do_not_matter() -> None
     rows = [torch.randint(0, 16, (2, 16, 1), generator=rng) for _ in range(3)]
     rows = [row.masked_fill(~layout.valid(latents, k), PADDING) for k, row in enumerate(rows)]
     rows[0][:, 4:7] = MASKED
-    together, _ = made.logits(made.begin(text(2), layout, latents, codec()), (0, 1), tuple(rows))
+    together, _ = made.logits(made.begin(text(2), layout, latents, codec().codec), (0, 1), tuple(rows))
     short = codec().layout(36)
     one = TextFeatures(text(2).tokens[1:], text(2).mask[1:])
-    alone, _ = made.logits(made.begin(one, short, latents[1:], codec()), (0, 1), tuple(r[1:, :9] for r in rows))
+    alone, _ = made.logits(made.begin(one, short, latents[1:], codec().codec), (0, 1), tuple(r[1:, :9] for r in rows))
     for a, b in zip(together, alone, strict=True):
         torch.testing.assert_close(a[1:, :9], b, atol=1e-5, rtol=1e-4)
 
@@ -116,7 +116,7 @@ def test_misfits_are_refused_in_a_sentence() -> None:
         Config.parse({"bins": [6, 12], "groups": [1, 1]})
     wide = TextFeatures(torch.zeros(1, 2, 7), torch.ones(1, 2, dtype=torch.bool))
     with pytest.raises(InputError, match="built for 5"):
-        made.begin(wide, tokens_of.layout(), torch.tensor([16]), tokens_of)
+        made.begin(wide, tokens_of.layout(), torch.tensor([16]), tokens_of.codec)
     with pytest.raises(InputError, match="3 rows alike"):
         other = Tokenizer(TokenizerConfig(feature_width=10, width=8, code_dim=6, codebooks=2, explicit_slice=None))
-        made.begin(text(1), other.layout(64), torch.tensor([16]), tokens_of)
+        made.begin(text(1), other.layout(64), torch.tensor([16]), tokens_of.codec)

@@ -163,7 +163,7 @@ def test_the_clean_loss_is_the_formula() -> None:
     lengths, text = torch.tensor([64, 21]), small_text(2)
     encoded = tokenizer.encode(clips(tokenizer, [64, 21], 64), lengths)
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    lesson = teach(tokenizer, encoded.latent, layout, latents, None)
+    lesson = teach(tokenizer.codec, encoded.latent, layout, latents, None)
     assert torch.equal(torch.cat(lesson.labels, 1), encoded.tokens.flatten())
     logits = generator(generator.read(text, latents), lesson.inputs, layout, latents)
     each = [
@@ -190,8 +190,8 @@ def test_half_of_the_input_tokens_are_random_codes_of_their_own_book_and_the_tar
         seen.append((other == tokens).float())
         return other
 
-    lesson = teach(tokenizer, encoded.latent, layout, latents, watched)
-    clean = teach(tokenizer, encoded.latent, layout, latents, None)
+    lesson = teach(tokenizer.codec, encoded.latent, layout, latents, watched)
+    clean = teach(tokenizer.codec, encoded.latent, layout, latents, None)
     assert all(torch.equal(a, b) for a, b in zip(lesson.labels, clean.labels, strict=True))
     assert not torch.allclose(lesson.inputs[-1], clean.inputs[-1])
     assert 0.4 < float(torch.cat([s.flatten() for s in seen]).mean()) < 0.68

@@ -55,7 +55,7 @@ def test_stepping_gives_the_numbers_of_one_pass(groups: int) -> None:
 @pytest.mark.parametrize("groups", [1, 2])
 def test_adopted_tables_hold_each_codebook_at_unit_size(groups: int) -> None:
     tokenizer, generator = parts(groups)
-    generator.adopt(tokenizer)
+    generator.adopt(tokenizer.codec)
     place = 0
     for scale in range(4):
         for group in range(groups):
@@ -86,7 +86,7 @@ def test_it_learns_and_samples() -> None:
     tokenizer, generator = parts(span_share=0.5, scale_balance=0.5, text_dropout=0.0, corruption=0.0)
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
-    generator.adopt(tokenizer)
+    generator.adopt(tokenizer.codec)
     lengths, text = torch.tensor([64] * 6), small_text(6)
     latent = tokenizer.encode(torch.randn(6, 64, 10, generator=rng(2)), lengths).latent
     optimizer, losses = torch.optim.Adam(generator.parameters(), lr=1e-2), []
@@ -99,7 +99,7 @@ def test_it_learns_and_samples() -> None:
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     layout = tokenizer.layout(64)
     drawn = next_scale.sample(
-        generator.eval(), tokenizer, text, None, layout, layout.latents(lengths),
+        generator.eval(), tokenizer.codec, text, None, layout, layout.latents(lengths),
         config=next_scale.Config(steps=(1, 2)), rngs=[rng(i) for i in range(6)],
     )  # fmt: skip
     assert all(int(row.max()) < 16 for row in drawn.tokens.scales)

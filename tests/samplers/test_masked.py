@@ -143,7 +143,7 @@ def naive(tokenizer, generator, length: int, text: TextFeatures, config: Config,
             shown = tuple(torch.tensor(row).view(shape) for row, shape in zip(tokens, shapes, strict=True))
             found = []
             for sentence in (text, generator.unconditional(text)):
-                state = generator.begin(sentence, layout, latents, tokenizer)
+                state = generator.begin(sentence, layout, latents, tokenizer.codec)
                 found.append(generator.logits(state, scales, shown)[0])
             weight = config.strength(place)
             for k, with_text, without in zip(scales, *found, strict=True):

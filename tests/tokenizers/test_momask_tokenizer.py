@@ -52,7 +52,7 @@ def test_its_codec_agrees_with_encoding(mask_padding: bool) -> None:
         assert tokenizer.decode(encoded.tokens.first(count)).shape == (3, 60, 10)
 
 
-def test_each_book_brings_the_sum_nearer() -> None:
+def test_each_codebook_brings_the_sum_nearer() -> None:
     tokenizer = small(temperature=None, codebook_dropout=0.0)
     rng = torch.Generator().manual_seed(2)
     tokenizer.train()
@@ -94,11 +94,11 @@ def test_training_follows_its_generator_and_evaluation_changes_nothing() -> None
     assert all(torch.equal(value, before[name]) for name, value in tokenizer.state_dict().items())
 
 
-def test_books_are_dropped_as_often_as_asked() -> None:
+def test_codebooks_are_dropped_as_often_as_configured() -> None:
     tokenizer = small(codebook_dropout=0.4).train()
     rng = torch.Generator().manual_seed(0)
-    counts = [len(tokenizer._books(tokenizer.layout(), rng).scales) for _ in range(2000)]
-    # a third of the dropped batches keeps all three books by chance
+    counts = [len(tokenizer._used(tokenizer.layout(), rng).scales) for _ in range(2000)]
+    # a third of the dropped batches keeps all three codebooks by chance
     assert counts.count(3) / 2000 == pytest.approx(0.6 + 0.4 / 3, abs=0.03)
     assert counts.count(1) / 2000 == pytest.approx(0.4 / 3, abs=0.03)
 

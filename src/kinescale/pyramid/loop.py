@@ -227,7 +227,7 @@ class ResidualPyramid(nn.Module, Codec):
         scale: int,
         layout: TokenLayout,
         latent_lengths: Int[Tensor, "B"] | None = None,
-    ) -> Float[Tensor, "B bins groups D"]:
+    ) -> Float[Tensor, "B bins groups d"]:
         """F pooled to the resolution of one scale."""
         if latent_lengths is None:
             latent_lengths = torch.full((len(running),), layout.capacity, device=running.device)
