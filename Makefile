@@ -26,8 +26,8 @@ install: $(STAMP)  ## make .venv and install the package with its development to
 
 demo: $(STAMP)   ## a sentence in, a BVH, a pose sheet and a player out
 	$(BIN)/kinescale generate "a person walks forward and turns to the left" -o walk.bvh --seconds 6 --seed 7 --force
-	$(BIN)/kinescale render walk.bvh walk.png --force
-	$(BIN)/kinescale render walk.bvh walk.html --force
+	$(BIN)/kinescale render walk.bvh -o walk.png --force
+	$(BIN)/kinescale render walk.bvh -o walk.html --force
 	@echo "made walk.bvh (open it in Blender), walk.png (poses over time) and walk.html (open it in a browser)"
 
 test: $(STAMP) $(VALIDATOR)  ## the tests
@@ -56,8 +56,9 @@ imports: $(STAMP)
 
 check: lint types imports test  ## format, lint, types, import contract, tests: what CI runs
 
-docs: $(STAMP)   ## write the file tree in docs/architecture.md anew
+docs: $(STAMP)   ## write the tree and the picture of docs/architecture.md, and build the API reference into build/docs
 	$(BIN)/python docs/tree.py
+	$(BIN)/python docs/api/pages.py build/docs
 
 clean:           ## remove what the targets made
 	rm -rf walk.bvh walk.bvh.json walk.png walk.html .pytest_cache .ruff_cache .hypothesis build dist

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from kinescale.training.config import STAGES, RunConfig, Stage, override
+from kinescale.training.config import STAGES, RunConfig, Stage
+from kinescale.training.overrides import override
 from kinescale.training.run import train
 from kinescale.training.watch import Watch
 

@@ -10,11 +10,9 @@ from torch import Tensor
 
 from kinescale.data.captions.instructions import Claim
 from kinescale.motion import Motion
-from kinescale.pipelines import Editor
-from kinescale.pipelines.editing import part_joints, part_roles
-from kinescale.pipelines.editing.editor import Edited, Looping
-from kinescale.pipelines.segments import Segment, Story
-from kinescale.pipelines.timeline import Timeline
+from kinescale.pipelines import Edited, EditOptions, Editor, EditRegion, Segment, Timeline, TimelinePipeline
+from kinescale.pipelines.editing.tasks.loop import LoopOptions
+from kinescale.rigging.body_parts import part_joints, part_roles
 
 WAVE = "a person waves with the right hand"
 TURN = "a person walks forward and turns to the left"
@@ -62,11 +60,11 @@ class Task:
 
 def _of(edited: Edited, clip: Motion, **more: object) -> Outcome:
     # where nothing is kept, nothing meets
-    seams = [seam for seam in edited.seams[0] if seam.peak_m_s2 > 0]
+    blends = [done for done in edited.blends[0] if done.peak_m_s2 > 0]
     return Outcome(
         edited.motions[0],
-        peaks=[seam.peak_m_s2 for seam in seams],
-        blends=[seam.blend / clip.fps for seam in seams],
+        peaks=[done.peak_m_s2 for done in blends],
+        blends=[done.frames / clip.fps for done in blends],
         **more,  # type: ignore[arg-type]
     )
 
@@ -83,11 +81,16 @@ def _middle(clip: Motion, seconds: float) -> tuple[int, int]:
     return start, start + count
 
 
-def _region(prompt: str | None, seconds: float, parts: tuple[str, ...] = (), strength: int = 0):
+def _region(prompt: str | None, seconds: float, parts: tuple[str, ...] = (), keep_scales: int = 0):
     def run(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
         span = _middle(clip, seconds)
-        kept = min(strength, editor.scales - 1)
-        edited = editor.edit(clip, prompt, frames=span, parts=parts, strength=kept, seed=seed)
+        kept = min(keep_scales, editor.scales - 1)
+        edited = editor.inpaint(
+            clip,
+            prompt=prompt,
+            region=EditRegion.of(clip, frames=span, parts=parts, keep_scales=kept),
+            options=EditOptions(seed=seed),
+        )
         made = edited.motions[0]
         same = [_frames(made, 0, clip, 0, span[0]), _frames(made, span[1], clip, span[1], len(clip) - span[1])]
         if parts:
@@ -101,27 +104,27 @@ def _region(prompt: str | None, seconds: float, parts: tuple[str, ...] = (), str
 
 def _outpaint(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
     span = _middle(clip, 1.5)
-    edited = editor.outpaint(clip, frames=span, seed=seed)
+    edited = editor.outpaint(clip, region=EditRegion.of(clip, frames=span), options=EditOptions(seed=seed))
     same = [_frames(edited.motions[0], span[0], clip, span[0], span[1] - span[0])]
     # after a drawn beginning the root is the source's too: what follows need not move
     return _of(edited, clip, same=same)
 
 
 def _prefix(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
-    edited = editor.prefix(clip, clip.duration_s / 3, WAVE, seed=seed)
+    edited = editor.prefix(clip, clip.duration_s / 3, WAVE, options=EditOptions(seed=seed))
     (span,) = edited.spans
     same = [_frames(edited.motions[0], 0, clip, 0, span[0])]
     return _of(edited, clip, same=same, drawn=span, before=clip.slice(*span))
 
 
 def _suffix(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
-    edited = editor.suffix(clip, clip.duration_s / 3, seed=seed)
+    edited = editor.suffix(clip, clip.duration_s / 3, options=EditOptions(seed=seed))
     (span,) = edited.spans
     return _of(edited, clip, same=[_frames(edited.motions[0], span[1], clip, span[1], len(clip) - span[1])])
 
 
 def _inbetween(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
-    edited = editor.inbetween(clip, other, 1.0, seed=seed)
+    edited = editor.inbetween(clip, other, 1.0, options=EditOptions(seed=seed))
     (span,) = edited.spans
     made = edited.motions[0]
     same = [_frames(made, 0, clip, 0, len(clip)), _frames(made, span[1], other, 0, len(other))]
@@ -130,18 +133,18 @@ def _inbetween(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcom
 
 def _rewrite(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
     source = str(clip.meta.get("prompt") or "a person moves")
-    edited = editor.rewrite(clip, WAVE, source, strength=1, seed=seed)
+    edited = editor.rewrite(clip, WAVE, source, keep_scales=1, options=EditOptions(seed=seed))
     return _of(edited, clip, drawn=(0, len(clip)), before=clip)
 
 
 def _extend(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
-    edited = editor.extend(clip, 3.0, TURN, seed=seed)
+    edited = editor.extend(clip, 3.0, TURN, options=EditOptions(seed=seed))
     (span,) = edited.spans
     return _of(edited, clip, same=[_frames(edited.motions[0], 0, clip, 0, len(clip))], drawn=span)
 
 
 def _loop(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
-    edited, _ = editor.loop(clip, Looping(0.4, cut=True), seed=seed)
+    edited = editor.loop(clip, loop=LoopOptions(0.4, cut=True), options=EditOptions(seed=seed))
     start = int(edited.notes[0].split("frames ")[1].split(":")[0])
     kept = edited.spans[0][0]
     made = edited.motions[0]
@@ -150,7 +153,7 @@ def _loop(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
 
 
 def _then(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
-    edited = editor.then(clip, other, 1.0, seed=seed)
+    edited = editor.then(clip, other, 1.0, options=EditOptions(seed=seed))
     (first, last) = edited.spans[0]
     made, after = edited.motions[0], len(clip) + len(other) - last
     same = [_frames(made, 0, clip, 0, first), _frames(made, last, other, len(other) - after, after)]
@@ -175,7 +178,7 @@ def _compose_tokens(editor: Editor, clip: Motion, other: Motion, seed: int) -> O
     roles = editor.bundle.tokenizer.latent_roles
     if all(one == roles[0] for one in roles):
         return None
-    return _of(editor.compose(other, clip, "arms", tokens="drawn", seed=seed), clip)
+    return _of(editor.compose(other, clip, "arms", tokens="drawn", options=EditOptions(seed=seed)), clip)
 
 
 def _compose_encoded(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
@@ -183,7 +186,7 @@ def _compose_encoded(editor: Editor, clip: Motion, other: Motion, seed: int) -> 
 
 
 def _scales(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
-    return _of(editor.compose_scales(clip, other, max(1, editor.scales // 2), seed=seed), clip)
+    return _of(editor.compose_scales(clip, other, max(1, editor.scales // 2), options=EditOptions(seed=seed)), clip)
 
 
 def _story(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
@@ -193,19 +196,19 @@ def _story(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
         Segment("a person runs forward", 6.0, 9.0),
         Segment("a person raises the right hand", 1.0, 2.5, ("right_arm",)),
     )
-    told = Timeline(editor)(Story(segments), seed=seed)
+    told = TimelinePipeline(editor.bundle)(Timeline(segments), options=EditOptions(seed=seed))
     fps = told.motion.fps
     return Outcome(
         told.motion,
-        peaks=[joint.peak_m_s2 for joint in told.joints],
-        blends=[joint.blend / fps for joint in told.joints],
+        peaks=[joint.peak_m_s2 for joint in told.transitions],
+        blends=[joint.blend / fps for joint in told.transitions],
         drawn=(round(3 * fps), round(6 * fps)),
     )
 
 
 TASKS = (
     Task("frames, for a prompt", WAVE, (WAVED, RAISED), _region(WAVE, 2.0)),
-    Task("frames, two scales kept", WAVE, (WAVED, RAISED), _region(WAVE, 2.0, strength=2)),
+    Task("frames, two scales kept", WAVE, (WAVED, RAISED), _region(WAVE, 2.0, keep_scales=2)),
     Task("one arm, for a prompt", WAVE, (WAVED, RAISED), _region(WAVE, 2.0, ("right_arm",))),
     Task("inpaint", None, (), _region(None, 1.0)),
     Task("outpaint", None, (), _outpaint),

@@ -70,7 +70,7 @@ def measure(system: str, clips: int) -> dict[str, Any]:
 
     pipe = TextToMotion(bundle_of(system))
     samples = list(range(-(-clips // len(PROMPTS))))
-    settings: dict[str, Any] = {"seconds": SECONDS, "seed": 11, "finish": RAW}
+    settings: dict[str, Any] = {"seconds": SECONDS, "seed": 11, "post_process": RAW}
     torch.set_num_threads(1)
     pipe(PROMPTS[0], **settings)
     alone, begun = [], time.process_time()
@@ -100,21 +100,27 @@ def edits(bundle: Any) -> dict[str, Any]:
     import torch
 
     from edit_bundles import made_clip
-    from kinescale.pipelines import Editor, Timeline
-    from kinescale.pipelines.segments import Segment, Story
+    from kinescale.pipelines import EditOptions, Editor, EditRegion, Segment, Timeline, TimelinePipeline
 
     editor, clip = Editor(bundle), made_clip(60)
-    wanted: dict[str, Any] = {"frames": (20, 40), "seed": 5}
+    region = EditRegion.of(clip, frames=(20, 40))
+
+    def edited(samples: int | list[int]) -> list[str]:
+        made = editor.edit(clip, PROMPTS[1], region, options=EditOptions(samples, seed=5))
+        return [mark(motion) for motion in made.motions]
+
+    def sampled() -> str:
+        return mark(TimelinePipeline(bundle)(timeline, options=EditOptions(seed=3)).motion)
+
     torch.set_num_threads(1)
-    alone = [mark(editor.edit(clip, PROMPTS[1], samples=[i], **wanted).motions[0]) for i in range(EDITS)]
-    story = Story(tuple(Segment(prompt, i, i + 1.0) for i, prompt in enumerate(PROMPTS[:3])))
-    told = mark(Timeline(editor)(story, 3).motion)
+    alone = [edited([i])[0] for i in range(EDITS)]
+    timeline = Timeline(tuple(Segment(prompt, i, i + 1.0) for i, prompt in enumerate(PROMPTS[:3])))
+    told = sampled()
     flipped = stories = 0
     for threads in THREADS:
         torch.set_num_threads(threads)
-        together = editor.edit(clip, PROMPTS[1], samples=EDITS, **wanted).motions
-        flipped += differing(alone, [mark(motion) for motion in together])
-        stories += told != mark(Timeline(editor)(story, 3).motion)
+        flipped += differing(alone, edited(EDITS))
+        stories += told != sampled()
     count = EDITS * len(THREADS)
     return {"edits": {"clips": count, "flips": flipped}, "stories": {"clips": len(THREADS), "flips": stories}}
 

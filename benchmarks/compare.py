@@ -38,8 +38,9 @@ from kinescale.pipelines import TextToMotion
 from kinescale.quantizers.base.usage import perplexity as token_perplexity
 from kinescale.quantizers.base.usage import usage
 from kinescale.render import render
-from kinescale.training.config import RunConfig, Stage, override
+from kinescale.training.config import RunConfig, Stage
 from kinescale.training.export import build_bundle
+from kinescale.training.overrides import override
 from kinescale.training.run import train
 
 SYSTEMS = ("moscale", "momask", "mosa", "msq", "scalemogen", "skeletal_moscale")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import itertools
 from pathlib import Path
-from typing import Any
 
 import torch
 from _record import RESULTS, save, table
@@ -20,10 +19,13 @@ from editing import picked
 from kinescale.bundle import Bundle
 from kinescale.data.prepared import open_prepared
 from kinescale.motion import Motion
-from kinescale.pipelines.editing import part_roles
 from kinescale.pipelines.editing.combine import combined
-from kinescale.pipelines.editing.token_mixing import FIRST, SECOND, Mixing, origins_by_part
-from kinescale.pipelines.editing.windows import encode_window, stretch_of
+from kinescale.pipelines.editing.fill import FillContext
+from kinescale.pipelines.editing.region import EditRegion
+from kinescale.pipelines.editing.stretch import stretch_of
+from kinescale.pipelines.editing.token_mixing import FIRST, SECOND, fill_mixed, origins_by_part
+from kinescale.pipelines.runtime import decode, encode, encode_text
+from kinescale.rigging.body_parts import part_roles
 from kinescale.tokens import TokenMap
 from kinescale.training.export import build_bundle
 
@@ -68,8 +70,9 @@ def errors(bundle: Bundle, clips: list[Motion], parts: tuple[str, ...]) -> dict[
 def of_pair(bundle: Bundle, one: Motion, other: Motion, parts: tuple[str, ...]) -> dict[str, float]:
     """One pair: every way's error."""
     whole = ((0, len(one)),)
-    first, second, exact = (stretch_of(bundle, m, whole).features for m in (one, other, combined(one, other, parts)))
-    maps = [encode_window(bundle, features).tokens for features in (first, second, exact)]
+    stretches = [stretch_of(bundle, m, whole) for m in (one, other, combined(one, other, parts))]
+    first, second, exact = (stretch.features for stretch in stretches)
+    maps = [encode(bundle, features).tokens for features in (first, second, exact)]
     origins = origins_by_part(bundle, part_roles(parts))
     where = origins(maps[0].layout)
 
@@ -83,21 +86,21 @@ def of_pair(bundle: Bundle, one: Motion, other: Motion, parts: tuple[str, ...]) 
         return TokenMap(maps[0].layout, maps[0].latents, tuple(scales))
 
     def decoded(tokens: TokenMap) -> Tensor:
-        return bundle.normalizer.undo(bundle.tokenizer.decode(tokens)[0, : len(one)].float())
+        return decode(bundle, tokens, len(one))
 
     def error(features: Tensor, ideal: Tensor) -> float:
         made, wanted = bundle.feature.positions(features), bundle.feature.positions(ideal)
         return 1000 * float(((made - made[:, :1]) - (wanted - wanted[:, :1])).norm(dim=-1).mean())
 
-    generator: Any = bundle.generator
-    text = generator.unconditional(bundle.text_encoder.encode(["a person moves"]))
-    mixing = Mixing(bundle, first, second, origins, bundle.sampler()[1], text)
+    region = EditRegion(len(one), whole)
+    context = FillContext(bundle, stretches[0], region, bundle.sampler()[1], encode_text(bundle, [None]))
+    mixed = fill_mixed(context, torch.Generator().manual_seed(0), second, origins)
     return {
         "B's own tokens": error(decoded(maps[1]), second),
         "composition encoded": error(decoded(maps[2]), exact),
         "what holds both: B's": error(decoded(literal(maps[1])), exact),
         "what holds both: encoded": error(decoded(literal(maps[2])), exact),
-        "what holds both: drawn": error(mixing(torch.Generator().manual_seed(0)).features, exact),
+        "what holds both: drawn": error(mixed.features, exact),
     }
 
 

@@ -25,10 +25,9 @@ from kinescale.core.files import atomic_write_text
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.motion import Motion
 from kinescale.motion.canonicalize import canonicalise
-from kinescale.pipelines import TextToMotion
-from kinescale.pipelines.control import Controlled, Controller
+from kinescale.pipelines import Controlled, Controller, ControlOptions, TextToMotion
+from kinescale.pipelines.control.clip_control import foot_skate
 from kinescale.pipelines.control.constraints import Constraint, Constraints, JointPin, PosePin
-from kinescale.pipelines.control.run import foot_skate
 
 EVALUATOR = Path("src/kinescale/bundle/default_evaluator")
 PAGE, MARKS = Path("docs/control.md"), ("<!-- figures -->\n", "<!-- end of figures -->")
@@ -98,24 +97,25 @@ class Bench:
     def case(self, joint: str, density: str, steps: int | str = "fast") -> dict[str, Any]:
         """One kind of constraint on all clips."""
         done: list[Controlled] = []
+        options = ControlOptions(seed=self.seed, steps=steps)
         spent = []
         for prompt, clip in zip(self.prompts, self.clips, strict=True):
             wanted = Constraints((pose(clip) if joint == "pose" else track(clip, joint, density),))
             began = time.process_time()
-            done.append(self.controller.generate(prompt, wanted, len(clip) / clip.fps, seed=self.seed, steps=steps))
+            done.append(self.controller.generate(prompt, wanted, len(clip) / clip.fps, options=options))
             spent.append(time.process_time() - began)
         errors = [one.errors[0][0] for one in done]
-        skates = [point.foot_skate_m_s or 0.0 for one in done for point in one.curves[0][-1:]]
+        skates = [point.foot_skate_m_s or 0.0 for one in done for point in one.clips[0].curve[-1:]]
         return {
             "error_m": statistics.mean(one.mean_m or 0.0 for one in errors),
             "worst_m": max(one.worst_m or 0.0 for one in errors),
             "met": sum(one.met for one in errors) / len(errors),
-            "before_m": statistics.mean(one.curves[0][0].mean_m if one.curves[0] else 0.0 for one in done),
-            "decoder_m": statistics.mean(one.curves[0][-1].mean_m if one.curves[0] else 0.0 for one in done),
+            "before_m": statistics.mean(one.clips[0].curve[0].mean_m if one.clips[0].curve else 0.0 for one in done),
+            "decoder_m": statistics.mean(one.clips[0].curve[-1].mean_m if one.clips[0].curve else 0.0 for one in done),
             "decoder_foot_skate_m_s": statistics.mean(skates) if skates else 0.0,
-            "steps": statistics.mean(one.steps[0] for one in done),
-            "corrected_turn_rad": max(one.turned_rad[0] for one in done),
-            "corrected_root_m": max(one.moved_m[0] for one in done),
+            "steps": statistics.mean(one.clips[0].steps for one in done),
+            "corrected_turn_rad": max(one.clips[0].turned_rad for one in done),
+            "corrected_root_m": max(one.clips[0].moved_m for one in done),
             "seconds": statistics.mean(spent),
             **self._natural([one.motions[0] for one in done]),
         }

@@ -23,9 +23,9 @@ from kinescale.bundle import Bundle
 from kinescale.data.prepared import open_prepared
 from kinescale.metrics import ground, jitter, peaks
 from kinescale.motion import Motion, canonicalise
-from kinescale.pipelines import RAW, PostProcess, onto_feature
+from kinescale.pipelines import FINISH, RAW, PostProcess, onto_feature
+from kinescale.pipelines.post_process import postprocess
 from kinescale.pipelines.reconstruction import mean_joint_error
-from kinescale.pipelines.runtime import FINISH, post_process
 
 LONGEST = 240
 """Frames of a recording that are measured."""
@@ -112,9 +112,9 @@ def _made(bundle: Bundle, real: Motion) -> tuple[dict[str, Motion], float]:
         tokens = bundle.tokenizer.encode(held, torch.tensor([whole])).tokens
         parts.append(bundle.tokenizer.decode(tokens)[0, : len(window)].float())
     decoded = bundle.normalizer.undo(torch.cat(parts))
-    made = {name: post_process(bundle.feature, decoded, settings).motion for name, settings in STEPS.items()}
+    made = {name: postprocess(bundle.feature, decoded, settings).motion for name, settings in STEPS.items()}
     start = time.process_time()
-    post_process(bundle.feature, decoded)
+    postprocess(bundle.feature, decoded)
     return made, time.process_time() - start
 
 

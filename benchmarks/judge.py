@@ -1,7 +1,7 @@
 """Does the named thing happen? A table of newcomers' prompts, generated over several seeds and measured.
 
     python benchmarks/judge.py --bundle RUN_OR_BUNDLE --data PREPARED --sheets out/sheets
-    python benchmarks/judge.py --bundle RUN_OR_BUNDLE --guidance 2,3,4,5 --temperature 0.8,1
+    python benchmarks/judge.py --bundle RUN_OR_BUNDLE --guidance-scale 3,4,5,6 --temperature 0.8,1
     python benchmarks/judge.py --bundle RUN_OR_BUNDLE --reconstruction PREPARED
 
 The first writes ``docs/results/judge.json`` and ``docs/judge.md``. With several values of a setting it compares
@@ -82,7 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="prepared data, for recorded clips to compare with")
     parser.add_argument("--sheets", type=Path, help="folder for a pose sheet of each prompt")
     parser.add_argument("--sheet-samples", type=int, default=3, help="motions on a sheet (3)")
-    parser.add_argument("--guidance", default="", help="values, comma between; the bundle's own when not given")
+    parser.add_argument("--guidance-scale", default="", help="values, comma between; the bundle's own when not given")
     parser.add_argument("--temperature", default="", help="the same")
     parser.add_argument("--top-p", default="", help="the same")
     parser.add_argument("--steps", default="", help="passes a scale, such as 1-2-5-10; several with a comma between")
@@ -113,7 +113,7 @@ def finish_of(chosen: argparse.Namespace) -> PostProcess:
 
 def _settings(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Every combination of the sampler settings that were given."""
-    numbers = {name: getattr(chosen, name) for name in ("guidance", "temperature", "top_p")}
+    numbers = {name: getattr(chosen, name) for name in ("guidance_scale", "temperature", "top_p")}
     grid = {name: [float(word) for word in given.split(",")] for name, given in numbers.items() if given}
     if chosen.steps:
         grid["steps"] = [tuple(int(n) for n in word.split("-")) for word in chosen.steps.split(",")]
@@ -125,7 +125,7 @@ def _made(
     pipe: TextToMotion, case: Case, seeds: list[int], settings: dict[str, Any], chosen: argparse.Namespace
 ) -> list[tuple[int, Motion]]:
     """A motion for each seed. With ``batch`` over 1 the samples of one seed stand for the seeds."""
-    options = {"finish": finish_of(chosen), **settings}
+    options = {"post_process": finish_of(chosen), "sampling": settings}
     if chosen.batch > 1:
         drawn = pipe(case.prompt, case.seconds, seeds, 0, batch=chosen.batch, shared_passes=True, **options).motions
     else:
@@ -276,7 +276,7 @@ def _page(report: dict[str, Any]) -> str:
 
 
 def _name_of_sampler(settings: dict[str, Any]) -> str:
-    wanted = ("guidance", "temperature", "top_p", "steps")
+    wanted = ("guidance_scale", "temperature", "top_p", "steps")
     return ", ".join(f"{name} {settings[name]}" for name in wanted if name in settings)
 
 

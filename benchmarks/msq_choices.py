@@ -17,8 +17,9 @@ from _reconstruction import reconstruction
 from _record import RESULTS, save, table
 
 from kinescale import recipes
-from kinescale.training.config import RunConfig, override
+from kinescale.training.config import RunConfig
 from kinescale.training.export import build_bundle
+from kinescale.training.overrides import override
 from kinescale.training.run import train
 
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -26,9 +26,9 @@ from _record import RESULTS, save, table
 from kinescale import recipes, samplers
 from kinescale.bundle.manifest import Part
 from kinescale.generators import FAMILY as GENERATORS
+from kinescale.samplers.base import SampleRequest
 from kinescale.tokens import TextFeatures
-from kinescale.training.feature_cache import build_feature
-from kinescale.training.parts import build_generator, build_tokenizer
+from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 
 SYSTEMS = ("momask", "mosa", "moscale", "msq", "scalemogen")
 TEXT_TOKENS = 12
@@ -53,9 +53,9 @@ def build(system: str, faithful: bool) -> tuple[Any, Any, Any]:
     """Tokenizer, generator and the recipe's sampling part."""
     recipe = recipes.get(f"{system}.humanml3d")
     changes = {"tokenizer": {}, "generator": {}} if faithful else CLEAN[system]
-    width = build_feature(recipe.feature).width
+    feature = build_feature(recipe.feature)
     tokenizer = build_tokenizer(
-        Part(name=recipe.tokenizer.name, config={**recipe.tokenizer.config, **changes["tokenizer"]}), width, 0
+        Part(name=recipe.tokenizer.name, config={**recipe.tokenizer.config, **changes["tokenizer"]}), feature, 0
     )
     assert recipe.generator is not None
     fields = GENERATORS.get(recipe.generator.name, "Config").model_fields
@@ -85,9 +85,16 @@ def measure(system: str, batch: int, frames: int, repeats: int, faithful: bool) 
         def note(scale: int, running: torch.Tensor, marks: list[float] = marks) -> None:
             marks.append(time.perf_counter())
 
-        drawn = module.sample(
-            generator, tokenizer, text, None, layout, latents, config=config, rngs=rngs, on_scale=note
+        request = SampleRequest(
+            generator=generator,
+            codec=tokenizer.codec,
+            text=text,
+            layout=layout,
+            latent_lengths=latents,
+            rngs=rngs,
+            on_scale=note,
         )
+        drawn = module.sample(request, config)
         drawing.append(time.perf_counter() - marks[0])
         scales.append([1000 * (b - a) for a, b in itertools.pairwise(marks)])
         start = time.perf_counter()

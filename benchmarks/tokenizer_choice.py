@@ -141,7 +141,7 @@ def main() -> None:
 
 def _feature() -> Any:
     """The feature of the grouped recipe."""
-    from kinescale.training.feature_cache import build_feature
+    from kinescale.training.parts import build_feature
 
     return build_feature(recipes.get("grouped.cpu").feature)
 

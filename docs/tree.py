@@ -1,10 +1,12 @@
-"""Write the file tree in docs/architecture.md from the docstrings, or (with --check) say whether it is up to date."""
+"""Write the tree and the picture of docs/architecture.md from the code, or (--check) report if they are current."""
 
 from __future__ import annotations
 
 import ast
 import sys
 from pathlib import Path
+
+from picture import picture
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- tree: begin (make docs) -->", "<!-- tree: end -->"
@@ -54,11 +56,14 @@ def main(argv: list[str]) -> int:
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     fresh = f"{before}{BEGIN}\n{tree()}\n{END}{after}"
+    drawn, image = picture(), page.with_suffix(".svg")
     if "--check" in argv:
-        if fresh != text:
-            print("docs/architecture.md's tree is not up to date; run: make docs")
-        return int(fresh != text)
+        stale = fresh != text or not image.is_file() or drawn != image.read_text(encoding="utf-8")
+        if stale:
+            print("the tree or the picture of docs/architecture.md is not up to date; run: python docs/tree.py")
+        return int(stale)
     page.write_text(fresh, encoding="utf-8")
+    image.write_text(drawn, encoding="utf-8")
     return 0
 
 

@@ -23,7 +23,7 @@ def debug_bundle(system: str, tokenizer: str | None = None, layout: str = "rotat
     """The debug recipe with random weights; ``tokenizer`` takes another system's, ``layout`` another feature."""
     recipe = recipes.get(f"{system}.debug")
     feature = features.FAMILY.get(layout, "build")(features.FAMILY.get(layout, "Config")())
-    built = build_tokenizer(recipes.get(f"{tokenizer or system}.debug").tokenizer, feature.width, 0)
+    built = build_tokenizer(recipes.get(f"{tokenizer or system}.debug").tokenizer, feature, 0)
     clips = torch.randn(3, 32, feature.width, generator=torch.Generator().manual_seed(5)).cumsum(1) * 0.3
     built.train().training_loss(clips, torch.tensor([32, 32, 32]), torch.Generator().manual_seed(1))
     assert recipe.generator is not None

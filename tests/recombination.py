@@ -10,15 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from kinescale import recipes, samplers
-from kinescale.bundle.bundle import variant_of
-from kinescale.bundle.manifest import Part
+from kinescale.bundle.manifest import Part, variant_of
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.generators import FAMILY, Generator
+from kinescale.samplers.base import SampleRequest
 from kinescale.tokenizers import Tokenizer
 from kinescale.tokens import BitView, Codec, TextFeatures, TokenMap
-from kinescale.training.parts import build_generator, build_tokenizer
+from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 
-WIDTH, TEXT_WIDTH, TEXT_TOKENS = 272, 16, 16
+FEATURE = build_feature(Part(name="rotations"))
+WIDTH, TEXT_WIDTH, TEXT_TOKENS = FEATURE.width, 16, 16
 LENGTHS = (32, 21, 14)
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "recombination.md"
@@ -45,7 +46,7 @@ def generator_parts() -> dict[str, Part]:
 
 def begun_tokenizer(part: Part) -> Tokenizer:
     """A tokenizer whose books have seen one training batch."""
-    tokenizer = build_tokenizer(part, WIDTH, 0)
+    tokenizer = build_tokenizer(part, FEATURE, 0)
     tokenizer.train().training_loss(clips(), torch.tensor(LENGTHS), torch.Generator().manual_seed(1))
     return tokenizer.eval().requires_grad_(False)
 
@@ -130,7 +131,10 @@ def draw(
     latents = layout.latents(lengths)
     rngs = [torch.Generator().manual_seed(seed) for seed in seeds]
     with torch.no_grad():
-        return module.sample(generator, codec, sentences, None, layout, latents, config=config, rngs=rngs).tokens
+        request = SampleRequest(
+            generator=generator, codec=codec, text=sentences, layout=layout, latent_lengths=latents, rngs=rngs
+        )
+        return module.sample(request, config).tokens
 
 
 def table(pairs: Mapping[tuple[str, str], Pair]) -> str:

@@ -5,44 +5,99 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kinescale.core.lazy import lazy
+
+if TYPE_CHECKING:
+    from kinescale.bundle import Bundle
+    from kinescale.core.errors import KinescaleError
+    from kinescale.formats import read_motion, write_motion
+    from kinescale.motion import Motion, retarget
+    from kinescale.pipelines import (
+        Constraints,
+        Controlled,
+        Controller,
+        ControlOptions,
+        Edited,
+        EditOptions,
+        Editor,
+        EditRegion,
+        Generated,
+        PostProcess,
+        Segment,
+        TextToMotion,
+        Timeline,
+        TimelinePipeline,
+        TimelineResult,
+        reconstruct,
+    )
+    from kinescale.render import render
+    from kinescale.skeletons import Skeleton
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "Motion": "kinescale.motion",
-    "Skeleton": "kinescale.skeletons",
-    "KinescaleError": "kinescale.core.errors",
-    "read_motion": "kinescale.formats",
-    "write_motion": "kinescale.formats",
-    "Bundle": "kinescale.bundle",
-    "Controller": "kinescale.pipelines",
-    "Editor": "kinescale.pipelines",
-    "TextToMotion": "kinescale.pipelines",
-    "Timeline": "kinescale.pipelines",
-}
+__all__ = [
+    "Bundle",
+    "Constraints",
+    "ControlOptions",
+    "Controlled",
+    "Controller",
+    "EditOptions",
+    "EditRegion",
+    "Edited",
+    "Editor",
+    "Generated",
+    "KinescaleError",
+    "Motion",
+    "PostProcess",
+    "Segment",
+    "Skeleton",
+    "TextToMotion",
+    "Timeline",
+    "TimelinePipeline",
+    "TimelineResult",
+    "__version__",
+    "read_motion",
+    "reconstruct",
+    "render",
+    "retarget",
+    "write_motion",
+]
 
-if TYPE_CHECKING:
-    from kinescale.bundle import Bundle as Bundle
-    from kinescale.core.errors import KinescaleError as KinescaleError
-    from kinescale.formats import read_motion as read_motion
-    from kinescale.formats import write_motion as write_motion
-    from kinescale.motion import Motion as Motion
-    from kinescale.pipelines import Controller as Controller
-    from kinescale.pipelines import Editor as Editor
-    from kinescale.pipelines import TextToMotion as TextToMotion
-    from kinescale.pipelines import Timeline as Timeline
-    from kinescale.skeletons import Skeleton as Skeleton
+_PIPELINES = dict.fromkeys(
+    (
+        "Constraints",
+        "ControlOptions",
+        "Controlled",
+        "Controller",
+        "EditOptions",
+        "EditRegion",
+        "Edited",
+        "Editor",
+        "Generated",
+        "PostProcess",
+        "Segment",
+        "TextToMotion",
+        "Timeline",
+        "TimelinePipeline",
+        "TimelineResult",
+        "reconstruct",
+    ),
+    "kinescale.pipelines",
+)
 
-__all__ = sorted([*_PUBLIC, "__version__"])
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'kinescale' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "Bundle": "kinescale.bundle",
+        "KinescaleError": "kinescale.core.errors",
+        "Motion": "kinescale.motion",
+        "Skeleton": "kinescale.skeletons",
+        "read_motion": "kinescale.formats",
+        "render": "kinescale.render",
+        "retarget": "kinescale.motion",
+        "write_motion": "kinescale.formats",
+        **_PIPELINES,
+    },
+)

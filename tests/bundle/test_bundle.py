@@ -79,7 +79,7 @@ def test_every_record_of_licenses_reads_the_earlier_key(kind):
         with pytest.raises(ValidationError) as caught:
             kind.model_validate({key: "no list"})
         found[key] = [str(error["loc"][0]) for error in caught.value.errors()]
-    assert "licenses" in found["licenses"] and "licences" in found["licences"]
+    assert "licenses" in found["licenses"] and "licenses" in found["licences"]
     assert "licenses" not in found["neither"] and "neither" in found["neither"]
 
 

@@ -32,7 +32,7 @@ def arguments(room, command: str, *more: str, out: str = "out.npz") -> list[str]
 
 def test_extend(room, capsys):
     said = accepted(capsys, *arguments(room, "extend", "a.npz", "--seconds", "0.5", "--prompt", "a person sits"))
-    assert "drawn: frames 60:75" in said
+    assert "resampled: frames 60:75" in said
     clip, made = read_motion(room / "a.npz"), read_motion(room / "out.npz")
     assert len(made) == 75 and torch.equal(made.rotations[:60], clip.rotations)
     said = json.loads(accepted(capsys, *arguments(room, "extend", "a.npz", "--seconds", "1", "--before", "--json")))
@@ -52,7 +52,7 @@ def test_compose(room, capsys):
     wrist = clip.skeleton.role("left_wrist")
     assert torch.equal(made.rotations[:, wrist], clip.rotations[:, wrist])
     said = json.loads(accepted(capsys, *arguments(room, "compose", "a.npz", "b.bvh", "--coarse", "2", "--json")))
-    assert said["task"] == "coarse" and said["meta"]["edit_strength"] == 2
+    assert said["task"] == "coarse" and said["meta"]["edit_keep_scales"] == 2
     drawn = ("--parts", "legs", "--tokens", "drawn", "--samples", "2")
     accepted(capsys, *arguments(room, "compose", "a.npz", "b.bvh", *drawn))
     assert (room / "out-1.npz").is_file()
@@ -75,27 +75,27 @@ def test_timeline(room, capsys):
     [
         (("extend", "a.npz", "--seconds", "0"), "--seconds is 0"),
         (("extend", "a.npz"), "--seconds"),
-        (("extend", "a.npz", "--seconds", "1e9"), "seconds to draw"),
+        (("extend", "a.npz", "--seconds", "1e9"), "seconds to sample"),
         (("extend", "--seconds", "1"), "0 motion files"),
         (("extend", "a.npz", "--seconds", "1", "--prompt", "one", "--prompt", "two"), "2 prompts"),
         (("loop", "a.npz", "--rounds", "0"), "--rounds is 0"),
         (("loop", "a.npz", "--anchor-end"), "no meaning for a loop"),
         (("loop", "missing.npz"), "no such file"),
         (("compose", "a.npz", "--parts", "legs"), "1 motion files; name two"),
-        (("compose", "a.npz", "b.bvh"), "say --parts, --coarse or --then"),
+        (("compose", "a.npz", "b.bvh"), "name one of --parts, --coarse and --then"),
         (("compose", "a.npz", "b.bvh", "--then", "--coarse", "2"), "--coarse and --then given"),
         (("compose", "a.npz", "b.bvh", "--coarse", "99"), "coarse scales"),
         (("compose", "a.npz", "b.bvh", "--parts", "wings"), "no part 'wings'"),
         (("compose", "a.npz", "b.bvh", "--parts", "body"), "none or all"),
         (("compose", "a.npz", "b.bvh", "--parts", "legs", "--seed", "3"), "name --tokens"),
-        (("compose", "a.npz", "b.bvh", "--parts", "legs", "--prompt", "a walk"), "nothing is drawn here"),
-        (("compose", "a.npz", "b.bvh", "--coarse", "2", "--tokens", "drawn"), "--tokens belongs to --parts"),
-        (("compose", "a.npz", "b.bvh", "--parts", "legs", "--seconds", "2"), "--seconds belongs to --then"),
+        (("compose", "a.npz", "b.bvh", "--parts", "legs", "--prompt", "a walk"), "nothing is sampled here"),
+        (("compose", "a.npz", "b.bvh", "--coarse", "2", "--tokens", "drawn"), "--tokens has no meaning"),
+        (("compose", "a.npz", "b.bvh", "--parts", "legs", "--seconds", "2"), "--seconds has no meaning"),
         (("compose", "a.npz", "b.bvh", "--then", "--seconds", "9"), "take all of"),
         (("compose", "a.npz", "b.bvh", "--parts", "legs", "--tokens", "some"), "--tokens"),
         (("timeline", "bad.txt"), "line 1"),
         (("timeline", "missing.txt"), "no such file"),
-        (("timeline", "a.npz"), "no kind of story"),
+        (("timeline", "a.npz"), "no kind of timeline"),
         (("timeline", "story.txt", "--samples", "0"), "--samples is 0"),
     ],
 )

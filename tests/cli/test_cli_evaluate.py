@@ -75,8 +75,8 @@ def test_the_ground_truth_stands_first_and_the_folder_says_how(
         ("bundle", ("--out", "TAKEN"), "is not an evaluation"),
         ("bundle", ("--out", "no/such/place"), "make it first"),
         ("bundle", ("--protocol", "fixd"), "Did you mean 'fixed'"),
-        ("bundle", ("--guidance", "1,x"), "--guidance is '1,x'"),
-        ("bundle", ("--guidance", "1,2", "--steps", "1,1,1/2,2,2"), "one at a time"),
+        ("bundle", ("--guidance-scale", "1,x"), "--guidance-scale is '1,x'"),
+        ("bundle", ("--guidance-scale", "1,2", "--steps", "1,1,1/2,2,2"), "one at a time"),
         ("bundle", ("--repeats", "0"), "--repeats is 0"),
         ("bundle", ("--device", "tpu9"), "device 'tpu9'"),
         ("bundle", ("--data", "nowhere"), "there is no such folder"),
@@ -97,8 +97,8 @@ def test_wrong_input_is_one_sentence(
 def test_settings_have_names() -> None:
     assert parse_settings(None, None) == {"the bundle's own": {}}
     assert parse_settings("1,2.5", "1,2") == {
-        "guidance 1, steps 1,2": {"guidance": 1.0, "steps": (1, 2)},
-        "guidance 2.5, steps 1,2": {"guidance": 2.5, "steps": (1, 2)},
+        "guidance_scale 1, steps 1,2": {"guidance_scale": 1.0, "steps": (1, 2)},
+        "guidance_scale 2.5, steps 1,2": {"guidance_scale": 2.5, "steps": (1, 2)},
     }
     assert list(parse_settings(None, "1,1/2,5")) == ["steps 1,1", "steps 2,5"]
     with pytest.raises(InputError, match="at most 16"):

@@ -13,6 +13,7 @@ from command_line import accepted, as_user, refused
 from kinescale.bundle import Bundle
 from kinescale.cli.base.drawing import output_paths
 from kinescale.cli.generate import parse_steps
+from kinescale.cli.main import main
 from kinescale.core.errors import InputError
 from kinescale.formats import read_motion
 from kinescale.pipelines import TextToMotion
@@ -79,13 +80,22 @@ def test_settings_are_passed_on(generate, tmp_path):
     plain, bent = tmp_path / "plain.npz", tmp_path / "bent.npz"
     generate(PROMPT, "-o", str(plain))
     for option in (
-        ("--guidance", "0"),
+        ("--guidance-scale", "1"),
         ("--steps", "1"),
         ("--scales", "1"),
         ("--temperature", "9", "--top-p", "1"),
     ):
         generate(PROMPT, "-o", str(bent), "--force", *option)
         assert not torch.equal(read_motion(plain).root, read_motion(bent).root)
+
+
+def test_the_former_guidance_is_taken_with_a_note(generate, capsys, folder, tmp_path):
+    former, today = tmp_path / "former.npz", tmp_path / "today.npz"
+    generate(PROMPT, "-o", str(today), "--guidance-scale", "3")
+    assert main(["generate", PROMPT, "-o", str(former), "--bundle", folder, "--seconds", "1", "--guidance", "2"]) == 0
+    (note,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
+    assert "here guidance 2 is guidance_scale 3" in note
+    assert torch.equal(read_motion(former).root, read_motion(today).root)
 
 
 def test_existing_files_are_kept_without_force(generate, tmp_path):
@@ -119,7 +129,7 @@ BAD = {
     "many scales": ((PROMPT), ("--scales", "9"), "1 to 3"),
     "zero temperature": ((PROMPT), ("--temperature", "0"), "--temperature is 0"),
     "top-p": ((PROMPT), ("--top-p", "2"), "top_p"),
-    "guidance": ((PROMPT), ("--guidance", "-1"), "guidance"),
+    "guidance": ((PROMPT), ("--guidance-scale", "-1"), "guidance_scale"),
     "fps": ((PROMPT), ("--fps", "0"), "frames a second"),
     "unknown option": ((PROMPT), ("--second", "3"), "perhaps you meant --seconds"),
     "two prompts": ((PROMPT), ("another",), "another"),

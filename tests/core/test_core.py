@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,35 @@ class Sizes(Record):
 
     width: int = 4
     names: tuple[str, ...] = ("a",)
+
+
+class Renamed(Record):
+    """A made record with a field that was renamed, within another."""
+
+    EARLIER_NAMES: ClassVar[dict[str, str]] = {"colour": "color"}
+
+    color: str = "red"
+    sizes: Sizes = Sizes()
+
+
+class Outer(Record):
+    """Holds one."""
+
+    inner: Renamed = Renamed()
+
+
+def test_a_field_is_read_under_its_earlier_name_and_written_under_its_own() -> None:
+    read = Outer.parse({"inner": {"colour": "blue"}})
+    assert read == Outer(inner=Renamed(color="blue")) and read.to_json()["inner"]["color"] == "blue"
+    assert "colour" not in read.to_json()["inner"] and Renamed.current_name("colour") == "color"
+    with pytest.raises(ConfigError, match="colour"):
+        Renamed.parse({"colour": "blue", "color": "red"})
+    with pytest.raises(ConfigError, match="sizes"):
+        Renamed.parse({"colour": "blue", "sizes": {"colour": 3}})
+
+
+def test_a_changed_copy_keeps_what_was_left_at_its_default() -> None:
+    assert Sizes(names=("b",)).but(width=3).model_fields_set == {"names", "width"}
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

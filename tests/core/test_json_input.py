@@ -15,7 +15,7 @@ from kinescale.core.errors import BundleError, ConfigError, KinescaleError
 from kinescale.core.json_input import MAX_DEPTH, MAX_INT, check_size, parse_json, read_json, shown
 from kinescale.core.markdown import markdown_link, plain_markdown
 from kinescale.core.records import Record
-from kinescale.pipelines.segments import read_story
+from kinescale.pipelines.segments import read_timeline
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.integers(-MAX_INT, MAX_INT) | st.floats(allow_nan=False, allow_infinity=False)
@@ -147,7 +147,7 @@ def test_story_numbers_out_of_bounds_are_input_errors(tmp_path, seconds):
         other = "" if key == "seconds" else ', "seconds": 2'
         file.write_text(f'{{"segments": [{{"text": "a person walks", "{key}": {seconds}{other}}}]}}')
         with pytest.raises(KinescaleError):
-            read_story(file).frames(30)
+            read_timeline(file).frames(30)
 
 
 def test_a_value_is_shown_short():

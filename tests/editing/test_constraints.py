@@ -17,8 +17,8 @@ from kinescale.formats import write_motion
 from kinescale.kinematics.rotations import quat_about_y
 from kinescale.motion.canonicalize import facing_yaw, transform
 from kinescale.pipelines.control.constraints import JointPin, PathPin, PosePin, parse_constraints, read_constraints
-from kinescale.pipelines.control.goals import contradictions, errors, goals_of, hips_of
 from kinescale.pipelines.control.path import along, bearings
+from kinescale.pipelines.control.targets import contradictions, deviations, hips_of, targets_of
 
 FPS, FRAMES = 30.0, 60
 PIN = {"joint": "right_wrist", "frame": 40, "position": [0.1, 1.2, 0.3]}
@@ -168,8 +168,8 @@ def test_bearings_lead_along_the_path_and_do_not_jump():
 def test_distances_are_those_of_a_naive_twin():
     clip = made_clip(60).to(torch.float64)
     made = parsed(PIN, {"path": [[0, 0], [2, 2]], "frames": [0, 59]}, {"facing": 45, "frame": 20})
-    goals = goals_of(made, clip)
-    found = errors(goals, clip)
+    targets = targets_of(made, clip)
+    found = deviations(targets, clip)
     at = clip.positions()
     wrist = at[40, clip.skeleton.role("right_wrist")] - torch.tensor([0.1, 1.2, 0.3])
     assert found[0].worst_m == pytest.approx(float(wrist.norm()), abs=1e-6) and not found[0].met
@@ -177,7 +177,7 @@ def test_distances_are_those_of_a_naive_twin():
     gaps = (at[:, hips_of(clip.skeleton)][:, [0, 2]] - line).norm(dim=1)
     assert found[1].mean_m == pytest.approx(float(gaps.mean()), abs=1e-6)
     assert found[1].worst_frame == int(gaps.argmax()) and found[1].mean_deg is None and found[2].mean_m is None
-    assert "constraint 2" in found[1].told() and "cm" in found[1].told()
+    assert "constraint 2" in found[1].summary() and "cm" in found[1].summary()
 
 
 @settings(max_examples=8, deadline=None)
@@ -186,7 +186,7 @@ def test_relative_to_the_start_nothing_depends_on_where_the_clip_is(yaw, x, z):
     clip = made_clip(60).to(torch.float64)
     moved = transform(clip, torch.tensor(yaw, dtype=torch.float64), torch.tensor([x, 0.0, z], dtype=torch.float64))
     entries = (PIN, {"path": [[0, 0], [1, 2]], "frames": [0, 59], "facing": "along"})
-    here, there = (errors(goals_of(parsed(*entries, at="start"), c), c) for c in (clip, moved))
+    here, there = (deviations(targets_of(parsed(*entries, at="start"), c), c) for c in (clip, moved))
     for one, two in zip(here, there, strict=True):
         assert one.mean_m == pytest.approx(two.mean_m, abs=1e-5)
         assert one.mean_deg is None or one.mean_deg == pytest.approx(two.mean_deg, abs=1e-3)
@@ -198,32 +198,32 @@ def test_a_clips_own_pose_is_met_wherever_it_stands():
         free = PosePin("pose", (20,), pose=clip.slice(20, 21), parts=parts)
         world = PosePin("pose", (20,), pose=clip.slice(20, 21), parts=parts, world=True)
         moved = transform(clip, torch.tensor(1.0, dtype=torch.float64), torch.tensor([1.0, 0.0, 2.0]).double())
-        goals = [goals_of(type(parsed(PIN))((entry,)), clip) for entry in (free, world)]
-        assert errors(goals[0], clip)[0].met and errors(goals[1], clip)[0].met
-        assert errors(goals[0], moved)[0].met and not errors(goals[1], moved)[0].met
+        targets = [targets_of(type(parsed(PIN))((entry,)), clip) for entry in (free, world)]
+        assert deviations(targets[0], clip)[0].met and deviations(targets[1], clip)[0].met
+        assert deviations(targets[0], moved)[0].met and not deviations(targets[1], moved)[0].met
 
 
 def test_an_unknown_joint_is_answered_with_the_nearest_and_own_names_are_known():
     clip = made_clip(60, skeleton="cmu")
     with pytest.raises(InputError, match="did you mean 'right_wrist'"):
-        goals_of(parsed({**PIN, "joint": "right_wrst"}), clip)
+        targets_of(parsed({**PIN, "joint": "right_wrst"}), clip)
     own = clip.skeleton.joints[clip.skeleton.role("right_wrist")]
-    named = goals_of(parsed({**PIN, "joint": own}), clip)
+    named = targets_of(parsed({**PIN, "joint": own}), clip)
     assert int(named.joint[0]) == clip.skeleton.role("right_wrist")
 
 
 def test_two_places_for_one_joint_are_told():
-    goals = goals_of(parsed(PIN, {**PIN, "position": [0.1, 0.7, 0.3]}, {**PIN, "frame": 41}), made_clip(60))
-    told = contradictions(goals)
+    targets = targets_of(parsed(PIN, {**PIN, "position": [0.1, 0.7, 0.3]}, {**PIN, "frame": 41}), made_clip(60))
+    told = contradictions(targets)
     assert len(told) == 1 and "constraint 1" in told[0] and "constraint 2" in told[0] and "0.50 m apart" in told[0]
 
 
 def test_gradients_are_finite_also_where_everything_is_met():
     clip = made_clip(60)
     place = clip.positions()[40, clip.skeleton.role("right_wrist")].tolist()
-    goals = goals_of(parsed({**PIN, "position": place}, {"facing": 30, "frame": 3}), clip)
+    targets = targets_of(parsed({**PIN, "position": place}, {"facing": 30, "frame": 3}), clip)
     positions = clip.positions().clone().requires_grad_(True)
-    (goals.distances(positions).sum() + goals.turns(positions).sum()).backward()
+    (targets.distances(positions).sum() + targets.facing_errors(positions).sum()).backward()
     assert positions.grad is not None and bool(torch.isfinite(positions.grad).all())
     assert float(facing_yaw(clip.positions()[0], clip.skeleton)) == pytest.approx(2.0, abs=0.5)
     assert float(quat_about_y(torch.tensor(0.0))[3]) == 1

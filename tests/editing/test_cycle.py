@@ -14,7 +14,7 @@ from kinescale.kinematics.rotations import quat_about_y, quat_multiply
 from kinescale.motion import Motion
 from kinescale.motion.canonicalize import transform
 from kinescale.pipelines.editing.combine import combined
-from kinescale.pipelines.editing.cycle import Round, best_cycle, in_a_row, in_place, round_between
+from kinescale.pipelines.editing.cycle import CycleOffset, best_cycle, in_a_row, in_place, offset_between
 from kinescale.pipelines.editing.gap import extended
 
 
@@ -44,7 +44,7 @@ def test_the_shortest_cycle_is_found(turn):
 def test_rounds_in_a_row_are_the_clip_itself(turn):
     """Where the clip is periodic, its first period carried on is the rest of it."""
     clip = stride(36 * 3 + 1, 36, turn)
-    once = round_between(clip, 0, 36)
+    once = offset_between(clip, 0, 36)
     assert once.yaw == pytest.approx(turn, abs=1e-9)
     row = in_a_row(clip.slice(0, 36), once, 3)
     torch.testing.assert_close(row.positions(), clip.slice(0, 108).positions(), atol=1e-9, rtol=0)
@@ -54,7 +54,7 @@ def test_rounds_in_a_row_are_the_clip_itself(turn):
 @pytest.mark.parametrize("turn", [0.0, 0.8, 1e-9])
 def test_in_place_the_next_round_begins_where_this_one_did(turn):
     clip = stride(37, 36, turn)
-    once = round_between(clip, 0, 36)
+    once = offset_between(clip, 0, 36)
     cycle = in_place(clip.slice(0, 36), once)
     after = transform(clip.slice(36, 37), torch.tensor(0.0, dtype=torch.float64), torch.zeros(3))
     # frame 36, with a whole round taken out, is frame 0
@@ -67,7 +67,7 @@ def test_in_place_the_next_round_begins_where_this_one_did(turn):
 
 
 def test_shares_of_a_round_add_up():
-    once = Round(0.6, (1.0, -0.5))
+    once = CycleOffset(0.6, (1.0, -0.5))
     yaw, shift = once.share(torch.tensor([0.25, 0.5, 1.0]))
     assert float(yaw[2]) == pytest.approx(0.6) and shift[2, [0, 2]].tolist() == pytest.approx([1.0, -0.5])
     clip = made_clip(3, dtype=torch.float64)
@@ -79,7 +79,7 @@ def test_bad_cycles():
     with pytest.raises(InputError, match="holds no cycle"):
         best_cycle(made_clip(15))
     with pytest.raises(InputError, match="expected 1 or more"):
-        in_a_row(made_clip(15), Round(0, (0, 0)), 0)
+        in_a_row(made_clip(15), CycleOffset(0, (0, 0)), 0)
 
 
 @pytest.mark.parametrize("before", [False, True])

@@ -8,8 +8,8 @@ import pytest
 from edit_bundles import PART_WISE, SYSTEMS, debug_bundle
 from kinescale import skeletons
 from kinescale.core.errors import InputError, SkeletonError
-from kinescale.pipelines.editing import PARTS, address, part_joints, part_names, part_roles
-from kinescale.pipelines.editing.addressing import group_roles
+from kinescale.pipelines.editing.masks import address, group_roles
+from kinescale.rigging.body_parts import PARTS, part_joints, part_names, part_roles
 from kinescale.skeletons import Skeleton
 from kinescale.skeletons.base import ROLES, role_mirror
 

@@ -149,10 +149,10 @@ def test_an_evaluator_of_another_feature_sees_all_motions_by_its_own(data: Prepa
 
 
 def test_several_settings_are_rows_of_their_own_and_none_is_chosen(data: Prepared) -> None:
-    settings = {f"guidance {value}": {"guidance": float(value)} for value in (1, 4)}
+    settings = {f"guidance_scale {value}": {"guidance_scale": float(value)} for value in (1, 4)}
     found = run(tiny_bundle(), data, request(repeats=1, settings=settings), evaluator=tiny_evaluator())[0]
     table = sections(found)[0]
-    assert [row[0] for row in table.rows] == ["ground truth", "guidance 1", "guidance 4"]
+    assert [row[0] for row in table.rows] == ["ground truth", "guidance_scale 1", "guidance_scale 4"]
     assert table.plot.startswith("<svg") and table.plot.count("<circle") == 2
     assert any("none is chosen" in note for note in found.notes)
 

@@ -10,6 +10,7 @@ from kinescale.core.family import Family
 from kinescale.generators import momask
 from kinescale.generators.momask import Config, Generator
 from kinescale.samplers import masked
+from kinescale.samplers.base import SampleRequest
 from kinescale.tokenizers.momask import Config as TokenizerConfig
 from kinescale.tokenizers.momask import Tokenizer
 from kinescale.tokens import TextFeatures
@@ -47,7 +48,7 @@ def test_a_further_book_sees_the_books_before_it_alone() -> None:
     made = generator()
     rng = torch.Generator().manual_seed(3)
     tokens = torch.randint(0, 16, (1, 16, 3), generator=rng)
-    state = made.begin(text(1), codec().layout(), torch.tensor([16]), codec().codec)
+    state = made.begin(text(1), codec().layout(), torch.tensor([16]))
     logits = made.residual_logits(tokens, 1, state)
     later = tokens.clone()
     later[..., 1:] = (later[..., 1:] + 1) % 16
@@ -65,10 +66,10 @@ def test_what_stands_past_a_clip_is_not_seen_and_batches_do_not_matter() -> None
     rows = [torch.randint(0, 16, (2, 16, 1), generator=rng) for _ in range(3)]
     rows = [row.masked_fill(~layout.valid(latents, k), PADDING) for k, row in enumerate(rows)]
     rows[0][:, 4:7] = MASKED
-    together, _ = made.logits(made.begin(text(2), layout, latents, codec().codec), (0, 1), tuple(rows))
+    together, _ = made.logits(made.begin(text(2), layout, latents), (0, 1), tuple(rows))
     short = codec().layout(36)
     one = TextFeatures(text(2).tokens[1:], text(2).mask[1:])
-    alone, _ = made.logits(made.begin(one, short, latents[1:], codec().codec), (0, 1), tuple(r[1:, :9] for r in rows))
+    alone, _ = made.logits(made.begin(one, short, latents[1:]), (0, 1), tuple(r[1:, :9] for r in rows))
     for a, b in zip(together, alone, strict=True):
         torch.testing.assert_close(a[1:, :9], b, atol=1e-5, rtol=1e-4)
 
@@ -92,10 +93,13 @@ def test_it_learns_one_batch_and_its_sampler_draws_it() -> None:
     assert last < 0.5 * first
     made.eval()
     assert made.length_logits(text(2)).argmax(-1).tolist() == [16, 10]
-    config = masked.Config(steps=(6, 1), guidance=(1.0,), temperature=1e-3, schedule="closed", keep_share=1.0)
+    config = masked.Config(steps=(6, 1), guidance_scale=(1.0,), temperature=1e-3, schedule="closed", keep_share=1.0)
     rngs = [torch.Generator().manual_seed(0) for _ in range(2)]
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    drawn = masked.sample(made, tokens_of.codec, text(2), None, layout, latents, config=config, rngs=rngs).tokens
+    request = SampleRequest(
+        generator=made, codec=tokens_of.codec, text=text(2), layout=layout, latent_lengths=latents, rngs=rngs
+    )
+    drawn = masked.sample(request, config).tokens
     same = torch.stack([row == own for row, own in zip(drawn.scales, encoded.tokens.scales, strict=True)]).float()
     assert float(same[0].mean()) > 0.8
 
@@ -116,7 +120,7 @@ def test_misfits_are_refused_in_a_sentence() -> None:
         Config.parse({"bins": [6, 12], "groups": [1, 1]})
     wide = TextFeatures(torch.zeros(1, 2, 7), torch.ones(1, 2, dtype=torch.bool))
     with pytest.raises(InputError, match="built for 5"):
-        made.begin(wide, tokens_of.layout(), torch.tensor([16]), tokens_of.codec)
+        made.begin(wide, tokens_of.layout(), torch.tensor([16]))
     with pytest.raises(InputError, match="3 rows alike"):
         other = Tokenizer(TokenizerConfig(feature_width=10, width=8, code_dim=6, codebooks=2, explicit_slice=None))
-        made.begin(text(1), other.layout(64), torch.tensor([16]), tokens_of.codec)
+        made.begin(text(1), other.layout(64), torch.tensor([16]))

@@ -68,7 +68,7 @@ def test_stepping_with_the_cache_gives_the_numbers_of_one_pass(bins: tuple[int, 
         for _ in range(2):  # a second pass over a scale finds the same
             logits, state = generator.step(state, k, inputs[k], tokens)
             torch.testing.assert_close(logits, part, atol=1e-4, rtol=1e-4)
-        state = generator.settle(state, k, inputs[k], tokens)
+        state = generator.commit(state, k, inputs[k], tokens)
 
 
 @torch.no_grad()

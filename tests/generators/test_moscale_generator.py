@@ -91,7 +91,7 @@ def test_stepping_with_the_cache_gives_the_numbers_of_one_pass(scales: tuple[int
             wanted = forced(generator, text, inputs, whole, layout, latents)
             part = wanted[:, layout.starts[k] : layout.starts[k + 1]]
             torch.testing.assert_close(logits, part, atol=1e-4, rtol=1e-4)
-        state = generator.settle(state, k, inputs[k], row)
+        state = generator.commit(state, k, inputs[k], row)
 
 
 @torch.no_grad()

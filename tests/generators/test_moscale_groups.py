@@ -64,7 +64,7 @@ def test_scale_by_scale_gives_the_logits_of_one_pass(rounding: str) -> None:
             torch.testing.assert_close(logits[valid], whole[scale][valid], atol=1e-4, rtol=1e-4)
             assert bool((logits[..., CODES[scale] :] == moscale.LACKING).all())
             assert bool((logits[..., : CODES[scale]] != moscale.LACKING).all())
-            state = generator.settle(state, scale, inputs[scale], row)
+            state = generator.commit(state, scale, inputs[scale], row)
 
 
 def test_groups_of_a_bin_share_its_place_and_are_told_apart() -> None:

@@ -7,6 +7,7 @@ import torch
 
 from kinescale.generators import moscale
 from kinescale.samplers import next_scale
+from kinescale.samplers.base import SampleRequest
 from kinescale.tokenizers import grouped
 from moscale_parts import rng, small_text
 
@@ -49,7 +50,7 @@ def test_stepping_gives_the_numbers_of_one_pass(groups: int) -> None:
         start, stop = layout.starts[k : k + 2]
         valid = layout.valid(latents, k).flatten(1)
         torch.testing.assert_close(logits[valid], whole[:, start:stop][valid], atol=1e-4, rtol=1e-4)
-        state = generator.settle(state, k, inputs[k], row)
+        state = generator.commit(state, k, inputs[k], row)
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -99,7 +100,14 @@ def test_it_learns_and_samples() -> None:
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     layout = tokenizer.layout(64)
     drawn = next_scale.sample(
-        generator.eval(), tokenizer.codec, text, None, layout, layout.latents(lengths),
-        config=next_scale.Config(steps=(1, 2)), rngs=[rng(i) for i in range(6)],
-    )  # fmt: skip
+        SampleRequest(
+            generator=generator.eval(),
+            codec=tokenizer.codec,
+            text=text,
+            layout=layout,
+            latent_lengths=layout.latents(lengths),
+            rngs=[rng(i) for i in range(6)],
+        ),
+        next_scale.Config(steps=(1, 2)),
+    )
     assert all(int(row.max()) < 16 for row in drawn.tokens.scales)

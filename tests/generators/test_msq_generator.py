@@ -12,6 +12,7 @@ from kinescale.core.family import Family
 from kinescale.generators import msq
 from kinescale.generators.msq import Config, Generator
 from kinescale.generators.msq.network import turns
+from kinescale.samplers.base import SampleRequest
 from kinescale.samplers.masked import Config as Drawing
 from kinescale.samplers.masked import sample
 from kinescale.tokens import Scale, TextFeatures, TokenLayout
@@ -169,9 +170,16 @@ def test_it_takes_another_tokenizers_pyramid() -> None:
     latent = tokenizer.encode(clips(tokenizer, [64, 40], 64), lengths).latent
     generator.training_loss(tokenizer.codec, latent, lengths, small_text(2), rng(0)).loss.backward()
     drawn = sample(
-        generator, tokenizer.codec, small_text(2), None, tokenizer.layout(64), lengths // 4,
-        config=Drawing(steps=(3,)), rngs=[rng(0), rng(1)],
-    )  # fmt: skip
+        SampleRequest(
+            generator=generator,
+            codec=tokenizer.codec,
+            text=small_text(2),
+            layout=tokenizer.layout(64),
+            latent_lengths=lengths // 4,
+            rngs=[rng(0), rng(1)],
+        ),
+        Drawing(steps=(3,)),
+    )
     assert bool(tokenizer.decode(drawn.tokens).isfinite().all())
     spread = TokenLayout((Scale(3, 1), Scale(6, 1), Scale(49, 1)), 49, 4, rounding="all")
     config = Config(

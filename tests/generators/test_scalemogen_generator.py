@@ -105,7 +105,7 @@ def test_stepping_with_the_cache_gives_the_numbers_of_one_pass(schedule: Any, fa
         logits, state = generator.step(state, k, inputs[k])
         part = wanted[:, layout.starts[k] : layout.starts[k + 1]]
         torch.testing.assert_close(logits, part, atol=1e-4, rtol=1e-4)
-        state = generator.settle(state, k, inputs[k], torch.zeros(0))
+        state = generator.commit(state, k, inputs[k], torch.zeros(0))
 
 
 @torch.no_grad()

@@ -7,8 +7,9 @@ from golden_case import Case, Runner
 
 from kinescale.bundle.imports import momask as imports
 from kinescale.generators.momask import Generator
-from kinescale.samplers import masked
 from kinescale.pyramid.temporal import TemporalPyramid
+from kinescale.samplers import masked
+from kinescale.samplers.base import SampleRequest
 from kinescale.tokenizers.momask import Config, Tokenizer
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import PADDING
@@ -38,7 +39,7 @@ def sentences(text: torch.Tensor) -> TextFeatures:
 
 class PaddingDrawn(Generator):
     """The generator as the reference draws from it: a further book's row may also hold the padding's number, which is
-    then what the codebooks after it see. Ours leaves that number out."""
+    then what the books after it see. Ours leaves that number out."""
 
     def logits(self, state, scales, tokens):
         (scale,) = scales
@@ -80,24 +81,32 @@ def run_transformers(case: Case) -> None:
     ).codec
     codec.__class__ = LayoutOnly
     layout, latents = codec.layout(), case.tensor("token_lengths")
-    state = made.begin(text, layout, latents, codec)
+    state = made.begin(text, layout, latents)
     ids = case.tensor("ids")
     # The case's ids stand for hidden and padded places by the numbers behind the codes.
     codes = case.config["nb"]
     shown = ids.masked_fill(ids == codes, masked.MASKED).masked_fill(~state.valid, PADDING)
     case.check("logits", made.masked(shown, state.sentence, state.valid))
-    none = made.begin(made.unconditional(text), layout, latents, codec)
+    none = made.begin(made.unconditional(text), layout, latents)
     case.check("logits_unconditional", made.masked(shown, none.sentence, none.valid))
     config = masked.Config(
         steps=(case["steps"], 1),
-        guidance=(case["guidance"], case["residual_guidance"]),
+        guidance_scale=(case["guidance"], case["residual_guidance"]),
         temperature=1e-4,
         keep_share=1.0,
         schedule="closed",
     )
     rngs = [torch.Generator().manual_seed(0) for _ in latents]
-    shared = {"config": config, "rngs": rngs, "shared_passes": True}
-    drawn = masked.sample(made, codec, text, None, layout, latents, **shared).tokens
+    request = SampleRequest(
+        generator=made,
+        codec=codec,
+        text=text,
+        layout=layout,
+        latent_lengths=latents,
+        rngs=rngs,
+        shared_passes=True,
+    )
+    drawn = masked.sample(request, config).tokens
     rows = torch.cat(drawn.scales, dim=2)
     # The reference writes padding, drawn or not, as -1.
     case.check("generated", rows[..., 0].clamp(min=PADDING))

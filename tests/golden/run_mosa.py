@@ -14,7 +14,8 @@ from kinescale.generators.mosa import Generator
 from kinescale.quantizers import vq
 from kinescale.quantizers.base.usage import perplexity
 from kinescale.samplers import scale_wise
-from kinescale.samplers.base.logits import guided
+from kinescale.samplers.base import SampleRequest
+from kinescale.samplers.base.logits import apply_cfg
 from kinescale.tokenizers.mosa import Tokenizer
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -100,8 +101,8 @@ class Recorder:
     def begin(self, text: TextFeatures, layout: TokenLayout, latents: Tensor) -> Any:
         return self.generator.begin(text, layout, latents)
 
-    def settle(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
-        return self.generator.settle(state, scale, inputs, tokens)
+    def commit(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
+        return self.generator.commit(state, scale, inputs, tokens)
 
     def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
         logits, state = self.generator.step(state, scale, inputs, tokens)
@@ -110,7 +111,7 @@ class Recorder:
 
 
 def greedy(case: Case, **given: Any) -> scale_wise.Config:
-    return scale_wise.Config(guidance=case["guidance"], drop=1.0, top_p=0.0, **given)
+    return scale_wise.Config(guidance_scale=1.0 + case["guidance"], drop=1.0, top_p=0.0, **given)
 
 
 def generators(count: int) -> list[torch.Generator]:
@@ -129,22 +130,23 @@ def run_sample(case: Case) -> None:
         accumulate="full" if case.get("accumulate_at_full_length", True) else "last",
     )
     drawn = scale_wise.sample(
-        recorder,
-        tokenizer.codec,
-        load_text(case),
-        None,
-        layout,
-        latents,
-        config=config,
-        rngs=generators(len(latents)),
-        shared_passes=True,
+        SampleRequest(
+            generator=recorder,
+            codec=tokenizer.codec,
+            text=load_text(case),
+            layout=layout,
+            latent_lengths=latents,
+            rngs=generators(len(latents)),
+            shared_passes=True,
+        ),
+        config,
     )
     case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
     case.check("latent", grid_to_rows(drawn.latent))
     case.check("motion", tokenizer.decode(drawn.tokens))
     count = len(recorder.passes)
-    passes = [both.chunk(2) if config.guidance else (both, both) for both in recorder.passes]
-    blended = [guided(*pair, config.strength(k, count)) for k, pair in enumerate(passes)]
+    passes = [(both, both) if config.guidance_scale == 1.0 else both.chunk(2) for both in recorder.passes]
+    blended = [apply_cfg(*pair, config.guidance_at(k, count)) for k, pair in enumerate(passes)]
     case.check_present("guided_logits", blended)
 
 
@@ -158,16 +160,17 @@ def run_edit(case: Case) -> None:
     keep = scale_wise.keep_outside(source, mask, forced=case.get("forced_first_scales", 0))
     case.check_series("masks", [~given[0, :, 0] for given in keep.given])
     drawn = scale_wise.sample(
-        load_generator(case),
-        tokenizer.codec,
-        load_text(case),
-        None,
-        source.layout,
-        source.latents,
-        config=greedy(case),
-        rngs=generators(len(lengths)),
-        keep=keep,
-        shared_passes=True,
+        SampleRequest(
+            generator=load_generator(case),
+            codec=tokenizer.codec,
+            text=load_text(case),
+            layout=source.layout,
+            latent_lengths=source.latents,
+            rngs=generators(len(lengths)),
+            keep=keep,
+            shared_passes=True,
+        ),
+        greedy(case),
     )
     case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
     case.check("latent", grid_to_rows(drawn.latent))

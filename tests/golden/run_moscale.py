@@ -15,7 +15,8 @@ from kinescale.generators.moscale.training import refine, scored_loss
 from kinescale.quantizers import vq
 from kinescale.quantizers.base.usage import perplexity
 from kinescale.samplers import next_scale
-from kinescale.samplers.base.logits import filtered_probabilities, guided
+from kinescale.samplers.base import SampleRequest
+from kinescale.samplers.base.logits import apply_cfg, filtered_probabilities
 from kinescale.tokenizers.base import Encoded
 from kinescale.tokenizers.moscale import Tokenizer
 from kinescale.tokens.layout import TokenLayout
@@ -124,7 +125,11 @@ def check_forced(
     tensors = {**case.tensors("clean"), **case.tensors(name)}
     used = case.series(f"{name}.used_ids") if case.has(f"{name}.used_ids.0") else None
     refined = refine(
-        tokenizer.codec, encoded.latent, layout, latents, lambda right, k: right if used is None else used[k].unsqueeze(2)
+        tokenizer.codec,
+        encoded.latent,
+        layout,
+        latents,
+        lambda right, k: right if used is None else used[k].unsqueeze(2),
     )
     reading = generator.read(text)
     stream = generator.feature_stream(reading, refined.inputs, layout)
@@ -162,8 +167,8 @@ class Recorder:
     def begin(self, text: TextFeatures, layout: TokenLayout, latents: Tensor) -> Any:
         return self.generator.begin(text, layout, latents)
 
-    def settle(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
-        return self.generator.settle(state, scale, inputs, tokens)
+    def commit(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
+        return self.generator.commit(state, scale, inputs, tokens)
 
     def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
         logits, state = self.generator.step(state, scale, inputs, tokens)
@@ -173,7 +178,7 @@ class Recorder:
 
 def sampling(case: Case) -> next_scale.Config:
     return next_scale.Config(
-        guidance=case["guidance"],
+        guidance_scale=1.0 + case["guidance"],
         steps=tuple(case["steps"]),
         temperature=case.get("temperature", 1.0),
         top_p=case["top_p"],
@@ -192,19 +197,20 @@ def run_sample(case: Case) -> None:
     latents = case.tensor("token_lengths")
     config = sampling(case)
     drawn = next_scale.sample(
-        recorder,
-        tokenizer.codec,
-        load_text(case),
-        None,
-        tokenizer.layout(),
-        latents,
-        config=config,
-        rngs=generators(len(latents)),
-        shared_passes=True,
+        SampleRequest(
+            generator=recorder,
+            codec=tokenizer.codec,
+            text=load_text(case),
+            layout=tokenizer.layout(),
+            latent_lengths=latents,
+            rngs=generators(len(latents)),
+            shared_passes=True,
+        ),
+        config,
     )
     case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
     case.check("motion", tokenizer.decode(drawn.tokens))
-    blended = [guided(*logits.chunk(2), config.strength(scale)) for scale, logits in recorder.passes]
+    blended = [apply_cfg(*logits.chunk(2), config.guidance_at(scale)) for scale, logits in recorder.passes]
     case.check_present("guided_logits", blended)
 
 
@@ -217,16 +223,17 @@ def run_edit(case: Case) -> None:
     regions = case["region"] if isinstance(case["region"][0], list) else [case["region"]]
     keep = next_scale.keep_outside(source, latents, [(first, last) for first, last in regions])
     drawn = next_scale.sample(
-        load_generator(case),
-        tokenizer.codec,
-        load_text(case),
-        None,
-        layout,
-        latents,
-        config=sampling(case),
-        rngs=generators(len(latents)),
-        keep=keep,
-        shared_passes=True,
+        SampleRequest(
+            generator=load_generator(case),
+            codec=tokenizer.codec,
+            text=load_text(case),
+            layout=layout,
+            latent_lengths=latents,
+            rngs=generators(len(latents)),
+            keep=keep,
+            shared_passes=True,
+        ),
+        sampling(case),
     )
     case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
     pairs = zip(drawn.tokens.scales, source.scales, strict=True)

@@ -14,6 +14,7 @@ from kinescale.bundle.imports import scalemogen as imports
 from kinescale.generators.scalemogen import Generator
 from kinescale.generators.scalemogen.training import Choose, bit_loss, correct, position_weights
 from kinescale.samplers import bitwise
+from kinescale.samplers.base import Keep, SampleRequest
 from kinescale.tokenizers.scalemogen import Tokenizer, schedules
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -138,7 +139,7 @@ def run_teacher(case: Case) -> None:
 
 def settings(case: Case, greedy: bool) -> bitwise.Config:
     return bitwise.Config(
-        guidance=case["guidance"],
+        guidance_scale=1.0 + case["guidance"],
         temperature=case["tau"],
         top_k=case.get("top_k", 0),
         top_p=case.get("top_p", 0.0),
@@ -147,18 +148,22 @@ def settings(case: Case, greedy: bool) -> bitwise.Config:
     )
 
 
-def draw(case: Case, tokenizer: Tokenizer, generator: Generator, text: Tensor, config: bitwise.Config):
-    latents = torch.tensor([-(-case["length"] // 4)])
-    return bitwise.sample(
-        generator,
-        tokenizer.codec,
-        TextFeatures(text[None], torch.ones(1, len(text), dtype=torch.bool)),
-        None,
-        tokenizer.layout(),
-        latents,
-        config=config,
+def request_of(
+    case: Case, tokenizer: Tokenizer, generator: Generator, text: Tensor, keep: Keep | None = None
+) -> SampleRequest:
+    return SampleRequest(
+        generator=generator,
+        codec=tokenizer.codec,
+        text=TextFeatures(text[None], torch.ones(1, len(text), dtype=torch.bool)),
+        layout=tokenizer.layout(),
+        latent_lengths=torch.tensor([-(-case["length"] // 4)]),
         rngs=[torch.Generator().manual_seed(0)],
+        keep=keep,
     )
+
+
+def draw(case: Case, tokenizer: Tokenizer, generator: Generator, text: Tensor, config: bitwise.Config):
+    return bitwise.sample(request_of(case, tokenizer, generator, text), config)
 
 
 @torch.no_grad()
@@ -190,12 +195,10 @@ def run_edit(case: Case) -> None:
             return case.tensor(f"uniform.{scale}").view(*wanted.shape, bits)
         return torch.zeros(*wanted.shape, bits)
 
-    text = case.tensor("target_text")
-    target = TextFeatures(text[None], torch.ones(1, len(text), dtype=torch.bool))
-    both = TextFeatures.stack([target, generator.unconditional(target)])
     keep = bitwise.rewrite(source, inside, early=case["gamma"], threshold=case["threshold"])
     config = settings(case, greedy=not case.tensors("uniform"))
-    drawn = bitwise.draw_pyramid(generator, tokenizer.codec, both, layout, source.tokens.latents, config, numbers, keep=keep)
+    target = request_of(case, tokenizer, generator, case.tensor("target_text"), keep)
+    drawn = bitwise.sample_by_numbers(target, config, numbers)
     assert asked == [int(name.removeprefix("uniform.")) for name in case.rows if name.startswith("uniform.")]
     case.check_series("target.bits", [with_axis(row) for row in drawn.tokens.scales])
     case.check("target.motion", tokenizer.decode_latent(drawn.latent, torch.tensor([case["length"] // 4])))

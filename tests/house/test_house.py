@@ -30,6 +30,7 @@ FAMILIES = {
     "kinescale.render": "SUFFIXES",
     "kinescale.metrics": "UNIT",
     "kinescale.evaluators": "Evaluator",
+    "kinescale.pipelines.editing.tasks": "run",
     "kinescale.cli": "run",
 }
 

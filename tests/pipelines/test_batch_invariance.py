@@ -12,9 +12,19 @@ from edit_bundles import SYSTEMS, debug_bundle, made_clip
 from kinescale.core.errors import InputError
 from kinescale.motion import Motion
 from kinescale.nn.threads import on_fixed_threads, thread_count, use_threads
-from kinescale.pipelines import Controller, Editor, TextToMotion, Timeline, reconstruct
-from kinescale.pipelines.control import pose_refinement as _corrected
-from kinescale.pipelines.segments import Segment, Story
+from kinescale.pipelines import (
+    Controller,
+    ControlOptions,
+    EditOptions,
+    Editor,
+    EditRegion,
+    Segment,
+    TextToMotion,
+    Timeline,
+    TimelinePipeline,
+    reconstruct,
+)
+from kinescale.pipelines.control import pose_refinement
 
 PROMPTS = ["a person walks", "a person jumps up and down", "someone sits", "a person turns around slowly"]
 
@@ -43,7 +53,7 @@ def same(one: Motion, other: Motion) -> bool:
 
 def test_generating(system: str) -> None:
     pipe = TextToMotion(debug_bundle(system))
-    settings = {"seconds": 1.0, "seed": 3, **FREE.get(system, {})}
+    settings = {"seconds": 1.0, "seed": 3, "sampling": FREE.get(system, {})}
     first = pipe(PROMPTS[:3], samples=2, **settings)
     assert len({tuple(one.flatten().flatten().tolist()) for one in first.tokens}) > 1
     for batch, threads in ((4, 1), (8, 2)):
@@ -59,7 +69,7 @@ def test_generating(system: str) -> None:
 @pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "momask"])
 def test_shared_passes_are_what_breaks_it(name: str) -> None:
     pipe = TextToMotion(debug_bundle(name))
-    settings = {"seconds": 1.0, "batch": 4, **FREE.get(name, {})}
+    settings = {"seconds": 1.0, "batch": 4, "sampling": FREE.get(name, {})}
     apart, together = (pipe(PROMPTS, shared_passes=shared, **settings) for shared in (False, True))
     assert not all(map(same, apart.motions, together.motions))
 
@@ -79,37 +89,41 @@ def test_watching_changes_nothing_and_shows_each_clip_as_it_is_alone(system: str
 
 def test_edits(system: str) -> None:
     editor, clip = Editor(debug_bundle(system)), made_clip(60)
-    both = editor.edit(clip, "a person jumps", frames=(20, 40), samples=2, seed=5)
+    both = editor.edit(
+        clip, "a person jumps", region=EditRegion.of(clip, frames=(20, 40)), options=EditOptions(samples=2, seed=5)
+    )
     torch.set_num_threads(2)
-    alone = editor.edit(clip, "a person jumps", frames=(20, 40), samples=[1], seed=5)
+    alone = editor.edit(
+        clip, "a person jumps", region=EditRegion.of(clip, frames=(20, 40)), options=EditOptions(samples=[1], seed=5)
+    )
     assert same(alone.motions[0], both.motions[1])
     assert not same(both.motions[0], both.motions[1])
 
 
 def test_other_tasks_do_not_depend_on_threads(system: str) -> None:
     editor, clip, other = Editor(debug_bundle(system)), made_clip(60), made_clip(50).slice(5, 50)
-    story = Story((Segment("a person walks", 0.0, 1.0), Segment("a person waves", 1.0, 1.5)))
+    timeline = Timeline((Segment("a person walks", 0.0, 1.0), Segment("a person waves", 1.0, 1.5)))
     made = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        rewritten = editor.rewrite(clip, "a person runs", "a person walks", seed=2).motions[0]
-        joined = editor.inbetween(clip, other, 0.5, seed=2).motions[0]
-        told = Timeline(editor)(story, 3).motion
+        rewritten = editor.rewrite(clip, "a person runs", "a person walks", options=EditOptions(seed=2)).motions[0]
+        joined = editor.inbetween(clip, other, 0.5, options=EditOptions(seed=2)).motions[0]
+        told = TimelinePipeline(editor.bundle)(timeline, options=EditOptions(seed=3)).motion
         made.append((rewritten, joined, told, reconstruct(editor.bundle, clip)))
     assert all(map(same, *made))
 
 
 # The correction sees a motion, whatever system made it.
-@pytest.mark.parametrize(("name", "correct"), [*((name, False) for name in SYSTEMS), ("moscale", True)])
-def test_control(name: str, correct: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_corrected, "ROUNDS", 5)
+@pytest.mark.parametrize(("name", "refine"), [*((name, False) for name in SYSTEMS), ("moscale", True)])
+def test_control(name: str, refine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pose_refinement, "ROUNDS", 5)
     controller = Controller(debug_bundle(name))
     wanted = {"constraints": [{"joint": "right_wrist", "frame": 8, "position": [0.3, 1.2, 0.3]}]}
-    settings = {"seconds": 0.6, "seed": 4, "steps": 2, "correct": correct}
-    both = controller.generate("a person reaches", wanted, samples=2, **settings)
+    settings = {"seed": 4, "steps": 2, "refine": refine}
+    both = controller.generate("a person reaches", wanted, 0.6, options=ControlOptions(samples=2, **settings))
     torch.set_num_threads(2)
-    alone = controller.generate("a person reaches", wanted, samples=1, **settings)
-    assert same(alone.motions[0], both.motions[0]) and both.steps == (2, 2)
+    alone = controller.generate("a person reaches", wanted, 0.6, options=ControlOptions(samples=1, **settings))
+    assert same(alone.motions[0], both.motions[0]) and [clip.steps for clip in both.clips] == [2, 2]
 
 
 def test_the_number_of_threads_can_be_chosen_and_is_then_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,9 @@ import torch
 
 from edit_bundles import PART_WISE, SYSTEMS, debug_bundle, made_clip, moved_rigidly
 from kinescale.core.errors import InputError, SkeletonError
-from kinescale.pipelines import Editor
-from kinescale.pipelines.editing import part_joints, part_roles
-from kinescale.pipelines.editing.editor import Looping
+from kinescale.pipelines import EditOptions, Editor, EditRegion
+from kinescale.pipelines.editing.tasks.loop import LoopOptions
+from kinescale.rigging.body_parts import part_joints, part_roles
 
 PROMPT = "a person waves"
 
@@ -17,7 +17,7 @@ PROMPT = "a person waves"
 @pytest.mark.parametrize("seconds", [0.4, 9.0])
 def test_extended_the_clip_stays_and_goes_on(one, clip, seconds):
     """Any length, also beyond a window."""
-    edited = one.extend(clip, seconds, PROMPT, seed=2)
+    edited = one.extend(clip, seconds, PROMPT, options=EditOptions(seed=2))
     made = edited.motions[0]
     more = round(seconds * 30)
     assert len(made) == 60 + more and edited.spans == ((60, 60 + more),)
@@ -30,28 +30,29 @@ def test_extended_the_clip_stays_and_goes_on(one, clip, seconds):
     told = one.extend(clip.with_meta(prompt="a person sits"), seconds, PROMPT, before=True).motions[0].meta
     assert told["prompt"] == f"{PROMPT}; a person sits" and told["prompts"][1]["seconds"] == [more / 30, 2 + more / 30]
     assert told["sampling"]["sampler"] == one.bundle.manifest.sampling.name
-    before = one.extend(clip, seconds, before=True, seed=2).motions[0]
+    before = one.extend(clip, seconds, before=True, options=EditOptions(seed=2)).motions[0]
     assert torch.equal(before.root[more:], clip.root) and torch.equal(before.rotations[more:], clip.rotations)
 
 
 def test_a_loop_comes_round(one, clip):
-    edited, (once,) = one.loop(clip, Looping(0.5), seed=1)
+    edited = one.loop(clip, loop=LoopOptions(0.5), options=EditOptions(seed=1))
     made = edited.motions[0]
     assert len(made) == 75 and torch.equal(made.rotations[:60], clip.rotations)
-    twice, (again,) = one.loop(clip, Looping(0.5, rounds=2), seed=1)
+    twice = one.loop(clip, loop=LoopOptions(0.5, rounds=2), options=EditOptions(seed=1))
     two = twice.motions[0]
-    assert once == again and len(two) == 150 and torch.equal(two.rotations[:75], made.rotations)
+    assert edited.offsets == twice.offsets and len(two) == 150 and torch.equal(two.rotations[:75], made.rotations)
     # local rotations come back as they are; the second round is the first one moved as a rigid whole
     assert torch.equal(two.rotations[75:, 1:], made.rotations[:, 1:])
     moved_rigidly(two.replace(root=two.root[75:], rotations=two.rotations[75:]), made, 0)
     assert float((two.root[75] - two.root[74]).norm()) < 0.1
-    placed, (none,) = one.loop(clip, Looping(0.5, in_place=True), seed=1)
+    placed = one.loop(clip, loop=LoopOptions(0.5, in_place=True), options=EditOptions(seed=1))
+    (none,) = placed.offsets
     assert none.yaw == none.step_m == 0 and float((placed.motions[0].root[74] - clip.root[0])[[0, 2]].norm()) < 0.2
 
 
 def test_a_cut_loop_lies_inside_the_clip(one):
     clip = made_clip(150)
-    edited, _ = one.loop(clip, Looping(0.4, cut=True), seed=1)
+    edited = one.loop(clip, loop=LoopOptions(0.4, cut=True), options=EditOptions(seed=1))
     made, note = edited.motions[0], edited.notes[0]
     start, stop = (int(word) for word in note.split("frames ")[1].split(" ")[0].split(":"))
     assert len(made) == stop - start and 0 <= start < stop <= 150
@@ -61,7 +62,7 @@ def test_a_cut_loop_lies_inside_the_clip(one):
 
 def test_then_replaces_what_is_around_the_seam(one, clip):
     second = made_clip(50)
-    made = one.then(clip, second, 1.0, seed=1).motions[0]
+    made = one.then(clip, second, 1.0, options=EditOptions(seed=1)).motions[0]
     assert len(made) == 110
     assert torch.equal(made.rotations[:45], clip.rotations[:45]) and torch.equal(made.root[:45], clip.root[:45])
     assert torch.equal(made.rotations[75:, 1:], second.rotations[15:, 1:])
@@ -101,7 +102,7 @@ def test_tokens_of_parts_come_from_their_clip(system):
     """What holds the part alone is the first clip's, what holds none of it the second's; the rest is drawn."""
     editor, first, second = Editor(debug_bundle(system)), made_clip(60), made_clip(60)
     second = second.replace(rotations=second.rotations.flip(0), root=second.root.flip(0))
-    edited = editor.compose(first, second, "legs", tokens="drawn", seed=3)
+    edited = editor.compose(first, second, "legs", tokens="drawn", options=EditOptions(seed=3))
     tokens, kept = edited.tokens[0][0], edited.kept[0]
     own = [editor.compose_scales(clip, clip, 1).tokens[0][0].scales for clip in (first, second)]
     taken = [0, 0]
@@ -136,7 +137,12 @@ def test_whole_body_tokens_cannot_be_composed_by_part(one, clip):
 
 
 def test_several_prompts(one, clip):
-    edited = one.edit(clip, ["a person waves", "a person sits"], frames=[(10, 20), (40, 50)], seed=3, samples=2)
+    edited = one.edit(
+        clip,
+        ["a person waves", "a person sits"],
+        region=EditRegion.of(clip, frames=[(10, 20), (40, 50)]),
+        options=EditOptions(seed=3, samples=2),
+    )
     made = edited.motions[1]
     assert edited.spans == ((10, 20), (40, 50)) and made.meta["prompt"] == "a person waves; a person sits"
     assert made.meta["sample"] == 1 and made.meta["seed"] == 3
@@ -145,13 +151,18 @@ def test_several_prompts(one, clip):
         ("a person sits", [1.3333, 1.6667]),
     ]
     assert torch.equal(made.rotations[20:40, 1:], clip.rotations[20:40, 1:])
-    alone = one.edit(clip, ["a person waves", "a person sits"], frames=[(10, 20), (40, 50)], seed=3, samples=[1])
+    alone = one.edit(
+        clip,
+        ["a person waves", "a person sits"],
+        region=EditRegion.of(clip, frames=[(10, 20), (40, 50)]),
+        options=EditOptions(seed=3, samples=[1]),
+    )
     assert torch.equal(alone.motions[0].rotations, made.rotations)
     for prompts in (["a person waves"] * 3, []):
-        with pytest.raises(InputError, match=f"{len(prompts)} prompts for 2 stretches"):
-            one.edit(clip, prompts, frames=[(10, 20), (40, 50)])
-    with pytest.raises(InputError, match="touch each other"):
-        one.edit(clip, ["a person waves"] * 2, frames=[(10, 20), (20, 50)])
+        with pytest.raises(InputError, match=f"{len(prompts)} prompts for 2 separate"):
+            one.edit(clip, prompts, region=EditRegion.of(clip, frames=[(10, 20), (40, 50)]))
+    with pytest.raises(InputError, match="2 prompts for 1 separate"):
+        one.edit(clip, ["a person waves"] * 2, region=EditRegion.of(clip, frames=[(10, 20), (20, 50)]))
 
 
 @pytest.mark.parametrize(
@@ -159,14 +170,14 @@ def test_several_prompts(one, clip):
     [
         (lambda e, c: e.extend(c, 0.0), "at least a frame"),
         (lambda e, c: e.extend(c, float("nan")), "at least a frame"),
-        (lambda e, c: e.loop(c, Looping(0.0)), "at least a frame"),
-        (lambda e, c: e.loop(c, Looping(0.5, rounds=0)), "0 rounds"),
-        (lambda e, c: e.loop(c.slice(0, 10), Looping(0.2, cut=True)), "holds no cycle"),
+        (lambda e, c: e.loop(c, loop=LoopOptions(0.0)), "at least a frame"),
+        (lambda e, c: e.loop(c, loop=LoopOptions(0.5, rounds=0)), "0 rounds"),
+        (lambda e, c: e.loop(c.slice(0, 10), loop=LoopOptions(0.2, cut=True)), "holds no cycle"),
         (lambda e, c: e.compose(c, c, ""), "no part"),
         (lambda e, c: e.compose(c, c, ()), "none or all"),
         (lambda e, c: e.compose(c, c, "third_arm"), "no part 'third_arm'"),
         (lambda e, c: e.compose(c, c, "legs", prompt=PROMPT), "--tokens"),
-        (lambda e, c: e.compose(c, c, "legs", guidance=2.0), "--tokens"),
+        (lambda e, c: e.compose(c, c, "legs", options=EditOptions(sampling={"guidance_scale": 2.0})), "--tokens"),
         (lambda e, c: e.then(c, c, 0.0), "at least a frame"),
     ],
 )

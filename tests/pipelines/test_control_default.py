@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from kinescale.pipelines import Controller
+from kinescale.pipelines import Controller, ControlOptions
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +21,19 @@ def wanted(*entries):
 def test_the_default_bundle_walks_along_a_path_facing_along_it(default):
     points = [[0.0, 0.0], [0.3, 1.0], [0.0, 2.0]]
     made = default.generate(
-        "a person walks forward", wanted({"path": points, "frames": [0, 59], "facing": "along"}), 2.0, steps=50
+        "a person walks forward",
+        wanted({"path": points, "frames": [0, 59], "facing": "along"}),
+        2.0,
+        options=ControlOptions(steps=50),
     )
     found = made.errors[0][0]
     assert found.mean_m is not None and found.mean_m <= 0.01 and found.mean_deg is not None and found.mean_deg < 6
-    assert made.curves[0][-1].mean_m < 0.3 * made.curves[0][0].mean_m
+    assert made.clips[0].curve[-1].mean_m < 0.3 * made.clips[0].curve[0].mean_m
 
 
 def test_the_default_bundle_brings_a_wrist_where_it_should_be(default):
     asked = wanted({"joint": "right_wrist", "frame": 30, "position": [-0.35, 1.5, 0.4]})
-    made = default.generate("a person raises the right hand", asked, 1.6, seed=1, steps=25)
-    assert made.errors[0][0].mean_m <= 0.01 and made.steps[0] > 0
+    made = default.generate("a person raises the right hand", asked, 1.6, options=ControlOptions(seed=1, steps=25))
+    assert made.errors[0][0].mean_m <= 0.01 and made.clips[0].steps > 0
     wrist = made.motions[0].positions()[30, made.motions[0].skeleton.role("right_wrist")]
     assert math.dist(wrist.tolist(), (-0.35, 1.5, 0.4)) == pytest.approx(made.errors[0][0].mean_m, abs=1e-5)

@@ -7,7 +7,7 @@ import torch
 
 from kinescale.bundle.hub import DEFAULT, resolve
 from kinescale.core.errors import BundleError
-from kinescale.pipelines import Editor
+from kinescale.pipelines import EditOptions, Editor, EditRegion
 from kinescale.pipelines.editing.blend import LIMIT_M_S2
 from made_bodies import made, walking
 
@@ -19,7 +19,12 @@ def test_a_walk_is_given_a_wave():
         pytest.skip("no bundle comes with this installation")
     editor = Editor.from_pretrained()
     clip = made(walking(1.2))
-    edited = editor.edit(clip, "a person waves with the right hand", frames=(30, 100), parts="right_arm", seed=1)
+    edited = editor.edit(
+        clip,
+        "a person waves with the right hand",
+        region=EditRegion.of(clip, frames=(30, 100), parts="right_arm"),
+        options=EditOptions(seed=1),
+    )
     after = edited.motions[0]
     wrist = clip.skeleton.role("right_wrist")
     lift = (after.positions() - clip.positions())[30:100, wrist, 1]
@@ -29,4 +34,4 @@ def test_a_walk_is_given_a_wave():
     assert torch.equal(after.rotations[:, others], clip.rotations[:, others]) and torch.equal(after.root, clip.root)
     assert torch.equal(after.rotations[:30], clip.rotations[:30])
     assert torch.equal(after.rotations[100:], clip.rotations[100:])
-    assert edited.seams[0][0].peak_m_s2 < LIMIT_M_S2
+    assert edited.blends[0][0].peak_m_s2 < LIMIT_M_S2

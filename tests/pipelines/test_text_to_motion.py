@@ -83,7 +83,11 @@ def test_meta_tells_where_a_motion_comes_from(pipe, eight):
     part = pipe.bundle.manifest.sampling
     assert sampling["sampler"] == part.name and {"anchor", "plant"} <= set(sampling)
     assert all(sampling.get(name) == value for name, value in part.config.items() if value is not None)
-    other = pipe(PROMPTS[0], seconds=1.0, scales=1, finish=RAW, temperature=0.7).motions[0].meta["sampling"]
+    other = (
+        pipe(PROMPTS[0], seconds=1.0, scales=1, post_process=RAW, sampling={"temperature": 0.7})
+        .motions[0]
+        .meta["sampling"]
+    )
     assert (other["temperature"], other["decoded_scales"], other["smoothing"], other["anchor"]) == (0.7, 1, 0, False)
     assert set(eight.timings) == {"text", "sampling", "decoding", "total"}
     assert not eight.motions[0].root.is_inference() and not eight.motions[0].root.requires_grad
@@ -116,11 +120,11 @@ def test_lengths_out_of_range(pipe, seconds):
         ("a person walks", {"seed": 2**63}, InputError),
         ("a person walks", {"scales": 0}, InputError),
         ("a person walks", {"scales": 4}, InputError),
-        ("a person walks", {"temperature": 0.0}, ConfigError),
-        ("a person walks", {"top_p": 1.5}, ConfigError),
-        ("a person walks", {"guidance": -1.0}, ConfigError),
-        ("a person walks", {"guidence": 1.0}, InputError),
-        ("a person walks", {"steps": (0,)}, InputError),
+        ("a person walks", {"sampling": {"temperature": 0.0}}, ConfigError),
+        ("a person walks", {"sampling": {"top_p": 1.5}}, ConfigError),
+        ("a person walks", {"sampling": {"guidance_scale": -1.0}}, ConfigError),
+        ("a person walks", {"sampling": {"guidence": 1.0}}, InputError),
+        ("a person walks", {"sampling": {"steps": (0,)}}, InputError),
     ],
 )
 def test_bad_settings(pipe, prompt, options, error):
@@ -130,10 +134,10 @@ def test_bad_settings(pipe, prompt, options, error):
 
 
 def test_settings_reach_the_sampler(pipe, eight):
-    plain = pipe(PROMPTS[0], seconds=2.0, seed=7, guidance=None, steps=None, top_p=None, temperature=None)
+    plain = pipe(PROMPTS[0], seconds=2.0, seed=7, sampling=dict.fromkeys(("guidance_scale", "steps", "top_p")))
     assert same(plain.motions[0], eight.motions[0])
-    for change in ({"guidance": 0.0}, {"steps": (1,)}, {"temperature": 3.0, "top_p": 1.0}):
-        assert not same(pipe(PROMPTS[0], seconds=2.0, seed=7, **change).motions[0], eight.motions[0])
+    for change in ({"guidance_scale": 1.0}, {"steps": (1,)}, {"temperature": 3.0, "top_p": 1.0}):
+        assert not same(pipe(PROMPTS[0], seconds=2.0, seed=7, sampling=change).motions[0], eight.motions[0])
 
 
 def test_fewer_scales_are_the_same_tokens_decoded_less(pipe, eight):
@@ -167,7 +171,7 @@ def test_post_processing_smooths_and_anchors_but_keeps_the_tokens(pipe):
 
     ask = {"prompt": "a person walks", "seconds": 2.0, "seed": 3}
     raw, plain, default = (
-        pipe(**ask, finish=finish) for finish in (RAW, PostProcess(smoothing=0.0, plant=False), FINISH)
+        pipe(**ask, post_process=settings) for settings in (RAW, PostProcess(smoothing=0.0, plant=False), FINISH)
     )
     assert all(torch.equal(a, b) for a, b in zip(raw.tokens[0].scales, default.tokens[0].scales, strict=True))
     assert torch.equal(raw.motions[0].rotations, plain.motions[0].rotations)

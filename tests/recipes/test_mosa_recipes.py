@@ -7,8 +7,7 @@ import torch
 
 from kinescale import recipes
 from kinescale.core.errors import ConfigError
-from kinescale.training.feature_cache import build_feature
-from kinescale.training.parts import build_generator, build_tokenizer
+from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 from moscale_parts import clips, rng, small_text
 
 PUBLISHED = ("mosa.humanml3d", "mosa.motionx", "mosa.kit")
@@ -35,7 +34,7 @@ def test_it_is_built_as_a_run_builds_it_and_steps_twice(name: str) -> None:
     feature = build_feature(config.feature)
     shrunk = {} if name == "mosa.debug" else {"width": 8, "blocks": 1, "code_dim": 8, "codes": [8] * 10}
     part = config.tokenizer.model_copy(update={"config": {**config.tokenizer.config, **shrunk}})
-    tokenizer = build_tokenizer(part, feature.width, 0)
+    tokenizer = build_tokenizer(part, feature, 0)
     assert config.generator is not None
     shrunk = {} if name == "mosa.debug" else {"width": 16, "heads": 2, "layers": 1, "hidden": 16}
     part = config.generator.model_copy(update={"config": {**config.generator.config, **shrunk}})
@@ -55,7 +54,7 @@ def test_it_is_built_as_a_run_builds_it_and_steps_twice(name: str) -> None:
 
 def test_what_another_part_decides_cannot_be_given_otherwise() -> None:
     config = recipes.get("mosa.debug")
-    tokenizer = build_tokenizer(config.tokenizer, 203, 0)
+    tokenizer = build_tokenizer(config.tokenizer, build_feature(config.feature), 0)
     assert config.generator is not None
     wrong = config.generator.model_copy(update={"config": {"bins": [3, 6, 49]}})
     with pytest.raises(ConfigError, match="bins is"):

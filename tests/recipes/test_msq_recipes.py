@@ -12,10 +12,10 @@ from kinescale import recipes
 from kinescale.bundle import Bundle
 from kinescale.core.errors import ConfigError
 from kinescale.pipelines import TextToMotion
-from kinescale.training.config import STAGES, override
+from kinescale.training.config import STAGES
 from kinescale.training.export import build_bundle
-from kinescale.training.feature_cache import build_feature
-from kinescale.training.parts import build_generator, build_tokenizer
+from kinescale.training.overrides import override
+from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 from kinescale.training.run import train
 from toy_training import toy_prepared
 
@@ -41,12 +41,13 @@ def test_every_preset_goes_from_data_to_a_motion(variant: str, data: Path, tmp_p
     bundle.save_pretrained(tmp_path / "bundle")
     pipe = TextToMotion(Bundle.from_pretrained(tmp_path / "bundle"))
     seen: list[int] = []
+    sampling = {"guidance_scale": 3.0, "steps": (3,)}
     watch = {"on_scale": lambda scale, motions: seen.append(scale)}
-    made = pipe(["a person walks", "a person runs"], seconds=1.0, seed=3, guidance=3.0, steps=(3,), **watch)
+    made = pipe(["a person walks", "a person runs"], seconds=1.0, seed=3, sampling=sampling, **watch)
     count = len(bundle.tokenizer.layout().scales)
     assert len(made.motions) == 2 and seen == list(range(count)) * 2
     assert all(bool(motion.root.isfinite().all()) for motion in made.motions)
-    again = TextToMotion(bundle)("a person runs", seconds=1.0, seed=3, guidance=3.0, steps=(3,))
+    again = TextToMotion(bundle)("a person runs", seconds=1.0, seed=3, sampling=sampling)
     assert torch.equal(again.motions[0].root, made.motions[1].root)
     for scales in range(1, count + 1):
         pipe("a person runs", seconds=0.2, scales=scales)
@@ -56,10 +57,10 @@ def test_every_preset_goes_from_data_to_a_motion(variant: str, data: Path, tmp_p
 def test_every_recipes_networks_fit_each_other(name: str) -> None:
     config = recipes.get(name)
     assert config.generator is not None
-    width = build_feature(config.feature).width
+    feature = build_feature(config.feature)
     with torch.device("meta"):
-        tokenizer = build_tokenizer(config.tokenizer, width, 0)
-        generator = build_generator(config.generator, tokenizer.codec, 512, 77, 0)
+        tokenizer = build_tokenizer(config.tokenizer, feature, 0)
+        generator = build_generator(config.generator, tokenizer, 512, 77, 0)
     layout = tokenizer.layout()
     assert generator.config.groups == tuple(s.groups for s in layout.scales)  # type: ignore[attr-defined]
 
@@ -69,8 +70,8 @@ def test_sizes_of_the_reconstruction() -> None:
     config = recipes.get("msq.humanml3d")
     assert config.generator is not None
     with torch.device("meta"):
-        tokenizer = build_tokenizer(config.tokenizer, 263, 0)
-        generator = build_generator(config.generator, tokenizer.codec, 512, 77, 0)
+        tokenizer = build_tokenizer(config.tokenizer, build_feature(config.feature), 0)
+        generator = build_generator(config.generator, tokenizer, 512, 77, 0)
     assert sum(p.numel() for p in tokenizer.parameters()) == 19_863_585
     assert sum(p.numel() for p in generator.parameters()) == 22_905_640
     assert tokenizer.layout().positions == 528
@@ -78,5 +79,5 @@ def test_sizes_of_the_reconstruction() -> None:
 
 def test_another_feature_than_the_tokenizers_is_refused(data: Path, tmp_path: Path) -> None:
     config = override(recipes.get("msq.debug"), {"tokenizer.config.feature": "humanml3d"})
-    with pytest.raises(ConfigError, match="263 wide"):
+    with pytest.raises(ConfigError, match="feature is humanml3d, but the other parts of the run make it rotations"):
         train(config, data, tmp_path / "run", ("tokenizer",))

@@ -7,10 +7,9 @@ import torch
 
 from kinescale import generators, recipes, samplers, text, tokenizers
 from kinescale.bundle.manifest import Part
-from kinescale.core.errors import UnknownNameError
+from kinescale.core.errors import ConfigError, UnknownNameError
 from kinescale.training.config import RunConfig
-from kinescale.training.feature_cache import build_feature
-from kinescale.training.parts import build_generator, build_tokenizer
+from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 
 NAMES = [name for name in recipes.names() if isinstance(recipes.get(name), RunConfig)]
 """Those of systems; an evaluator's run has a record of its own."""
@@ -40,8 +39,8 @@ def test_a_recipe_is_whole_and_its_networks_fit_each_other(name: str) -> None:
     feature = build_feature(config.feature)
     assert config.generator is not None and config.text is not None
     with torch.device("meta"):
-        tokenizer = build_tokenizer(config.tokenizer, feature.width, config.seed)
-        generator = build_generator(config.generator, tokenizer.codec, *text_sizes(config.text), config.seed)
+        tokenizer = build_tokenizer(config.tokenizer, feature, config.seed)
+        generator = build_generator(config.generator, tokenizer, *text_sizes(config.text), config.seed)
     assert tokenizer.layout().max_frames >= config.tokenizer_training.draw.min_frames
     sampler = config.sampling or Part(name=generators.FAMILY.get(config.generator.name, "SAMPLER"))
     assert sampler.name == generators.FAMILY.get(config.generator.name, "SAMPLER")
@@ -98,20 +97,21 @@ SCALEMOGEN_SIZES = {"layer16": 361_606_128, "layer24": 940_907_952, "layer40": 4
 def test_the_named_sizes_have_the_published_parameters(name: str, count: int) -> None:
     config = recipes.get(name)
     assert config.generator is not None and config.text is not None
-    width = build_feature(config.feature).width
+    feature = build_feature(config.feature)
     with torch.device("meta"):
-        tokenizer = build_tokenizer(config.tokenizer, width, 0)
-        generator = build_generator(config.generator, tokenizer.codec, *text_sizes(config.text), 0)
+        tokenizer = build_tokenizer(config.tokenizer, feature, 0)
+        generator = build_generator(config.generator, tokenizer, *text_sizes(config.text), 0)
     assert sum(p.numel() for p in generator.parameters()) == count
 
 
 def test_published_settings_that_are_not_ours() -> None:
     """Method notes: MoScale 4 and 5.3, MoSa 1 and 3, ScaleMoGen 1.2 and 3.7, MoMask in the baselines."""
     release, kit = recipes.get("moscale.humanml3d"), recipes.get("moscale.kit")
-    assert release.sampling.config == {"faithful": True, "guidance": 5.0}
-    assert kit.sampling.config == {"faithful": True, "guidance": 3.0}
+    assert release.sampling.config == {"faithful": True, "guidance_scale": 6.0}
+    assert kit.sampling.config == {"faithful": True, "guidance_scale": 4.0}
     epoch = 9_652 // 64
-    assert kit.generator_training.steps == 60 * epoch and kit.tokenizer.config["explicit_slice"] == [4, 64]
+    assert kit.generator_training.steps == 60 * epoch
+    assert build_tokenizer(kit.tokenizer, build_feature(kit.feature), 0).explicit == slice(4, 64)
     for name in ("mosa.humanml3d", "mosa.motionx", "mosa.kit"):
         assert recipes.get(name).text.config == {"max_tokens": 77, "masked": False}
         assert recipes.get(name).data.feature_bias == 5.0
@@ -120,3 +120,20 @@ def test_published_settings_that_are_not_ours() -> None:
     assert snap.tokenizer_training.draw.unit == snap.generator_training.draw.unit == 8
     optimizer = snap.generator_training.optimizer
     assert (optimizer.clip, optimizer.clip_extra) == (1.0, 5.0)
+
+
+def test_a_recipe_names_blocks_of_features_and_no_columns() -> None:
+    """The same blocks are other columns of another feature."""
+    config = recipes.get("moscale.debug")
+    assert config.tokenizer.config["explicit_blocks"] == ["rotations", "positions"]
+    for feature, columns in ((Part(name="rotations"), slice(4, 202)), (Part(name="humanml3d"), slice(4, 193))):
+        assert build_tokenizer(config.tokenizer, build_feature(feature), 0).explicit == columns
+    wrong = config.tokenizer.but(config={**config.tokenizer.config, "explicit_blocks": ["rotation"]})
+    with pytest.raises(ConfigError, match="'rotation', which the feature lacks; known: root_yaw_velocity"):
+        build_tokenizer(wrong, build_feature(config.feature), 0)
+
+
+def test_a_part_is_made_from_a_config_record_with_the_fields_that_were_given() -> None:
+    config = text.FAMILY.get("hashed", "Config")
+    assert Part.of(config(width=16)) == Part(name="hashed", config={"width": 16})
+    assert Part.of(Part(name="hashed")) == Part(name="hashed")

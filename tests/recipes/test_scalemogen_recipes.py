@@ -10,9 +10,9 @@ from kinescale.bundle.bundle import Bundle
 from kinescale.cli import train as command
 from kinescale.core.errors import ConfigError
 from kinescale.pipelines.text_to_motion import TextToMotion
-from kinescale.training.config import STAGES, RunConfig, override
-from kinescale.training.feature_cache import build_feature
-from kinescale.training.parts import build_generator, build_tokenizer
+from kinescale.training.config import STAGES, RunConfig
+from kinescale.training.overrides import override
+from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 from kinescale.training.run import train
 from toy_training import toy_prepared
 
@@ -27,10 +27,10 @@ from toy_training import toy_prepared
 def test_the_published_runs(name: str, trained: int, frozen: int, positions: int, steps: tuple[int, int]) -> None:
     config = recipes.get(f"scalemogen.{name}")
     assert config.generator is not None
-    width = build_feature(config.feature).width
+    feature = build_feature(config.feature)
     with torch.device("meta"):
-        tokenizer = build_tokenizer(config.tokenizer, width, 0)
-        generator = build_generator(config.generator, tokenizer.codec, 2048, 512, 0)
+        tokenizer = build_tokenizer(config.tokenizer, feature, 0)
+        generator = build_generator(config.generator, tokenizer, 2048, 512, 0)
     assert sum(p.numel() for p in tokenizer.parameters()) == trained
     assert frozen == 8 * (tokenizer.body.joints**2 + 144) and tokenizer.layout().positions == positions
     assert sum(p.numel() for p in generator.parameters()) == 125_167_248
@@ -43,7 +43,7 @@ def test_small_runs_fit_longest_clips_and_shrink_with_short_ones() -> None:
     for name in ("small", "cpu"):
         config = recipes.get(f"scalemogen.{name}")
         with torch.device("meta"):
-            tokenizer = build_tokenizer(config.tokenizer, 272, 0)
+            tokenizer = build_tokenizer(config.tokenizer, build_feature(config.feature), 0)
         assert tokenizer.layout().max_frames == 256
         assert tokenizer.layout(60).positions * 3 < tokenizer.layout(256).positions
 
@@ -68,7 +68,10 @@ def test_the_debug_run_makes_motions_that_a_seed_fixes(bundle: Bundle) -> None:
     seen: list[int] = []
     make("a person walks", seconds=1.0, on_scale=lambda scale, motions: seen.append(scale))
     assert seen == list(range(11))
-    assert make("a person walks", seconds=1.0, scales=4, guidance=2.0).motions[0].root.shape == (30, 3)
+    assert make("a person walks", seconds=1.0, scales=4, sampling={"guidance_scale": 3.0}).motions[0].root.shape == (
+        30,
+        3,
+    )
 
 
 def test_bf16_trains_both_stages(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from kinescale import recipes
 from kinescale.bundle import Bundle
 from kinescale.pipelines import TextToMotion
 from kinescale.tokens import BitView
-from kinescale.training.config import STAGES, override
+from kinescale.training.config import STAGES
 from kinescale.training.export import build_bundle
-from kinescale.training.parts import build_generator, build_tokenizer
+from kinescale.training.overrides import override
+from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 from kinescale.training.run import train
 from toy_training import toy_prepared
 
@@ -64,8 +65,8 @@ def test_the_scales_are_moscales_in_time_and_grow_in_the_body() -> None:
         config = recipes.get(f"skeletal_moscale.{name}")
         assert config.generator is not None
         with torch.device("meta"):
-            tokenizer = build_tokenizer(config.tokenizer, 272, 0)
-            generator = build_generator(config.generator, tokenizer.codec, 384, 32, 0)
+            tokenizer = build_tokenizer(config.tokenizer, build_feature(config.feature), 0)
+            generator = build_generator(config.generator, tokenizer, 384, 32, 0)
         layout = tokenizer.layout()
         assert [(scale.bins, scale.groups) for scale in layout.scales] == [(8, 1), (16, 2), (32, 3), (64, 7)]
         assert layout.positions == 584 and tokenizer.layout(60).positions < 150

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from kinescale.core.errors import ConfigError, InputError
-from kinescale.samplers.base import Keep, ScaleGenerator
+from kinescale.generators.base import ScaleGenerator
+from kinescale.samplers.base import Keep, SampleRequest, SamplerOutput
 from kinescale.samplers.bitwise import (
     Config,
-    DrawnBits,
     bit_chances,
     draw_bits,
     region,
@@ -40,19 +40,19 @@ def parts(schedule: Any = 5, faithful: bool = False):
     return tokenizer, generator
 
 
-def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **options: Any) -> DrawnBits:
+def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **options: Any) -> SamplerOutput:
     seeds = range(len(lengths)) if seeds is None else seeds
-    return sample(
-        generator,
-        tokenizer.codec,
-        small_text(len(lengths)) if text is None else text,
-        options.pop("unconditional", None),
-        tokenizer.layout(max(lengths)),
-        steps_of(lengths),
-        config=options.pop("config", Config(guidance=2.0)),
+    config = options.pop("config", Config(guidance_scale=3.0))
+    request = SampleRequest(
+        generator=generator,
+        codec=tokenizer.codec,
+        text=small_text(len(lengths)) if text is None else text,
+        layout=tokenizer.layout(max(lengths)),
+        latent_lengths=steps_of(lengths),
         rngs=[rng(seed) for seed in seeds],
         **options,
     )
+    return sample(request, config)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -113,12 +113,12 @@ def test_greedy_bits_need_no_randomness_and_are_the_likelier() -> None:
 
 
 def test_guidance_rises_from_nothing_to_its_whole() -> None:
-    config = Config(guidance=7.0)
-    assert [config.strength(k, 8) for k in range(8)] == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert config.strength(0, 1) == 0.0
+    config = Config(guidance_scale=8.0)
+    assert [config.guidance_at(k, 8) for k in range(8)] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert config.guidance_at(0, 1) == 1.0
     tokenizer, generator = parts()
-    plain = make(tokenizer, generator, [64], config=Config(guidance=0.0))
-    guided = make(tokenizer, generator, [64], config=Config(guidance=7.0))
+    plain = make(tokenizer, generator, [64], config=Config(guidance_scale=1.0))
+    guided = make(tokenizer, generator, [64], config=Config(guidance_scale=8.0))
     torch.testing.assert_close(plain.probabilities[0], guided.probabilities[0])
     assert not torch.allclose(plain.probabilities[1], guided.probabilities[1])
 
@@ -149,14 +149,14 @@ def test_one_pass_a_scale_and_short_clips_cost_less() -> None:
             costs[faithful, length] = sum(counter.rows)
     assert costs[False, 24] * 4 < costs[False, 128] and costs[True, 24] == costs[True, 128]
     counter = Counter(generator)
-    make(tokenizer, counter, [128], config=Config(guidance=0.0))
+    make(tokenizer, counter, [128], config=Config(guidance_scale=1.0))
     assert 2 * sum(counter.rows) == costs[True, 128]
 
 
 def test_drawing_stops_after_so_many_scales() -> None:
     tokenizer, generator = parts()
     whole = make(tokenizer, generator, [64])
-    some = make(tokenizer, generator, [64], config=Config(guidance=2.0, stop=4))
+    some = make(tokenizer, generator, [64], config=Config(guidance_scale=3.0, stop=4))
     assert len(some.tokens.scales) == 4
     assert all(torch.equal(a, b) for a, b in zip(some.tokens.scales, whole.tokens.scales, strict=False))
     assert tokenizer.decode(some.tokens).shape == (1, 64, 272)
@@ -251,12 +251,12 @@ def test_misfits_are_refused_in_one_sentence() -> None:
     given = tuple(torch.ones(row.shape[:3], dtype=torch.bool) for row in source.scales)
     for options, lengths, message in (
         ({"text": small_text(2)}, [64], "2 sentences"),
-        ({"seeds": [1, 2]}, [64], "2 generators"),
+        ({"seeds": [1, 2]}, [64], "2 random generators"),
         ({"keep": Keep(source.scales, given)}, [64], "shapes"),
         ({"keep": Keep(source.scales, given)}, [128], "hold no token"),
     ):
         with pytest.raises(InputError, match=message):
             make(tokenizer, generator, lengths, **options)
-    for changes in ({"guidance": -1}, {"temperature": 0}, {"top_p": 2}, {"stop": -1}):
+    for changes in ({"guidance_scale": -1}, {"temperature": 0}, {"top_p": 2}, {"stop": -1}):
         with pytest.raises(ConfigError):
             Config.parse(changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kinescale.samplers.base.logits import draw, filtered_probabilities, guided, keep_nucleus, keep_top_k
+from kinescale.samplers.base.logits import apply_cfg, draw, filtered_probabilities, keep_nucleus, keep_top_k
 from moscale_parts import rng
 
 
@@ -41,7 +41,7 @@ def test_top_k_keeps_k_and_zero_keeps_all() -> None:
     torch.testing.assert_close(filtered_probabilities(logits, 0.7, 0.8, 4).sum(1), torch.ones(5))
 
 
-def test_guidance_zero_is_the_conditional() -> None:
+def test_a_guidance_scale_of_one_is_the_conditional() -> None:
     yes, no = torch.randn(4), torch.randn(4)
-    assert torch.equal(guided(yes, no, 0.0), yes)
-    assert guided(yes, no, 2.0).tolist() == pytest.approx((3 * yes - 2 * no).tolist())
+    assert torch.equal(apply_cfg(yes, no, 1.0), yes)
+    assert apply_cfg(yes, no, 3.0).tolist() == pytest.approx((3 * yes - 2 * no).tolist())

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from kinescale.core.errors import ConfigError, InputError
-from kinescale.samplers.base import Drawn, Keep
-from kinescale.samplers.masked import Config, MaskedGenerator, sample
+from kinescale.generators.base import MaskedGenerator
+from kinescale.samplers.base import Keep, SampleRequest, SamplerOutput
+from kinescale.samplers.masked import Config, sample
 from kinescale.tokens import TextFeatures
 from kinescale.tokens.token_map import MASKED, PADDING
 from msq_parts import KINDS, clips, rng, small_generator, small_text, small_tokenizer
@@ -24,19 +25,19 @@ def parts(**kind: Any):
     return tokenizer, generator
 
 
-def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **options: Any) -> Drawn:
+def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **options: Any) -> SamplerOutput:
     seeds = range(len(lengths)) if seeds is None else seeds
-    return sample(
-        generator,
-        tokenizer.codec,
-        small_text(len(lengths)) if text is None else text,
-        options.pop("unconditional", None),
-        tokenizer.layout(max(lengths)),
-        torch.tensor(lengths) // 4,
-        config=options.pop("config", Config(steps=(5,), guidance=(2.0,))),
+    config = options.pop("config", Config(steps=(5,), guidance_scale=(2.0,)))
+    request = SampleRequest(
+        generator=generator,
+        codec=tokenizer.codec,
+        text=small_text(len(lengths)) if text is None else text,
+        layout=tokenizer.layout(max(lengths)),
+        latent_lengths=torch.tensor(lengths) // 4,
         rngs=[rng(seed) for seed in seeds],
         **options,
     )
+    return sample(request, config)
 
 
 class Rounds:
@@ -143,9 +144,9 @@ def naive(tokenizer, generator, length: int, text: TextFeatures, config: Config,
             shown = tuple(torch.tensor(row).view(shape) for row, shape in zip(tokens, shapes, strict=True))
             found = []
             for sentence in (text, generator.unconditional(text)):
-                state = generator.begin(sentence, layout, latents, tokenizer.codec)
+                state = generator.begin(sentence, layout, latents)
                 found.append(generator.logits(state, scales, shown)[0])
-            weight = config.strength(place)
+            weight = config.guidance_at(place)
             for k, with_text, without in zip(scales, *found, strict=True):
                 logits = (without + weight * (with_text - without)).flatten(1, 2)[0]
                 for spot in (i for kk, i in hidden if kk == k):
@@ -161,7 +162,7 @@ def test_greedy_draws_agree_with_a_naive_twin(schedule: str, one_round: bool) ->
     tokenizer = small_tokenizer(max_frames=64)
     generator = small_generator(tokenizer)
     rounds = ((0, 1, 2, 3, 4, 5),) if one_round else ((0,), (1, 2), (3,), (4, 5))
-    config = Config(steps=(4, 1, 3), guidance=(4.0, 5.0), temperature=1e-5, schedule=schedule)
+    config = Config(steps=(4, 1, 3), guidance_scale=(4.0, 5.0), temperature=1e-5, schedule=schedule)
     text = small_text(2)
     drawn = make(tokenizer, Rounds(generator, rounds), [64, 24], config=config)
     for i, length in enumerate((64, 24)):
@@ -191,10 +192,10 @@ def test_the_schedules_count_each_clips_own_positions() -> None:
 def test_steps_and_guidance_are_a_number_a_round() -> None:
     tokenizer, generator = parts()
     counter = Rounds(generator, ((0,), (1,), (2,), (3,), (4,), (5,)))
-    make(tokenizer, counter, [64], config=Config(steps=(10, 1), guidance=(4.0, 5.0), schedule="closed"))
+    make(tokenizer, counter, [64], config=Config(steps=(10, 1), guidance_scale=(4.0, 5.0), schedule="closed"))
     assert [scales for scales, _ in counter.hidden] == [(0,)] * 10 + [(1,), (2,), (3,), (4,), (5,)]
-    assert Config(steps=(10, 1)).passes(3) == 1 and Config(guidance=(4.0, 5.0)).strength(4) == 5.0
-    assert Config.parse({"guidance": 3.0, "steps": 12}).but(guidance=2).guidance == (2.0,)
+    assert Config(steps=(10, 1)).passes(3) == 1 and Config(guidance_scale=(4.0, 5.0)).guidance_at(4) == 5.0
+    assert Config.parse({"guidance_scale": 3.0, "steps": 12}).but(guidance_scale=2).guidance_scale == (2.0,)
 
 
 def test_a_guidance_of_one_needs_no_second_half() -> None:
@@ -202,11 +203,11 @@ def test_a_guidance_of_one_needs_no_second_half() -> None:
     away = small_text(4)
     away = TextFeatures(away.tokens[3:], away.mask[3:])
     counter = Rounds(generator, ((0, 1, 2, 3, 4, 5),))
-    one = make(tokenizer, counter, [64], config=Config(guidance=(1.0,), steps=(3,)))
+    one = make(tokenizer, counter, [64], config=Config(guidance_scale=(1.0,), steps=(3,)))
     assert counter.clips == [1, 1, 1]
-    two = make(tokenizer, generator, [64], config=Config(guidance=(1.0,), steps=(3,)), unconditional=away)
+    two = make(tokenizer, generator, [64], config=Config(guidance_scale=(1.0,), steps=(3,)), uncond=away)
     assert torch.equal(one.tokens.flatten(), two.tokens.flatten())
-    led = make(tokenizer, generator, [64], config=Config(guidance=(5.0,), steps=(3,)), unconditional=away)
+    led = make(tokenizer, generator, [64], config=Config(guidance_scale=(5.0,), steps=(3,)), uncond=away)
     assert not torch.equal(one.tokens.flatten(), led.tokens.flatten())
 
 
@@ -232,7 +233,7 @@ def test_misfits_are_refused_in_one_sentence() -> None:
     given = tuple(torch.ones_like(row, dtype=torch.bool) for row in source.scales)
     for options, lengths, message in (
         ({"text": small_text(2)}, [64], "2 sentences"),
-        ({"seeds": [1, 2]}, [64], "2 generators"),
+        ({"seeds": [1, 2]}, [64], "2 random generators"),
         ({"config": Config(steps=())}, [64], "steps"),
         ({"keep": Keep(source.scales, given)}, [64], "shapes"),
         ({"keep": Keep(source.scales, given)}, [128], "hold no token"),
@@ -242,6 +243,12 @@ def test_misfits_are_refused_in_one_sentence() -> None:
             make(tokenizer, generator, lengths, **options)
     with pytest.raises(InputError, match="each of them once"):
         make(tokenizer, Rounds(generator, ((0, 1), (1, 2, 3, 4, 5))), [64])
-    for changes in ({"guidance": -1}, {"guidance": ()}, {"temperature": 0}, {"keep_share": 0}, {"steps": "x"}):
+    for changes in (
+        {"guidance_scale": -1},
+        {"guidance_scale": ()},
+        {"temperature": 0},
+        {"keep_share": 0},
+        {"steps": "x"},
+    ):
         with pytest.raises(ConfigError):
             Config.parse(changes)

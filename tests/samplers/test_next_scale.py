@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from kinescale.core.errors import ConfigError, InputError
-from kinescale.samplers.next_scale import Config, Drawn, Keep, ScaleGenerator, sample
+from kinescale.generators.base import ScaleGenerator
+from kinescale.samplers.base import Keep, SampleRequest, SamplerOutput
+from kinescale.samplers.next_scale import Config, sample
 from kinescale.tokens import TextFeatures
 from kinescale.tokens.token_map import MASKED, PADDING
 from moscale_parts import SCALE_LISTS, clips, rng, small_generator, small_text, small_tokenizer
@@ -22,21 +24,19 @@ def parts(scales: tuple[int, ...] = (8, 4, 2, 1), faithful: bool = False):
     return tokenizer, generator
 
 
-def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **options: Any) -> Drawn:
+def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **options: Any) -> SamplerOutput:
     seeds = range(len(lengths)) if seeds is None else seeds
-    layout = tokenizer.layout(max(lengths))
-    config = options.pop("config", Config(steps=(1, 2, 3, 4), guidance=2.0))
-    return sample(
-        generator,
-        tokenizer.codec,
-        small_text(len(lengths)) if text is None else text,
-        options.pop("unconditional", None),
-        layout,
-        torch.tensor(lengths) // 4,
-        config=config,
+    config = options.pop("config", Config(steps=(1, 2, 3, 4), guidance_scale=3.0))
+    request = SampleRequest(
+        generator=generator,
+        codec=tokenizer.codec,
+        text=small_text(len(lengths)) if text is None else text,
+        layout=tokenizer.layout(max(lengths)),
+        latent_lengths=torch.tensor(lengths) // 4,
         rngs=[rng(seed) for seed in seeds],
         **options,
     )
+    return sample(request, config)
 
 
 @pytest.mark.parametrize("scales", SCALE_LISTS)
@@ -102,13 +102,13 @@ def test_a_greedy_pyramid_needs_no_randomness() -> None:
 
 def test_without_guidance_the_unconditional_text_does_not_matter() -> None:
     tokenizer, generator = parts()
-    config = Config(guidance=0.0)
+    config = Config(guidance_scale=1.0)
     one = make(tokenizer, generator, [64], config=config)
     away = small_text(4)
     away = TextFeatures(away.tokens[3:], away.mask[3:])
-    two = make(tokenizer, generator, [64], config=config, unconditional=away)
+    two = make(tokenizer, generator, [64], config=config, uncond=away)
     assert torch.equal(one.tokens.flatten(), two.tokens.flatten())
-    guided = make(tokenizer, generator, [64], config=Config(guidance=5.0), unconditional=away)
+    guided = make(tokenizer, generator, [64], config=Config(guidance_scale=6.0), uncond=away)
     assert not torch.equal(one.tokens.flatten(), guided.tokens.flatten())
 
 
@@ -164,7 +164,7 @@ def test_misfits_are_refused_in_one_sentence() -> None:
     given = tuple(torch.ones_like(row, dtype=torch.bool) for row in source.scales)
     for options, lengths, message in (
         ({"text": small_text(2)}, [64], "2 sentences"),
-        ({"seeds": [1, 2]}, [64], "2 generators"),
+        ({"seeds": [1, 2]}, [64], "2 random generators"),
         ({"config": Config(steps=())}, [64], "steps"),
         ({"keep": Keep(source.scales, given)}, [64], "shapes"),
         ({"keep": Keep(source.scales, given)}, [128], "hold no token"),
@@ -172,6 +172,6 @@ def test_misfits_are_refused_in_one_sentence() -> None:
     ):
         with pytest.raises(InputError, match=message):
             make(tokenizer, generator, lengths, **options)
-    for changes in ({"guidance": -1}, {"temperature": 0}, {"top_p": 2}, {"steps": "x"}):
+    for changes in ({"guidance_scale": -1}, {"temperature": 0}, {"top_p": 2}, {"steps": "x"}):
         with pytest.raises(ConfigError):
             Config.parse(changes)

@@ -11,8 +11,9 @@ from torch import Tensor
 import moscale_parts
 from kinescale.core.errors import InputError
 from kinescale.samplers import next_scale
+from kinescale.samplers.base import Keep, SampleRequest, SamplerOutput
 from kinescale.samplers.base.logits import keep_crossing_nucleus, keep_share
-from kinescale.samplers.scale_wise import Config, Drawn, Keep, keep_outside, sample
+from kinescale.samplers.scale_wise import Config, keep_outside, sample
 from kinescale.tokens import TextFeatures
 from kinescale.tokens.token_map import MASKED, PADDING
 from mosa_parts import small_generator, small_tokenizer
@@ -24,20 +25,21 @@ def parts(**changes: Any):
     return tokenizer, small_generator(tokenizer)
 
 
-def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **options: Any) -> Drawn:
+def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **options: Any) -> SamplerOutput:
     seeds = range(len(lengths)) if seeds is None else seeds
+    config = options.pop("config", Config(guidance_scale=3.0, drop=0.2))
     layout = options.pop("layout", None) or tokenizer.layout(max(lengths))
-    return options.pop("sampler", sample)(
-        generator,
-        tokenizer.codec,
-        small_text(len(lengths)) if text is None else text,
-        options.pop("unconditional", None),
-        layout,
-        layout.latents(torch.tensor(lengths)),
-        config=options.pop("config", Config(guidance=2.0, drop=0.2)),
+    sampler = options.pop("sampler", sample)
+    request = SampleRequest(
+        generator=generator,
+        codec=tokenizer.codec,
+        text=small_text(len(lengths)) if text is None else text,
+        layout=layout,
+        latent_lengths=layout.latents(torch.tensor(lengths)),
         rngs=[rng(seed) for seed in seeds],
         **options,
     )
+    return sampler(request, config)
 
 
 @pytest.mark.parametrize("padding", ["masked", "slots"])
@@ -107,18 +109,18 @@ def test_an_edit_keeps_what_lies_outside() -> None:
 
 def test_a_run_may_stop_after_any_scale_and_its_guidance_still_reaches_full_strength() -> None:
     tokenizer, generator = parts()
-    config = Config(guidance=4.0)
-    assert [config.strength(k, 5) for k in range(5)] == [0.0, 1.0, 2.0, 3.0, 4.0]
-    assert config.strength(0, 1) == 4.0
+    config = Config(guidance_scale=5.0)
+    assert [config.guidance_at(k, 5) for k in range(5)] == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert config.guidance_at(0, 1) == 5.0
     for count in (1, 2, 4):
         drawn = make(tokenizer, generator, [40], config=Config(scales=count))
         assert len(drawn.tokens.scales) == count
         assert tokenizer.decode(drawn.tokens).shape[1] == tokenizer.layout(40).max_frames
     # without guidance the first scales do not depend on how many follow
-    short = make(tokenizer, generator, [40], config=Config(guidance=0.0, scales=2)).tokens
-    whole = make(tokenizer, generator, [40], config=Config(guidance=0.0)).tokens
+    short = make(tokenizer, generator, [40], config=Config(guidance_scale=1.0, scales=2)).tokens
+    whole = make(tokenizer, generator, [40], config=Config(guidance_scale=1.0)).tokens
     assert torch.equal(short.flatten(), whole.first(2).flatten())
-    with pytest.raises(InputError, match="5 scales to draw"):
+    with pytest.raises(InputError, match="5 scales to sample"):
         make(tokenizer, generator, [40], config=Config(scales=5))
 
 
@@ -139,12 +141,12 @@ class Counter:
 
 def test_one_pass_a_scale_no_branch_without_guidance_and_short_clips_cost_less() -> None:
     tokenizer, generator = parts()
-    for guidance, clips_a_pass in ((3.0, 4), (0.0, 2)):
+    for guidance, clips_a_pass in ((4.0, 4), (1.0, 2)):
         counter = Counter(generator)
-        make(tokenizer, counter, [64, 20], config=Config(guidance=guidance), shared_passes=True)
+        make(tokenizer, counter, [64, 20], config=Config(guidance_scale=guidance), shared_passes=True)
         assert counter.passes == [(clips_a_pass, bins) for bins in (4, 8, 12, 16)]
     counter = Counter(generator)
-    make(tokenizer, counter, [64, 14], config=Config(guidance=0.0))
+    make(tokenizer, counter, [64, 14], config=Config(guidance_scale=1.0))
     assert counter.passes == [(1, bins) for bins in (4, 8, 12, 16, 1, 2, 3, 4)]
 
 
@@ -152,17 +154,17 @@ def test_without_guidance_the_unconditional_text_does_not_matter() -> None:
     tokenizer, generator = parts()
     away = small_text(4)
     away = TextFeatures(away.tokens[3:], away.mask[3:])
-    none = Config(guidance=0.0)
+    none = Config(guidance_scale=1.0)
     one = make(tokenizer, generator, [64], config=none)
-    two = make(tokenizer, generator, [64], config=none, unconditional=away)
-    led = make(tokenizer, generator, [64], config=Config(guidance=5.0), unconditional=away)
+    two = make(tokenizer, generator, [64], config=none, uncond=away)
+    led = make(tokenizer, generator, [64], config=Config(guidance_scale=6.0), uncond=away)
     assert torch.equal(one.tokens.flatten(), two.tokens.flatten())
     assert not torch.equal(one.tokens.flatten(), led.tokens.flatten())
 
 
 def test_samplers_and_generators_of_two_systems_fit() -> None:
     tokenizer, generator = parts(padding="slots")
-    config = next_scale.Config(steps=(1, 2), guidance=1.0)
+    config = next_scale.Config(steps=(1, 2), guidance_scale=2.0)
     refined = make(tokenizer, generator, [64], sampler=next_scale.sample, config=config)
     assert all(int(row.min()) >= 0 for row in refined.tokens.scales)
     codec = moscale_parts.small_tokenizer()

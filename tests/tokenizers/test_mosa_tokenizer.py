@@ -228,7 +228,7 @@ def test_bad_batches_are_refused_in_one_sentence() -> None:
         ({"codes": (256, 300)}, "2 codebooks"),
         ({"width": 6}, "multiple of 4"),
         ({"multipliers": ()}, "levels"),
-        ({"explicit_slice": (4, 300)}, "explicit_slice"),
+        ({"explicit_slice": (4, 300)}, "block .explicit. is columns 4 to 300"),
         ({"padding": "none"}, "padding"),
     ],
 )

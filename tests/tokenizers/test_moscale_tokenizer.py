@@ -191,7 +191,7 @@ def test_bad_batches_are_refused_in_one_sentence() -> None:
         ({"max_frames": 100, "mask_padding": True}, "mask_padding"),
         ({"faithful": True, "mask_padding": True}, "exclude"),
         ({"width": 24, "heads": 8}, "heads"),
-        ({"explicit_slice": (4, 300)}, "explicit_slice"),
+        ({"explicit_slice": (4, 300)}, "block .explicit. is columns 4 to 300"),
         ({"levels": 0}, "levels"),
     ],
 )

@@ -296,7 +296,7 @@ def test_bad_batches_are_refused_in_one_sentence() -> None:
         ({"max_frames": 130}, "max_frames"),
         ({"feature_width": 272}, "feature_width"),
         ({"feature_config": {"variant": "kit"}}, "251"),
-        ({"explicit_slice": (4, 300)}, "explicit_slice"),
+        ({"explicit_slice": (4, 300)}, "block .explicit. is columns 4 to 300"),
         ({"downs": 0}, "downs"),
         ({"widths": (1, 0, 1)}, "widths"),
     ],

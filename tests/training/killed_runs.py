@@ -20,8 +20,9 @@ import torch
 
 from kinescale import recipes
 from kinescale.training import checkpoint, loop, state
-from kinescale.training.config import DrawConfig, OptimizerConfig, ScheduleConfig, StageConfig, override
+from kinescale.training.config import DrawConfig, OptimizerConfig, ScheduleConfig, StageConfig
 from kinescale.training.loop import fit
+from kinescale.training.overrides import override
 from kinescale.training.run import train
 from toy_training import ToyStep, toy_prepared
 

@@ -17,7 +17,7 @@ from kinescale.features import Normalizer
 from kinescale.training.config import DrawConfig, StageConfig
 from kinescale.training.data import Batches
 from kinescale.training.feature_cache import open_store
-from kinescale.training.parts import build_tokenizer
+from kinescale.training.parts import build_feature, build_tokenizer
 from kinescale.training.text_cache import open_text_cache
 from toy_training import toy_prepared
 
@@ -34,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def batches(data: Path) -> Batches:
     store = open_store(data, Part(name="rotations"), mirrored=True, dtype="float32", spare=data)
     normalizer = Normalizer(torch.arange(float(WIDTH)), torch.full((WIDTH,), 2.0))
-    tokenizer = build_tokenizer(recipes.get("moscale.debug").tokenizer, WIDTH, 0)
+    tokenizer = build_tokenizer(recipes.get("moscale.debug").tokenizer, build_feature(Part(name="rotations")), 0)
     config = StageConfig(batch_size=5, draw=DrawConfig(min_frames=16))
     return Batches(open_prepared(data).clips, store, normalizer, tokenizer.layout, config, seed=0, with_text=True)
 

@@ -18,10 +18,10 @@ from kinescale.core.errors import ConfigError, DataError, InputError
 from kinescale.data.prepared import GIVEN_STATISTICS
 from kinescale.evaluators.base import trained
 from kinescale.training import checkpoint as files
-from kinescale.training.config import override
 from kinescale.training.evaluator_config import EvaluatorRunConfig
 from kinescale.training.evaluator_run import build_evaluator, export_evaluator, train_evaluator
-from kinescale.training.feature_cache import build_feature
+from kinescale.training.overrides import override
+from kinescale.training.parts import build_feature
 from motion_strategies import random_motion
 from toy_training import toy_prepared
 

@@ -14,8 +14,9 @@ from kinescale.bundle.manifest import Part
 from kinescale.core.errors import BundleError, ConfigError, InputError
 from kinescale.features import Normalizer
 from kinescale.pipelines import RAW, TextToMotion
-from kinescale.training.config import RunConfig, override
+from kinescale.training.config import RunConfig
 from kinescale.training.export import build_bundle
+from kinescale.training.overrides import override
 from kinescale.training.preflight import check_parts, check_sampling
 from kinescale.training.run import train
 from recombination import TEXT_TOKENS, TEXT_WIDTH, WIDTH, begun_tokenizer, generator_parts, tokenizer_parts, try_pair
@@ -87,9 +88,9 @@ def test_what_does_not_fit_is_refused_before_anything_is_made(
 def test_the_text_encoder_is_not_loaded_where_only_the_tokenizer_is_trained() -> None:
     config = override(recipes.get("moscale.debug"), {"text.name": "t5", "text.config": {"model": "/no/such/t5"}})
     assert isinstance(config, RunConfig)
-    check_parts(config, FEATURE.width, text=False)
+    check_parts(config, FEATURE, text=False)
     with pytest.raises(BundleError, match="/no/such/t5"):
-        check_parts(config, FEATURE.width, text=True)
+        check_parts(config, FEATURE, text=True)
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -117,7 +118,7 @@ def test_every_pair_that_fits_generates_motions_through_a_bundle(name: str) -> N
             generator=pair.generator,
             text=Part(name="hashed", config={"width": TEXT_WIDTH, "max_tokens": TEXT_TOKENS}),
         )
-        drawn = TextToMotion(bundle)("a person waves", 0.7, finish=RAW)
+        drawn = TextToMotion(bundle)("a person waves", 0.7, post_process=RAW)
         assert len(drawn.motions[0]) == 21 and bool(drawn.motions[0].positions().isfinite().all())
         made.append(generator)
         other = "masked" if bundle.manifest.sampling.name != "masked" else "scale_wise"
@@ -135,8 +136,8 @@ def test_settings_that_the_sampler_lacks_are_named_as_the_command_names_them() -
         generator=try_pair(tokenizer, GENERATORS["mosa"]).generator,
         text=Part(name="hashed", config={"width": TEXT_WIDTH, "max_tokens": TEXT_TOKENS}),
     )
-    with pytest.raises(InputError, match=r"'scale_wise', which has no 'steps' \(--steps\).*guidance"):
+    with pytest.raises(InputError, match=r"'scale_wise' has no steps \(--steps\).*guidance_scale"):
         TextToMotion(bundle)("a person waves", 0.7, steps=(1, 2))
     with pytest.raises(ConfigError, match="scale_wise"):
         bundle.settings({"temperature": -1.0})
-    assert bundle.settings({"guidance": 2.0, "steps": None}).guidance == 2.0
+    assert bundle.settings({"guidance_scale": 2.0, "steps": None}).guidance_scale == 2.0

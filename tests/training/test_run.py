@@ -13,8 +13,9 @@ from kinescale.cli import train as command
 from kinescale.core.errors import ConfigError, DataError, InputError, KinescaleError
 from kinescale.core.records import read_json
 from kinescale.training import checkpoint as files
-from kinescale.training.config import STAGES, RunConfig, override
+from kinescale.training.config import STAGES, RunConfig
 from kinescale.training.export import build_bundle
+from kinescale.training.overrides import override
 from kinescale.training.run import train
 from toy_training import toy_prepared
 

@@ -10,8 +10,9 @@ import torch
 from kinescale import recipes
 from kinescale.bundle import Bundle
 from kinescale.core.errors import ConfigError
-from kinescale.training.config import STAGES, RunConfig, override
+from kinescale.training.config import STAGES, RunConfig
 from kinescale.training.export import build_bundle
+from kinescale.training.overrides import override
 from kinescale.training.run import train
 from toy_training import toy_prepared
 

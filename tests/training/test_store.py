@@ -15,7 +15,8 @@ from kinescale.core.files import atomic_path, sweep_temporaries
 from kinescale.data.prepared import open_prepared
 from kinescale.motion.mirror import mirror
 from kinescale.training import feature_cache as stores
-from kinescale.training.feature_cache import FeatureStore, build_feature, measure, open_store
+from kinescale.training.feature_cache import FeatureStore, measure, open_store
+from kinescale.training.parts import build_feature
 from kinescale.training.text_cache import open_text_cache
 from kinescale.training.watch import Watch
 from toy_training import toy_prepared

@@ -6,7 +6,9 @@ import pytest
 
 from kinescale import recipes
 from kinescale.core.errors import ConfigError
-from kinescale.training.config import RunConfig, first_difference, override
+from kinescale.training.config import RunConfig
+from kinescale.training.identity import difference, first_difference
+from kinescale.training.overrides import current_path, override
 
 
 @pytest.fixture()
@@ -66,3 +68,30 @@ def test_watching_does_not_change_what_a_run_is(config: RunConfig) -> None:
     assert watched.identity("tokenizer") == config.identity("tokenizer")
     assert other.identity("tokenizer") != config.identity("tokenizer")
     assert other.identity("generator") == config.identity("generator")
+
+
+def test_earlier_spellings_of_an_override_change_the_field_of_now() -> None:
+    config = recipes.get("mosa.debug")
+    changes = {"generator_training.optimiser.lr": "0.01", "tokenizer.config.quantisation_weight": "0.5"}
+    changed = override(config, changes)
+    assert changed.generator_training.optimizer.lr == 0.01
+    assert changed.tokenizer.config["quantization_weight"] == 0.5 and "quantisation_weight" not in str(
+        changed.to_json()
+    )
+    assert current_path(config, "generator_training.optimiser.lr") == "generator_training.optimizer.lr"
+
+
+def test_the_config_of_an_earlier_run_is_read_and_is_the_same_run(config: RunConfig) -> None:
+    """Earlier names, columns as numbers, and settings that did not exist yet, in run.json and checkpoints."""
+    old = config.to_json()
+    for stage in ("tokenizer_training", "generator_training"):
+        old[stage]["optimiser"] = old[stage].pop("optimizer")
+        del old[stage]["kinematics"], old[stage]["draw"]["shares"]
+    old["tokenizer"]["config"]["explicit_slice"] = [4, 202]
+    old["tokenizer"]["config"].pop("explicit_blocks", None)
+    read = RunConfig.parse(old)
+    assert read.generator_training == config.generator_training
+    earlier = {key: old[key] for key in ("seed", "feature", "tokenizer", "data", "tokenizer_training")}
+    assert difference(earlier, config.identity("tokenizer")) is None
+    other = override(config, {"tokenizer.config.explicit_blocks": ["rotations"]})
+    assert "explicit_blocks" in str(difference(earlier, other.identity("tokenizer")))

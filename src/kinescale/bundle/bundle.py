@@ -29,6 +29,7 @@ from kinescale.bundle.manifest import (
     Part,
     Provenance,
     read_manifest,
+    variant_of,
 )
 from kinescale.bundle.weights import (
     at_most_modules,
@@ -188,7 +189,7 @@ class Bundle:
         return encoder
 
     def sampler(self) -> tuple[Any, Record]:
-        """The sampler's function and this bundle's settings for it."""
+        """The sampler's function (``samplers.base``) and this bundle's settings for it."""
         if self.generator is None:
             raise BundleError("this bundle has no generator; it reconstructs motions, but makes none from text.")
         part = self.manifest.sampling
@@ -198,17 +199,19 @@ class Bundle:
     def settings(self, given: Mapping[str, Any]) -> Record:
         """This bundle's sampler settings with the ``given`` ones changed; None stands for not given.
 
-        Raises ``InputError`` for a setting that the sampler does not have, ``ConfigError`` for a value out of range.
+        ``guidance``, the former name of ``guidance_scale``, is taken in its former meaning, with a warning. Raises
+        ``InputError`` for a setting that the sampler does not have, ``ConfigError`` for a value out of range.
         """
         _, config = self.sampler()
         changes = {name: value for name, value in given.items() if value is not None}
+        changes = samplers.current_names(type(config), changes, warn=True)
         part, known = self.manifest.sampling, list(type(config).model_fields)
         assert part is not None
         for name in changes:
             if name not in known:
                 raise InputError(
-                    f"this bundle is drawn from by '{part.name}', which has no '{name}' (--{name.replace('_', '-')}); "
-                    f"leave it out or give one of: {', '.join(known)}."
+                    f"this bundle's sampler '{part.name}' has no {name} (--{name.replace('_', '-')}); leave it out, or "
+                    f"give one of its own: {', '.join(known)}."
                 )
         return type(config).parse({**config.model_dump(), **changes}, where=f"sampler '{part.name}'")
 
@@ -294,11 +297,6 @@ class Bundle:
         assert self.generator is not None
         name = generators.FAMILY.get(variant_of(self.generator), "SAMPLER")
         return Part(name=name, config=samplers.FAMILY.get(name, "Config")().to_json())
-
-
-def variant_of(member: object) -> str:
-    """The family name of an object: the file its class is written in."""
-    return type(member).__module__.rpartition(".")[2]
 
 
 def part_of(member: Any) -> Part:

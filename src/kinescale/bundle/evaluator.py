@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -23,9 +23,9 @@ from kinescale.bundle.hub import new_folder
 from kinescale.bundle.manifest import (
     CARD_FILE,
     CONFIG_FILE,
+    LICENSES,
     WEIGHTS_FILE,
     License,
-    Licenses,
     Part,
     Provenance,
     check_bounds,
@@ -56,6 +56,8 @@ FORMAT = "kinescale-evaluator"
 class EvaluatorManifest(Record):
     """The whole of the folder's ``config.json``."""
 
+    EARLIER_NAMES: ClassVar[dict[str, str]] = LICENSES
+
     format: Literal["kinescale-evaluator"] = FORMAT
     format_version: Literal[1] = 1
     kinescale_version: str = ""
@@ -63,7 +65,7 @@ class EvaluatorManifest(Record):
     feature: Part
     evaluator: Part
     text: Part | None = None
-    licenses: Licenses = Field(default_factory=list)
+    licenses: list[License] = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
     weights_sha256: str = ""
 

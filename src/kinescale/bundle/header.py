@@ -16,12 +16,13 @@ MAX_WEIGHT_BYTES = 16 * 1024**3
 
 Shapes = dict[str, tuple[int, ...]]
 
-_RENAMED = {
+EARLIER_WORDS = {
     "normaliser": "normalizer",
     "quantiser": "quantizer",
     "quantisers": "quantizers",
     "initialised": "initialized",
 }
+"""Words in names of tensors as versions before 0.2 wrote them -> as they are now. A renamed module is added here."""
 
 
 _MOVED = (
@@ -36,8 +37,14 @@ T = TypeVar("T")
 
 
 def current_name(key: str) -> str:
-    """Today's name of a tensor that an earlier version may have written: words and places of modules changed."""
-    key = ".".join(_RENAMED.get(word, word) for word in key.split("."))
+    """Current name of a stored tensor: words between its dots and slashes that were renamed, modules that moved.
+
+    Weights are read through this (bundles, evaluators, checkpoints), so that files of earlier versions load.
+
+    >>> current_name("model/pyramid.quantiser.codes")
+    'model/pyramid.quantizers.0.codes'
+    """
+    key = re.sub(r"[^./]+", lambda word: EARLIER_WORDS.get(word[0], word[0]), key)
     for earlier, now in _MOVED:
         key = earlier.sub(now, key)
     return key

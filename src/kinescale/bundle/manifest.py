@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import Field, model_validator
 
 from kinescale.core.errors import BundleError, ConfigError
 from kinescale.core.records import Record, read_json, shown
@@ -21,10 +21,40 @@ MAX_ITEMS = 4096
 
 
 class Part(Record):
-    """A family's variant by name, with its config as plain JSON."""
+    """A variant of a family by name, with its config as plain JSON.
+
+    It is also made from a variant's own config record, of which it keeps the fields that were given:
+
+    >>> from kinescale.text import hashed
+    >>> Part.of(hashed.Config(width=16))
+    Part(name='hashed', config={'width': 16})
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
     config: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: Record) -> Part:
+        """The part that a variant's config record stands for; one that is a part already stays as it is."""
+        return cls.model_validate(config)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_config_record(cls, data: Any) -> Any:
+        if not isinstance(data, Record) or isinstance(data, Part):
+            return data
+        return {"name": variant_of(data), "config": data.model_dump(mode="json", exclude_unset=True)}
+
+
+def variant_of(member: object) -> str:
+    """Name of the variant that an object's class belongs to: the module, or package, in its family's package.
+
+    >>> from kinescale.generators.moscale import Config
+    >>> Config.__module__, variant_of(Config())
+    ('kinescale.generators.moscale.config', 'moscale')
+    """
+    root, *inside = type(member).__module__.split(".")
+    return inside[1] if root == "kinescale" and len(inside) > 1 else [root, *inside][-1]
 
 
 class License(Record):
@@ -38,8 +68,8 @@ class License(Record):
     non_commercial: bool = False
 
 
-Licenses = Annotated[list[License], Field(validation_alias=AliasChoices("licenses", "licences"))]
-"""The field ``licenses`` of a record; files of earlier versions spell it ``licences``."""
+LICENSES: dict[str, str] = {"licences": "licenses"}
+"""Earlier name of the field that lists licenses, for the records that have it."""
 
 
 CHOSEN_ON = ("none: the last step", "val: the lowest loss")
@@ -74,6 +104,8 @@ class Provenance(Record):
 class Manifest(Record):
     """The whole of ``config.json``."""
 
+    EARLIER_NAMES: ClassVar[dict[str, str]] = LICENSES
+
     format: Literal["kinescale-bundle"] = FORMAT
     format_version: Literal[1] = 1
     kinescale_version: str = ""
@@ -83,7 +115,7 @@ class Manifest(Record):
     generator: Part | None = None
     text: Part | None = None
     sampling: Part | None = None
-    licenses: Licenses = Field(default_factory=list)
+    licenses: list[License] = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
     weights_sha256: str = ""
     """Of the weights file beside it; empty in bundles made before there was one."""

@@ -8,11 +8,16 @@ from typing import Annotated, Any
 
 import tyro
 
-from kinescale.cli.base.options import Flag, check_output, parse, print_json
+from kinescale.cli.base.options import Flag, Out, check_output, parse, print_json
 from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.json_input import parse_json
+
+EXAMPLES = (
+    "kinescale clean take.bvh -o clean.bvh",
+    "kinescale clean take.bvh -o clean.bvh --steps floor,foot_lock --set foot_lock.floor=0",
+)
 
 ORDER = ("jitter", "floor", "foot_lock")
 """The order that steps are best run in, and the default: noise first, since it hides where feet stand."""
@@ -24,8 +29,8 @@ class Options:
 
     source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="IN")]]
     """Motion file to read."""
-    out: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="OUT")]]
-    """File to write."""
+    out: Out
+    """File to write; its suffix chooses the format."""
     steps: str = ",".join(ORDER)
     """Steps by name, with commas between."""
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = ()

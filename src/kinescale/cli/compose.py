@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -14,28 +14,33 @@ from kinescale.cli.base.drawing import (
     Many,
     check_clips,
     check_drawing,
-    drawing,
-    one_prompt,
+    edit_options,
     read_source,
     report,
+    sampling,
     write_all,
 )
-from kinescale.cli.base.options import Flag, MaybeFloat, MaybeInt, MaybeText, check_positive, parse
+from kinescale.cli.base.editing import FAMILY, check_inputs
+from kinescale.cli.base.options import Flag, MaybeFloat, MaybeInt, MaybeText, parse
 from kinescale.core.errors import InputError
 
-if TYPE_CHECKING:
-    from kinescale.motion import Motion
-    from kinescale.pipelines.editing.editor import Edited, Editor
+EXAMPLES = (
+    "kinescale compose wave.bvh walk.bvh --parts right_arm -o both.bvh",
+    "kinescale compose a.bvh b.bvh --then --seconds 1 -o joined.bvh",
+    "kinescale compose a.bvh b.bvh --coarse 2 -o mixed.bvh",
+)
 
 Way = Annotated[Literal["encoded", "drawn"] | None, tyro.conf.arg(metavar="{encoded,drawn}", help_behavior_hint="")]
 
-SEAM_S = 1.0
-"""Seconds drawn anew where one motion follows the other, when not given."""
+TASKS = {"parts": "compose", "coarse": "compose_scales", "then": "then"}
+"""Option that names a task -> edit task."""
+
+INPUTS = ("parts", "tokens", "coarse", "seconds", "prompt")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _What:
-    """What is asked for; listed before how it is drawn."""
+    """What to do; listed before how it is sampled."""
 
     clip: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Two motion files, A and B."""
@@ -43,15 +48,15 @@ class _What:
     """Parts of the body to take from A, such as upper_body; the rest is B's. kinescale parts lists them."""
     tokens: Way = None
     """With --parts: encoded puts the composition through the bundle's tokens; drawn takes A's and B's own tokens, and
-    draws what holds both. Without it rotations are taken over as they are."""
+    samples those that hold both. Without it rotations are taken over as they are."""
     coarse: MaybeInt = None
     """Take so many of A's coarsest scales, and B's finer ones."""
     then: Flag = False
-    """B after A, with what is around the seam drawn anew."""
+    """B after A, with what is around the border resampled."""
     seconds: MaybeFloat = None
-    """With --then: how many seconds around the seam are drawn; 1 when not given."""
+    """With --then: how many seconds around the border are resampled; 1 when not given."""
     prompt: Many = ()
-    """With --tokens drawn or --then: what the person does in what is drawn."""
+    """With --tokens drawn or --then: what the person does in what is sampled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,59 +68,38 @@ class Options(Changing, _What):
 
 
 def run(argv: list[str]) -> int:
-    """Parse ``argv``, check what is cheap to check, compose, write, say what was done."""
+    """Parse ``argv``, check what is cheap to check, compose, write, print what was done."""
     start = time.perf_counter()
     options = parse(Options, argv, "compose")
-    task = _task(options)
+    flag, task = _task(options)
     check_clips(options.clip, 2, options.reading)
-    prompt = one_prompt(options.prompt)
-    check_positive(options.seconds, "--seconds")
+    inputs = check_inputs(task, {name: getattr(options, name) for name in INPUTS})
     paths = check_drawing(options)
-    names: tuple[str, ...] = ()
-    if options.parts is not None:
-        from kinescale.pipelines.editing import part_names
-
-        names = part_names(options.parts)
     first, second = (read_source(path, options.reading) for path in options.clip)
 
-    from kinescale.pipelines.editing.editor import Editor
+    from kinescale.pipelines import Editor
 
-    made = _made(Editor.from_pretrained(options.bundle), (first, second), names, prompt, options)
+    editor = Editor.from_pretrained(options.bundle)
+    exact = flag == "parts" and options.tokens is None
+    how = {} if exact else {"options": edit_options(options)}
+    made = FAMILY.get(task, "run")(editor, first, second, **inputs, **how)
     write_all(made.motions, paths, options.force)
-    report(made, paths, task, options, time.perf_counter() - start)
+    report(made, paths, flag, options, time.perf_counter() - start)
     return 0
 
 
-def _task(options: Options) -> str:
-    """Which of the three; ``InputError`` for none, several, or options of another."""
-    named = {"parts": options.parts is not None, "coarse": options.coarse is not None, "then": options.then}
-    tasks = [name for name, given in named.items() if given]
-    if len(tasks) != 1:
-        got = " and ".join(f"--{name}" for name in tasks) or "none of them"
-        raise InputError(f"{got} given; say --parts, --coarse or --then, one of them.")
-    task = tasks[0]
-    if options.tokens is not None and task != "parts":
-        raise InputError("--tokens belongs to --parts; leave it out.")
-    if options.seconds is not None and task != "then":
-        raise InputError("--seconds belongs to --then; leave it out.")
-    if options.prompt and not (options.tokens == "drawn" or task == "then"):
-        raise InputError("nothing is drawn here, so a prompt has no use; leave it out, or name --tokens drawn.")
-    exact = task == "parts" and options.tokens is None
-    drawn = (options.seed, options.samples, options.guidance, options.temperature) != (0, 1, None, None)
-    if exact and drawn:
+def _task(options: Options) -> tuple[str, str]:
+    """The option that names the task, and the task; ``InputError`` for none, several, or options of another."""
+    given = [name for name in TASKS if getattr(options, name) not in (None, False)]
+    if len(given) != 1:
+        got = " and ".join(f"--{name}" for name in given) or "none of them"
+        raise InputError(f"{got} given; name one of --parts, --coarse and --then.")
+    flag = given[0]
+    exact = flag == "parts" and options.tokens is None
+    if exact and options.prompt:
+        raise InputError("nothing is sampled here, so a prompt has no use; leave it out, or name --tokens drawn.")
+    if exact and ((options.seed, options.samples) != (0, 1) or sampling(options)):
         raise InputError("rotations are taken over as they are; leave out how to draw, or name --tokens.")
-    if task != "then" and (options.blend is not None or options.anchor_end):
+    if not options.then and (options.blend is not None or options.anchor_end):
         raise InputError("--blend and --anchor-end belong to --then; leave them out.")
-    return task
-
-
-def _made(
-    editor: Editor, clips: tuple[Motion, Motion], names: tuple[str, ...], prompt: str | None, options: Options
-) -> Edited:
-    first, second = clips
-    if options.then:
-        return editor.then(first, second, options.seconds or SEAM_S, prompt, **drawing(options))
-    if options.coarse is not None:
-        return editor.compose_scales(first, second, options.coarse, **drawing(options))
-    more = {} if options.tokens is None else drawing(options)
-    return editor.compose(first, second, names, tokens=options.tokens, prompt=prompt, **more)
+    return flag, TASKS[flag]

@@ -1,4 +1,4 @@
-"""Make a motion go where it should: joints at places, poses at key frames, a path over the ground, a facing."""
+"""Constrain a motion: joint positions, poses at key frames, a path over the ground, a facing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from kinescale.cli.base.drawing import Drawing, check_drawing, drawing, read_source, write_all
+from kinescale.cli.base.drawing import Drawing, check_drawing, read_source, sampling, write_all
 from kinescale.cli.base.options import (
     MaybeFloat,
     MaybeText,
@@ -23,8 +23,13 @@ from kinescale.core.prompts import check_prompt
 
 if TYPE_CHECKING:
     from kinescale.motion import Motion
-    from kinescale.pipelines.control import Controlled, Controller
-    from kinescale.pipelines.editing import Span
+    from kinescale.pipelines import Controlled, Controller
+    from kinescale.pipelines.editing.region import Span
+
+EXAMPLES = (
+    'kinescale control --constraints path.json --prompt "a person walks" --seconds 5 -o there.bvh',
+    "kinescale control clip.bvh --constraints reach.json --frames 40:80 -o reach.bvh",
+)
 
 SECONDS = 4.0
 MAX_LINES = 40
@@ -32,16 +37,16 @@ MAX_LINES = 40
 
 @dataclass(frozen=True, kw_only=True)
 class _What:
-    """What is asked for; listed before how it is drawn."""
+    """What to do; listed before how it is sampled."""
 
     clip: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Motion file to change; none to draw one."""
+    """Motion file to change; none to sample one."""
     constraints: Path
-    """JSON file of what is asked."""
+    """JSON file of the constraints."""
     prompt: MaybeText = None
     """What the person does."""
     seconds: MaybeFloat = None
-    """Length of a motion that is drawn; 4 when not given."""
+    """Length of a motion that is sampled; 4 when not given."""
     frames: MaybeText = None
     """Which frames of the motion file may change, such as 40:80; all when not given."""
     steps: str = "fast"
@@ -53,15 +58,15 @@ class Options(Drawing, _What):
     """Make motions for a prompt that keep constraints, or make your own motion keep them.
 
     The constraints are a JSON file (docs/control.md has its format): joints held at places, whole poses at key frames,
-    a path over the ground and a facing. How far each was missed is printed. Without a motion file one is drawn for the
-    prompt; with one and no prompt the clip is changed as little as that takes; with both its frames are drawn anew.
+    a path over the ground and a facing. How far each was missed is printed. Without a motion file one is sampled for the
+    prompt; with one and no prompt the clip is changed as little as that takes; with both its frames are resampled.
     """
 
     reading: Source = AS_IT_IS
 
 
 def run(argv: list[str]) -> int:
-    """Parse ``argv``, check what is cheap to check, control, write, say what was met and what was missed."""
+    """Parse ``argv``, check what is cheap to check, control, write, print what was met and what was missed."""
     start = time.perf_counter()
     options = parse(Options, argv, "control")
     paths = _check(options)
@@ -69,7 +74,7 @@ def run(argv: list[str]) -> int:
     if clip is not None:
         _wanted(options, clip)
 
-    from kinescale.pipelines.control import Controller
+    from kinescale.pipelines import Controller
 
     made = _made(Controller.from_pretrained(options.bundle), clip, options)
     write_all(made.motions, paths, options.force)
@@ -82,17 +87,17 @@ def _check(options: Options) -> list[Path]:
     from kinescale.core.records import read_json
 
     if len(options.clip) > 1:
-        raise InputError(f"{len(options.clip)} motion files to control; name one, or none to draw one.")
+        raise InputError(f"{len(options.clip)} motion files to control; name one, or none to sample one.")
     for path in options.clip:
         check_source(path, options.reading)
     if options.prompt is not None:
         check_prompt(options.prompt)
     elif not options.clip:
         raise InputError("there is neither a motion file nor --prompt; name what is to be controlled.")
-    elif options.samples != 1 or options.guidance is not None or options.temperature is not None:
-        raise InputError("--samples, --guidance and --temperature are about what is drawn; give --prompt, too.")
+    elif options.samples != 1 or sampling(options):
+        raise InputError("--samples, --guidance-scale and --temperature are about what is sampled; give --prompt, too.")
     if options.clip and options.seconds is not None:
-        raise InputError("--seconds is the length of a motion that is drawn; for a motion file name --frames.")
+        raise InputError("--seconds is the length of a motion that is sampled; for a motion file name --frames.")
     if not options.clip and options.frames is not None:
         raise InputError("--frames are those of a motion file that may change; name the file, or leave them out.")
     check_positive(options.seconds, "--seconds")
@@ -101,27 +106,29 @@ def _check(options: Options) -> list[Path]:
 
 
 def _span(options: Options, clip: Motion) -> Span:
-    from kinescale.pipelines.editing import Wish, parse_frames
+    from kinescale.pipelines.editing.region import EditRegion, parse_frames
 
-    span = (0, len(clip)) if options.frames is None else parse_frames(options.frames, len(clip))
-    return Wish(len(clip), (span,)).spans[0]
+    span = None if options.frames is None else parse_frames(options.frames, len(clip))
+    return EditRegion.of(clip, frames=span).spans[0]
 
 
 def _wanted(options: Options, clip: Motion) -> None:
     """The constraints checked against the clip before a bundle is loaded."""
-    from kinescale.pipelines.control import step_count
     from kinescale.pipelines.control.constraints import read_constraints
+    from kinescale.pipelines.control.controller import step_count
 
     step_count(options.steps)
     read_constraints(options.constraints, clip.fps, len(clip)).check_frames(*_span(options, clip))
 
 
 def _made(controller: Controller, clip: Motion | None, options: Options) -> Controlled:
-    shared = {**drawing(options), "steps": options.steps}
+    from kinescale.pipelines import ControlOptions
+
+    how = ControlOptions(options.samples, options.seed, options.steps, sampling=sampling(options))
     if clip is None:
         seconds = SECONDS if options.seconds is None else options.seconds
-        return controller.generate(str(options.prompt), options.constraints, seconds, **shared)
-    return controller.control(clip, options.constraints, options.prompt, frames=_span(options, clip), **shared)
+        return controller.generate(str(options.prompt), options.constraints, seconds, options=how)
+    return controller.control(clip, options.constraints, options.prompt, frames=_span(options, clip), options=how)
 
 
 def _report(made: Controlled, paths: list[Path], options: Options, elapsed_s: float) -> None:
@@ -132,27 +139,27 @@ def _report(made: Controlled, paths: list[Path], options: Options, elapsed_s: fl
                 "files": [str(path) for path in paths],
                 "frames": list(made.span),
                 "fps": first.fps,
-                "constraints": [[asdict(one) for one in clip] for clip in made.errors],
-                "missed": [[one.name for one in clip] for clip in made.missed],
-                "curves": [[asdict(point) for point in clip] for clip in made.curves],
-                "steps": list(made.steps),
-                "why": list(made.why),
-                "corrected_turn_rad": list(made.turned_rad),
-                "corrected_root_m": list(made.moved_m),
+                "constraints": [[asdict(one) for one in clip.errors] for clip in made.clips],
+                "missed": [[one.name for one in clip.missed] for clip in made.clips],
+                "curves": [[asdict(point) for point in clip.curve] for clip in made.clips],
+                "steps": [clip.steps for clip in made.clips],
+                "why": [clip.why for clip in made.clips],
+                "corrected_turn_rad": [clip.turned_rad for clip in made.clips],
+                "corrected_root_m": [clip.moved_m for clip in made.clips],
                 "notes": list(made.notes),
                 "meta": dict(first.meta),
                 "process_s": elapsed_s,
             }
         )
         return
-    for i, path in enumerate(paths):
-        print(f"{path}: {first.duration_s:.2f} s of motion; {made.steps[i]} steps, {made.why[i]}")
-        told = sorted(made.errors[i], key=lambda one: one.met)
-        for one in told[:MAX_LINES]:
-            print(f"  {'met' if one.met else 'MISSED'}: {one.told()}")
-        if len(told) > MAX_LINES:
-            missed = sum(not one.met for one in told[MAX_LINES:])
-            print(f"  and {len(told) - MAX_LINES} more, {missed} of them missed")
+    for path, clip in zip(paths, made.clips, strict=True):
+        print(f"{path}: {first.duration_s:.2f} s of motion; {clip.steps} steps, {clip.why}")
+        errors = sorted(clip.errors, key=lambda one: one.met)
+        for one in errors[:MAX_LINES]:
+            print(f"  {'met' if one.met else 'MISSED'}: {one.summary()}")
+        if len(errors) > MAX_LINES:
+            missed = sum(not one.met for one in errors[MAX_LINES:])
+            print(f"  and {len(errors) - MAX_LINES} more, {missed} of them missed")
     for note in made.notes:
         if not note.startswith("missed: "):
             print(f"note: {note}")

@@ -26,6 +26,12 @@ from kinescale.core.family import Family
 if TYPE_CHECKING:
     from kinescale.motion import Motion
 
+EXAMPLES = (
+    "kinescale convert take.bvh -o take.glb",
+    "kinescale convert take.bvh -o take.glb --skeleton mixamo --fps 30",
+    "kinescale convert inches.bvh -o take.npz --source-unit in",
+)
+
 MAX_ANIMATIONS, MAX_STEM = 1000, 80
 
 # flag of the command line -> option of a format
@@ -45,7 +51,7 @@ class Options:
     """
 
     source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="IN", help=_READS)]]
-    out: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="OUT", help=_WRITES)]]
+    out: Annotated[Path, tyro.conf.arg(aliases=("-o",), help=_WRITES)]
     fps: MaybeFloat = None
     """Frames a second of the new file; as the source when not given."""
     skeleton: MaybeText = None

@@ -11,6 +11,11 @@ import tyro
 from kinescale.cli.base.options import Flag, parse, print_json
 from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
 
+EXAMPLES = (
+    "kinescale describe take.bvh",
+    "kinescale describe take.bvh --detail full --json",
+)
+
 
 @dataclass(frozen=True)
 class Options:

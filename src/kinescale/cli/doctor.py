@@ -14,6 +14,11 @@ from dataclasses import asdict, dataclass
 from kinescale.cli.base.options import Flag, parse, print_json
 from kinescale.core.errors import KinescaleError
 
+EXAMPLES = (
+    "kinescale doctor",
+    "kinescale doctor --json",
+)
+
 OLDEST_PYTHON = (3, 11)
 EXTRAS = {"train": ("pyarrow", "tensorboard"), "video": ("imageio_ffmpeg",), "text": ("transformers",)}
 """Optional extras and what they install."""

@@ -2,64 +2,73 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import tyro
 
-from kinescale.cli.base.drawing import Changing, Many, check_drawing, drawing, read_source, report, write_all
-from kinescale.cli.base.options import (
-    Flag,
-    MaybeFloat,
-    MaybeInt,
-    MaybeText,
-    check_positive,
-    parse,
+from kinescale.cli.base.drawing import (
+    Changing,
+    Many,
+    check_clips,
+    check_drawing,
+    edit_options,
+    read_source,
+    report,
+    write_all,
 )
-from kinescale.cli.base.reading import check_source
+from kinescale.cli.base.editing import FAMILY, REGION, arguments, check_inputs, motion_count
+from kinescale.cli.base.options import Flag, MaybeFloat, MaybeInt, MaybeText, check_positive, parse
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 
-if TYPE_CHECKING:
-    from kinescale.motion import Motion
-    from kinescale.pipelines.editing import Span
-    from kinescale.pipelines.editing.editor import Edited, Editor
+EXAMPLES = (
+    'kinescale edit walk.bvh --prompt "a person bows" --range 2:4 -o bow.bvh',
+    'kinescale edit walk.bvh --prompt "a person waves" --frames 40:80 --parts right_arm -o wave.bvh',
+    "kinescale edit --inbetween a.bvh b.bvh --seconds 1 -o joined.bvh",
+)
 
 Two = Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="A B", help_behavior_hint="")]
+
+STANDARD = "edit"
+"""The task when none is named."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _What:
-    """What is asked for; listed before how it is drawn."""
+    """What to do; listed before how it is sampled."""
 
     clip: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Motion file to change (none with --inbetween)."""
+    """Motion file to change; two for a task that joins two."""
+    task: MaybeText = None
+    """Edit task by name, such as inpaint; edit when neither this nor one of the short forms below is given."""
     prompt: Many = ()
-    """What the person does in the drawn part; may be left out where a task is named. Once for all frames, or once for
-    each --frames."""
+    """What the person does in the resampled part; may be left out where a task is named. Once for all frames, or once
+    for each --frames."""
     frames: Many = ()
-    """Which frames, such as 40:80, :80 or 40: (an open end is the clip's); may be said several times."""
-    seconds: Many = ()
-    """Which seconds, such as 1.3:2.7; with --inbetween how many."""
+    """Which frames, such as 40:80, :80 or 40: (an open end is the clip's); may be given several times."""
+    range: Many = ()
+    """Which seconds, such as 1.3:2.7, :2 or 1:; may be given several times."""
+    seconds: MaybeFloat = None
+    """For a task that adds or keeps time, such as --inbetween: how many seconds."""
     parts: MaybeText = None
     """Which parts of the body, such as left_arm,right_arm; kinescale parts lists them."""
-    strength: MaybeInt = None
-    """How many of the coarsest scales stay; with more, the new motion follows the old one more."""
+    keep_scales: MaybeInt = None
+    """How many of the coarsest scales are kept; with more, the new motion follows the old one more."""
     inpaint: Flag = False
-    """Draw the frames to fit what is around them; needs no prompt."""
+    """Resample the frames to fit what is around them; needs no prompt."""
     outpaint: Flag = False
-    """Keep the frames, and draw all that is before and after them."""
+    """Keep the frames, and resample all that is before and after them."""
     prefix: MaybeFloat = None
-    """Keep so many seconds at the beginning, and draw how it goes on."""
+    """Keep so many seconds at the beginning, and sample how it goes on."""
     suffix: MaybeFloat = None
-    """Keep so many seconds at the end, and draw how it comes to them."""
+    """Keep so many seconds at the end, and sample how it gets there."""
     inbetween: Two = None
-    """Join two motion files by --seconds that are drawn."""
+    """Join two motion files by --seconds that are sampled."""
     rewrite: Flag = False
-    """Change what the whole motion is about, and keep what the new prompt does not speak against."""
+    """Change what the whole motion is about, and keep what the new prompt does not contradict."""
     source_prompt: MaybeText = None
     """With --rewrite: what the motion is about now."""
     threshold: MaybeFloat = None
@@ -68,135 +77,61 @@ class _What:
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Changing, _What):
-    """Draw a part of a motion anew and leave the rest exactly as it was.
+    """Resample a part of a motion and leave the rest exactly as it was.
 
-    Without a task named, the frames (or all) and parts (or all) given are drawn for the prompt. The clip keeps its own
-    skeleton and frame rate. Frames count from 0 and end before the last number: 40:80 is frames 40 to 79.
+    Without a task named, the frames (or all) and parts (or all) given are resampled for the prompt. The clip keeps its
+    own skeleton and frame rate. Frames count from 0 and end before the last number: 40:80 is frames 40 to 79.
     """
 
 
 def run(argv: list[str]) -> int:
-    """Parse ``argv``, check what is cheap to check, edit, write, say what was done."""
+    """Parse ``argv``, check what is cheap to check, edit, write, print what was done."""
     start = time.perf_counter()
     options = parse(Options, argv, "edit")
-    paths = _check(options)
-    clips = [read_source(path, options.reading) for path in (options.inbetween or options.clip)]
-    spans = _spans(options, clips[0])
+    task, files, inputs = _check(options)
+    paths = check_drawing(options)
+    clips = [read_source(path, options.reading) for path in files]
+    inputs = arguments(task, clips[0], inputs)
     if options.parts is not None:
-        from kinescale.pipelines.editing import part_joints, part_names, part_roles
+        from kinescale.rigging.body_parts import part_joints, part_names, part_roles
 
         names = part_names(options.parts)
         part_joints(clips[0].skeleton, part_roles(names), names)
 
-    from kinescale.pipelines.editing.editor import Editor
+    from kinescale.pipelines import Editor
 
-    made = _made(Editor.from_pretrained(options.bundle), clips, spans, options)
+    editor = Editor.from_pretrained(options.bundle)
+    made = FAMILY.get(task, "run")(editor, *clips, **inputs, options=edit_options(options))
     write_all(made.motions, paths, options.force)
-    report(made, paths, _task(options), options, time.perf_counter() - start)
+    report(made, paths, task, options, time.perf_counter() - start)
     return 0
 
 
-def _check(options: Options) -> list[Path]:
-    """Refuse bad input before anything heavy is loaded; the files to write."""
-    task = _task(options)
-    files = options.inbetween or options.clip
-    if task == "inbetween" and options.clip:
-        raise InputError("--inbetween names both of its motion files; leave the other one out.")
-    if task != "inbetween" and len(files) != 1:
-        raise InputError(f"{len(files)} motion files to change; name one, or join two with --inbetween A B.")
-    for path in files:
-        check_source(path, options.reading)
-    places = len(options.frames) or len(options.seconds) or 1
-    if len(options.prompt) > 1 and (len(options.prompt) != places or task not in ("edit", "inpaint")):
-        raise InputError(
-            f"{len(options.prompt)} prompts for {places} stretch{'es' if places > 1 else ''} of frames; give one, or "
-            "one for each --frames."
-        )
-    for prompt in (*options.prompt, *([] if options.source_prompt is None else [options.source_prompt])):
-        check_prompt(prompt)
-    if task in ("edit", "rewrite") and not options.prompt:
-        raise InputError(
-            f"{'--rewrite' if task == 'rewrite' else 'an edit'} needs --prompt, or name --inpaint instead."
-        )
-    _check_region(options, task)
-    for name, value in (("--prefix", options.prefix), ("--suffix", options.suffix)):
-        check_positive(value, name)
-    return check_drawing(options)
+def _check(options: Options) -> tuple[str, tuple[Path, ...], dict[str, Any]]:
+    """The task, the motion files and the task's inputs, checked before anything heavy is loaded."""
+    task, short = _task(options)
+    names = ("prompt", *REGION, "seconds", "source_prompt", "threshold")
+    given = {name: getattr(options, name) for name in names}
+    if isinstance(short, float):
+        check_positive(short, f"--{task}")
+        if options.seconds is not None:
+            raise InputError(f"--{task} says how many seconds; leave --seconds out.")
+        given["seconds"] = short
+    if isinstance(short, tuple) and options.clip:
+        raise InputError(f"--{task} names both of its motion files; leave the other one out.")
+    files = short if isinstance(short, tuple) else options.clip
+    check_clips(files, motion_count(task), options.reading)
+    if options.source_prompt is not None:
+        check_prompt(options.source_prompt)
+    return task, files, check_inputs(task, given)
 
 
-def _task(options: Options) -> str:
-    named = {
-        "inpaint": options.inpaint,
-        "outpaint": options.outpaint,
-        "prefix": options.prefix is not None,
-        "suffix": options.suffix is not None,
-        "inbetween": options.inbetween is not None,
-        "rewrite": options.rewrite,
-    }
-    tasks = [name for name, given in named.items() if given]
-    if len(tasks) > 1:
-        raise InputError(f"--{tasks[0]} and --{tasks[1]} are two tasks; name one.")
-    return tasks[0] if tasks else "edit"
-
-
-def _check_region(options: Options, task: str) -> None:
-    """Frames and seconds where the task has a use for them, and only there."""
-    from_to = bool(options.frames or options.seconds)
-    if options.frames and options.seconds:
-        raise InputError("--frames and --seconds say the same twice; name one.")
-    if task in ("inpaint", "outpaint") and not from_to:
-        raise InputError(f"--{task} needs to know where: --frames 40:80 or --seconds 1.3:2.7.")
-    if task in ("prefix", "suffix", "rewrite") and from_to:
-        raise InputError(f"--{task} is about the whole clip; leave --frames and --seconds out.")
-    if task != "rewrite" and (options.source_prompt is not None or options.threshold is not None):
-        raise InputError("--source-prompt and --threshold belong to --rewrite; name that, too.")
-    if task == "rewrite" and options.parts is not None:
-        raise InputError("--rewrite is about the whole body; leave --parts out, or leave out --rewrite.")
-    if task == "inbetween":
-        if options.parts is not None or options.frames or len(options.seconds) != 1:
-            raise InputError("--inbetween takes --seconds, such as --seconds 2, and neither --frames nor --parts.")
-        if not _number(options.seconds[0]) > 0:
-            raise InputError(f"--seconds is {options.seconds[0]}; with --inbetween expected a number above 0.")
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan
-
-
-def _spans(options: Options, clip: Motion) -> list[Span] | None:
-    """The frames asked for, checked against the clip before a bundle is loaded."""
-    from kinescale.pipelines.editing import Wish, parse_frames, parse_seconds
-
-    spans = [parse_frames(text, len(clip)) for text in options.frames]
-    if options.inbetween is None:
-        spans += [parse_seconds(text, clip.fps, len(clip)) for text in options.seconds]
-    for span in spans:
-        Wish(len(clip), (span,))
-    return spans or None
-
-
-def _made(editor: Editor, clips: list[Motion], spans: list[Span] | None, options: Options) -> Edited:
-    from kinescale.pipelines.editing import part_names
-
-    prompt = options.prompt[0] if options.prompt else None
-    shared = drawing(options)
-    if options.strength is not None:
-        shared["strength"] = options.strength
-    if options.parts is not None:
-        shared["parts"] = part_names(options.parts)
-    task, clip = _task(options), clips[0]
-    if task == "rewrite":
-        threshold = {} if options.threshold is None else {"threshold": options.threshold}
-        return editor.rewrite(clip, str(prompt), options.source_prompt, **threshold, **shared)
-    if task == "inbetween":
-        return editor.inbetween(clip, clips[1], _number(options.seconds[0]), prompt, **shared)
-    if task in ("prefix", "suffix"):
-        kept = options.prefix if task == "prefix" else options.suffix
-        return getattr(editor, task)(clip, kept, prompt, **shared)
-    if task == "outpaint":
-        return editor.outpaint(clip, prompt, frames=spans or (), **shared)
-    return getattr(editor, task)(clip, options.prompt or None, frames=spans, **shared)
+def _task(options: Options) -> tuple[str, Any]:
+    """The task, and the value of its short form: a flag, seconds, or two files."""
+    short = {name: getattr(options, name, None) for name in FAMILY.names()}
+    given = [name for name, value in short.items() if value not in (None, False)]
+    if options.task is not None:
+        given.insert(0, FAMILY.check(options.task))
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)} are two tasks; name one.")
+    return (given[0], short[given[0]]) if given else (STANDARD, None)

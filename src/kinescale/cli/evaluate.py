@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from kinescale.bundle import Bundle
     from kinescale.evaluation.record import Evaluation, Request
 
+EXAMPLES = (
+    "kinescale evaluate default --data data/prepared -o evaluation",
+    "kinescale evaluate runs/mine --data data/prepared --sections tokenizer --limit 50 -o tokenizer",
+)
+
 MOST_REPEATS, MOST_PROMPTS, MOST_SETTINGS, MOST_DRAWS = 1000, 5000, 16, 256
 
 
@@ -49,8 +54,10 @@ class Options:
     pool: MaybeInt = None
     """Motions a sentence chooses among; the protocol's 32 when not given."""
     seed: int = 0
+    guidance_scale: MaybeText = None
+    """Classifier-free guidance scale (1: off), one value or several, such as 1,2.5,4: a row of the table each."""
     guidance: MaybeText = None
-    """One value or several, such as 1,2,4: a row of the table each."""
+    """Former name and meaning of --guidance-scale, for one release: off at 0 for most bundles."""
     steps: MaybeText = None
     """Passes for each scale, coarse to fine, such as 1,2,5,10; several, parted by "/", are a row of the table each."""
     multimodality: Flag = False
@@ -117,7 +124,7 @@ def _check(options: Options) -> dict[str, dict[str, Any]]:
     for name, (value, least, most) in limits.items():
         if value is not None and not least <= value <= most:
             raise InputError(f"{name} is {value}; expected {least} to {most}.")
-    settings = parse_settings(options.guidance, options.steps)
+    settings = parse_settings(options.guidance_scale, options.steps, former=options.guidance)
     check_folder(options.out, options.force)
     if not options.data.is_dir():
         raise DataError(
@@ -135,33 +142,45 @@ def _check(options: Options) -> dict[str, dict[str, Any]]:
     return settings
 
 
-def parse_settings(guidance: str | None, steps: str | None) -> dict[str, dict[str, Any]]:
-    """Name -> the sampler's settings, one for each value; only one of the two may have several."""
+def parse_settings(
+    guidance_scale: str | None, steps: str | None, *, former: str | None = None
+) -> dict[str, dict[str, Any]]:
+    """Name -> the sampler's settings, one for each value; only one of the two may have several.
+
+    ``former``: values of ``--guidance``, which is passed on under that name.
+    """
     from kinescale.cli.generate import parse_steps
 
-    values = [None] if guidance is None else [_guidance(word, guidance) for word in guidance.split(",")]
+    if guidance_scale is not None and former is not None:
+        raise InputError("--guidance is the former name of --guidance-scale; give --guidance-scale alone.")
+    name, given = ("guidance_scale", guidance_scale) if former is None else ("guidance", former)
+    values = [None] if given is None else [_guidance(word, name, given) for word in given.split(",")]
     passes = [None] if steps is None else [parse_steps(part) for part in steps.split("/")]
     if len(values) > 1 and len(passes) > 1:
-        raise InputError("both --guidance and --steps have several values; vary one at a time.")
+        raise InputError(f"both {_option(name)} and --steps have several values; vary one at a time.")
     if max(len(values), len(passes)) > MOST_SETTINGS:
         raise InputError(f"{max(len(values), len(passes))} settings; expected at most {MOST_SETTINGS}.")
     found: dict[str, dict[str, Any]] = {}
     for value in values:
         for each in passes:
-            chosen = {key: item for key, item in (("guidance", value), ("steps", each)) if item is not None}
-            words = [f"guidance {value:g}"] if value is not None else []
+            chosen = {key: item for key, item in ((name, value), ("steps", each)) if item is not None}
+            words = [f"{name} {value:g}"] if value is not None else []
             words += [f"steps {','.join(map(str, each))}"] if each is not None else []
             found[", ".join(words) or "the bundle's own"] = chosen
     return found
 
 
-def _guidance(word: str, whole: str) -> float:
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _guidance(word: str, name: str, whole: str) -> float:
     try:
         value = float(word)
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or value < 0:
-        raise InputError(f"--guidance is '{whole}'; expected numbers from 0, such as 2 or 1,2,4.")
+        raise InputError(f"{_option(name)} is '{whole}'; expected numbers from 0, such as 2 or 1,2,4.")
     return value
 
 

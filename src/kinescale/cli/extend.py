@@ -13,7 +13,7 @@ from kinescale.cli.base.drawing import (
     Many,
     check_clips,
     check_drawing,
-    drawing,
+    edit_options,
     one_prompt,
     read_source,
     report,
@@ -21,32 +21,37 @@ from kinescale.cli.base.drawing import (
 )
 from kinescale.cli.base.options import Flag, check_positive, parse
 
+EXAMPLES = (
+    'kinescale extend walk.bvh --seconds 4 --prompt "a person bows" -o longer.bvh',
+    "kinescale extend walk.bvh --seconds 1 --before -o earlier.bvh",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _What:
-    """What is asked for; listed before how it is drawn."""
+    """What to do; listed before how it is sampled."""
 
     clip: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Motion file to carry on."""
     seconds: float
     """How many seconds more."""
     prompt: Many = ()
-    """What the person does then; drawn to fit the motion when not given."""
+    """What the person does then; sampled to fit the motion when not given."""
     before: Flag = False
-    """Draw what comes before the motion instead of what follows."""
+    """Sample what comes before the motion instead of what follows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Changing, _What):
     """Carry a motion on by some seconds.
 
-    The motion's own frames stay as they are, to the bit; any length may be drawn, window by window. For a story of
-    several sentences, see kinescale timeline.
+    The motion's own frames stay as they are, to the bit; any length may be sampled, window by window. For several
+    prompts, see kinescale timeline.
     """
 
 
 def run(argv: list[str]) -> int:
-    """Parse ``argv``, check what is cheap to check, extend, write, say what was done."""
+    """Parse ``argv``, check what is cheap to check, extend, write, print what was done."""
     start = time.perf_counter()
     options = parse(Options, argv, "extend")
     check_clips(options.clip, 1, options.reading)
@@ -55,10 +60,10 @@ def run(argv: list[str]) -> int:
     paths = check_drawing(options)
     motion = read_source(options.clip[0], options.reading)
 
-    from kinescale.pipelines.editing.editor import Editor
+    from kinescale.pipelines import Editor
 
     editor = Editor.from_pretrained(options.bundle)
-    made = editor.extend(motion, options.seconds, prompt, before=options.before, **drawing(options))
+    made = editor.extend(motion, options.seconds, prompt, before=options.before, options=edit_options(options))
     write_all(made.motions, paths, options.force)
     report(made, paths, "extend", options, time.perf_counter() - start)
     return 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from kinescale.cli.base.drawing import Drawing, check_drawing
+from kinescale.cli.base.drawing import Drawing, check_drawing, sampling
 from kinescale.cli.base.options import (
     Flag,
     MaybeFloat,
@@ -27,6 +27,12 @@ from kinescale.core.prompts import check_prompt
 
 if TYPE_CHECKING:
     from kinescale.pipelines import Generated, TextToMotion
+
+EXAMPLES = (
+    'kinescale generate "a person walks forward" -o walk.bvh',
+    'kinescale generate "a person waves" -o wave.glb --seconds 5 --samples 4 --seed 1',
+    'kinescale generate "a person runs" -o run.bvh --bundle runs/mine',
+)
 
 MAX_WATCHED = 16
 """Samples in one picture."""
@@ -83,11 +89,8 @@ def run(argv: list[str]) -> int:
         options.seed,
         scales=options.scales,
         on_scale=None if options.watch is None else watch.on_scale,
-        guidance=options.guidance,
-        temperature=options.temperature,
-        top_p=options.top_p,
-        steps=steps,
-        finish=RAW if options.raw else FINISH,
+        sampling={**sampling(options), "top_p": options.top_p, "steps": steps},
+        post_process=RAW if options.raw else FINISH,
     )
     _write(made, paths, options)
     _draw(made, watch, options)

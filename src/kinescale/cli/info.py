@@ -12,6 +12,12 @@ from kinescale.cli.base.options import Flag, parse, print_json
 from kinescale.cli.base.reading import AS_IT_IS, Reading, Source, check_source, given, read_quietly
 from kinescale.core.errors import InputError
 
+EXAMPLES = (
+    "kinescale info take.bvh",
+    "kinescale info default",
+    "kinescale info runs/mine --json",
+)
+
 
 @dataclass(frozen=True)
 class Options:

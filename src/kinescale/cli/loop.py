@@ -1,4 +1,4 @@
-"""Make a motion come round: draw what leads from its end to its beginning, or cut its best cycle out."""
+"""Make a cycle of a motion: sample what leads from its end to its beginning, or cut out its best cycle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kinescale.cli.base.drawing import (
     Many,
     check_clips,
     check_drawing,
-    drawing,
+    edit_options,
     one_prompt,
     read_source,
     report,
@@ -23,25 +23,30 @@ from kinescale.cli.base.drawing import (
 from kinescale.cli.base.options import Flag, MaybeInt, check_positive, parse
 from kinescale.core.errors import InputError
 
+EXAMPLES = (
+    "kinescale loop walk.bvh --cut --in-place -o cycle.bvh",
+    "kinescale loop wave.bvh --seconds 0.5 --rounds 3 -o waves.bvh",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _What:
-    """What is asked for; listed before how it is drawn."""
+    """What to do; listed before how it is sampled."""
 
     clip: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Motion file to loop."""
     seconds: float = 0.5
-    """Seconds drawn between the motion's end and its beginning; with --cut at most, and inside the cycle."""
+    """Seconds sampled between the motion's end and its beginning; with --cut at most, and inside the cycle."""
     cut: Flag = False
     """Take the stretch of the motion that closes best, such as one stride, instead of all of it."""
     in_place: Flag = False
-    """Take the steady part of the way out: the cycle ends where it began."""
+    """Subtract the steady part of the path: the cycle ends where it began."""
     rounds: int = 1
     """How many cycles to write one after another."""
-    strength: MaybeInt = None
-    """How many of the coarsest scales stay in what is drawn; with --cut half of them when not given."""
+    keep_scales: MaybeInt = None
+    """How many of the coarsest scales are kept in what is resampled; with --cut half of them when not given."""
     prompt: Many = ()
-    """What the person does in what is drawn; drawn to fit the motion when not given."""
+    """What the person does in what is sampled; sampled to fit the motion when not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +59,7 @@ class Options(Changing, _What):
 
 
 def run(argv: list[str]) -> int:
-    """Parse ``argv``, check what is cheap to check, loop, write, say what was done."""
+    """Parse ``argv``, check what is cheap to check, loop, write, print what was done."""
     start = time.perf_counter()
     options = parse(Options, argv, "loop")
     check_clips(options.clip, 1, options.reading)
@@ -67,15 +72,17 @@ def run(argv: list[str]) -> int:
     paths = check_drawing(options)
     motion = read_source(options.clip[0], options.reading)
 
-    from kinescale.pipelines.editing.editor import Editor, Looping
+    from kinescale.pipelines import Editor
+    from kinescale.pipelines.editing.tasks.loop import LoopOptions
 
-    looping = Looping(options.seconds, options.cut, options.in_place, options.rounds, options.strength)
-    made, rounds = Editor.from_pretrained(options.bundle).loop(motion, looping, prompt, **drawing(options))
+    loop = LoopOptions(options.seconds, options.cut, options.in_place, options.rounds, options.keep_scales)
+    editor = Editor.from_pretrained(options.bundle)
+    made = editor.loop(motion, prompt, loop=loop, options=edit_options(options))
     write_all(made.motions, paths, options.force)
-    told = [{"turn_deg": math.degrees(once.yaw), "shift_m": list(once.shift)} for once in rounds]
-    report(made, paths, "loop", options, time.perf_counter() - start, rounds=told)
+    rounds = [{"turn_deg": math.degrees(one.yaw), "shift_m": list(one.shift)} for one in made.offsets]
+    report(made, paths, "loop", options, time.perf_counter() - start, rounds=rounds)
     if not options.json:
-        first = rounds[0]
+        first = made.offsets[0]
         print(
             f"a round of {made.motions[0].meta['loop_frames']} frames moves {first.step_m:.2f} m and turns "
             f"{math.degrees(first.yaw):.1f} degrees"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from kinescale.cli.base.notes import forget, tell
+from kinescale.cli.base.messages import in_options_words
+from kinescale.cli.base.notes import forget, note, tell
 from kinescale.core.errors import KinescaleError, UnknownNameError
 from kinescale.core.family import Family
+from kinescale.core.renamed import RenamedWarning
 
 FAMILY = Family("kinescale.cli", "command")
 
@@ -33,14 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     forget()
     _plain_streams()
     try:
-        code = _dispatch(arguments)
+        with _renamed_options_noted():
+            code = _dispatch(arguments)
         sys.stdout.flush()
         tell()
         return code
     except KinescaleError as problem:
         if debug:
             raise
-        return _fail(str(problem), BAD_INPUT)
+        return _fail(in_options_words(str(problem)), BAD_INPUT)
     except KeyboardInterrupt:
         return _fail("interrupted.", INTERRUPTED)
     except BrokenPipeError:
@@ -65,6 +71,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f"{type(problem).__name__}: {problem}".rstrip(".: ")
         hint = f"this is a fault in Kinescale; set {DEBUG_VARIABLE}=1 to see where it arose."
         return _fail(f"{what}; {hint}", FAILED)
+    finally:
+        forget()
+
+
+@contextlib.contextmanager
+def _renamed_options_noted() -> Iterator[None]:
+    """Former names of options become notes on stderr; other warnings are shown as they are."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+        if issubclass(category, RenamedWarning):
+            note(f"note: {message}")
+        else:
+            shown(message, category, *rest, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RenamedWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _refused(problem: OSError) -> str:
@@ -93,6 +118,8 @@ def _plain_streams() -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
+        if len(arguments) > 1 and arguments[0] == "help":
+            return FAMILY.get(arguments[1], "run")(["--help"])
         print(overview())
         return OK
     first, *rest = arguments
@@ -115,7 +142,7 @@ def overview() -> str:
         "usage: kinescale COMMAND ...\n\n"
         "Text to human motion with multi-scale tokens.\n\n"
         f"commands:\n{listed}\n\n"
-        "kinescale COMMAND --help says what a command takes; kinescale --version says which one this is."
+        "kinescale help COMMAND explains one, with examples; kinescale --version prints the version."
     )
 
 

@@ -12,6 +12,11 @@ from kinescale.cli.base.options import Flag, MaybeText, parse, print_json
 from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError, SkeletonError
 
+EXAMPLES = (
+    "kinescale parts",
+    "kinescale parts clip.bvh --bundle default",
+)
+
 STANDARD = "humanml22"
 
 
@@ -45,7 +50,7 @@ def run(argv: list[str]) -> int:
         read_manifest(resolve(options.bundle))
 
     from kinescale import skeletons
-    from kinescale.pipelines.editing import PARTS, part_joints
+    from kinescale.rigging.body_parts import PARTS, part_joints
 
     skeleton = read_clip(options.clip[0], options.reading).skeleton if options.clip else skeletons.get(STANDARD)
     held = {} if options.bundle is None else _held(options.bundle)
@@ -70,7 +75,8 @@ def run(argv: list[str]) -> int:
 def _held(name: str) -> dict[str, list[int]]:
     """The scales of a bundle with tokens for each part alone."""
     from kinescale.bundle import Bundle
-    from kinescale.pipelines.editing import PARTS, address
+    from kinescale.pipelines.editing.masks import address
+    from kinescale.rigging.body_parts import PARTS
 
     tokenizer = Bundle.from_pretrained(name).tokenizer
     layout = tokenizer.layout()

@@ -19,6 +19,11 @@ from kinescale.cli.base.options import (
 from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError
 
+EXAMPLES = (
+    "kinescale reconstruct clip.bvh -o tokens.bvh",
+    "kinescale reconstruct clip.bvh -o coarse.bvh --scales 2",
+)
+
 
 @dataclass(frozen=True)
 class Options:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from kinescale.cli.base.options import Flag, MaybeFloat, parse
+from kinescale.cli.base.options import Flag, MaybeFloat, Out, parse
 from kinescale.cli.base.pictures import check_picture, prefix_stages
 from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
 from kinescale.core.errors import InputError
@@ -16,6 +16,12 @@ from kinescale.core.errors import InputError
 if TYPE_CHECKING:
     from kinescale.motion import Motion
     from kinescale.render import Stages
+
+EXAMPLES = (
+    "kinescale render walk.bvh -o walk.png",
+    "kinescale render walk-0.bvh walk-1.bvh -o side-by-side.html",
+    "kinescale render walk.bvh -o walk.html --scales",
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,9 @@ class Options:
     """
 
     files: tyro.conf.Positional[tuple[Path, ...]]
-    """One motion file or several, then the picture to write."""
+    """One motion file or several."""
+    out: Out
+    """Picture to write; its suffix chooses the kind."""
     poses: int = 10
     """Figures along the time axis of a .png."""
     fps: MaybeFloat = None
@@ -47,9 +55,9 @@ class Options:
 def run(argv: list[str]) -> int:
     """Parse ``argv``, read the motions, draw them, say what was written."""
     options = parse(Options, argv, "render")
-    if len(options.files) < 2:
-        raise InputError("render needs a motion file or several, then the picture to write: walk.bvh walk.png.")
-    *inputs, out = options.files
+    if not options.files:
+        raise InputError("render needs a motion file or several: kinescale render walk.bvh -o walk.png.")
+    inputs, out = options.files, options.out
     check_picture(out, options.force)
     for path in inputs:
         check_source(path, options.reading)

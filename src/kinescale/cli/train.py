@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from kinescale.training.evaluator_config import EvaluatorRunConfig
     from kinescale.training.loop import Outcome
 
+EXAMPLES = (
+    "kinescale train moscale.debug --data data/prepared --run runs/debug",
+    "kinescale train moscale.cpu --data data/prepared --run runs/mine --generator_training.steps 500",
+)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -136,7 +141,7 @@ def split_overrides(argv: list[str]) -> tuple[list[str], dict[str, str]]:
 def configure(options: Options, changes: dict[str, str]) -> RunConfig | EvaluatorRunConfig:
     """The recipe with the command line's changes."""
     from kinescale import recipes
-    from kinescale.training.config import override
+    from kinescale.training.overrides import override
 
     recipe = recipes.get(options.recipe)
     short: dict[str, Any] = {"device": options.device, "seed": options.seed, "workers": options.workers}

@@ -85,6 +85,17 @@ class Family:
         body = _parsed(self._files()[self.check(name)]).body
         return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef))
 
+    def parameters(self, name: str, function: str) -> dict[str, bool]:
+        """Parameters of a variant's function -> whether they are required, read without importing the variant."""
+        for node in _parsed(self._files()[self.check(name)]).body:
+            if isinstance(node, ast.FunctionDef) and node.name == function:
+                plain = [*node.args.posonlyargs, *node.args.args]
+                required = [True] * (len(plain) - len(node.args.defaults)) + [False] * len(node.args.defaults)
+                needs = dict(zip((one.arg for one in plain), required, strict=True))
+                keywords = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+                return needs | {one.arg: default is None for one, default in keywords}
+        return {}
+
     def _files(self) -> dict[str, Path]:
         """Module or package name -> the file with its docstring, the first folder's first."""
         found: dict[str, Path] = {}

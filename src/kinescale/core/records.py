@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from kinescale.core.errors import ConfigError
 from kinescale.core.files import atomic_write_text
@@ -20,13 +21,38 @@ R = TypeVar("R", bound="Record")
 
 
 class Record(BaseModel):
-    """Base of every config: frozen, unknown fields refused, values checked."""
+    """Base of every config: frozen, unknown fields refused, values checked.
+
+    A field that was renamed is declared in ``EARLIER_NAMES``, so that files of before are still read:
+
+    >>> class Optimizer(Record):
+    ...     EARLIER_NAMES = {"learning_rate": "lr"}
+    ...     lr: float = 0.1
+    >>> Optimizer.parse({"learning_rate": 0.5}).lr
+    0.5
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     MAX_PARSED_ITEMS: ClassVar[int] = 10_000
     """Most items, at all depths together, that are looked at: every wrong one of them costs an error's memory."""
     MAX_PARSED_DEPTH: ClassVar[int] = 32
+
+    EARLIER_NAMES: ClassVar[Mapping[str, str]] = {}
+    """Names that fields had in earlier versions -> their names now. Read, never written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_names(cls, data: Any) -> Any:
+        """Fields under the names they have now; a field given under both names keeps both, and is refused."""
+        if not isinstance(data, Mapping) or cls.EARLIER_NAMES.keys().isdisjoint(data):
+            return data
+        return {new if (new := cls.current_name(key)) not in data else key: value for key, value in data.items()}
+
+    @classmethod
+    def current_name(cls, name: str) -> str:
+        """The field's name now, for a name that an earlier version may have used."""
+        return cls.EARLIER_NAMES.get(name, name)
 
     @classmethod
     def parse(cls: type[R], data: Any, *, where: str = "config") -> R:
@@ -53,8 +79,8 @@ class Record(BaseModel):
         return self.model_dump(mode="json")
 
     def but(self: R, **changes: Any) -> R:
-        """A checked copy with some fields changed."""
-        return type(self).parse({**self.model_dump(), **changes}, where=type(self).__name__)
+        """A checked copy with some fields changed; fields that were left at their defaults stay so."""
+        return type(self).parse({**self.model_dump(exclude_unset=True), **changes}, where=type(self).__name__)
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from kinescale.bundle.bundle import Bundle, variant_of
+from kinescale.bundle.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
-from kinescale.bundle.manifest import CHOSEN_ON
+from kinescale.bundle.manifest import CHOSEN_ON, variant_of
 from kinescale.data.prepared import Prepared
 from kinescale.evaluation.clips import Chosen
 from kinescale.evaluation.plan import plain

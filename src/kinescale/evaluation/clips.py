@@ -129,12 +129,12 @@ def generate(
     """
     for i in index:
         own = derive_seed(seed, "evaluate", chosen.clips[i].id)
-        yield pipe(captions[i], chosen.seconds(i), list(samples), own, **sampling)
+        yield pipe(captions[i], chosen.seconds(i), list(samples), own, sampling=sampling)
 
 
 def check_evaluator(evaluator: EvaluatorBundle, motion: Motion, whose: str) -> None:
     """``InputError`` when the evaluator's feature cannot be made of such motions."""
-    from kinescale.bundle.bundle import variant_of
+    from kinescale.bundle.manifest import variant_of
     from kinescale.core.errors import KinescaleError
 
     reads = evaluator.evaluator.reads

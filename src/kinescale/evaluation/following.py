@@ -44,7 +44,7 @@ def marks_of_prompts(pipe: TextToMotion, count: int, seed: int, sampling: dict[s
     progress("instructions", 0, len(asked))
     for at, one in enumerate(asked):
         own = derive_seed(seed, "instruction", at)
-        motion = pipe(one.prompt, seconds, 1, own, **sampling).motions[0]
+        motion = pipe(one.prompt, seconds, 1, own, sampling=sampling).motions[0]
         marks.append((one.kind, score(one.claim, describe(motion)).fulfilled))
         progress("instructions", at + 1, len(asked))
     return marks

@@ -75,7 +75,7 @@ def phrase_report(
     for at, phrase in enumerate(asked):
         own = derive_seed(seed, "phrase", phrase.text)
         seconds = min(max(phrase.seconds, pipe.seconds_range[0]), pipe.seconds_range[1])
-        made = pipe(phrase.text, seconds, draws, own, batch=draws, **sampling).motions
+        made = pipe(phrase.text, seconds, draws, own, batch=draws, sampling=sampling).motions
         try:
             results.append(result(phrase, [Seen(motion, peaks.peaks) for motion in made]))
         except SkeletonError:

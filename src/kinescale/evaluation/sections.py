@@ -69,8 +69,9 @@ def _metrics(found: Evaluation) -> Section | None:
 
 
 def _sweep(settings: Sequence[SettingResult]) -> str:
-    """FID against guidance, or against the sampler's passes, where several were asked for."""
-    for key, across in (("guidance", "guidance"), ("steps", "passes of all scales together")):
+    """FID against the guidance scale, or against the sampler's passes, where several were asked for."""
+    axes = {"guidance_scale": "guidance scale", "guidance": "guidance", "steps": "passes of all scales together"}
+    for key, across in axes.items():
         points = []
         for one in settings:
             value = one.sampling.get(key)

@@ -83,7 +83,9 @@ def responses(
         own = derive_seed(seed, "ladder", ladder.name)
         for word, _ in ladder.rungs:
             prompt = " ".join(ladder.sentence.format(word).split())
-            made = pipe(prompt, min(ladder.seconds, pipe.seconds_range[1]), seeds, own, batch=seeds, **sampling).motions
+            made = pipe(
+                prompt, min(ladder.seconds, pipe.seconds_range[1]), seeds, own, batch=seeds, sampling=sampling
+            ).motions
             try:
                 values.append([ladder.measure(motion, describe(motion)) for motion in made])
             except SkeletonError:

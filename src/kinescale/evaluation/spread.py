@@ -68,7 +68,9 @@ def _row(
 ) -> SpreadRow:
     clip, seconds = chosen.clips[rows[0]], chosen.seconds(rows[0])
     own = derive_seed(seed, "spread", clip.id)
-    made = [course(motion) for motion in pipe(clip.captions[0], seconds, seeds, own, batch=seeds, **sampling).motions]
+    made = [
+        course(motion) for motion in pipe(clip.captions[0], seconds, seeds, own, batch=seeds, sampling=sampling).motions
+    ]
     feature = pipe.bundle.feature
     real = [
         course(onto_feature(chosen.prepared.motion(chosen.rows[at]), feature).to(torch.float32))

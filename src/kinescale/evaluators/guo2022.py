@@ -41,15 +41,15 @@ class Config(Record):
     max_frames : longest clip.
     """
 
-    feature_width: int = Field(263, gt=CONTACTS)
-    word_width: int = Field(300, ge=1)
-    pos_width: int = Field(15, ge=1)
-    movement_hidden: int = Field(512, ge=1)
-    movement_latent: int = Field(512, ge=1)
-    motion_hidden: int = Field(1024, ge=1)
-    text_hidden: int = Field(512, ge=1)
-    embedding: int = Field(512, ge=1)
-    max_frames: int = Field(196, ge=STRIDE)
+    feature_width: int = Field(default=263, gt=CONTACTS)
+    word_width: int = Field(default=300, ge=1)
+    pos_width: int = Field(default=15, ge=1)
+    movement_hidden: int = Field(default=512, ge=1)
+    movement_latent: int = Field(default=512, ge=1)
+    motion_hidden: int = Field(default=1024, ge=1)
+    text_hidden: int = Field(default=512, ge=1)
+    embedding: int = Field(default=512, ge=1)
+    max_frames: int = Field(default=196, ge=STRIDE)
 
 
 class MovementEncoder(nn.Module):

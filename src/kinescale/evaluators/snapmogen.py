@@ -33,14 +33,14 @@ class Config(Record):
     max_frames : longest clip.
     """
 
-    feature_width: int = Field(296, ge=1)
-    read_width: int = Field(148, ge=1)
-    text_width: int = Field(768, ge=1)
-    width: int = Field(256, ge=2, multiple_of=2)
-    hidden: int = Field(1024, ge=1)
-    layers: int = Field(6, ge=1)
-    heads: int = Field(4, ge=1)
-    max_frames: int = Field(320, ge=1)
+    feature_width: int = Field(default=296, ge=1)
+    read_width: int = Field(default=148, ge=1)
+    text_width: int = Field(default=768, ge=1)
+    width: int = Field(default=256, ge=2, multiple_of=2)
+    hidden: int = Field(default=1024, ge=1)
+    layers: int = Field(default=6, ge=1)
+    heads: int = Field(default=4, ge=1)
+    max_frames: int = Field(default=320, ge=1)
 
 
 def sinusoids(length: int, width: int) -> Float[Tensor, "L W"]:

@@ -33,7 +33,7 @@ class Config(Record):
     Parameters
     ----------
     feature : the feature family's variant it reads; told to those who use it.
-    feature_width, text_width : F and W.
+    feature_width, text_width : F and W, filled in for a run; by default those of ``rotations`` and MiniLM.
     max_frames, stride : longest clip, and frames a token of the motion encoder holds.
     width, heads, motion_layers, text_layers, ratio : of the transformers; ``ratio``: hidden width over width.
     embedding : D.
@@ -43,19 +43,19 @@ class Config(Record):
     """
 
     feature: str = ""
-    feature_width: int = Field(ge=1)
-    text_width: int = Field(ge=1)
-    max_frames: int = Field(256, ge=1, le=65536)
-    stride: int = Field(4, ge=1, le=64)
-    width: int = Field(256, ge=2, le=4096)
-    heads: int = Field(4, ge=1)
-    motion_layers: int = Field(5, ge=1, le=64)
-    text_layers: int = Field(3, ge=1, le=64)
-    ratio: int = Field(4, ge=1, le=16)
-    embedding: int = Field(256, ge=1, le=4096)
-    dropout: float = Field(0.1, ge=0, lt=1)
-    temperature: float = Field(0.1, gt=0.01, le=1)
-    same_text: float = Field(0.99, gt=0)
+    feature_width: int = Field(default=272, ge=1)
+    text_width: int = Field(default=384, ge=1)
+    max_frames: int = Field(default=256, ge=1, le=65536)
+    stride: int = Field(default=4, ge=1, le=64)
+    width: int = Field(default=256, ge=2, le=4096)
+    heads: int = Field(default=4, ge=1)
+    motion_layers: int = Field(default=5, ge=1, le=64)
+    text_layers: int = Field(default=3, ge=1, le=64)
+    ratio: int = Field(default=4, ge=1, le=16)
+    embedding: int = Field(default=256, ge=1, le=4096)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    temperature: float = Field(default=0.1, gt=0.01, le=1)
+    same_text: float = Field(default=0.99, gt=0)
 
 
 class Block(nn.Module):

@@ -1,53 +1,69 @@
-"""Pipelines: the parts put together - text to motion, a motion edited or through its tokens, a corpus made ready."""
+"""Pipelines: text to motion, editing, timelines, control, reconstruction; what they share is in ``runtime``."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-# Loaded on first use: preparing a corpus needs no networks, and generating needs no corpus.
-_PUBLIC = {
-    "Controlled": "control",
-    "Controller": "control",
-    "Edited": "editing.editor",
-    "Editor": "editing.editor",
-    "FINISH": "runtime",
-    "RAW": "runtime",
-    "PostProcess": "runtime",
-    "Generated": "text_to_motion",
-    "TextToMotion": "text_to_motion",
-    "Timeline": "timeline",
-    "mean_joint_error": "reconstruction",
-    "onto_feature": "reconstruction",
-    "reconstruct": "reconstruction",
-}
+from kinescale.core.lazy import lazy
 
 if TYPE_CHECKING:
-    from kinescale.pipelines.control import Controlled, Controller
-    from kinescale.pipelines.editing.editor import Edited, Editor
-    from kinescale.pipelines.reconstruction import mean_joint_error, onto_feature, reconstruct
-    from kinescale.pipelines.runtime import FINISH, RAW, PostProcess
+    from kinescale.pipelines.control.constraints import Constraints
+    from kinescale.pipelines.control.controller import Controlled, Controller, ControlOptions
+    from kinescale.pipelines.editing.edit_pipeline import Edited, EditOptions
+    from kinescale.pipelines.editing.editor import Editor
+    from kinescale.pipelines.editing.region import EditRegion
+    from kinescale.pipelines.post_process import FINISH, RAW, PostProcess
+    from kinescale.pipelines.reconstruction import mean_joint_error, reconstruct
+    from kinescale.pipelines.runtime import onto_feature
+    from kinescale.pipelines.segments import Segment, Timeline
     from kinescale.pipelines.text_to_motion import Generated, TextToMotion
-    from kinescale.pipelines.timeline import Timeline
+    from kinescale.pipelines.timeline import TimelinePipeline, TimelineResult
+
+# Loaded on first use: reading a timeline needs no networks.
+_MODULES = {
+    "Constraints": "control.constraints",
+    "ControlOptions": "control.controller",
+    "Controlled": "control.controller",
+    "Controller": "control.controller",
+    "EditOptions": "editing.edit_pipeline",
+    "EditRegion": "editing.region",
+    "Edited": "editing.edit_pipeline",
+    "Editor": "editing.editor",
+    "FINISH": "post_process",
+    "Generated": "text_to_motion",
+    "PostProcess": "post_process",
+    "RAW": "post_process",
+    "Segment": "segments",
+    "TextToMotion": "text_to_motion",
+    "Timeline": "segments",
+    "TimelinePipeline": "timeline",
+    "TimelineResult": "timeline",
+    "mean_joint_error": "reconstruction",
+    "onto_feature": "runtime",
+    "reconstruct": "reconstruction",
+}
 
 __all__ = [
     "FINISH",
     "RAW",
+    "Constraints",
+    "ControlOptions",
     "Controlled",
     "Controller",
+    "EditOptions",
+    "EditRegion",
     "Edited",
     "Editor",
     "Generated",
     "PostProcess",
+    "Segment",
     "TextToMotion",
     "Timeline",
+    "TimelinePipeline",
+    "TimelineResult",
     "mean_joint_error",
     "onto_feature",
     "reconstruct",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+__getattr__, __dir__ = lazy(__name__, {name: f"{__name__}.{module}" for name, module in _MODULES.items()})

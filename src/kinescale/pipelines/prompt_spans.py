@@ -1,4 +1,4 @@
-"""Which sentence a motion follows when: the ``prompts`` of its ``meta``, kept through every edit.
+"""Prompt spans: which prompt a motion follows when, as ``prompts`` in its ``meta``, kept through every edit.
 
 An entry is ``{"prompt": "a person walks", "seconds": [0.0, 4.0]}``, with ``parts`` where it is about parts of the body,
 and with ``seed``, ``sample``, ``edit`` or ``scales`` where these are known. Seconds count from the motion's beginning,
@@ -16,7 +16,7 @@ from kinescale.pipelines.editing.region import Span
 
 MAX_ENTRIES = 256
 MAX_LETTERS = 500
-"""Letters of a sentence that stays: a file may claim anything to be one."""
+"""Letters of a prompt that are kept: a file may claim anything to be one."""
 SHORTEST_S = 1e-3
 
 Entry = dict[str, Any]
@@ -24,10 +24,10 @@ _KEPT = ("parts", "seed", "sample", "edit", "scales")
 
 
 def prompts_of(motion: Motion) -> list[Entry]:
-    """What is known of a motion: its sound ``prompts``, else its one ``prompt`` over its whole length."""
+    """The entries of a motion: its valid ``prompts``, else its one ``prompt`` over its whole length."""
     found = motion.meta.get("prompts")
     if isinstance(found, (list, tuple)):
-        return [entry for entry in map(_sound, found[:MAX_ENTRIES]) if entry is not None]
+        return [entry for entry in map(_valid, found[:MAX_ENTRIES]) if entry is not None]
     said = motion.meta.get("prompt")
     if not isinstance(said, str) or not said:
         return []
@@ -35,7 +35,7 @@ def prompts_of(motion: Motion) -> list[Entry]:
     return [{"prompt": said[:MAX_LETTERS], "seconds": [0.0, round(motion.duration_s, 4)], **known}]
 
 
-def _sound(entry: Any) -> Entry | None:
+def _valid(entry: Any) -> Entry | None:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("prompt"), str):
         return None
     span = entry.get("seconds")
@@ -53,7 +53,7 @@ def moved(entries: Iterable[Entry], seconds: float) -> list[Entry]:
 
 
 def cut(entries: Iterable[Entry], start_s: float, stop_s: float) -> list[Entry]:
-    """What of the entries is about ``start_s`` to ``stop_s``; the seconds still count from the old beginning."""
+    """The entries clipped to ``start_s`` to ``stop_s``; the seconds still count from the old beginning."""
     found = []
     for entry in entries:
         first, last = max(entry["seconds"][0], start_s), min(entry["seconds"][1], stop_s)
@@ -68,7 +68,7 @@ def without(entries: Iterable[Entry], start_s: float, stop_s: float) -> list[Ent
     return [left for entry in entries for side in sides for left in cut([entry], *side)]
 
 
-def drawn_over(
+def resampled(
     motion: Motion,
     spans: Sequence[Span],
     prompt: str | None,
@@ -77,9 +77,9 @@ def drawn_over(
     stays: bool = False,
     **known: Any,
 ) -> list[Entry]:
-    """The entries after ``spans`` (frames) were drawn for ``prompt``.
+    """The entries after ``spans`` (frames) were resampled for ``prompt``.
 
-    Where the whole body was drawn anew, what was there before is no longer told, unless some of it ``stays``.
+    Entries of frames of which the whole body was resampled are dropped, unless some of it ``stays``.
     """
     entries = prompts_of(motion)
     for first, last in spans:
@@ -98,19 +98,19 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def one_line(entries: Iterable[Entry]) -> str:
-    """All sentences in order, each once."""
+    """All prompts in order, each once, as one line."""
     return "; ".join(dict.fromkeys(entry["prompt"] for entry in entries))
 
 
 def prompts_meta(entries: Iterable[Entry], *motions: Motion) -> dict[str, Any]:
-    """``prompts`` and ``prompt`` as they stand in ``meta``; nothing where nothing is or was known of the motions."""
+    """``prompts`` and ``prompt`` for ``meta``; empty where nothing is or was known of the motions."""
     ordered = in_order(entries)
     was = any(name in motion.meta for motion in motions for name in ("prompts", "prompt"))
     return {"prompts": ordered, "prompt": one_line(ordered)} if ordered or was else {}
 
 
 def piece(motion: Motion, first: int, last: int) -> Motion:
-    """Frames ``first`` to ``last - 1`` with the sentences that are about them."""
+    """Frames ``first`` to ``last - 1`` with the prompts that are about them."""
     start = first / motion.fps
     entries = moved(cut(prompts_of(motion), start, last / motion.fps), -start)
     return motion.slice(first, last).with_meta(**prompts_meta(entries, motion))

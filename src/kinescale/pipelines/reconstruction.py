@@ -1,4 +1,4 @@
-"""Reconstruct: a motion through the tokenizer and back, with all scales or the coarsest few.
+"""Reconstruction: a motion encoded to tokens and decoded again, with all scales or the coarsest few.
 
 Clips longer than the tokenizer's capacity go through it window by window; the features are joined before they
 are integrated to a root track, so that the windows meet without a jump.
@@ -7,32 +7,30 @@ are integrated to a root track, so that the windows meet without a jump.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-import kinescale
 from kinescale.bundle.bundle import Bundle
 from kinescale.core.errors import InputError
-from kinescale.features import Feature
 from kinescale.kinematics.rotations import quat_about_y, quat_apply
 from kinescale.motion.canonicalize import canonicalise, facing_yaw, transform
 from kinescale.motion.motion import Motion
-from kinescale.motion.resample import resample
-from kinescale.motion.retarget import retarget
 from kinescale.nn.threads import on_fixed_threads
-
-
-def onto_feature(motion: Motion, feature: Feature) -> Motion:
-    """The motion on the feature's skeleton and at its frame rate, as training data are prepared (feet uncorrected)."""
-    return resample(retarget(motion, feature.skeleton, feet=False), feature.fps)
+from kinescale.pipelines.runtime import GENERATOR, decode, encode, onto_feature
 
 
 @on_fixed_threads
 def reconstruct(bundle: Bundle, motion: Motion, scales: int | None = None) -> Motion:
-    """What the tokenizer keeps of ``motion``: on the bundle's skeleton, at its fps, where the motion stands.
+    """The motion after tokenization: on the bundle's skeleton, at its frame rate, where the motion stands.
 
     ``scales``: only the coarsest so many. Raises ``InputError`` for more scales than the bundle has,
     ``SkeletonError`` for a skeleton that cannot be retargeted.
+
+    Example
+    -------
+    >>> from kinescale import Bundle, TextToMotion, reconstruct
+    >>> bundle = Bundle.from_pretrained()
+    >>> motion = TextToMotion(bundle)("a person walks", seconds=1.0).motions[0]
+    >>> len(reconstruct(bundle, motion, scales=2)) == len(motion)
+    True
     """
     most = len(bundle.tokenizer.layout().scales)
     if scales is not None and not 1 <= scales <= most:
@@ -40,12 +38,12 @@ def reconstruct(bundle: Bundle, motion: Motion, scales: int | None = None) -> Mo
     source = onto_feature(motion, bundle.feature).to(torch.float32)
     with torch.no_grad():
         features = bundle.feature.from_motion(canonicalise(source))
-        parts = [_through(bundle, window, scales) for window in features.split(bundle.max_frames)]
-        decoded = bundle.normalizer.undo(torch.cat(parts).cpu())
-        made = bundle.feature.to_motion(decoded)
+        windows = features.split(bundle.max_frames)
+        decoded = [decode(bundle, encode(bundle, window).tokens, len(window), scales=scales) for window in windows]
+        made = bundle.feature.to_motion(torch.cat(decoded))
         lossless = bundle.feature.to_motion(features)
         placed = _place(made, lossless, source)
-    meta = {"reconstructed_with": f"kinescale {kinescale.__version__}", "bundle": bundle.content_hash}
+    meta = {"reconstructed_with": GENERATOR, "bundle": bundle.content_hash}
     return placed.replace(meta={**motion.meta, **meta})
 
 
@@ -60,17 +58,6 @@ def mean_joint_error(motion: Motion, reference: Motion, *, root_relative: bool =
     if root_relative:
         here, there = here - here[:, :1], there - there[:, :1]
     return float((here - there).norm(dim=-1).mean())
-
-
-def _through(bundle: Bundle, window: Float[Tensor, "T F"], scales: int | None) -> Float[Tensor, "T F"]:
-    """One window of features through the tokens; its last frame is held to fill a whole latent step."""
-    frames = len(window)
-    normal = bundle.normalizer.apply(window).to(bundle.device)
-    whole = -(-frames // bundle.stride) * bundle.stride
-    held = normal[-1:].expand(whole - frames, -1)
-    lengths = torch.tensor([whole], device=bundle.device)
-    tokens = bundle.tokenizer.encode(torch.cat([normal, held])[None], lengths).tokens
-    return bundle.tokenizer.decode(tokens if scales is None else tokens.first(scales))[0, :frames].float()
 
 
 def _place(made: Motion, lossless: Motion, source: Motion) -> Motion:

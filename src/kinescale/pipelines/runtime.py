@@ -1,119 +1,192 @@
-"""Post-processing of decoded motions, once for all pipelines: smoothing, root anchoring, planted feet, the floor.
+"""Steps shared by all pipelines: text encoding, sampling, encoding and decoding, skeleton and frame rate of a bundle.
 
-Every step is bounded, reports the largest change that it made, and depends on nothing but the clip.
+Nothing else in the package calls a sampler or decodes tokens to a motion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Bool, Float
-from pydantic import Field
+from jaxtyping import Float, Int
 from torch import Tensor
 
+import kinescale
+from kinescale.bundle.bundle import Bundle
+from kinescale.bundle.hub import DEFAULT
+from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.features import Feature
-from kinescale.kinematics.contacts import SPEED_LIMIT, steady_contacts, velocities
-from kinescale.kinematics.filters import gaussian_smooth
-from kinescale.motion.anchor import anchor_feet
-from kinescale.motion.canonicalize import FEET
 from kinescale.motion.motion import Motion
-from kinescale.motion.plant import plant_stances
+from kinescale.motion.resample import resample, resample_cubic
+from kinescale.motion.retarget import retarget
+from kinescale.pipelines.post_process import PostProcess
+from kinescale.samplers.base import Keep, OnScale, SampleRequest, SamplerOutput
+from kinescale.tokenizers import Encoded
+from kinescale.tokens.layout import TokenLayout
+from kinescale.tokens.text_features import TextFeatures
+from kinescale.tokens.token_map import TokenMap
 
-TREMOR_PER_S2 = 200.0
-"""Mean jerk of the joints (m/s3) over their mean speed (m/s) plus ``STILL_M_S`` above which a clip trembles: three of
-four recordings stay below 169 (median 132), a small tokenizer reached 700 (``LOG.md``)."""
+MAX_CLIPS = 4096
+"""Clips of one call."""
 
-STILL_M_S = 0.1
+GENERATOR = f"kinescale {kinescale.__version__}"
+"""Name of the package and its version, in the ``meta`` of every motion made."""
 
-SIGMAS = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5)
-"""Sigmas, frames, that a trembling clip may be smoothed with."""
+ANY_PROMPT = "a person moves"
+"""Gives the shape of the features that stand for no text."""
 
 
-class PostProcess(Record):
-    """What is done to a decoded motion.
+# not ``Self``: the run-time type checks of the tests cannot resolve it on a single method
+P = TypeVar("P", bound="Pipeline")
 
-    Parameters
-    ----------
-    smoothing : sigma, in frames, of a Gaussian over the decoded features; 0 is none. Without a number it is the least
-        of ``SIGMAS`` with which the clip trembles no more than recordings do, so that a kick stays as fast as it is.
-    anchor : take the sliding of standing feet out of the root's path (``motion.anchor``); rotations stay.
-    plant : bend the legs so that standing feet stand, and lift what is under the floor (``motion.plant``).
+
+class Pipeline:
+    """Base of the pipelines: a bundle that can be sampled from. Build it once and call it often."""
+
+    def __init__(self, bundle: Bundle):
+        bundle.sampler()
+        self.bundle = bundle
+
+    @classmethod
+    def from_pretrained(
+        cls: type[P],
+        path_or_repo_id: str | Path = DEFAULT,
+        *,
+        offline: bool = True,
+        device: torch.device | str = "cpu",
+        hub: Mapping[str, Any] | None = None,
+    ) -> P:
+        """The pipeline of a bundle; ``hub`` holds ``revision``, ``token`` ... of ``Bundle.from_pretrained``."""
+        return cls(Bundle.from_pretrained(path_or_repo_id, offline=offline, device=device, **(hub or {})))
+
+
+def encode_text(bundle: Bundle, prompts: Sequence[str | None]) -> TextFeatures:
+    """Text features of each prompt on the bundle's device; ``None`` is the generator's unconditional input.
+
+    Prompts are encoded one by one, so that the features of one do not depend on the others.
     """
-
-    smoothing: float | None = Field(None, ge=0.0, le=100.0, allow_inf_nan=False)
-    anchor: bool = True
-    plant: bool = True
-
-
-FINISH = PostProcess()
-RAW = PostProcess(smoothing=0.0, anchor=False, plant=False)
+    generator: Any = bundle.generator
+    rows = []
+    for prompt in prompts:
+        features = bundle.text_encoder.encode([prompt or ANY_PROMPT]).to(bundle.device)
+        rows.append(generator.unconditional(features) if prompt is None else features)
+    return TextFeatures.stack(rows)
 
 
-@dataclass(frozen=True, eq=False)
-class PostProcessed:
-    """The motion, and what was done to it, for its ``meta``: ``finish_smoothing`` (frames) and the largest changes in
-    meters, ``finish_root_m``, ``finish_foot_m``, ``finish_hips_up_m`` and ``finish_hips_down_m``."""
-
-    motion: Motion
-    report: Mapping[str, float]
-
-
-def tremor(feature: Feature, features: Float[Tensor, "T F"]) -> float:
-    """Mean jerk over mean speed of a clip's joints, as ``TREMOR_PER_S2`` has it; 0 for a clip too short to tremble."""
-    if len(features) < 4:
-        return 0.0
-    at = feature.positions(features).detach()
-    speed = at.diff(dim=0).norm(dim=-1).mean() * feature.fps
-    jerk = at.diff(n=3, dim=0).norm(dim=-1).mean() * feature.fps**3
-    return float(jerk / (speed + STILL_M_S))
-
-
-def smoothing_of(feature: Feature, features: Float[Tensor, "T F"], settings: PostProcess) -> float:
-    """Sigma, in frames, that the settings mean for decoded features."""
-    if settings.smoothing is not None:
-        return settings.smoothing
-    for sigma in SIGMAS[:-1]:
-        if tremor(feature, smoothed(features, sigma)) <= TREMOR_PER_S2:
-            return sigma
-    return SIGMAS[-1]
-
-
-def smoothed(features: Float[Tensor, "T F"], sigma: float) -> Float[Tensor, "T F"]:
-    """Features after a Gaussian over time; as they are for a sigma of 0."""
-    if sigma <= 0 or len(features) < 2:
-        return features
-    return gaussian_smooth(features.T.contiguous(), sigma).T
-
-
-def slow_feet(motion: Motion) -> Bool[Tensor, "T 4"]:
-    """Whether each foot joint is slow enough for a contact to be true: a wrong one would drag the root along."""
-    feet = motion.positions().detach()[:, [motion.skeleton.role(role) for role in FEET]]
-    return velocities(feet, motion.fps)[..., [0, 2]].norm(dim=-1) < SPEED_LIMIT
-
-
-def post_process(
-    feature: Feature,
-    features: Float[Tensor, "T F"],
-    settings: PostProcess = FINISH,
+def sample(
+    bundle: Bundle,
+    text: TextFeatures,
+    layout: TokenLayout,
+    lengths: Int[Tensor, "B"],
     *,
-    decoded: Bool[Tensor, "T"] | None = None,
-) -> PostProcessed:
-    """A motion of decoded features, not normalized. ``decoded``: the frames that are smoothed; all when not given."""
-    sigma = smoothing_of(feature, features if decoded is None else features[decoded], settings)
-    if sigma > 0:
-        smooth = smoothed(features, sigma)
-        features = smooth if decoded is None else torch.where(decoded[:, None], smooth, features)
-    report = {"finish_smoothing": sigma}
-    motion = feature.to_motion(features)
-    contacts = steady_contacts(feature.contacts(features), feature.fps).to(features)
-    if settings.anchor:
-        anchored = anchor_feet(motion, contacts * slow_feet(motion))
-        motion, report["finish_root_m"] = anchored.motion, anchored.moved_m
-    if settings.plant:
-        planted = plant_stances(motion, contacts)
-        motion = planted.motion
-        report |= {f"finish_{name}": value for name, value in planted.report.items()}
-    return PostProcessed(motion, {name: round(value, 4) for name, value in report.items()})
+    config: Record,
+    rngs: Sequence[torch.Generator],
+    keep: Keep | None = None,
+    on_scale: OnScale | None = None,
+    shared_passes: bool = False,
+) -> SamplerOutput:
+    """Tokens of B clips from the bundle's sampler; ``keep`` holds given tokens, ``lengths`` counts latent steps."""
+    sampler, _ = bundle.sampler()
+    request = SampleRequest(
+        generator=bundle.generator,
+        codec=bundle.codec,
+        text=text,
+        layout=layout,
+        latent_lengths=lengths,
+        rngs=rngs,
+        keep=keep,
+        on_scale=on_scale,
+        shared_passes=shared_passes,
+    )
+    return sampler(request, config)
+
+
+def encode(bundle: Bundle, features: Float[Tensor, "T F"]) -> Encoded:
+    """Tokens and latents of features (not normalized); the last frame is repeated to fill a whole latent step."""
+    frames = len(features)
+    normalized = bundle.normalizer.apply(features).to(bundle.device)
+    whole = -(-frames // bundle.stride) * bundle.stride
+    padded = torch.cat([normalized, normalized[-1:].expand(whole - frames, -1)])
+    return bundle.tokenizer.encode(padded[None], torch.tensor([whole], device=bundle.device))
+
+
+def decode(bundle: Bundle, tokens: TokenMap, frames: int, *, scales: int | None = None) -> Float[Tensor, "T F"]:
+    """Features (not normalized) of one clip's tokens; ``scales``: only the coarsest so many."""
+    return _denormalized(bundle, bundle.tokenizer.decode(tokens if scales is None else tokens.first(scales)), frames)
+
+
+def decode_latent(
+    bundle: Bundle, latent: Float[Tensor, "1 T2 P D"], lengths: Int[Tensor, "1"], frames: int
+) -> Float[Tensor, "T F"]:
+    """Features (not normalized) of one clip's latents."""
+    return _denormalized(bundle, bundle.tokenizer.decode_latent(latent, lengths), frames)
+
+
+def masked_latent(
+    layout: TokenLayout, latent: Float[Tensor, "B T2 P D"], lengths: Int[Tensor, "B"]
+) -> Float[Tensor, "B T2 P D"]:
+    """Latents with zeros beyond each clip's length, where the layout's scales are pooled from such latents."""
+    if layout.rounding != "down":
+        return latent
+    inside = torch.arange(latent.shape[1], device=latent.device) < lengths[:, None]
+    return latent * inside[:, :, None, None]
+
+
+def _denormalized(bundle: Bundle, decoded: Float[Tensor, "1 T F"], frames: int) -> Float[Tensor, "T2 F"]:
+    return bundle.normalizer.undo(decoded[0, :frames].float().cpu())
+
+
+def one_clip(tokens: TokenMap, clip: int) -> TokenMap:
+    """The tokens of one clip of a batch."""
+    one = slice(clip, clip + 1)
+    return TokenMap(tokens.layout, tokens.latents[one], tuple(scale[one] for scale in tokens.scales))
+
+
+def onto_feature(motion: Motion, feature: Feature, *, frames: int | None = None) -> Motion:
+    """The motion on the feature's skeleton and at its frame rate, as training data are prepared (feet uncorrected).
+
+    ``frames``: so many frames by cubic interpolation, which keeps speeds smooth; else linear interpolation.
+    """
+    there = retarget(motion, feature.skeleton, feet=False)
+    return resample(there, feature.fps) if frames is None else resample_cubic(there, feature.fps, frames)
+
+
+def from_bundle(made: Motion, clip: Motion, frames: int) -> Motion:
+    """A motion on the bundle's skeleton brought to a clip's skeleton and frame rate, ``frames`` long."""
+    return resample_cubic(retarget(made, clip.skeleton, feet=False), clip.fps, frames)
+
+
+def sample_indices(samples: int | Sequence[int]) -> Sequence[int]:
+    """How many samples, or which, as indices; ``InputError`` for none or too many."""
+    if isinstance(samples, int):
+        if not 1 <= samples <= MAX_CLIPS:
+            raise InputError(f"{samples} samples; expected 1 to {MAX_CLIPS}.")
+        return range(samples)
+    if not 1 <= len(samples) <= MAX_CLIPS or any(index < 0 for index in samples):
+        raise InputError(f"the samples asked for are {list(samples)}; expected whole numbers from 0.")
+    return list(samples)
+
+
+def sampling_meta(bundle: Bundle, config: Record, settings: PostProcess, scales: int | None = None) -> dict[str, Any]:
+    """``meta["sampling"]``: the sampler's name and settings, and the post-processing.
+
+    ``scales``: how many of the coarsest were decoded; ``None`` for all.
+    """
+    part = bundle.manifest.sampling
+    known = {"sampler": "" if part is None else part.name, **config.to_json(), **settings.to_json()}
+    known["decoded_scales"] = scales
+    return {"sampling": {name: value for name, value in known.items() if value is not None}}
+
+
+def bundle_meta(bundle: Bundle, *motions: Motion) -> dict[str, Any]:
+    """``meta`` of a motion made with a bundle: generator, the bundle's hash, licenses of its data and ``motions``."""
+    licenses = [*(str(motion.meta.get("license") or "") for motion in motions), bundle.license]
+    every = dict.fromkeys(part for line in licenses for part in line.split("; ") if part)
+    return {
+        "license": "; ".join(every),
+        "generator": GENERATOR,
+        "bundle": bundle.content_hash,
+    }

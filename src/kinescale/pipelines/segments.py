@@ -1,6 +1,6 @@
-"""Story: who does what and when - sentences with a beginning, an end and parts of the body, that may overlap.
+"""Timeline: prompts with start, end and body parts, that may overlap; and the files it is read from.
 
-Two spellings are read. JSON: ``{"segments": [{"text": "a person walks", "seconds": 3}, {"text": "a person waves",
+Two formats are read. JSON: ``{"segments": [{"text": "a person walks", "seconds": 3}, {"text": "a person waves",
 "start": 1, "end": 2.5, "parts": ["right_arm"]}]}``; a segment without ``start`` begins where the one before it ends.
 Lines, as STMC (Petrovich et al. 2024) writes them: ``text # start # end # part # part``, or ``text # seconds``.
 """
@@ -34,15 +34,21 @@ _LEGS = frozenset(PARTS["legs"])
 
 @dataclass(frozen=True)
 class Segment:
-    """One sentence.
+    """One prompt of a timeline.
 
     Parameters
     ----------
-    text : what the person does; None: drawn to fit what is before it.
-    start, end : seconds from the story's beginning.
-    parts : of the body, by name; none is the whole body.
+    text : what the person does; ``None``: sampled without text, to continue what is before it.
+    start, end : seconds from the beginning of the timeline.
+    parts : names of body parts; empty is the whole body.
 
     Raises ``InputError`` for times that are not finite or not in order, or an unknown part.
+
+    Example
+    -------
+    >>> from kinescale import Segment
+    >>> Segment("a person waves", 1.0, 2.5, ("right_arm",)).span(20.0)
+    (20, 50)
     """
 
     text: str | None
@@ -62,7 +68,7 @@ class Segment:
 
     @property
     def roles(self) -> frozenset[str]:
-        """The roles that are told of."""
+        """The roles of the parts."""
         return part_roles(self.parts)
 
     def span(self, fps: float | int) -> Span:
@@ -72,8 +78,8 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Told:
-    """A stretch of frames and what is told of it; ``parts`` empty: the whole body."""
+class PromptSpan:
+    """A span of frames with its prompt; ``parts`` empty: the whole body."""
 
     span: Span
     text: str | None
@@ -81,14 +87,26 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Story:
-    """Segments in the order of their beginnings. Raises ``InputError`` for none, or too many."""
+class Timeline:
+    """Segments, sorted by start: the input of ``TimelinePipeline``.
+
+    Raises ``InputError`` for none, too many, or what is no segment.
+
+    Example
+    -------
+    >>> from kinescale import Segment, Timeline
+    >>> timeline = Timeline((Segment("a person walks", 0, 3), Segment("a person waves", 1, 2.5, ("right_arm",))))
+    >>> timeline.seconds, timeline.frames(20.0)
+    (3.0, 60)
+    """
 
     segments: tuple[Segment, ...] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.segments, tuple) or not all(isinstance(one, Segment) for one in self.segments):
+            raise InputError("a timeline is made of a tuple of segments; ``TimelinePipeline`` samples it.")
         if not 1 <= len(self.segments) <= MAX_SEGMENTS:
-            raise InputError(f"a story of {len(self.segments)} segments; expected 1 to {MAX_SEGMENTS}.")
+            raise InputError(f"a timeline of {len(self.segments)} segments; expected 1 to {MAX_SEGMENTS}.")
         ordered = sorted(self.segments, key=lambda segment: (segment.start, segment.end))
         object.__setattr__(self, "segments", tuple(ordered))
 
@@ -100,21 +118,21 @@ class Story:
     def frames(self, fps: float | int) -> int:
         """Length in frames; ``InputError`` when no motion can be so long."""
         if self.seconds * fps > MAX_FRAMES:
-            raise InputError(f"a story of {self.seconds:g} seconds; expected at most {MAX_FRAMES / fps:g}.")
+            raise InputError(f"a timeline of {self.seconds:g} seconds; expected at most {MAX_FRAMES / fps:g}.")
         return max(segment.span(fps)[1] for segment in self.segments)
 
-    def base(self, fps: float | int) -> tuple[Told, ...]:
-        """Who leads the whole body, frame by frame without a gap: stretches that follow each other.
+    def base(self, fps: float | int) -> tuple[PromptSpan, ...]:
+        """The prompt of the whole body in every frame: spans that follow each other without a gap.
 
-        Of the segments of a moment the one leads that tells of the whole body, else of the legs, else of most of it;
-        of equal ones the one that began last. Where there is none, the body is drawn without a sentence.
+        Of overlapping segments the one with the whole body leads, else the one with the legs, else the one with most of
+        the body; of equal ones the one that began last. Where there is none, the body is sampled without text.
         """
         return tuple(
-            Told(span, None if leader is None else self.segments[leader].text) for span, leader in self._led(fps)
+            PromptSpan(span, None if leader is None else self.segments[leader].text) for span, leader in self._led(fps)
         )
 
-    def overlays(self, fps: float | int) -> tuple[Told, ...]:
-        """What is told of parts while another segment leads, by beginning, the largest part of the body first."""
+    def overlays(self, fps: float | int) -> tuple[PromptSpan, ...]:
+        """The prompts of parts while another segment leads, by start, the largest part of the body first."""
         stretches = self._led(fps)
         found = []
         for number, segment in enumerate(self.segments):
@@ -123,11 +141,11 @@ class Story:
             start, stop = segment.span(fps)
             led = [(a - start, b - start) for (a, b), leader in stretches if leader == number]
             rest = outside(led, stop - start)
-            found += [Told((start + a, start + b), segment.text, segment.parts) for a, b in rest]
-        return tuple(sorted(found, key=lambda told: (told.span[0], -len(part_roles(told.parts)), told.span[1])))
+            found += [PromptSpan((start + a, start + b), segment.text, segment.parts) for a, b in rest]
+        return tuple(sorted(found, key=lambda one: (one.span[0], -len(part_roles(one.parts)), one.span[1])))
 
     def _led(self, fps: float | int) -> list[tuple[Span, int | None]]:
-        """The stretches that follow each other, and which segment leads each; two in a row have different leaders."""
+        """Spans that follow each other, and which segment leads each; two in a row have different leaders."""
         length = self.frames(fps)
         spans = [segment.span(fps) for segment in self.segments]
         edges = sorted({0, length, *(edge for span in spans for edge in span)})
@@ -151,23 +169,23 @@ def _weight(segment: Segment) -> tuple[bool, bool, int]:
     return roles == part_roles(()), bool(roles & _LEGS) or ROOT_ROLE in roles, len(roles)
 
 
-def read_story(path: str | Path) -> Story:
-    """The story in a file of either spelling; ``InputError`` in one sentence for anything that is wrong with it."""
+def read_timeline(path: str | Path) -> Timeline:
+    """The timeline in a .json or .txt file; ``InputError`` in one sentence for anything that is wrong with it."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: '{path.suffix}' is no kind of story; expected one of {', '.join(SUFFIXES)}.")
+        raise InputError(f"{path}: '{path.suffix}' is no kind of timeline; expected one of {', '.join(SUFFIXES)}.")
     raw = read_bytes_bounded(path, MAX_BYTES)
     if path.suffix.lower() == ".json":
-        return story_of(read_json(path, error=InputError), where=str(path))
+        return parse_timeline(read_json(path, error=InputError), where=str(path))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8.") from None
-    return story_of_lines(text, where=str(path))
+    return parse_timeline_lines(text, where=str(path))
 
 
-def story_of(value: Any, where: str = "the story") -> Story:
-    """A story from parsed JSON: an object with ``segments``, or the list of them."""
+def parse_timeline(value: Any, where: str = "the timeline") -> Timeline:
+    """A timeline from parsed JSON: an object with ``segments``, or the list of them."""
     entries = value
     if isinstance(value, dict):
         unknown = [key for key in value if key != "segments"]
@@ -184,17 +202,17 @@ def story_of(value: Any, where: str = "the story") -> Story:
         if not isinstance(entry, dict):
             raise InputError(f"{here} is no object; expected one such as {{'text': 'a person walks', 'seconds': 3}}.")
         segments.append(_segment(entry, segments[-1].end if segments else 0.0, here))
-    return Story(tuple(segments))
+    return Timeline(tuple(segments))
 
 
-def story_of_lines(text: str, where: str = "the story") -> Story:
-    """A story from lines ``text # start # end # part # ...`` or ``text # seconds``; empty lines are passed over."""
+def parse_timeline_lines(text: str, where: str = "the timeline") -> Timeline:
+    """A timeline from lines ``text # start # end # part # ...`` or ``text # seconds``; empty lines are passed over."""
     segments: list[Segment] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         if len(segments) >= MAX_SEGMENTS:
-            raise InputError(f"{where}: more than {MAX_SEGMENTS} lines; tell it in several stories.")
+            raise InputError(f"{where}: more than {MAX_SEGMENTS} lines; split it into several timelines.")
         words = [word.strip() for word in line.split("#")]
         here = f"{where}: line {number}"
         if len(words) < 2 or not words[0]:
@@ -208,7 +226,7 @@ def story_of_lines(text: str, where: str = "the story") -> Story:
         segments.append(_segment(entry, segments[-1].end if segments else 0.0, here))
     if not segments:
         raise InputError(f"{where}: holds no segment; expected lines: text # start # end # parts.")
-    return Story(tuple(segments))
+    return Timeline(tuple(segments))
 
 
 def _segment(entry: dict[str, Any], after: float, where: str) -> Segment:

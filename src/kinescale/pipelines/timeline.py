@@ -1,8 +1,8 @@
-"""A story told as one motion, of any length in the memory of a few windows: each stretch goes on from the last.
+"""Long motion from a timeline of prompts: each stretch continues the last, in the memory of a few windows.
 
-The body is drawn stretch by stretch, each with the last quarter of a window before it given; what is told of single
-parts is drawn over it as soon as the body is there. After STMC (Petrovich et al. 2024), whose spelling of stories is
-read; MSQ's long motion joins sentences likewise.
+The body is sampled stretch by stretch, each given the last quarter of a window before it; segments of single body parts
+are resampled in it as soon as the body is there. After STMC (Petrovich et al. 2024), whose files of segments are read;
+MSQ's long motion joins prompts likewise.
 """
 
 from __future__ import annotations
@@ -11,33 +11,30 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from kinescale.core.conventions import DEFAULT_SEED
 from kinescale.core.errors import InputError
 from kinescale.core.randomness import derive_seed
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
-from kinescale.pipelines.editing import Wish, part_roles
 from kinescale.pipelines.editing.blend import LIMIT_M_S2
-from kinescale.pipelines.editing.edit_pipeline import How, sorted_options
-from kinescale.pipelines.editing.editor import Editor
+from kinescale.pipelines.editing.edit_pipeline import Edited, EditOptions, EditPipeline
 from kinescale.pipelines.editing.gap import extended
+from kinescale.pipelines.editing.region import EditRegion
 from kinescale.pipelines.prompt_spans import Entry, prompts_meta
-from kinescale.pipelines.provenance import sampling_meta
-from kinescale.pipelines.segments import Story, Told
-from kinescale.rigging.body_parts import ROOT_ROLE
+from kinescale.pipelines.runtime import bundle_meta, sampling_meta
+from kinescale.pipelines.segments import PromptSpan, Timeline
+from kinescale.rigging.body_parts import ROOT_ROLE, part_roles
 from kinescale.skeletons.base import Skeleton
 
 CONTEXT_SHARE = 4
-"""Of a window, one part in so many is what has been before."""
+"""Of a window, one part in so many is the motion before."""
 
 
 @dataclass(frozen=True)
-class Joint:
-    """Where a stretch meets what was before it: the frame, the blend in frames, the fastest joint's acceleration."""
+class Transition:
+    """Where a stretch meets the motion before it: the frame, the blend in frames, the peak acceleration of a joint."""
 
     frame: int
     blend: int
@@ -46,170 +43,189 @@ class Joint:
 
 
 @dataclass(frozen=True, eq=False)
-class Chunk:
-    """The next frames of a story, which no later stretch changes, and where what was drawn for them was joined."""
+class TimelineChunk:
+    """The next frames of a timeline, which no later stretch changes, and the transitions in what was sampled."""
 
     motion: Motion
-    joints: tuple[Joint, ...]
+    transitions: tuple[Transition, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Narrated:
-    """A story as one motion."""
+class TimelineResult:
+    """Result of ``TimelinePipeline``: one motion, its transitions, and notes for the user.
+
+    Example
+    -------
+    >>> from kinescale import Segment, Timeline, TimelinePipeline
+    >>> timeline = Timeline((Segment("a person walks", 0, 1), Segment("a person waves", 1, 2)))
+    >>> result = TimelinePipeline.from_pretrained()(timeline)
+    >>> len(result.motion), [transition.frame for transition in result.transitions]
+    (40, [20])
+    """
 
     motion: Motion
-    joints: tuple[Joint, ...]
+    transitions: tuple[Transition, ...]
     notes: tuple[str, ...] = ()
 
 
-class Timeline:
-    """An editor that tells stories."""
+class TimelinePipeline(EditPipeline):
+    """Timelines of prompts to motions of any length.
 
-    def __init__(self, editor: Editor):
-        self.editor = editor
-        bundle = editor.bundle
-        self.context = bundle.max_frames // CONTEXT_SHARE // bundle.stride * bundle.stride
-        self.longest = bundle.max_frames - self.context
+    Example
+    -------
+    >>> from kinescale import EditOptions, Segment, Timeline, TimelinePipeline
+    >>> pipe = TimelinePipeline.from_pretrained()
+    >>> timeline = Timeline((Segment("a person walks", 0, 2), Segment("a person waves", 1, 2, ("right_arm",))))
+    >>> pipe(timeline, options=EditOptions(seed=3)).motion.meta["prompt"]
+    'a person walks; a person waves'
+    """
 
-    def __call__(self, story: Story, seed: int = DEFAULT_SEED, **options: Any) -> Narrated:
-        """All of a story. Takes what ``stream`` takes."""
-        chunks = list(self.stream(story, seed, **options))
+    @property
+    def context(self) -> int:
+        """Frames of the motion before that a stretch is given."""
+        bundle = self.bundle
+        return bundle.max_frames // CONTEXT_SHARE // bundle.stride * bundle.stride
+
+    def __call__(self, timeline: Timeline, *, options: EditOptions | None = None) -> TimelineResult:
+        """The whole timeline as one motion, on the bundle's skeleton and at its frame rate."""
+        options = options or EditOptions()
+        chunks = list(self.stream(timeline, options=options))
         motion = chunks[0].motion.replace(
             root=torch.cat([chunk.motion.root for chunk in chunks]),
             rotations=torch.cat([chunk.motion.rotations for chunk in chunks]),
         )
-        joints = tuple(joint for chunk in chunks for joint in chunk.joints)
-        how, sampling = sorted_options(How(seed=seed, level=True), options)
-        _, config = self.editor.bundle.sampler()
+        transitions = tuple(transition for chunk in chunks for transition in chunk.transitions)
         meta = {
-            **prompts_meta(_entries(story)),
-            **sampling_meta(self.editor.bundle, config.but(**sampling), how.finish),
+            **prompts_meta(_entries(timeline)),
+            **sampling_meta(self.bundle, self.bundle.settings(options.sampling), options.post_process),
+            **bundle_meta(self.bundle),
             "edit": "timeline",
-            "license": self.editor.bundle.license,
-            "seed": seed,
-            "generator": self.editor.generator,
-            "bundle": self.editor.bundle.content_hash,
+            "seed": options.seed,
         }
-        fast = [joint for joint in joints if joint.peak_m_s2 > LIMIT_M_S2]
         notes = tuple(
-            f"a joint accelerates by {joint.peak_m_s2:.0f} m/s2 where frame {joint.frame} goes on "
+            f"a joint accelerates by {one.peak_m_s2:.0f} m/s2 where frame {one.frame} goes on "
             f"(99 of 100 frames of captured motion stay below {LIMIT_M_S2:.0f})"
-            for joint in fast
+            for one in transitions
+            if one.peak_m_s2 > LIMIT_M_S2
         )
         motion = dataclasses.replace(motion, meta={name: value for name, value in meta.items() if value != ""})
-        return Narrated(motion, joints, notes)
+        return TimelineResult(motion, transitions, notes)
 
-    def stream(self, story: Story, seed: int = DEFAULT_SEED, **options: Any) -> Iterator[Chunk]:
-        """The motion in chunks that follow each other, on the bundle's skeleton and at its rate.
+    def stream(self, timeline: Timeline, *, options: EditOptions | None = None) -> Iterator[TimelineChunk]:
+        """The motion in chunks that follow each other, each as soon as nothing can change it any more.
 
-        ``options``: settings of the bundle's sampler, ``blend`` and ``finish``. A chunk is given out as soon as nothing
-        can change it any more; no more than some windows are held. Raises ``InputError`` for options that are none.
+        No more than some windows are held. ``samples`` and ``anchor_end`` of the options have no meaning here. Raises
+        ``InputError`` where they are given.
         """
-        how, sampling = sorted_options(How(seed=seed, level=True), options)
-        if how.samples != 1 or how.anchor_end:
-            raise InputError("a story is told once and goes on from where it is; leave samples and anchor_end out.")
-        return self._stream(_Script.of(story, self), how, sampling)
+        options = options or EditOptions()
+        if options.samples != 1 or options.anchor_end:
+            raise InputError("a timeline is sampled once and continues where it is; leave samples and anchor_end out.")
+        return self._stream(_Plan.of(timeline, self), dataclasses.replace(options, level=True))
 
-    def _stream(self, script: _Script, how: How, sampling: dict[str, Any]) -> Iterator[Chunk]:
-        told: Motion | None = None
-        begun, joints = 0, []
-        waiting = list(script.overlays)
-        for number, piece in enumerate(script.pieces):
-            told, joint = self._go_on(told, piece, _numbered(how, "stretch", number), sampling)
-            joints += joint
+    def _stream(self, plan: _Plan, options: EditOptions) -> Iterator[TimelineChunk]:
+        motion: Motion | None = None
+        begun, transitions = 0, []
+        waiting = list(plan.overlays)
+        for number, piece in enumerate(plan.pieces):
+            motion, found = self._continued(motion, piece, _seeded(options, "stretch", number))
+            transitions += found
             while waiting and waiting[0].span[1] <= piece.span[1]:
                 over = waiting.pop(0)
-                one = _numbered(how, "part", len(script.overlays) - len(waiting))
-                told, joint = self._over(told, begun, over, one, sampling)
-                joints.append(joint)
+                one = _seeded(options, "part", len(plan.overlays) - len(waiting))
+                motion, transition = self._overlaid(motion, begun, over, one)
+                transitions.append(transition)
             # all that an overlay to come, or the next stretch, may look at stays
             needed = min([piece.span[1], *(over.span[0] for over in waiting[:1])]) - self.context
             if needed - begun >= self.context:
-                yield Chunk(told.slice(0, needed - begun), tuple(joints))
-                told, begun, joints = told.slice(needed - begun, len(told)), needed, []
-        assert told is not None
-        yield Chunk(told, tuple(joints))
+                yield TimelineChunk(motion.slice(0, needed - begun), tuple(transitions))
+                motion, begun, transitions = motion.slice(needed - begun, len(motion)), needed, []
+        assert motion is not None
+        yield TimelineChunk(motion, tuple(transitions))
 
     @on_fixed_threads
-    def _go_on(
-        self, told: Motion | None, piece: Told, how: How, sampling: dict[str, Any]
-    ) -> tuple[Motion, list[Joint]]:
-        """What has been told with one stretch more."""
+    def _continued(
+        self, motion: Motion | None, piece: PromptSpan, options: EditOptions
+    ) -> tuple[Motion, list[Transition]]:
+        """The motion with one stretch more."""
         start, stop = piece.span
-        if told is None:
-            still = _standing(self.editor.bundle.feature.skeleton, self.editor.bundle.feature.fps, stop - start)
-            wish = Wish(len(still), ((0, len(still)),))
-            return self.editor.grant(still, wish, piece.text, task="timeline", how=how, **sampling).motions[0], []
-        tail = told.slice(max(0, len(told) - self.context), len(told))
-        whole, span = extended(tail, (stop - start) / told.fps)
-        edited = self.editor.grant(whole, Wish(len(whole), (span,)), piece.text, task="timeline", how=how, **sampling)
-        new = edited.motions[0].slice(*span)
-        seam = edited.seams[0][0]
-        grown = told.replace(
-            root=torch.cat([told.root, new.root]), rotations=torch.cat([told.rotations, new.rotations])
-        )
-        return grown, [Joint(start, seam.blend, seam.peak_m_s2)]
+        if motion is None:
+            feature = self.bundle.feature
+            still = _standing(feature.skeleton, feature.fps, stop - start)
+            return self._sampled(still, EditRegion.of(still), piece.text, options).motions[0], []
+        tail = motion.slice(max(0, len(motion) - self.context), len(motion))
+        whole, span = extended(tail, (stop - start) / motion.fps)
+        edited = self._sampled(whole, EditRegion.of(whole, frames=span), piece.text, options)
+        new, done = edited.motions[0].slice(*span), edited.blends[0][0]
+        rotations = torch.cat([motion.rotations, new.rotations])
+        grown = motion.replace(root=torch.cat([motion.root, new.root]), rotations=rotations)
+        return grown, [Transition(start, done.frames, done.peak_m_s2)]
 
     @on_fixed_threads
-    def _over(self, told: Motion, begun: int, over: Told, how: How, sampling: dict[str, Any]) -> tuple[Motion, Joint]:
-        """What has been told with some parts of some frames drawn anew."""
+    def _overlaid(
+        self, motion: Motion, begun: int, over: PromptSpan, options: EditOptions
+    ) -> tuple[Motion, Transition]:
+        """The motion with some parts of some frames resampled."""
         start, stop = over.span[0] - begun, over.span[1] - begun
         first = max(0, start - self.context)
-        # where the path is drawn, all that follows moves with it
-        last = len(told) if ROOT_ROLE in part_roles(over.parts) else min(len(told), stop + self.context)
-        piece = told.slice(first, last)
-        wish = Wish(len(piece), ((start - first, stop - first),), over.parts)
-        edited = self.editor.grant(piece, wish, over.text, task="timeline", how=how, **sampling)
-        made, seam = edited.motions[0], edited.seams[0][0]
-        root, rotations = told.root.clone(), told.rotations.clone()
+        # where the path is resampled, all that follows moves with it
+        last = len(motion) if ROOT_ROLE in part_roles(over.parts) else min(len(motion), stop + self.context)
+        piece = motion.slice(first, last)
+        region = EditRegion.of(piece, frames=(start - first, stop - first), parts=over.parts)
+        edited = self._sampled(piece, region, over.text, options)
+        made, done = edited.motions[0], edited.blends[0][0]
+        root, rotations = motion.root.clone(), motion.rotations.clone()
         root[first:last], rotations[first:last] = made.root, made.rotations
-        return told.replace(root=root, rotations=rotations), Joint(over.span[0], seam.blend, seam.peak_m_s2, over.parts)
+        transition = Transition(over.span[0], done.frames, done.peak_m_s2, over.parts)
+        return motion.replace(root=root, rotations=rotations), transition
+
+    def _sampled(self, motion: Motion, region: EditRegion, prompt: str | None, options: EditOptions) -> Edited:
+        return self.run(motion, region, prompt, task="timeline", options=options)
 
 
 @dataclass(frozen=True)
-class _Script:
-    """A story cut into what one window draws; overlays in the order of their ends."""
+class _Plan:
+    """A timeline cut into pieces of one window each; overlays in the order of their ends."""
 
-    pieces: tuple[Told, ...]
-    overlays: tuple[Told, ...]
+    pieces: tuple[PromptSpan, ...]
+    overlays: tuple[PromptSpan, ...]
 
     @staticmethod
-    def of(story: Story, timeline: Timeline) -> _Script:
-        bundle = timeline.editor.bundle
+    def of(timeline: Timeline, pipeline: TimelinePipeline) -> _Plan:
+        bundle = pipeline.bundle
         fps, stride = bundle.feature.fps, bundle.stride
-        longest = timeline.longest
-        pieces = [cut for told in story.base(fps) for cut in _cuts(told, longest)]
+        longest = bundle.max_frames - pipeline.context
+        pieces = [cut for span in timeline.base(fps) for cut in _cuts(span, longest)]
         if pieces[0].span[1] < stride:
             raise InputError(
-                f"the story's first stretch lasts {pieces[0].span[1] / fps:.2f} seconds; this bundle's shortest is "
+                f"the timeline's first stretch lasts {pieces[0].span[1] / fps:.2f} seconds; this bundle's shortest is "
                 f"{stride / fps:.2f} seconds."
             )
         # a piece of an overlay has its surroundings in the same window
-        over = [cut for told in story.overlays(fps) for cut in _cuts(told, max(stride, longest // 2))]
+        overlays = [cut for span in timeline.overlays(fps) for cut in _cuts(span, max(stride, longest // 2))]
         known = set(bundle.feature.skeleton.roles)
-        for told in over:
-            if not part_roles(told.parts) & known:
+        for over in overlays:
+            if not part_roles(over.parts) & known:
                 raise InputError(
                     f"this bundle's skeleton '{bundle.feature.skeleton.name}' has no joints for the part "
-                    f"{', '.join(told.parts)}; name another part."
+                    f"{', '.join(over.parts)}; name another part."
                 )
-        return _Script(tuple(pieces), tuple(sorted(over, key=lambda told: told.span[1])))
+        return _Plan(tuple(pieces), tuple(sorted(overlays, key=lambda over: over.span[1])))
 
 
-def _cuts(told: Told, longest: int) -> list[Told]:
+def _cuts(stretch: PromptSpan, longest: int) -> list[PromptSpan]:
     """A stretch as pieces of nearly one length, each at most ``longest`` frames."""
-    start, stop = told.span
+    start, stop = stretch.span
     count = -(-(stop - start) // longest)
     edges = [start + i * (stop - start) // count for i in range(count + 1)]
-    return [Told((a, b), told.text, told.parts) for a, b in itertools.pairwise(edges)]
+    return [PromptSpan((a, b), stretch.text, stretch.parts) for a, b in itertools.pairwise(edges)]
 
 
-def _numbered(how: How, *path: str | int) -> How:
-    return dataclasses.replace(how, seed=derive_seed(how.seed, *path))
+def _seeded(options: EditOptions, *path: str | int) -> EditOptions:
+    return dataclasses.replace(options, seed=derive_seed(options.seed, *path))
 
 
 def _standing(skeleton: Skeleton, fps: float, frames: int) -> Motion:
-    """The skeleton at rest on the floor, to be drawn over."""
+    """The skeleton at rest on the floor, to be resampled."""
     rotations = torch.zeros(frames, len(skeleton), 4)
     rotations[..., 3] = 1
     rest = Motion(skeleton, fps, torch.zeros(frames, 3), rotations)
@@ -217,11 +233,11 @@ def _standing(skeleton: Skeleton, fps: float, frames: int) -> Motion:
     return rest.replace(root=rest.root - rest.root.new_tensor([0.0, floor, 0.0]))
 
 
-def _entries(story: Story) -> list[Entry]:
-    """The story's sentences as a motion's provenance."""
+def _entries(timeline: Timeline) -> list[Entry]:
+    """The prompts of a timeline for a motion's ``meta``."""
     return [
         {"prompt": segment.text, "seconds": [float(segment.start), float(segment.end)]}
         | ({"parts": list(segment.parts)} if segment.parts else {})
-        for segment in story.segments
+        for segment in timeline.segments
         if segment.text
     ]

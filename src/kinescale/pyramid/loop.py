@@ -279,9 +279,7 @@ class ResidualPyramid(nn.Module, Codec):
         for quantizer, vectors in self._grouped(normalized):
             quantizer.initialize(vectors, rng)
 
-    def _initialize_from(
-        self, grid: Tensor, layout: TokenLayout, latent_lengths: Tensor, rng: torch.Generator
-    ) -> None:
+    def _initialize_from(self, grid: Tensor, layout: TokenLayout, latent_lengths: Tensor, rng: torch.Generator) -> None:
         ready = all(self.quantizer(scale).ready for scale in range(len(layout.scales)))
         if ready and (not len(self.log_gains) or bool(self.begun)):
             return

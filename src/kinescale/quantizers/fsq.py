@@ -33,7 +33,7 @@ class Config(Record):
     """
 
     levels: tuple[int, ...] = (8, 5, 5, 5)
-    width: int = Field(512, ge=1)
+    width: int = Field(default=512, ge=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

@@ -22,8 +22,8 @@ from kinescale.quantizers import base
 class Config(Record):
     """``groups`` quantizers of family name ``quantizer`` with ``settings``, each for ``width`` numbers."""
 
-    groups: int = Field(4, ge=1)
-    width: int = Field(32, ge=1)
+    groups: int = Field(default=4, ge=1)
+    width: int = Field(default=32, ge=1)
     quantizer: str = "vq"
     settings: dict[str, Any] = Field(default_factory=dict)
 

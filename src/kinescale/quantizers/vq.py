@@ -44,14 +44,14 @@ class Config(Record):
     a batch of fewer vectors than codes is repeated with a little noise).
     """
 
-    codes: int = Field(512, ge=2)
-    width: int = Field(512, ge=1)
-    decay: float = Field(0.99, ge=0.0, lt=1.0)
-    temperature: float | None = Field(0.5, gt=0.0)
+    codes: int = Field(default=512, ge=2)
+    width: int = Field(default=512, ge=1)
+    decay: float = Field(default=0.99, ge=0.0, lt=1.0)
+    temperature: float | None = Field(default=0.5, gt=0.0)
     lookup: Literal["distance", "cosine"] = "distance"
     assignment: Literal["stochastic", "gumbel"] = "stochastic"
     faithful: bool = False
-    revive_above: int = Field(VECTORS_PER_CODE, ge=0)
+    revive_above: int = Field(default=VECTORS_PER_CODE, ge=0)
 
 
 class Quantizer(base.Quantizer):

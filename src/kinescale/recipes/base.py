@@ -1,9 +1,15 @@
-"""Training stages that recipes share: systems that are compared are trained alike.
+"""What recipes share: training stages, the smallest run, and runs on corpora at 30 fps.
 
-A recipe that differs has its own, or changes a field (``SMALL_GENERATOR_STAGE.but(batch_size=32)``).
+Systems that are compared are trained alike. A recipe that differs changes a field
+(``SMALL_GENERATOR_STAGE.but(batch_size=32)``).
 """
 
-from kinescale.training.config import DrawConfig, OptimizerConfig, ScheduleConfig, StageConfig
+from __future__ import annotations
+
+from kinescale.core.records import Record
+from kinescale.features import rotations
+from kinescale.text import hashed, minilm
+from kinescale.training.config import DrawConfig, OptimizerConfig, RunConfig, ScheduleConfig, StageConfig
 
 DEBUG = StageConfig(
     steps=4,
@@ -33,7 +39,8 @@ SMALL_GENERATOR_STAGE = StageConfig(
     schedule=ScheduleConfig(kind="cosine", warmup=1000, warmup_start=0.005, final=0.02),
     ema_decay=0.999,
 )
-"""The ``small`` recipes, for an accelerator."""
+SMALL = (SMALL_TOKENIZER_STAGE, SMALL_GENERATOR_STAGE)
+"""Stages of the ``small`` recipes, for an accelerator."""
 
 CPU_TOKENIZER_STAGE = StageConfig(
     steps=2500,
@@ -51,4 +58,47 @@ CPU_GENERATOR_STAGE = StageConfig(
     schedule=ScheduleConfig(kind="cosine", warmup=200, warmup_start=0.005, final=0.02),
     ema_decay=0.995,
 )
-"""The ``cpu`` recipes, for an hour or two on two cores."""
+CPU = (CPU_TOKENIZER_STAGE, CPU_GENERATOR_STAGE)
+"""Stages of the ``cpu`` recipes, for an hour or two on two cores."""
+
+HUMANML3D_CLIPS, KIT_CLIPS = 23_384, 9_652
+"""Clips in the training splits of HumanML3D and KIT-ML, mirrored ones included; they turn epochs into steps."""
+
+
+def debug_run(name: str, tokenizer: Record, generator: Record, sampling: Record | None = None) -> RunConfig:
+    """A run for tests: two steps of each stage in seconds, no weights needed."""
+    return RunConfig(
+        name=name,
+        feature=rotations.Config(),
+        tokenizer=tokenizer,
+        generator=generator,
+        text=hashed.Config(width=16, max_tokens=16),
+        sampling=sampling,
+        tokenizer_training=DEBUG,
+        generator_training=DEBUG,
+        workers=1,
+    )
+
+
+def own_run(
+    name: str,
+    tokenizer: Record,
+    generator: Record,
+    sampling: Record | None = None,
+    *,
+    stages: tuple[StageConfig, StageConfig],
+    text_tokens: int = 32,
+    limits: tuple[str, ...] = (),
+) -> RunConfig:
+    """A run on the prepared corpora: rotations at 30 fps on humanml22, up to 8.5 s, MiniLM text."""
+    return RunConfig(
+        name=name,
+        feature=rotations.Config(),
+        tokenizer=tokenizer,
+        generator=generator,
+        text=minilm.Config(max_tokens=text_tokens),
+        sampling=sampling,
+        tokenizer_training=stages[0],
+        generator_training=stages[1],
+        limits=limits,
+    )

@@ -5,37 +5,22 @@ Petrovich et al. 2023 (TMR); sizes and lengths are ours.
 
 from __future__ import annotations
 
-from kinescale.bundle.manifest import Part
+from kinescale.evaluators import tmr
+from kinescale.features import rotations
+from kinescale.recipes.base import DEBUG
+from kinescale.text import hashed, minilm
 from kinescale.training.config import DrawConfig, OptimizerConfig, ScheduleConfig, StageConfig
 from kinescale.training.evaluator_config import EvaluatorRunConfig
 
 
 def debug() -> EvaluatorRunConfig:
     """Every part at its smallest, for tests: a few steps in seconds, no weights needed."""
-    sizes = {
-        "width": 16,
-        "heads": 2,
-        "motion_layers": 1,
-        "text_layers": 1,
-        "ratio": 2,
-        "embedding": 16,
-        "max_frames": 64,
-    }
     return EvaluatorRunConfig(
         name="evaluator.debug",
-        feature=Part(name="rotations"),
-        text=Part(name="hashed", config={"width": 16, "max_tokens": 16}),
-        evaluator=Part(name="tmr", config=sizes),
-        evaluator_training=StageConfig(
-            steps=4,
-            batch_size=4,
-            log_every=1,
-            validate_every=2,
-            validate_batches=1,
-            checkpoint_every=2,
-            draw=DrawConfig(min_frames=16, shorten=0.5),
-            ema_decay=0.9,
-        ),
+        feature=rotations.Config(),
+        text=hashed.Config(width=16, max_tokens=16),
+        evaluator=tmr.Config(width=16, heads=2, motion_layers=1, text_layers=1, ratio=2, embedding=16, max_frames=64),
+        evaluator_training=DEBUG.but(validate_every=2),
         workers=1,
     )
 
@@ -44,9 +29,9 @@ def small() -> EvaluatorRunConfig:
     """Rotations at 30 fps, up to 8.5 s, MiniLM text; below 15 MB in half precision. Minutes on an accelerator."""
     return EvaluatorRunConfig(
         name="evaluator.small",
-        feature=Part(name="rotations"),
-        text=Part(name="minilm", config={"max_tokens": 48}),
-        evaluator=Part(name="tmr", config={"max_frames": 256}),
+        feature=rotations.Config(),
+        text=minilm.Config(max_tokens=48),
+        evaluator=tmr.Config(max_frames=256),
         evaluator_training=StageConfig(
             steps=20_000,
             batch_size=128,
@@ -60,12 +45,11 @@ def small() -> EvaluatorRunConfig:
 
 def cpu() -> EvaluatorRunConfig:
     """As ``small``, but sized for half an hour or so on two CPU cores."""
-    sizes = {"max_frames": 256, "stride": 8, "width": 192, "motion_layers": 3, "text_layers": 2, "dropout": 0.05}
     return EvaluatorRunConfig(
         name="evaluator.cpu",
-        feature=Part(name="rotations"),
-        text=Part(name="minilm", config={"max_tokens": 32}),
-        evaluator=Part(name="tmr", config=sizes),
+        feature=rotations.Config(),
+        text=minilm.Config(max_tokens=32),
+        evaluator=tmr.Config(max_frames=256, stride=8, width=192, motion_layers=3, text_layers=2, dropout=0.05),
         evaluator_training=StageConfig(
             steps=4000,
             batch_size=64,

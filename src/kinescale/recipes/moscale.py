@@ -1,4 +1,4 @@
-"""MoScale's runs: a tiny one for tests, a small one for rotations of our own corpora, and the published one.
+"""MoScale's runs: a tiny one for tests, small ones for rotations of our own corpora, and the published ones.
 
 Zheng et al. 2026 (MoScale, arXiv 2604.03799); the published numbers are those of sections 2.3 and 3.6 of
 the method notes.
@@ -6,27 +6,18 @@ the method notes.
 
 from __future__ import annotations
 
-from typing import Any
+from kinescale.features.humanml3d import Config as HumanML3D
+from kinescale.generators import moscale as generator
+from kinescale.recipes.base import CPU, HUMANML3D_CLIPS, KIT_CLIPS, SMALL, debug_run, own_run
+from kinescale.samplers import next_scale
+from kinescale.text import t5
+from kinescale.tokenizers import moscale as tokenizer
+from kinescale.training.config import DataConfig, DrawConfig, OptimizerConfig, RunConfig, ScheduleConfig, StageConfig
 
-from kinescale.bundle.manifest import Part
-from kinescale.recipes.base import (
-    CPU_GENERATOR_STAGE,
-    CPU_TOKENIZER_STAGE,
-    DEBUG,
-    SMALL_GENERATOR_STAGE,
-    SMALL_TOKENIZER_STAGE,
-)
-from kinescale.training.config import (
-    DataConfig,
-    DrawConfig,
-    OptimizerConfig,
-    RunConfig,
-    ScheduleConfig,
-    StageConfig,
-)
-
-ROTATIONS_TARGET = (4, 202)
-"""Rotations (132) and positions (66) in the rotations feature of 22 joints: they count extra in training."""
+SMALL_TOKENIZER = tokenizer.Config(
+    width=192, code_dim=128, codes=512, blocks=3, heads=4, ffn_ratio=2, max_frames=256, scales=(8, 4, 2, 1),
+    mask_padding=True, dropout=0.1, explicit_blocks=("rotations", "positions"),
+)  # fmt: skip
 
 CPU_LIMITS = (
     "It knows what the corpora show: walking, running, turning, waving, raising hands, bowing, jumping, "
@@ -42,153 +33,85 @@ CPU_LIMITS = (
     "22 joints: no fingers, no face. Clips of 0.13 to 8.5 s; below a second there is little to see.",
     "One adult body. English sentences only. Trained for an hour on two CPU cores: a start, not the state of the art.",
 )
-"""What the bundle in the package cannot do, as seen on the motions it makes (benchmarks/judge.py, pose sheets)."""
-
-TRAINING_CLIPS = 23_384
-"""Clips in HumanML3D's training split, mirrored ones included; it turns published epochs into steps."""
-
-COIN = 1 / 3
-"""Chance that a clip is cut one latent step shorter (the published loader's coin)."""
+"""What a bundle of ``cpu`` cannot do, as seen on the motions it makes (benchmarks/judge.py, pose sheets)."""
 
 
 def debug() -> RunConfig:
-    """Every part at its smallest, for tests: two steps of each stage in seconds, no weights needed."""
-    tokenizer = {
-        "width": 16, "code_dim": 8, "codes": 16, "blocks": 1, "heads": 2, "ffn_ratio": 2, "max_frames": 64,
-        "scales": [4, 2, 1], "mask_padding": True, "explicit_slice": list(ROTATIONS_TARGET),
-    }  # fmt: skip
-    generator = {
-        "latent_dim": 16,
-        "head_latent_dim": 16,
-        "heads": 2,
-        "layers": 2,
-        "mlp_ratio": 2,
-        "prefix_pool_heads": 2,
-    }
-    return RunConfig(
-        name="moscale.debug",
-        feature=Part(name="rotations"),
-        tokenizer=Part(name="moscale", config=tokenizer),
-        generator=Part(name="moscale", config=generator),
-        text=Part(name="hashed", config={"width": 16, "max_tokens": 16}),
-        tokenizer_training=DEBUG,
-        generator_training=DEBUG,
-        workers=1,
-    )
+    """Every part at its smallest, for tests."""
+    config = tokenizer.Config(
+        width=16, code_dim=8, codes=16, blocks=1, heads=2, ffn_ratio=2, max_frames=64, scales=(4, 2, 1),
+        mask_padding=True, explicit_blocks=("rotations", "positions"),
+    )  # fmt: skip
+    network = generator.Config(latent_dim=16, head_latent_dim=16, heads=2, layers=2, mlp_ratio=2, prefix_pool_heads=2)
+    return debug_run("moscale.debug", config, network)
 
 
 def small() -> RunConfig:
-    """Rotations at 30 fps on humanml22, up to 8.5 s, MiniLM text.
-
-    Sized for two CPU cores or minutes on an accelerator.
-    """
-    tokenizer = {
-        "width": 192, "code_dim": 128, "codes": 512, "blocks": 3, "heads": 4, "ffn_ratio": 2,
-        "max_frames": 256, "scales": [8, 4, 2, 1], "mask_padding": True, "dropout": 0.1,
-        "explicit_slice": list(ROTATIONS_TARGET),
-    }  # fmt: skip
-    generator = {"latent_dim": 128, "head_latent_dim": 256, "heads": 4, "layers": 5, "prefix_pool_heads": 2}
-    return RunConfig(
-        name="moscale.small",
-        feature=Part(name="rotations"),
-        tokenizer=Part(name="moscale", config=tokenizer),
-        generator=Part(name="moscale", config=generator),
-        text=Part(name="minilm", config={"max_tokens": 32}),
-        tokenizer_training=SMALL_TOKENIZER_STAGE,
-        generator_training=SMALL_GENERATOR_STAGE,
-    )
+    """Rotations at 30 fps on humanml22, up to 8.5 s, MiniLM text; for CPU cores or minutes on an accelerator."""
+    network = generator.Config(latent_dim=128, head_latent_dim=256, heads=4, layers=5, prefix_pool_heads=2)
+    return own_run("moscale.small", SMALL_TOKENIZER, network, stages=SMALL)
 
 
 def cpu() -> RunConfig:
-    """The run behind the bundle in the package.
-
-    As ``small``, but sized for an hour or so on two CPU cores.
-    """
-    tokenizer = {
-        "width": 192, "code_dim": 128, "codes": 512, "blocks": 3, "heads": 4, "ffn_ratio": 2,
-        "max_frames": 256, "scales": [8, 4, 2, 1], "mask_padding": True,
-        "dropout": 0.05, "attention_dropout": 0.0, "ffn_dropout": 0.0,
-        "explicit_slice": list(ROTATIONS_TARGET),
-    }  # fmt: skip
-    # Dropout costs three quarters of a step on a CPU; corruption and masking keep the network from learning by heart.
-    generator = {
-        "latent_dim": 128, "head_latent_dim": 192, "heads": 4, "layers": 5, "prefix_pool_heads": 2,
-        "dropout": 0.0, "stochastic_depth": 0.0,
-    }  # fmt: skip
-    return RunConfig(
-        name="moscale.cpu",
-        feature=Part(name="rotations"),
-        tokenizer=Part(name="moscale", config=tokenizer),
-        generator=Part(name="moscale", config=generator),
-        text=Part(name="minilm", config={"max_tokens": 32}),
-        limits=CPU_LIMITS,
-        # chosen by benchmarks/judge.py among guidance 1 to 5 (LOG.md)
-        sampling=Part(name="next_scale", config={"guidance": 1.5}),
-        tokenizer_training=CPU_TOKENIZER_STAGE,
-        generator_training=CPU_GENERATOR_STAGE,
+    """As ``small``, but sized for an hour or so on two CPU cores."""
+    # dropout costs three quarters of a step on a CPU; corruption and masking regularize as well
+    config = SMALL_TOKENIZER.but(dropout=0.05, attention_dropout=0.0, ffn_dropout=0.0)
+    network = generator.Config(
+        latent_dim=128, head_latent_dim=192, heads=4, layers=5, prefix_pool_heads=2, dropout=0.0, stochastic_depth=0.0
     )
-
-
-DEPTHS = {"tiny": 4, "small": 8, "medium": 12, "large": 16}
-"""Blocks of the generators of the paper's size study, by name; "large" is the release."""
-
-KIT_POSITIONS = (4, 64)
-"""Local joint positions in the 251 features of KIT-ML's 21 joints."""
-
-KIT_CLIPS = 9_652
-"""Clips in KIT-ML's training split, mirrored ones included."""
+    # chosen by benchmarks/judge.py among guidance scales 2 to 6 (LOG.md, where 1 less is written)
+    sampling = next_scale.Config(guidance_scale=2.5)
+    return own_run("moscale.cpu", config, network, sampling, stages=CPU, limits=CPU_LIMITS)
 
 
 def humanml3d() -> RunConfig:
-    """The published run on HumanML3D: 263 features at 20 fps, 16 blocks, T5 text.
-
-    It needs the data set and T5's weights.
-    """
-    return _published("humanml3d", Part(name="humanml3d"), "large")
+    """The published run on HumanML3D: 263 features at 20 fps, 16 blocks, T5 text (needs the set and the weights)."""
+    return _published("humanml3d", HumanML3D(), layers=16)
 
 
 def humanml3d_tiny() -> RunConfig:
     """The published run with 4 blocks, the smallest of the paper's size study."""
-    return _published("humanml3d_tiny", Part(name="humanml3d"), "tiny")
+    return _published("humanml3d_tiny", HumanML3D(), layers=4)
 
 
 def humanml3d_small() -> RunConfig:
     """The published run with 8 blocks."""
-    return _published("humanml3d_small", Part(name="humanml3d"), "small")
+    return _published("humanml3d_small", HumanML3D(), layers=8)
 
 
 def humanml3d_medium() -> RunConfig:
     """The published run with 12 blocks."""
-    return _published("humanml3d_medium", Part(name="humanml3d"), "medium")
+    return _published("humanml3d_medium", HumanML3D(), layers=12)
 
 
 def kit() -> RunConfig:
-    """The paper's run on KIT-ML: 251 features of 21 joints at 12.5 fps, 60 epochs, guidance 3. (The released code is
-    for HumanML3D; what it does not say is as there.)"""
-    feature = Part(name="humanml3d", config={"variant": "kit"})
-    return _published("kit", feature, "large", KIT_CLIPS, 24, 60, 3.0, explicit_slice=list(KIT_POSITIONS))
+    """The paper's run on KIT-ML: 251 features of 21 joints at 12.5 fps, 60 epochs, guidance scale 4. (The released code
+    is for HumanML3D; what it does not say is as there.)"""
+    return _published(
+        "kit", HumanML3D(variant="kit"), layers=16, clips=KIT_CLIPS, min_frames=24, epochs=60, guidance_scale=4.0
+    )
 
 
 def _published(
     name: str,
-    feature: Part,
-    size: str,
-    clips: int = TRAINING_CLIPS,
+    feature: HumanML3D,
+    *,
+    layers: int,
+    clips: int = HUMANML3D_CLIPS,
     min_frames: int = 40,
     epochs: int = 120,
-    guidance: float = 5.0,
-    **tokenizer: Any,
+    guidance_scale: float = 6.0,
 ) -> RunConfig:
     first, second = clips // 256, clips // 64
-    # the published set already holds every clip's mirror image
-    draw = DrawConfig(min_frames=min_frames, mirror=False, coin=COIN)
+    # the published set already holds every clip's mirror image; its loader cuts a third of the clips a step shorter
+    draw = DrawConfig(min_frames=min_frames, mirror=False, coin=1 / 3)
     return RunConfig(
         name=f"moscale.{name}",
         feature=feature,
-        tokenizer=Part(name="moscale", config={"faithful": True, **tokenizer}),
-        generator=Part(name="moscale", config={"faithful": True, "layers": DEPTHS[size]}),
-        text=Part(name="t5", config={"max_tokens": 20}),
-        sampling=Part(name="next_scale", config={"faithful": True, "guidance": guidance}),
+        tokenizer=tokenizer.Config(faithful=True),
+        generator=generator.Config(faithful=True, layers=layers),
+        text=t5.Config(max_tokens=20),
+        sampling=next_scale.Config(faithful=True, guidance_scale=guidance_scale),
         data=DataConfig(dtype="float32", statistics="given"),
         tokenizer_training=StageConfig(
             steps=1000 * first,

@@ -1,7 +1,8 @@
-"""Samplers: free functions that draw a token pyramid from a generator; one file a way of drawing."""
+"""Samplers: functions that sample a token pyramid from a generator; one file per method."""
 
 from kinescale.core.family import Family
+from kinescale.samplers.base import SamplerConfig, SampleRequest, SamplerOutput, current_names
 
 FAMILY = Family(__name__, "sampler")
 
-__all__ = ["FAMILY"]
+__all__ = ["FAMILY", "SampleRequest", "SamplerConfig", "SamplerOutput", "current_names"]

@@ -1,4 +1,4 @@
-"""Scales drawn together in rounds, each round in a few passes that draw its least certain tokens again.
+"""Masked (MaskGIT) sampling: scales in rounds, each round in a few passes that resample its least certain tokens.
 
 MaskGIT (Chang et al. 2022) over a token pyramid, as MoMask (Guo et al. 2024) and MSQ's reconstruction use it: a round
 of all scales at once, or a base round and a pass for each finer scale. Classifier-free guidance, both halves in one
@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,137 +19,94 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.core.records import Record
-from kinescale.samplers.base import Drawn, Keep, OnScale, SampleRequest, Steps, draw_clips
-from kinescale.samplers.base.logits import draw, filtered_probabilities, guided, uniform_numbers
-from kinescale.tokens.codec import Codec
+from kinescale.samplers.base import (
+    GuidanceScale,
+    Keep,
+    SamplerConfig,
+    SampleRequest,
+    SamplerOutput,
+    Steps,
+    sample_clips,
+)
+from kinescale.samplers.base.logits import apply_cfg, draw, filtered_probabilities, uniform_numbers
 from kinescale.tokens.layout import TokenLayout
-from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import MASKED, PADDING, TokenMap
 
 
-@runtime_checkable
-class MaskedGenerator(Protocol):
-    """What is asked of a generator. A state is the generator's own; it is handed back, never looked into."""
+class Config(SamplerConfig):
+    """Sampling settings. ``steps`` and ``guidance_scale`` have one number per round, the last one for the rest.
 
-    def unconditional(self, text: TextFeatures) -> TextFeatures:
-        """What stands for no text beside each sentence."""
-        ...
+    ``guidance_scale``: 1 is off and 0 leaves the text out; ``keep_share``: share of the codes, the best,
+    that may be sampled (1: all); ``temperature`` and ``top_p`` (0: off) shape the distribution that is sampled, not
+    the confidence.
 
-    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Tensor, codec: Codec) -> Any:
-        """The state before anything is drawn."""
-        ...
-
-    def rounds(self, layout: TokenLayout) -> tuple[tuple[int, ...], ...]:
-        """The scales drawn together, round by round; each scale once."""
-        ...
-
-    def logits(self, state: Any, scales: tuple[int, ...], tokens: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], Any]:
-        """Logits [B, bins, groups, V] of the asked scales, in their order, and the state to go on with.
-
-        ``tokens``: one [B, bins, groups] for each scale of the layout; codes, ``MASKED`` where unknown, ``PADDING``.
-        """
-        ...
-
-
-class Config(Record):
-    """How to draw. ``steps`` and ``guidance`` are a number a round, the last standing for the rest.
-
-    ``guidance`` w: ``u + w (c - u)``, so 1 is none and 0 leaves the text out; ``keep_share``: of the codes, the best
-    that may be drawn (1: all); ``temperature`` and ``top_p`` (0: off) shape the draw, not the confidence.
-
-    ``schedule``: pass t of T draws a share cos(pi t / 2T) of the round's positions ("open"), or
-    cos(pi t / 2(T - 1)), so that the last pass draws a single one again ("closed", MoMask). ``coarse_first``: a
-    round for each scale, whatever the generator says.
+    ``schedule``: pass t of T samples a share cos(pi t / 2T) of the round's positions ("open"), or
+    cos(pi t / 2(T - 1)), so that the last pass resamples a single one ("closed", MoMask). ``coarse_first``: one
+    round per scale, whatever the generator says.
     """
 
+    FORMER_OFF: ClassVar[float] = 1.0
+
     steps: tuple[int, ...] = (18,)
-    guidance: tuple[float, ...] = (4.0,)
-    temperature: float = Field(1.0, gt=0.0, le=100.0)
-    keep_share: float = Field(0.1, gt=0.0, le=1.0)
-    top_p: float = Field(0.0, ge=0.0, le=1.0)
+    guidance_scale: tuple[GuidanceScale, ...] = (4.0,)
+    temperature: float = Field(default=1.0, gt=0.0, le=100.0)
+    keep_share: float = Field(default=0.1, gt=0.0, le=1.0)
+    top_p: float = Field(default=0.0, ge=0.0, le=1.0)
     schedule: Literal["open", "closed"] = "open"
     coarse_first: bool = False
 
-    @field_validator("steps", "guidance", mode="before")
+    @field_validator("steps", "guidance_scale", mode="before")
     @classmethod
     def _one_for_all(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
-    @field_validator("guidance")
+    @field_validator("guidance_scale")
     @classmethod
-    def _in_range(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if not value or not all(0.0 <= w <= 100.0 for w in value):
-            raise ValueError(f"guidance is {value}; expected one number or more from 0 to 100")
+    def _not_empty(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value:
+            raise ValueError("guidance_scale is empty; expected one number or more")
         return value
 
     def passes(self, place: int) -> int:
-        """Steps of one round."""
+        """Passes of one round."""
         return self.steps[min(place, len(self.steps) - 1)]
 
-    def strength(self, place: int) -> float:
-        """Guidance of one round."""
-        return self.guidance[min(place, len(self.guidance) - 1)]
+    def guidance_at(self, place: int) -> float:
+        """Guidance scale of one round."""
+        return self.guidance_scale[min(place, len(self.guidance_scale) - 1)]
 
     def share(self, step: int, passes: int) -> float:
-        """How much of a round is drawn in one of its passes."""
+        """Share of a round's positions that one of its passes samples."""
         whole = passes if self.schedule == "open" else max(1, passes - 1)
         return math.cos(math.pi / 2 * step / whole)
 
     def best(self, codes: int) -> int:
-        """How many codes may be drawn."""
+        """How many codes may be sampled."""
         return max(1, math.ceil(self.keep_share * codes - 1e-6))
 
 
 @torch.no_grad()
-def sample(
-    generator: MaskedGenerator,
-    codec: Codec,
-    text: TextFeatures,
-    unconditional: TextFeatures | None,
-    layout: TokenLayout,
-    latents: Int[Tensor, "B"],
-    *,
-    config: Config,
-    rngs: Sequence[torch.Generator],
-    keep: Keep | None = None,
-    on_scale: OnScale | None = None,
-    shared_passes: bool = False,
-) -> Drawn:
-    """Draw a pyramid.
-
-    Parameters
-    ----------
-    text : a sentence a clip; ``unconditional``: what guidance leads away from (None: the generator's own).
-    latents : latent steps of each clip.
-    rngs : a CPU generator a clip.
-    keep : positions that are given; the others are drawn.
-    on_scale : called with a scale's index and F after it, once the scale's round is over.
-    shared_passes : one network pass for all clips instead of one for each: faster on an accelerator, but then a clip
-        may depend on what else is drawn (``samplers.base``).
+def sample(request: SampleRequest, config: Config) -> SamplerOutput:
+    """Sample a token pyramid; ``on_scale`` is called once a scale's round is over.
 
     Raises ``InputError`` when counts do not fit or a clip is longer than the layout.
     """
     if not config.steps or min(config.steps) < 1:
-        raise InputError(f"steps are {config.steps}; expected at least one pass a round, such as (18,).")
-    request = SampleRequest(generator, codec, text, unconditional, layout, latents, rngs, keep)
-    return draw_clips(partial(_steps, config=config), request, on_scale, shared_passes)
+        raise InputError(f"steps are {config.steps}; expected at least one pass per round, such as (18,).")
+    return sample_clips(partial(_steps, config=config), request)
 
 
-def _steps(request: SampleRequest, config: Config) -> Steps[Drawn]:
+def _steps(request: SampleRequest, config: Config) -> Steps:
     """Round by round, all clips of the request in the same passes."""
-    generator, codec, text, layout = request.generator, request.codec, request.text, request.layout
-    running = codec.empty(layout, len(request.latents))
-    latents = request.latents.to(running.device)
+    generator, codec, layout = request.generator, request.codec, request.layout
+    running = codec.empty(layout, len(request.latent_lengths))
+    latents = request.latent_lengths.to(running.device)
     rounds = tuple((k,) for k in range(len(layout.scales))) if config.coarse_first else generator.rounds(layout)
     if sorted(k for scales in rounds for k in scales) != list(range(len(layout.scales))):
         raise InputError(f"rounds of the scales {rounds} for {len(layout.scales)} scales; expected each of them once.")
-    both = any(config.strength(place) != 1.0 for place in range(len(rounds)))
-    read = text.to(running.device)
-    if both:
-        away = generator.unconditional(text) if request.unconditional is None else request.unconditional
-        read = TextFeatures.stack([read, away.to(running.device)])
-    state = generator.begin(read, layout, latents.repeat(2) if both else latents, codec)
+    both = any(config.guidance_at(place) != 1.0 for place in range(len(rounds)))
+    text = request.with_uncond(running.device) if both else request.text.to(running.device)
+    state = generator.begin(text, layout, latents.repeat(2) if both else latents)
     tokens = _blank(layout, latents, request.keep)
     for place, scales in enumerate(rounds):
         part = _Round.start(tokens, scales)
@@ -160,21 +117,21 @@ def _steps(request: SampleRequest, config: Config) -> Steps[Drawn]:
             tokens = part.into(tokens)
             shown = tuple(torch.cat([row, row]) for row in tokens) if both else tokens
             logits, state = generator.logits(state, scales, shown)
-            led = [_led(row.float(), config.strength(place), both) for row in logits]
-            part = part.choose(led, config, request.rngs)
+            guided = [_guided(row.float(), config.guidance_at(place), both) for row in logits]
+            part = part.choose(guided, config, request.rngs)
         tokens = part.into(tokens)
         for scale in scales:
             running = running + codec.contribution(tokens[scale], scale, layout)
             yield scale, tokens[scale], running
-    return Drawn(TokenMap(layout, latents, tokens), running)
+    return SamplerOutput(TokenMap(layout, latents, tokens), running)
 
 
 FROZEN = 1e5
-"""Score of positions that are given, drawn for good, or padding; above any probability."""
+"""Score of positions that are given, final, or padding; above any probability."""
 
 
 def _blank(layout: TokenLayout, latents: Tensor, keep: Keep | None) -> tuple[Tensor, ...]:
-    """Tokens before the first pass: given ones, ``PADDING``, and ``MASKED`` for all that is to be drawn."""
+    """Tokens before the first pass: given ones, ``PADDING``, and ``MASKED`` for all that is sampled."""
     rows = []
     for scale in range(len(layout.scales)):
         valid = layout.valid(latents, scale)
@@ -185,17 +142,17 @@ def _blank(layout: TokenLayout, latents: Tensor, keep: Keep | None) -> tuple[Ten
     return tuple(rows)
 
 
-def _led(logits: Float[Tensor, "N bins groups V"], strength: float, both: bool) -> Float[Tensor, "B bins groups V"]:
+def _guided(logits: Float[Tensor, "N bins groups V"], scale: float, both: bool) -> Float[Tensor, "B bins groups V"]:
     if not both:
         return logits
-    conditional, away = logits.chunk(2)
-    return guided(conditional, away, strength - 1.0)
+    cond, uncond = logits.chunk(2)
+    return apply_cfg(cond, uncond, scale)
 
 
 @dataclass(frozen=True, eq=False)
 class _Round:
-    """The scales of one round on their way, flattened to one row a clip: tokens, confidence, and which positions are
-    to be drawn at all (``wanted``) and in this pass (``hidden``); all [B, L]."""
+    """The scales of one round, flattened to one row per clip: tokens, confidence, and which positions are
+    sampled at all (``wanted``) and in this pass (``hidden``); all [B, L]."""
 
     scales: tuple[int, ...]
     tokens: Int[Tensor, "B L"]
@@ -212,7 +169,7 @@ class _Round:
         )
 
     def mask(self, share: float) -> _Round:
-        """The least certain positions hidden again, a share of all that the clip draws; the others stay for good."""
+        """The least certain positions masked again, a share of all that the clip samples; the others are final."""
         count = (self.wanted.sum(1).float() * share).round().clamp(min=1)
         rank = self.scores.argsort(stable=True, dim=1).argsort(1)
         hidden = (rank < count[:, None]) & self.wanted
@@ -220,7 +177,7 @@ class _Round:
         return replace(self, tokens=tokens, scores=self.scores.masked_fill(~hidden, FROZEN), hidden=hidden)
 
     def choose(self, logits: Sequence[Tensor], config: Config, rngs: Sequence[torch.Generator]) -> _Round:
-        """Hidden positions drawn; their confidence is the drawn code's probability before any filter."""
+        """Masked positions sampled; their confidence is the sampled code's probability before any filter."""
         codes, chances = [], []
         sizes = [row.shape[1] * row.shape[2] for row in logits]
         for row, numbers in zip(logits, uniform_numbers(self.wanted, rngs).split(sizes, 1), strict=True):

@@ -1,7 +1,7 @@
-"""Scale by scale, coarse to fine, each scale in a few steps that draw its least certain positions again.
+"""Next-scale sampling with iterative refinement inside each scale: the least certain tokens are resampled.
 
 MoScale (arXiv 2604.03799), sampling: inside a scale MaskGIT's schedule (Chang et al. 2022); between scales the sum of
-what was drawn is what the next one reads. Classifier-free guidance, conditional and unconditional in one pass.
+the sampled scales is the next one's input. Classifier-free guidance, conditional and unconditional in one pass.
 """
 
 from __future__ import annotations
@@ -18,90 +18,66 @@ from torch import Tensor
 from torch.nn import functional
 
 from kinescale.core.errors import InputError
-from kinescale.core.records import Record
-from kinescale.samplers.base import Drawn, Keep, OnScale, SampleRequest, ScaleGenerator, Steps, draw_clips
-from kinescale.samplers.base.logits import draw, filtered_probabilities, guided, uniform_numbers
-from kinescale.tokens.codec import Codec
+from kinescale.samplers.base import (
+    GuidanceScale,
+    Keep,
+    SamplerConfig,
+    SampleRequest,
+    SamplerOutput,
+    Steps,
+    sample_clips,
+)
+from kinescale.samplers.base.logits import apply_cfg, draw, filtered_probabilities, uniform_numbers
 from kinescale.tokens.layout import TokenLayout
-from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import MASKED, PADDING, TokenMap
 
 
-class Config(Record):
-    """How to draw.
+class Config(SamplerConfig):
+    """Sampling settings.
 
-    ``guidance`` w: scale k is guided by ``w + guidance_offset - guidance_fall * k``, at least 0 (w = 0: not at all);
-    ``steps``: passes a scale, coarse first, the last one standing for all finer scales; ``temperature``,
-    ``top_p`` and ``top_k`` (0: off) shape the draw, not the confidence.
+    ``guidance_scale`` s (1: off): scale k has ``s + guidance_offset - guidance_fall * k``, at least 1;
+    ``steps``: passes per scale, coarse first, the last one for all finer scales; ``temperature``,
+    ``top_p`` and ``top_k`` (0: off) shape the distribution that is sampled, not the confidence.
 
-    ``faithful``: the number of positions drawn again counts a row's padding, as the reference does, so that short
-    clips are mostly drawn anew; otherwise it counts the positions that the clip has to draw.
+    ``faithful``: the number of resampled positions counts a row's padding, as the reference does, so that short
+    clips are mostly resampled; otherwise it counts the positions that the clip has to sample.
     """
 
-    guidance: float = Field(5.0, ge=0.0, le=100.0)
+    guidance_scale: GuidanceScale = 6.0
     guidance_offset: float = 0.25
     guidance_fall: float = 0.25
     steps: tuple[int, ...] = (1, 2, 5, 10)
-    temperature: float = Field(1.0, gt=0.0, le=100.0)
-    top_p: float = Field(0.9, ge=0.0, le=1.0)
-    top_k: int = Field(0, ge=0)
+    temperature: float = Field(default=1.0, gt=0.0, le=100.0)
+    top_p: float = Field(default=0.9, ge=0.0, le=1.0)
+    top_k: int = Field(default=0, ge=0)
     faithful: bool = False
 
-    def strength(self, scale: int) -> float:
-        """Guidance of one scale."""
-        if self.guidance == 0.0:
-            return 0.0
-        return max(0.0, self.guidance + self.guidance_offset - self.guidance_fall * scale)
+    def guidance_at(self, scale: int) -> float:
+        """Guidance scale of one scale of the pyramid."""
+        if self.guidance_scale <= 1.0:
+            return self.guidance_scale
+        return max(1.0, self.guidance_scale + self.guidance_offset - self.guidance_fall * scale)
 
     def passes(self, scale: int) -> int:
-        """Steps of one scale."""
+        """Passes of one scale."""
         return self.steps[min(scale, len(self.steps) - 1)]
 
 
 @torch.no_grad()
-def sample(
-    generator: ScaleGenerator,
-    codec: Codec,
-    text: TextFeatures,
-    unconditional: TextFeatures | None,
-    layout: TokenLayout,
-    latents: Int[Tensor, "B"],
-    *,
-    config: Config,
-    rngs: Sequence[torch.Generator],
-    keep: Keep | None = None,
-    on_scale: OnScale | None = None,
-    shared_passes: bool = False,
-) -> Drawn:
-    """Draw a pyramid.
-
-    Parameters
-    ----------
-    text : a sentence a clip; ``unconditional``: what guidance leads away from (None: the generator's own).
-    latents : latent steps of each clip.
-    rngs : a CPU generator a clip.
-    keep : positions that are given; the others are drawn.
-    on_scale : called with a scale's index and F after it.
-    shared_passes : one network pass for all clips instead of one for each: faster on an accelerator, but then a clip
-        may depend on what else is drawn (``samplers.base``).
-
-    Raises ``InputError`` when counts do not fit or a clip is longer than the layout.
-    """
+def sample(request: SampleRequest, config: Config) -> SamplerOutput:
+    """Sample a token pyramid. Raises ``InputError`` when counts do not fit or a clip is longer than the layout."""
     if not config.steps or min(config.steps) < 1:
-        raise InputError(f"steps are {config.steps}; expected at least one pass a scale, such as (1, 2, 5, 10).")
-    request = SampleRequest(generator, codec, text, unconditional, layout, latents, rngs, keep)
-    return draw_clips(partial(_steps, config=config), request, on_scale, shared_passes)
+        raise InputError(f"steps are {config.steps}; expected at least one pass per scale, such as (1, 2, 5, 10).")
+    return sample_clips(partial(_steps, config=config), request)
 
 
-def _steps(request: SampleRequest, config: Config) -> Steps[Drawn]:
+def _steps(request: SampleRequest, config: Config) -> Steps:
     """Scale by scale, all clips of the request in the same passes."""
-    generator, codec, text, layout = request.generator, request.codec, request.text, request.layout
-    running = codec.empty(layout, len(request.latents))
-    latents = request.latents.to(running.device)
-    away = generator.unconditional(text) if request.unconditional is None else request.unconditional
-    both = TextFeatures.stack([text.to(running.device), away.to(running.device)])
-    state = generator.begin(both, layout, latents.repeat(2))
-    drawn = []
+    generator, codec, layout = request.generator, request.codec, request.layout
+    running = codec.empty(layout, len(request.latent_lengths))
+    latents = request.latent_lengths.to(running.device)
+    state = generator.begin(request.with_uncond(running.device), layout, latents.repeat(2))
+    sampled = []
     for scale in range(len(layout.scales)):
         inputs = codec.scale_input(running, scale, layout, latents)
         twice = torch.cat([inputs, inputs])
@@ -109,22 +85,23 @@ def _steps(request: SampleRequest, config: Config) -> Steps[Drawn]:
         for step in range(config.passes(scale)):
             row, hidden = row.mask(step, config, scale)
             logits, state = generator.step(state, scale, twice, torch.cat([row.tokens, row.tokens]))
-            logits = guided(*logits.float().chunk(2), config.strength(scale))
+            cond, uncond = logits.float().chunk(2)
+            logits = apply_cfg(cond, uncond, config.guidance_at(scale))
             row = row.choose(logits, hidden, config, request.rngs)
-        state = generator.settle(state, scale, twice, torch.cat([row.tokens, row.tokens]))
+        state = generator.commit(state, scale, twice, torch.cat([row.tokens, row.tokens]))
         running = running + codec.contribution(row.tokens, scale, layout)
-        drawn.append(row.tokens)
+        sampled.append(row.tokens)
         yield scale, row.tokens, running
-    return Drawn(TokenMap(layout, latents, tuple(drawn)), running)
+    return SamplerOutput(TokenMap(layout, latents, tuple(sampled)), running)
 
 
 FROZEN = 1e5
-"""Score of positions that are given, drawn for good, or padding; above any probability."""
+"""Score of positions that are given, final, or padding; above any probability."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Row:
-    """One scale on its way: tokens, confidence, and which positions are to be drawn; all [B, bins, groups]."""
+    """One scale during refinement: tokens, confidence, and which positions are sampled; all [B, bins, groups]."""
 
     tokens: Int[Tensor, "B bins groups"]
     scores: Float[Tensor, "B bins groups"]
@@ -143,7 +120,7 @@ class _Row:
         return _Row(tokens, torch.zeros(valid.shape, device=latents.device).masked_fill(~wanted, FROZEN), wanted)
 
     def mask(self, step: int, config: Config, scale: int) -> tuple[_Row, Tensor]:
-        """The row with its least certain positions hidden again, and which those are; the others stay for good."""
+        """The row with its least certain positions masked again, and which those are; the others are final."""
         passes = config.passes(scale)
         share = math.cos(math.pi / 2 * (step / (passes - 1) if passes > 1 else 0.0))
         positions = self.tokens[0].numel()
@@ -157,7 +134,7 @@ class _Row:
     def choose(
         self, logits: Float[Tensor, "B L V"], hidden: Tensor, config: Config, rngs: Sequence[torch.Generator]
     ) -> _Row:
-        """The row with its hidden positions drawn."""
+        """The row with its masked positions sampled."""
         logits = logits.view(*self.tokens.shape, -1)
         shaped = filtered_probabilities(logits, config.temperature, config.top_p, config.top_k)
         codes = draw(shaped, uniform_numbers(self.wanted, rngs))
@@ -165,13 +142,13 @@ class _Row:
         return _Row(torch.where(hidden, codes, self.tokens), torch.where(hidden, chance, self.scores), self.wanted)
 
 
-def redrawn(
-    layout: TokenLayout, latents: Int[Tensor, "B"], regions: Sequence[tuple[float, float]]
+def resampled(
+    layout: TokenLayout, latent_lengths: Int[Tensor, "B"], regions: Sequence[tuple[float, float]]
 ) -> tuple[Bool[Tensor, "B bins groups"], ...]:
-    """Positions of each scale that an edit of some stretches of each clip redraws, by the published rule.
+    """Published edit mask: positions of each scale that an edit of some regions of each clip resamples.
 
     ``regions``: fractions [a, b] of a clip. Of the clip's n latents, steps ``round(a n)`` up to ``round(b n)`` count 1,
-    the others 0 (halves round to even); a scale redraws the bins whose mean of that, pooled over the clip's own bins,
+    the others 0 (halves round to even); a scale resamples the bins whose mean of that, pooled over the clip's own bins,
     is above one half. MoScale (arXiv 2604.03799), section 4.2 of its method notes.
 
     Raises ``InputError`` for a region that is not 0 <= a <= b <= 1.
@@ -181,9 +158,9 @@ def redrawn(
             raise InputError(f"a region from {first} to {last}; expected fractions of the clip, 0 <= from <= to <= 1.")
     masks = []
     for scale, spec in enumerate(layout.scales):
-        mask = torch.zeros(len(latents), spec.bins, spec.groups, dtype=torch.bool)
-        counts = layout.valid_bins(latents, scale).tolist()
-        for clip, (steps, bins) in enumerate(zip(latents.tolist(), counts, strict=True)):
+        mask = torch.zeros(len(latent_lengths), spec.bins, spec.groups, dtype=torch.bool)
+        counts = layout.valid_bins(latent_lengths, scale).tolist()
+        for clip, (steps, bins) in enumerate(zip(latent_lengths.tolist(), counts, strict=True)):
             fine = torch.zeros(1, steps)
             for first, last in regions:
                 fine[:, round(first * steps) : round(last * steps)] = 1.0
@@ -193,12 +170,12 @@ def redrawn(
     return tuple(masks)
 
 
-def keep_outside(source: TokenMap, latents: Int[Tensor, "B"], regions: Sequence[tuple[float, float]]) -> Keep:
-    """The published edit of encoded clips, for ``sample``'s ``keep``: the source's tokens outside ``redrawn``.
+def keep_outside(source: TokenMap, latent_lengths: Int[Tensor, "B"], regions: Sequence[tuple[float, float]]) -> Keep:
+    """The published edit of encoded clips, for a request's ``keep``: the source's tokens outside ``resampled``.
 
-    ``latents``: steps of each edited clip, in the source's layout; where that is longer than the source, the positions
-    that the source does not fill are drawn as well.
+    ``latent_lengths``: of each edited clip, in the source's layout; where that is longer than the source, the positions
+    that the source does not fill are sampled as well.
     """
-    again = redrawn(source.layout, latents, regions)
-    given = tuple(~mask.to(row.device) & (row != PADDING) for mask, row in zip(again, source.scales, strict=True))
+    inside = resampled(source.layout, latent_lengths, regions)
+    given = tuple(~mask.to(row.device) & (row != PADDING) for mask, row in zip(inside, source.scales, strict=True))
     return Keep(source.scales, given)

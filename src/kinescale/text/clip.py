@@ -29,7 +29,7 @@ class Config(Record):
     """
 
     model: str = "openai/clip-vit-base-patch32"
-    max_tokens: int = Field(77, ge=2, le=512)
+    max_tokens: int = Field(default=77, ge=2, le=512)
     offline: bool = True
     pooled: bool = False
     masked: bool = True

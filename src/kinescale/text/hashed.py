@@ -25,8 +25,8 @@ _WORD = re.compile(r"\w+")
 class Config(Record):
     """``width``: W. ``max_tokens``: words past it are dropped."""
 
-    width: int = Field(64, ge=1, le=4096)
-    max_tokens: int = Field(32, ge=1, le=512)
+    width: int = Field(default=64, ge=1, le=4096)
+    max_tokens: int = Field(default=32, ge=1, le=512)
 
 
 class TextEncoder(base.TextEncoder):

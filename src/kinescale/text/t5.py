@@ -20,7 +20,7 @@ class Config(Record):
     """``model``: a local folder or a hub name. ``offline``: never download."""
 
     model: str = "google/t5-v1_1-base"
-    max_tokens: int = Field(20, ge=2, le=512)
+    max_tokens: int = Field(default=20, ge=2, le=512)
     offline: bool = True
 
 

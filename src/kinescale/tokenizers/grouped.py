@@ -44,20 +44,20 @@ class Config(base.Config):
     latents as they are falls from 1 to 0, while the codebooks already learn.
     """
 
-    feature_width: int = Field(272, ge=1)
-    max_frames: int = Field(256, ge=1)
-    width: int = Field(256, ge=1)
-    frame_width: int = Field(96, ge=1)
-    stride: int = Field(4, ge=2, multiple_of=2)
-    encoder_blocks: int = Field(4, ge=0)
-    decoder_blocks: int = Field(6, ge=0)
-    groups: int = Field(4, ge=1)
-    code_dim: int = Field(32, ge=1)
-    codes: int = Field(512, ge=2)
+    feature_width: int = Field(default=272, ge=1)
+    max_frames: int = Field(default=256, ge=1)
+    width: int = Field(default=256, ge=1)
+    frame_width: int = Field(default=96, ge=1)
+    stride: int = Field(default=4, ge=2, multiple_of=2)
+    encoder_blocks: int = Field(default=4, ge=0)
+    decoder_blocks: int = Field(default=6, ge=0)
+    groups: int = Field(default=4, ge=1)
+    code_dim: int = Field(default=32, ge=1)
+    codes: int = Field(default=512, ge=2)
     scales: tuple[int, ...] = (8, 4, 2, 1)
-    commitment_weight: float = Field(0.1, ge=0.0)
-    scale_dropout: float = Field(0.1, ge=0.0, lt=1.0)
-    continuous_steps: int = Field(0, ge=0)
+    commitment_weight: float = Field(default=0.1, ge=0.0)
+    scale_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    continuous_steps: int = Field(default=0, ge=0)
 
     @property
     def unit(self) -> int:

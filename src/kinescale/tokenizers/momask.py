@@ -8,10 +8,11 @@ defaults are the published network.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,7 +27,7 @@ from kinescale.tokenizers.base.losses import commitment_loss, feature_errors, re
 from kinescale.tokens.layout import Scale, TokenLayout
 
 
-class Config(base.ExplicitConfig):
+class Config(base.FeatureConfig):
     """Sizes and rates.
 
     ``codebooks``: how many, none shared; ``codebook_dropout``: chance that a training batch is decoded from a random
@@ -37,19 +38,19 @@ class Config(base.ExplicitConfig):
     decoded frames do not depend on how much padding follows (the reference trains on windows that have none).
     """
 
-    width: int = Field(512, ge=1)
-    code_dim: int = Field(512, ge=1)
-    codes: int = Field(512, ge=2)
-    codebooks: int = Field(6, ge=1, le=64, validation_alias=AliasChoices("codebooks", "books"))
-    levels: int = Field(2, ge=1, le=6)
-    blocks: int = Field(3, ge=1)
-    dilation_growth: int = Field(3, ge=1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
-    codebook_dropout: float = Field(
-        0.2, ge=0.0, le=1.0, validation_alias=AliasChoices("codebook_dropout", "book_dropout")
-    )
-    commitment_weight: float = Field(0.02, ge=0.0)
-    temperature: float | None = Field(0.5, gt=0.0)
+    EARLIER_NAMES: ClassVar[dict[str, str]] = {"books": "codebooks", "book_dropout": "codebook_dropout"}
+
+    width: int = Field(default=512, ge=1)
+    code_dim: int = Field(default=512, ge=1)
+    codes: int = Field(default=512, ge=2)
+    codebooks: int = Field(default=6, ge=1, le=64)
+    levels: int = Field(default=2, ge=1, le=6)
+    blocks: int = Field(default=3, ge=1)
+    dilation_growth: int = Field(default=3, ge=1)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    codebook_dropout: float = Field(default=0.2, ge=0.0, le=1.0)
+    commitment_weight: float = Field(default=0.02, ge=0.0)
+    temperature: float | None = Field(default=0.5, gt=0.0)
     mask_padding: bool = False
 
     @property
@@ -122,6 +123,7 @@ class Tokenizer(base.Tokenizer):
         super().__init__()
         self.config = config
         self.feature_width = config.feature_width
+        self.explicit = config.explicit_columns()
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         offered = {"width": config.code_dim, "codes": config.codes, "temperature": config.temperature}
@@ -146,7 +148,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over filled frames, extra on ``explicit_slice``, and commitment of every codebook (section 3.1).
+        """Smooth-L1 over filled frames, extra on ``explicit_blocks``, and commitment of every codebook (section 3.1).
 
         In ``train()`` mode codes are drawn, codebooks dropped and updated; in ``eval()`` mode none of these.
         """
@@ -163,7 +165,7 @@ class Tokenizer(base.Tokenizer):
             decoded = self.decode_latent(through, latent_lengths)[:, : features.shape[1]].float()
         coded = latent_lengths * layout.stride
         errors = feature_errors(decoded, features, valid_steps(coded, features.shape[1]))
-        loss, logs = reconstruction_loss(errors, c.explicit_slice, c.explicit_weight)
+        loss, logs = reconstruction_loss(errors, self.explicit, c.explicit_weight)
         commitment = commitment_loss(grid, quantized.sums, steps)
         loss = loss + c.commitment_weight * commitment
         if self.training:

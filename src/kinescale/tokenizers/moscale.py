@@ -25,7 +25,7 @@ from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
 
-class Config(base.ExplicitConfig):
+class Config(base.FeatureConfig):
     """Sizes, rates and the two ways of treating padding.
 
     ``scales``: latents per bin of each scale, coarse to fine; ``blocks``: residual convolutions per level, dilated
@@ -36,21 +36,21 @@ class Config(base.ExplicitConfig):
     padding follows; ``layout(frames)`` is then as small as the clip allows. The two exclude each other.
     """
 
-    width: int = Field(512, ge=1)
-    code_dim: int = Field(512, ge=1)
-    codes: int = Field(512, ge=2)
-    levels: int = Field(2, ge=1, le=6)
-    blocks: int = Field(3, ge=1)
-    dilation_growth: int = Field(3, ge=1)
-    heads: int = Field(8, ge=1)
-    ffn_ratio: int = Field(4, ge=1)
+    width: int = Field(default=512, ge=1)
+    code_dim: int = Field(default=512, ge=1)
+    codes: int = Field(default=512, ge=2)
+    levels: int = Field(default=2, ge=1, le=6)
+    blocks: int = Field(default=3, ge=1)
+    dilation_growth: int = Field(default=3, ge=1)
+    heads: int = Field(default=8, ge=1)
+    ffn_ratio: int = Field(default=4, ge=1)
     scales: tuple[int, ...] = (8, 4, 2, 1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
-    attention_dropout: float = Field(0.1, ge=0.0, lt=1.0)
-    ffn_dropout: float = Field(0.1, ge=0.0, lt=1.0)
-    blend: float = Field(0.0, ge=-1.0, le=1.0)
-    commitment_weight: float = Field(0.02, ge=0.0)
-    assignment_temperature: float | None = Field(0.5, gt=0.0)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    attention_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    ffn_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    blend: float = Field(default=0.0, ge=-1.0, le=1.0)
+    commitment_weight: float = Field(default=0.02, ge=0.0)
+    assignment_temperature: float | None = Field(default=0.5, gt=0.0)
     faithful: bool = False
     mask_padding: bool = False
 
@@ -156,6 +156,7 @@ class Tokenizer(base.Tokenizer):
         super().__init__()
         self.config = config
         self.feature_width = config.feature_width
+        self.explicit = config.explicit_columns()
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         quantizer = config.build_quantizer(
@@ -195,7 +196,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over filled frames, extra on ``explicit_slice``, and commitment; MoScale notes, section 2.3.
+        """Smooth-L1 over filled frames, extra on ``explicit_blocks``, and commitment; MoScale notes, section 2.3.
 
         In ``train()`` mode codes are drawn and the codebook is updated; in ``eval()`` mode neither.
         """
@@ -212,7 +213,7 @@ class Tokenizer(base.Tokenizer):
         inside = valid_steps(coded, features.shape[1])
         guess, target = decoded * inside[:, :, None], features * inside[:, :, None]
         errors = feature_errors(guess, target, inside)
-        loss, logs = reconstruction_loss(errors, c.explicit_slice, c.explicit_weight)
+        loss, logs = reconstruction_loss(errors, self.explicit, c.explicit_weight)
         commitment = commitment_loss(grid, quantized.sums, valid_steps(latent_lengths, layout.capacity))
         if c.faithful:
             # The reference divides by the time axis where the channels were meant.

@@ -20,7 +20,7 @@ class Scale:
     ----------
     bins : positions in time.
     groups : positions over the body.
-    factor : latents per bin (capacity // bins); 0 where bins are spread evenly over the capacity (MoSa's 3 6 10 15 ...).
+    factor : latents per bin (capacity // bins); 0 where bins are spread evenly over the capacity (MoSa).
     members : latent parts that each group pools; () means that group g is part g, or that one group holds all.
     """
 

@@ -69,8 +69,11 @@ def save(path: Path, checkpoint: Checkpoint, *, keep: Path | None = None) -> Non
             os.replace(path, keep)
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a checkpoint whole; ``BundleError`` when it is absent, torn, altered or something else."""
+def load(path: Path, *, as_stored: bool = False) -> Checkpoint:
+    """Read a checkpoint whole; ``BundleError`` when it is absent, torn, altered or something else.
+
+    Tensors of earlier versions come under their current names, unless ``as_stored``.
+    """
     if not path.is_file():
         raise BundleError(f"{path}: there is no checkpoint there; train the stage first.")
     try:
@@ -86,8 +89,10 @@ def load(path: Path) -> Checkpoint:
     state = header.get("state", "")
     if digest(tensors, state) != header.get("sha256"):
         raise BundleError(f"{path}: its content does not match its digest; the checkpoint before it may be whole.")
+    if not as_stored:
+        tensors = current(tensors, lambda gains: gains.reshape(-1).split(1))
     try:
-        return Checkpoint(current(tensors, lambda gains: gains.reshape(-1).split(1)), parse_json(state))
+        return Checkpoint(tensors, parse_json(state))
     except ValueError as problem:
         raise BundleError(f"{path}: its state {problem}; the checkpoint before it may be whole.") from None
 

@@ -1,24 +1,18 @@
-"""RunConfig: everything that decides a training run, as frozen records with dotted overrides.
+"""RunConfig: everything that decides a training run, as frozen records.
 
-A recipe (`kinescale.recipes`) is a function that returns one of these; the command line names it and
-changes fields.
+A recipe (``kinescale.recipes``) is a function that returns one; the command line changes fields of it
+(``training.overrides``).
 """
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from kinescale.bundle.manifest import Part
-from kinescale.core.errors import ConfigError
 from kinescale.core.records import Record
 from kinescale.training.kinematic_loss import Config as KinematicLossConfig
-
-R = TypeVar("R", bound=Record)
 
 Stage = Literal["tokenizer", "generator"]
 STAGES: tuple[Stage, ...] = ("tokenizer", "generator")
@@ -42,19 +36,6 @@ class OptimizerConfig(Record):
     weight_decay: float = Field(default=0.0, ge=0)
     clip: float = Field(default=1.0, ge=0, description="0 turns clipping off")
     clip_extra: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-
-
-LATER: dict[str, Any] = {
-    "coin": 0.0,
-    "unit": 0,
-    "clip_extra": 0.0,
-    "feature_bias": 1.0,
-    "statistics": "measured",
-    "held_out_pairs": 0.0,
-    "shares": {},
-    "kinematics": KinematicLossConfig().to_json(),
-}
-"""Settings that older runs do not have, as they are when they are off."""
 
 
 class ScheduleConfig(Record):
@@ -115,6 +96,8 @@ class StageConfig(Record):
     wall-time budget for one invocation.
     """
 
+    EARLIER_NAMES: ClassVar[dict[str, str]] = {"optimiser": "optimizer"}
+
     steps: int = Field(default=1000, ge=1)
     batch_size: int = Field(default=32, ge=1)
     draw: DrawConfig = DrawConfig()
@@ -132,7 +115,7 @@ class StageConfig(Record):
 
     def identity(self) -> dict[str, Any]:
         """The fields that decide the weights: two runs that share them may continue each other."""
-        return without_defaults({key: value for key, value in self.to_json().items() if key not in OPERATIONAL})
+        return {key: value for key, value in self.to_json().items() if key not in OPERATIONAL}
 
 
 class DataConfig(Record):
@@ -153,8 +136,9 @@ class DataConfig(Record):
 
 
 class RunConfig(Record):
-    """A whole run: parts by family name, both stages, and where it runs.
+    """A whole run: its parts, both stages, and where it runs.
 
+    A part is given as the config of the variant that is wanted, ``tokenizer=moscale.Config(width=192)``, or by name.
     ``device`` and ``workers`` are no part of what a run is: a checkpoint goes on elsewhere.
     ``limits`` go into the model card: what bundles of this run cannot do, as seen on what they made.
     """
@@ -173,6 +157,26 @@ class RunConfig(Record):
     device: str = "auto"
     workers: int = Field(default=2, ge=1, le=256)
 
+    if TYPE_CHECKING:
+        # Parts are made from the config records of variants, whose fields a type checker knows.
+        def __init__(
+            self,
+            *,
+            name: str,
+            feature: Record,
+            tokenizer: Record,
+            generator: Record | None = None,
+            text: Record | None = None,
+            sampling: Record | None = None,
+            data: DataConfig = ...,
+            tokenizer_training: StageConfig = ...,
+            generator_training: StageConfig = ...,
+            limits: tuple[str, ...] = ...,
+            seed: int = ...,
+            device: str = ...,
+            workers: int = ...,
+        ) -> None: ...
+
     def stage(self, stage: Stage) -> StageConfig:
         """The settings of one stage."""
         return self.tokenizer_training if stage == "tokenizer" else self.generator_training
@@ -183,82 +187,4 @@ class RunConfig(Record):
         keep = ["seed", "feature", "tokenizer", "data"]
         if stage == "generator":
             keep += ["generator", "text"]
-        kept = without_defaults({key: whole[key] for key in keep})
-        return {**kept, f"{stage}_training": self.stage(stage).identity()}
-
-
-def without_defaults(identity: dict[str, Any]) -> dict[str, Any]:
-    """Without settings that came later and are off, so that older runs can go on."""
-    kept = {key: value for key, value in identity.items() if LATER.get(key, ...) != value}
-    return {key: without_defaults(value) if isinstance(value, dict) else value for key, value in kept.items()}
-
-
-def override(config: R, changes: Mapping[str, Any]) -> R:
-    """A checked copy of a run's config with dotted fields changed, e.g. ``{"generator_training.steps": "200"}``.
-
-    Text values are read as JSON where they are JSON. With another generator the sampler's settings go, unless they are
-    changed, too: they are the old generator's. Raises ``ConfigError`` for a field that does not
-    exist, naming the nearest one.
-    """
-    data = config.to_json()
-    for path, value in changes.items():
-        _put(data, path, _value(value))
-    _follow(data, config.to_json(), changes)
-    return type(config).parse(data, where=str(data["name"]))
-
-
-def _follow(data: dict[str, Any], before: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    """The sampler follows the generator."""
-    old, new = (part.get("generator") for part in (before, data))
-    if "sampling" not in data or not isinstance(old, dict) or not isinstance(new, dict):
-        return
-    if old.get("name") != new.get("name") and not any(path.split(".")[0] == "sampling" for path in changes):
-        data["sampling"] = None
-
-
-def _value(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value, parse_constant=lambda _: value)
-    except ValueError:
-        lowered = {"true": True, "false": False, "none": None}
-        return lowered.get(value.lower(), value)
-
-
-def _put(data: dict[str, Any], path: str, value: Any) -> None:
-    *parents, last = path.split(".")
-    node: Any = data
-    free = False
-    for depth, part in enumerate(parents):
-        if part not in node and not free:
-            raise ConfigError(_unknown(path, part, node))
-        node = node.setdefault(part, {}) if free else node[part]
-        # configs of parts and the weights of corpora are open: their own records check them
-        free = free or part in ("config", "corpora", "shares")
-        if not isinstance(node, dict):
-            where = ".".join(parents[: depth + 1])
-            raise ConfigError(f"the override '{path}' goes into '{where}', which holds {node!r} and no fields.")
-    if last not in node and not free:
-        raise ConfigError(_unknown(path, last, node))
-    node[last] = value
-
-
-def _unknown(path: str, part: str, node: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(part, node, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"the override '{path}' names no field '{part}'.{hint} Known: {', '.join(node)}."
-
-
-def first_difference(old: Any, new: Any, where: str = "") -> str | None:
-    """The first dotted field in which two plain JSON values differ, with both values.
-
-    ``None`` when they are equal.
-    """
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(k for k in new if k not in old)]:
-            found = first_difference(old.get(key), new.get(key), f"{where}.{key}" if where else str(key))
-            if found:
-                return found
-        return None
-    return None if old == new else f"'{where}' was {old!r} and is now {new!r}"
+        return {**{key: whole[key] for key in keep}, f"{stage}_training": self.stage(stage).identity()}

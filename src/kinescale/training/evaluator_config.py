@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from kinescale.bundle.manifest import Part
 from kinescale.core.records import Record
-from kinescale.training.config import DataConfig, StageConfig, without_defaults
+from kinescale.training.config import DataConfig, StageConfig
 
 
 class EvaluatorRunConfig(Record):
-    """A whole run: parts by family name, its one stage, and where it runs.
+    """A whole run: its parts (see ``RunConfig``), its one stage, and where it runs.
 
     ``device`` and ``workers`` are no part of what a run is: a checkpoint goes on elsewhere.
     """
@@ -28,8 +28,25 @@ class EvaluatorRunConfig(Record):
     device: str = "auto"
     workers: int = Field(default=2, ge=1, le=256)
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            name: str,
+            feature: Record,
+            text: Record,
+            evaluator: Record,
+            data: DataConfig = ...,
+            evaluator_training: StageConfig = ...,
+            limits: tuple[str, ...] = ...,
+            seed: int = ...,
+            device: str = ...,
+            workers: int = ...,
+        ) -> None: ...
+
     def identity(self) -> dict[str, Any]:
         """What decides the weights, as plain JSON."""
         whole = self.to_json()
-        kept = without_defaults({key: whole[key] for key in ("seed", "feature", "text", "evaluator", "data")})
+        kept = {key: whole[key] for key in ("seed", "feature", "text", "evaluator", "data")}
         return {**kept, "evaluator_training": self.evaluator_training.identity()}

@@ -8,13 +8,13 @@ evaluator_bundle/               what ``EvaluatorBundle`` loads
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from kinescale import evaluators
 from kinescale.bundle.evaluator import EvaluatorBundle
-from kinescale.bundle.manifest import CHOSEN_ON, Licenses, Provenance
+from kinescale.bundle.manifest import CHOSEN_ON, LICENSES, License, Provenance
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, read_json, write_json
 from kinescale.data.prepared import Prepared, open_prepared
@@ -24,12 +24,13 @@ from kinescale.features import Feature, Normalizer
 from kinescale.training import checkpoint as files
 from kinescale.training import parts
 from kinescale.training.data import Batches
+from kinescale.training.devices import device_name, pick_device
 from kinescale.training.evaluator_config import EvaluatorRunConfig
 from kinescale.training.evaluator_step import EvaluatorStep, any_length
-from kinescale.training.feature_cache import FeatureStore, build_feature, measure, open_store, published
+from kinescale.training.feature_cache import FeatureStore, measure, open_store, published
 from kinescale.training.log import FILE, read_log
 from kinescale.training.loop import BEST, Outcome, check_same, fit
-from kinescale.training.parts import device_name, pick_device
+from kinescale.training.parts import build_feature
 from kinescale.training.run import NORMALIZER, RUN_FILE, licenses_of
 from kinescale.training.state import load_weights
 from kinescale.training.text_cache import open_text_cache
@@ -42,9 +43,11 @@ FOLDER = "evaluator_bundle"
 class EvaluatorRunRecord(Record):
     """What ``run.json`` holds."""
 
+    EARLIER_NAMES: ClassVar[dict[str, str]] = LICENSES
+
     config: EvaluatorRunConfig
     data_hash: str
-    licenses: Licenses = Field(default_factory=list)
+    licenses: list[License] = Field(default_factory=list)
     clips: dict[str, int] = Field(default_factory=dict)
     device: str = ""
     text_width: int

@@ -11,10 +11,9 @@ from kinescale.core.errors import DataError
 from kinescale.core.records import write_json
 from kinescale.training import checkpoint as files
 from kinescale.training.config import STAGES
-from kinescale.training.feature_cache import build_feature
 from kinescale.training.log import FILE, read_log
 from kinescale.training.loop import BEST
-from kinescale.training.parts import build_generator
+from kinescale.training.parts import build_feature, build_generator
 from kinescale.training.run import FROZEN, RunRecord, _take, read_run, thaw
 from kinescale.training.state import load_weights
 from kinescale.training.text_cache import build_text_encoder

@@ -26,6 +26,7 @@ from kinescale.core.workers import ignoring_interrupts, worker_pool
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.features import Feature, Normalizer
 from kinescale.motion.mirror import mirror
+from kinescale.training.parts import build_feature
 from kinescale.training.watch import Watch
 
 VERSION = 2
@@ -77,12 +78,6 @@ class FeatureStore:
 def _crc(values: np.ndarray) -> int:
     # of bit rot, a CRC sees every burst up to 32 bits, at four times the speed of a SHA-256
     return zlib.crc32(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
-
-
-def build_feature(part: Part) -> Feature:
-    """The feature of a run."""
-    config = features.FAMILY.get(part.name, "Config").parse(part.config, where=f"feature '{part.name}'")
-    return features.FAMILY.get(part.name, "build")(config)
 
 
 def open_store(

@@ -21,10 +21,11 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from kinescale.core.errors import ConfigError, InputError, KinescaleError
+from kinescale.core.errors import InputError, KinescaleError
 from kinescale.core.randomness import derive_seed
 from kinescale.training import checkpoint as files
-from kinescale.training.config import StageConfig, first_difference
+from kinescale.training.config import StageConfig
+from kinescale.training.identity import refuse_other
 from kinescale.training.log import Log, open_tensorboard
 from kinescale.training.schedule import clip_bound, rate
 from kinescale.training.state import MAX_BAD_STEPS, TrainState, load_weights
@@ -128,16 +129,8 @@ def check_same(folder: Path, identity: Mapping[str, Any]) -> None:
         if (folder / name).is_file():
             state = files.peek(folder / name)
             if state is not None:
-                _refuse_other(folder, state["identity"], identity)
+                refuse_other(folder, state["identity"], identity)
                 return
-
-
-def _refuse_other(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    difference = first_difference(dict(old), dict(new))
-    if difference:
-        raise ConfigError(
-            f"{folder} holds a checkpoint of another run: {difference}; use the old value or a new run folder."
-        )
 
 
 class _Run:
@@ -173,7 +166,7 @@ class _Run:
             self.watch.note(remark)
         if found is None:
             return
-        _refuse_other(self.folder, found.state["identity"], self.identity)
+        refuse_other(self.folder, found.state["identity"], self.identity)
         self.state.restore(found)
         self.watch.note(f"{self.what.name}: going on from step {self.state.step}")
 

@@ -6,45 +6,53 @@ from typing import Any
 
 import torch
 
-from kinescale import evaluators, generators, tokenizers
-from kinescale.bundle.manifest import Part
-from kinescale.core.errors import ConfigError, InputError
+from kinescale import evaluators, features, generators, samplers, text, tokenizers
+from kinescale.bundle.manifest import Part, variant_of
+from kinescale.core.errors import ConfigError
 from kinescale.core.family import Family
 from kinescale.core.randomness import derive_seed
 from kinescale.evaluators import Evaluator
+from kinescale.features import Feature
 from kinescale.generators import Generator
 from kinescale.tokenizers import Tokenizer
 
-
-def pick_device(name: str) -> torch.device:
-    """The device a run asks for; "auto" takes CUDA, then MPS, then the CPU.
-
-    ``InputError`` when it is not there.
-    """
-    has_mps = torch.backends.mps.is_available()
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"the device '{name}' is unknown; expected auto, cpu, cuda, cuda:N or mps.") from None
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": has_mps}
-    if not there.get(device.type, False):
-        raise InputError(f"the device '{name}' is not on this machine; use auto or cpu.")
-    return device
+FAMILIES: dict[str, Family] = {
+    "feature": features.FAMILY,
+    "tokenizer": tokenizers.FAMILY,
+    "generator": generators.FAMILY,
+    "text": text.FAMILY,
+    "sampling": samplers.FAMILY,
+    "evaluator": evaluators.FAMILY,
+}
+"""Field of a run's config -> the family that its name and config are of."""
 
 
-def device_name(device: torch.device) -> str:
-    """A device in words, for records of runs."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+def build_feature(part: Part) -> Feature:
+    """The feature of a run."""
+    config = features.FAMILY.get(part.name, "Config").parse(part.config, where=f"feature '{part.name}'")
+    # on the CPU even where networks are built without memory (torch's "meta" device)
+    with torch.device("cpu"):
+        return features.FAMILY.get(part.name, "build")(config)
 
 
-def build_tokenizer(part: Part, feature_width: int, seed: int) -> Tokenizer:
-    """A new tokenizer with weights drawn from ``seed``."""
-    config = _config(tokenizers.FAMILY, part, {"feature_width": feature_width})
+def build_tokenizer(part: Part, feature: Feature, seed: int) -> Tokenizer:
+    """A new tokenizer of the feature, with weights drawn from ``seed``."""
+    config = config_of_tokenizer(part, feature)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "tokenizer", "weights"))
         return tokenizers.FAMILY.get(part.name, "Tokenizer")(config)
+
+
+def config_of_tokenizer(part: Part, feature: Feature) -> Any:
+    """A tokenizer's config with what the feature decides filled in: its width, named blocks, skeleton and settings."""
+    fixed = {
+        "feature_width": feature.width,
+        "feature_blocks": {name: [block.start, block.stop] for name, block in feature.blocks.items()},
+        "feature": variant_of(feature),
+        "feature_config": feature.config.to_json(),
+        "skeleton": feature.skeleton.name,
+    }
+    return _config(tokenizers.FAMILY, part, fixed)
 
 
 def build_evaluator(part: Part, feature: str, feature_width: int, text_width: int, seed: int) -> Evaluator:
@@ -85,7 +93,7 @@ def build_generator(part: Part, tokenizer: Tokenizer, text_width: int, text_toke
 def _config(family: Family, part: Part, fixed: dict[str, Any]) -> Any:
     """The part's checked config with ``fixed`` fields (those it has) filled in.
 
-    A given value that differs is refused.
+    A given value that differs is refused; of settings by name, those that are given must agree.
     """
     kind = family.get(part.name, "Config")
     values = dict(part.config)
@@ -93,6 +101,8 @@ def _config(family: Family, part: Part, fixed: dict[str, Any]) -> Any:
         if key not in kind.model_fields:
             continue
         given = values.get(key, value)
+        if isinstance(value, dict) and isinstance(given, dict):
+            given = {**value, **given}
         if (list(given) if isinstance(given, list | tuple) else given) != value:
             raise ConfigError(
                 f"{family.noun} '{part.name}': {key} is {given}, "

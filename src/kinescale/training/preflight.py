@@ -6,12 +6,13 @@ import torch
 
 from kinescale import generators, samplers
 from kinescale.core.errors import ConfigError
+from kinescale.features import Feature
 from kinescale.training.config import RunConfig
 from kinescale.training.parts import build_generator, build_tokenizer
 from kinescale.training.text_cache import build_text_encoder
 
 
-def check_parts(config: RunConfig, feature_width: int, *, text: bool) -> None:
+def check_parts(config: RunConfig, feature: Feature, *, text: bool) -> None:
     """Refuse a run whose parts do not fit.
 
     Both networks are built without memory for their weights. With ``text`` the text encoder is loaded, so that one
@@ -22,7 +23,7 @@ def check_parts(config: RunConfig, feature_width: int, *, text: bool) -> None:
     """
     part = config.generator
     with torch.device("meta"):
-        tokenizer = build_tokenizer(config.tokenizer, feature_width, config.seed)
+        tokenizer = build_tokenizer(config.tokenizer, feature, config.seed)
     if part is None:
         return
     check_sampling(config)

@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from kinescale.bundle import Bundle
-from kinescale.bundle.manifest import License, Licenses
+from kinescale.bundle.manifest import LICENSES, License
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
 from kinescale.data.captions.scope import words_of
@@ -27,13 +27,15 @@ from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
 from kinescale.features import Feature, Normalizer
 from kinescale.tokenizers import Tokenizer
 from kinescale.training import checkpoint as files
-from kinescale.training.config import RunConfig, Stage, first_difference
+from kinescale.training.config import RunConfig, Stage
 from kinescale.training.data import Batches
-from kinescale.training.feature_cache import FeatureStore, biased, build_feature, measure, open_store, published
+from kinescale.training.devices import device_name, pick_device
+from kinescale.training.feature_cache import FeatureStore, biased, measure, open_store, published
 from kinescale.training.generator_step import GeneratorStep
+from kinescale.training.identity import difference
 from kinescale.training.kinematic_loss import KinematicLoss
 from kinescale.training.loop import Outcome, check_same, fit
-from kinescale.training.parts import build_generator, build_tokenizer, device_name, pick_device
+from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 from kinescale.training.preflight import check_parts
 from kinescale.training.state import load_weights
 from kinescale.training.text_cache import open_text_cache
@@ -49,9 +51,11 @@ MOST_ACTIONS = 400
 class RunRecord(Record):
     """What ``run.json`` holds; ``actions`` and ``words`` of the clips that are trained on, for who asks for others."""
 
+    EARLIER_NAMES: ClassVar[dict[str, str]] = LICENSES
+
     config: RunConfig
     data_hash: str
-    licenses: Licenses = Field(default_factory=list)
+    licenses: list[License] = Field(default_factory=list)
     clips: dict[str, int] = Field(default_factory=dict)
     devices: dict[str, str] = Field(default_factory=dict)
     actions: list[str] = Field(default_factory=list)
@@ -108,7 +112,7 @@ def train(
     if "generator" in stages and (config.generator is None or config.text is None):
         raise ConfigError(f"'{config.name}' has no generator and text encoder to train; use --stage tokenizer.")
     feature = build_feature(config.feature)
-    check_parts(config, feature.width, text="generator" in stages)
+    check_parts(config, feature, text="generator" in stages)
     prepared = open_prepared(data)
     folder.mkdir(parents=True, exist_ok=True)
     mirrored = config.tokenizer_training.draw.mirror or config.generator_training.draw.mirror
@@ -136,7 +140,7 @@ def _tokenizer(run: _Run) -> Outcome:
     check_same(folder, {**identity, "stage": "tokenizer"})
     _record(run, "tokenizer")
     normalizer = _normalizer(run, folder)
-    tokenizer = build_tokenizer(config.tokenizer, run.feature.width, config.seed)
+    tokenizer = build_tokenizer(config.tokenizer, run.feature, config.seed)
     if run.start is not None:
         _begin_with(tokenizer, run.start.tokenizer, "tokenizer")
     wanted = config.tokenizer_training.kinematics
@@ -207,7 +211,10 @@ def _generator(run: _Run, data: Path) -> Outcome:
     folder, config = run.folder / "generator", run.config
     assert config.generator is not None and config.text is not None
     frozen = _freeze(run, folder)
-    identity = {**run.identity("generator"), "tokenizer_weights": files.digest(frozen.tensors)}
+    identity = {
+        **run.identity("generator"),
+        "tokenizer_weights": files.digest(files.load(folder / FROZEN, as_stored=True).tensors),
+    }
     check_same(folder, {**identity, "stage": "generator"})
     _record(run, "generator")
     tokenizer, normalizer = thaw(frozen, config, run.feature)
@@ -246,10 +253,10 @@ def _freeze(run: _Run, folder: Path) -> files.Checkpoint:
         files.save(path, frozen)
         if frozen.state["step"] < run.config.tokenizer_training.steps:
             run.watch.note(f"the tokenizer stopped at step {frozen.state['step']}; the generator uses it as it is")
-    difference = first_difference(frozen.state["parts"], parts)
-    if difference:
+    found = difference(frozen.state["parts"], parts)
+    if found:
         raise ConfigError(
-            f"the tokenizer in {run.folder} is of another run: {difference}; use the old value or a new run folder."
+            f"the tokenizer in {run.folder} is of another run: {found}; use the old value or a new run folder."
         )
     return frozen
 
@@ -277,7 +284,7 @@ def _of_bundle(bundle: Bundle, parts: dict[str, Any]) -> files.Checkpoint:
 
 def thaw(frozen: files.Checkpoint, config: RunConfig, feature: Feature) -> tuple[Tokenizer, Normalizer]:
     """The tokenizer and normalizer of a frozen checkpoint, ready for use."""
-    tokenizer = build_tokenizer(config.tokenizer, feature.width, config.seed)
+    tokenizer = build_tokenizer(config.tokenizer, feature, config.seed)
     tokenizer.load_state_dict(frozen.part("model"))
     return tokenizer.eval().requires_grad_(False), _to_normalizer(frozen.part("normalizer"))
 

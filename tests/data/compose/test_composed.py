@@ -12,9 +12,11 @@ from kinescale.core.errors import DataError, InputError
 from kinescale.data.captions.composed import Stated, holds, label_phrases
 from kinescale.data.compose import ComposeReport, Settings, compose, engine
 from kinescale.data.compose.kinds import KINDS
+from kinescale.data.datasets.base import union
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.description import describe
 from kinescale.motion import mirror
+from kinescale.training.run import licenses_of
 
 CLIPS = 36
 NUMBERS = {"once": 1, "one": 1, "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
@@ -131,7 +133,7 @@ def test_licenses_add_up_and_rows_name_their_sources(sources, tmp_path):
     report = compose([sources, other], tmp_path / "out", settings=Settings(clips=10, seed=1), workers=1)
     prepared = open_prepared(report.folder)
     (license,) = prepared.licenses
-    assert license == engine.union([OPEN, SHARED])
+    assert license == union([OPEN, SHARED]) == union([license, SHARED, license])
     assert license.name == "CC0 AND CC BY-SA" and license.share_alike and not license.commercial_use
     assert {clip.license for clip in prepared.clips} == {license.name}
     known = {clip.id for one in (sources, other) for clip in open_prepared(one).clips if clip.split == "train"}
@@ -140,7 +142,10 @@ def test_licenses_add_up_and_rows_name_their_sources(sources, tmp_path):
 
 
 def test_validation_clips_are_made_of_validation_clips(sources, tmp_path):
-    report = compose([sources], tmp_path, settings=Settings(clips=4, seed=1, split="val"), workers=1)
+    compose([sources], tmp_path, settings=Settings(clips=2, seed=1), workers=1)
+    both = compose([sources], tmp_path, settings=Settings(clips=4, seed=1, split="val"), workers=1).folder.parent
+    assert [terms.source for terms in licenses_of(open_prepared(both))] == ["composed"]
+    report = compose([sources], tmp_path / "alone", settings=Settings(clips=4, seed=1, split="val"), workers=1)
     prepared = open_prepared(report.folder)
     assert {clip.split for clip in prepared.clips} == {"val"}
     assert all("/val-" in name for row in prepared._table["sources"].to_pylist() for name in row)

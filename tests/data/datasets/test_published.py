@@ -18,9 +18,10 @@ from kinescale.core.errors import DataError, FormatError, InputError
 from kinescale.data.datasets import FAMILY
 from kinescale.data.prepare import Settings, prepare
 from kinescale.data.prepared import open_prepared
-from kinescale.training.config import override
 from kinescale.training.export import build_bundle
-from kinescale.training.feature_cache import build_feature, open_store
+from kinescale.training.feature_cache import open_store
+from kinescale.training.overrides import override
+from kinescale.training.parts import build_feature
 from kinescale.training.run import train
 
 pytest.importorskip("pyarrow", reason="prepared data needs the extra 'train'")

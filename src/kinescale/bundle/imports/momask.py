@@ -71,7 +71,7 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
         "blocks": count_of(state, r"encoder\.model\.2\.1\.model\.(\d+)\."),
     }
     if features < 67:
-        sizes["explicit_slice"] = None
+        sizes["explicit_blocks"] = []
     config = tokenizer.Config.parse({**sizes, **given}, where=_TOKENIZER)
     renamed = _tokenizer_renaming(levels).apply(state)
     # The averages behind the codebooks are not in the published files: each code starts as the mean of one use.

@@ -90,7 +90,7 @@ def tokenizer_config(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Con
         "faithful": True,
     }
     if features <= 67:
-        sizes["explicit_slice"] = None
+        sizes["explicit_blocks"] = []
     return tokenizer.Config.parse({**sizes, **given}, where=_TOKENIZER)
 
 

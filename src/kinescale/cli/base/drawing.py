@@ -1,7 +1,8 @@
-"""What the commands that draw motions share: options of the drawing, checks, reading, writing, the report."""
+"""What the commands that sample motions share: options, checks, reading, writing, the report."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ from kinescale.core.prompts import check_prompt
 
 if TYPE_CHECKING:
     from kinescale.motion import Motion
-    from kinescale.pipelines.editing.editor import Edited
+    from kinescale.pipelines import Edited, EditOptions
 
 Many = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="TEXT", help_behavior_hint="")]
 """A text that may be said several times."""
@@ -32,7 +33,7 @@ MAX_SAMPLES = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """How a motion is drawn, and where it is written."""
+    """How a motion is sampled, and where it is written."""
 
     out: Out
     """File to write; its suffix chooses the format."""
@@ -42,10 +43,12 @@ class Drawing:
     """How many different motions to make."""
     bundle: str = "default"
     """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
+    guidance_scale: MaybeFloat = None
+    """Classifier-free guidance scale, how strictly the prompt is followed: 1 is off; the bundle's own when not given."""
     guidance: MaybeFloat = None
-    """How strictly the prompt is followed; the bundle's own when not given."""
+    """Former name and meaning of --guidance-scale, for one release: off at 0 for most bundles."""
     temperature: MaybeFloat = None
-    """How freely is drawn: below 1 safer, above 1 more varied."""
+    """Sampling temperature: below 1 safer, above 1 more varied."""
     force: Flag = False
     """Replace existing files."""
     json: Flag = False
@@ -54,12 +57,12 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True)
 class Changing(Drawing):
-    """How a clip is changed: where what is drawn meets it, and how its skeleton is read."""
+    """How a clip is changed: the blend at the borders, and how its skeleton is read."""
 
     blend: MaybeFloat = None
-    """Seconds, inside the drawn frames, in which they meet the clip; 0.2, or more where joints would jerk."""
+    """Seconds, inside the resampled frames, over which they are blended with the clip; 0.2, or more where joints would jerk."""
     anchor_end: Flag = False
-    """Bend the drawn path so that what follows stays in its place; else what follows is moved to go on from it."""
+    """Warp the sampled path so that the frames after it stay in place; else those are moved to continue it."""
     reading: Source = AS_IT_IS
 
 
@@ -98,23 +101,26 @@ def one_prompt(prompts: tuple[str, ...]) -> str | None:
 
 
 def read_source(path: Path, reading: Reading) -> Motion:
-    """A clip that says where it comes from."""
+    """A clip with ``source`` in its ``meta``."""
     motion = read_clip(path, reading)
     return motion if motion.meta.get("source") else motion.with_meta(source=path.name)
 
 
-def drawing(options: Drawing) -> dict[str, Any]:
-    """The options as ``Editor`` takes them."""
-    found: dict[str, Any] = {"seed": options.seed, "samples": options.samples}
-    found |= {"guidance": options.guidance, "temperature": options.temperature}
-    if isinstance(options, Changing):
-        found["anchor_end"] = options.anchor_end
-        if options.blend is not None:
-            found["blend"] = options.blend
-    return found
+def sampling(options: Drawing) -> dict[str, Any]:
+    """The sampler options that were given."""
+    names = ("guidance_scale", "guidance", "temperature")
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
-def write_all(motions: tuple[Motion, ...], paths: list[Path], force: bool) -> None:
+def edit_options(options: Changing) -> EditOptions:
+    """The options as an edit takes them."""
+    from kinescale.pipelines import EditOptions
+
+    blend = {} if options.blend is None else {"blend": options.blend}
+    return EditOptions(options.samples, options.seed, sampling(options), anchor_end=options.anchor_end, **blend)
+
+
+def write_all(motions: Sequence[Motion], paths: list[Path], force: bool) -> None:
     """Each motion into its file."""
     from kinescale.formats import write_motion
 
@@ -123,10 +129,10 @@ def write_all(motions: tuple[Motion, ...], paths: list[Path], force: bool) -> No
 
 
 def report(made: Edited, paths: list[Path], task: str, options: Drawing, elapsed_s: float, **more: Any) -> None:
-    """Say what was made, in lines or as one JSON object; ``more`` goes into the object."""
+    """Print what was made, in lines or as one JSON object; ``more`` goes into the object."""
     first = made.motions[0]
     if options.json:
-        seams = [[{"blend_frames": s.blend, "peak_m_s2": s.peak_m_s2} for s in clip] for clip in made.seams]
+        seams = [[{"blend_frames": s.frames, "peak_m_s2": s.peak_m_s2} for s in clip] for clip in made.blends]
         print_json(
             {
                 "files": [str(path) for path in paths],
@@ -145,10 +151,12 @@ def report(made: Edited, paths: list[Path], task: str, options: Drawing, elapsed
         return
     for path in paths:
         print(f"{path}: {first.duration_s:.2f} s of motion")
-    if any(made.seams[0]):
+    if any(made.blends[0]):
         drawn = ", ".join(f"{start}:{stop}" for start, stop in made.spans)
-        blends = ", ".join(f"{done.blend / first.fps:.2f}" for done in made.seams[0])
-        print(f"drawn: frames {drawn}, {first.meta.get('edited_parts', 'body')}; blended over {blends} s inside them")
+        blends = ", ".join(f"{done.frames / first.fps:.2f}" for done in made.blends[0])
+        print(
+            f"resampled: frames {drawn}, {first.meta.get('edited_parts', 'body')}; blended over {blends} s inside them"
+        )
     for note in made.notes:
         print(f"note: {note}")
     print(f"took {elapsed_s:.1f} s")

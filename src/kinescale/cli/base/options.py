@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import inspect
 import io
 import math
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 
+from kinescale.cli.base import grammar, messages
+from kinescale.cli.base.notes import hush, output
 from kinescale.core.conventions import MAX_FPS, UNITS_M
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.files import refuse_overwrite
-
-if TYPE_CHECKING:
-    pass
 
 O = TypeVar("O")  # noqa: E741
 
@@ -27,6 +28,11 @@ MAX_UNIT_M = 1000.0
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+Quiet = Annotated[
+    bool,
+    tyro.conf.FlagCreatePairsOff,
+    tyro.conf.arg(aliases=("-q",), help="Print nothing but errors and what --json prints."),
+]
 Out = Annotated[Path, tyro.conf.arg(aliases=("-o",))]
 MaybeFloat = Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")]
 MaybeInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
@@ -44,11 +50,19 @@ MaybeRoles = Annotated[
 
 
 def parse(options: type[O], argv: list[str], command: str) -> O:
-    """The options record filled from ``argv``; ``InputError`` in one sentence for what cannot be parsed."""
+    """The options record filled from ``argv``; ``InputError`` in one sentence for what cannot be parsed.
+
+    Adds what all commands have: ``--quiet``, the module's ``EXAMPLES`` below its help, and the argument forms of the
+    version before (``cli.base.grammar``).
+    """
+    whole = with_shared(options)
+    known = flags(whole)
+    messages.remember(known)
+    words = grammar.rewrite(argv, command, known)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(options, args=argv, prog=f"kinescale {command}")
+            made = tyro.cli(whole, args=words, prog=f"kinescale {command}", description=described(options))
     except SystemExit as leaving:
         if not leaving.code:
             raise
@@ -56,6 +70,40 @@ def parse(options: type[O], argv: list[str], command: str) -> O:
     finally:
         if said.tell() and sys.exc_info()[0] is None:
             sys.stderr.write(said.getvalue())
+    if getattr(made, "quiet", False):
+        hush(output=bool({"--out", "--run"} & known.keys()))
+    return made
+
+
+def with_shared(options: type[O]) -> type[O]:
+    """The record with the options that every command has."""
+    if any(field.name == "quiet" for field in dataclasses.fields(options)):  # type: ignore[arg-type]
+        return options
+    shared = [("quiet", Quiet, dataclasses.field(default=False, kw_only=True))]
+    made = dataclasses.make_dataclass(options.__name__, shared, bases=(options,), frozen=True)
+    made.__module__ = options.__module__
+    return made
+
+
+def described(options: type) -> str:
+    """The text above a command's options: its docstring, then the ``EXAMPLES`` of its module."""
+    examples = getattr(sys.modules[options.__module__], "EXAMPLES", ())
+    lines = "".join(f"\n  {example}" for example in examples)
+    return inspect.cleandoc(options.__doc__ or "") + (f"\n\nexamples:{lines}" if lines else "")
+
+
+def flags(options: type) -> dict[str, bool]:
+    """The long options of a record, those of records in it included, and whether a value follows each."""
+    found: dict[str, bool] = {}
+    hints = get_type_hints(options, include_extras=True)
+    for field in dataclasses.fields(options):
+        hint = hints[field.name]
+        inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+        if isinstance(inner, type) and dataclasses.is_dataclass(inner):
+            found |= flags(inner)
+        elif "Positional" not in str(getattr(hint, "__metadata__", "")):
+            found[f"--{field.name.replace('_', '-')}"] = inner is not bool
+    return found
 
 
 def _condense(said: str) -> str:
@@ -155,6 +203,7 @@ def print_json(value: dict[str, Any]) -> None:
     """One JSON object on standard output."""
     import json
 
-    utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    stream = output()
+    utf8 = (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
     # where letters are shown escaped, it must be in JSON's own way
-    print(json.dumps(value, indent=2, ensure_ascii=not utf8))
+    print(json.dumps(value, indent=2, ensure_ascii=not utf8), file=stream)

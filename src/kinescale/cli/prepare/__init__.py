@@ -8,8 +8,14 @@ from typing import Annotated
 
 import tyro
 
-from kinescale.cli.base.options import MaybeFloat, MaybeInt, MaybePath, MaybeText, check_fps, parse
+from kinescale.cli.base.options import MaybeFloat, MaybeInt, MaybePath, MaybeText, Out, check_fps, parse
 from kinescale.cli.prepare import compose as _prepare_compose
+
+EXAMPLES = (
+    "kinescale prepare bandai_namco Bandai-Namco.zip -o data/prepared",
+    "kinescale prepare folder mine -o data/prepared --measured 2",
+    "kinescale prepare --compose data/prepared -o data/prepared --clips 4000",
+)
 
 LEAST_WINDOW = 16
 """Frames of the shortest window that one may ask for."""
@@ -28,7 +34,7 @@ class Options:
     for your own files."""
     source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]
     """Its folder as published, or a .tar(.gz|.xz) or .zip of it."""
-    out: Path
+    out: Out
     """Folder for prepared data; the corpus gets a folder of its own below it."""
     workers: int = 0
     """Processes; 0 takes one per core."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from kinescale.cli.base.options import parse
+from kinescale.cli.base.options import Out, parse
 
 FLAG = "--compose"
 
@@ -22,7 +22,7 @@ class Options:
 
     compose: tyro.conf.Positional[tuple[Path, ...]]
     """Prepared folders to compose from."""
-    out: Path
+    out: Out
     """Folder for prepared data; the clips get a folder of their own below it, composed or composed-val."""
     clips: int = 2000
     """How many clips to make; a few that cannot be made after several attempts are left out."""

@@ -33,7 +33,7 @@ from kinescale.data.compose.context import Sources, Workshop, open_sources
 from kinescale.data.compose.kinds import KINDS, Made
 from kinescale.data.compose.sources import BROAD, QUIET, Library, names_of
 from kinescale.data.compose.track import ANKLE_M, TOES_M, Track, runs
-from kinescale.data.datasets.base import License
+from kinescale.data.datasets.base import License, union
 from kinescale.data.prepared import Prepared, PreparedRow, write_part
 from kinescale.data.prepared.integrity import FORMAT, write_manifest
 from kinescale.data.prepared.writer import VERSION, entries, read_key, read_part
@@ -104,18 +104,6 @@ def compose(
         jobs = _jobs(places, settings, stock, folder, license.name)
         results = list(_run(jobs, pool, settings.clips, on_progress))
     return _finish(folder, prepared, settings, stock, license, sorted(results, key=lambda r: r["part"]))
-
-
-def union(licenses: Sequence[License]) -> License:
-    """Terms that satisfy all of several licenses."""
-    each = list({license.name: license for license in licenses}.values())
-    return License(
-        name=" AND ".join(license.name for license in each),
-        url=" ".join(dict.fromkeys(license.url for license in each)),
-        attribution=" ".join(dict.fromkeys(license.attribution for license in each if license.attribution)),
-        commercial_use=all(license.commercial_use for license in each),
-        share_alike=any(license.share_alike for license in each),
-    )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from kinescale import skeletons
 from kinescale.core.errors import DataError
 from kinescale.core.records import json_hash
-from kinescale.data.datasets.base import License
+from kinescale.data.datasets.base import License, union
 from kinescale.data.datasets.base.splits import share_of
 from kinescale.data.prepared.integrity import MANIFEST, check_file, read_manifest
 from kinescale.data.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow, read_part, schema
@@ -151,8 +151,11 @@ class Prepared:
 
     @property
     def licenses(self) -> tuple[License, ...]:
-        """The license of each corpus, in order of corpus name."""
-        return tuple(License.parse(m["license"], where="manifest.json") for m in self._manifests)
+        """The license of each corpus, in order of corpus name; folders of one corpus (two composed ones) share one."""
+        found: dict[str, list[License]] = {}
+        for manifest in self._manifests:
+            found.setdefault(manifest["corpus"], []).append(License.parse(manifest["license"], where=MANIFEST))
+        return tuple(union(found[corpus]) for corpus in sorted(found))
 
 
 def _clip(row: dict[str, Any]) -> PreparedClip:

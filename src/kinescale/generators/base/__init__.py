@@ -1,8 +1,9 @@
-"""The generator contract. A variant's file offers ``Config`` (a Record), ``Generator(config)`` and ``SAMPLER``.
+"""Generator contract: all that training, samplers and editing call. A variant's file offers ``Config`` (a Record),
+``Generator(config)`` and ``SAMPLER``.
 
 ``SAMPLER`` names the variant of the ``samplers`` family that draws from it. A ``Config`` holds what the tokenizer and
 the text encoder fix, so that the generator is built without seeing them; fields of these names are filled in for a run:
-``vocabulary``, ``vocabularies`` (V or K of each scale), ``code_dim`` (the codec's D), ``scales`` (latents a bin of each
+``vocabulary``, ``vocabularies`` (V or K of each scale), ``code_dim`` (the codec's D), ``scales`` (latents per bin of each
 scale), ``bins`` and ``groups`` (of each scale), ``capacity``, ``stride``, ``parts``, ``text_width``, ``text_tokens``.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 
 from kinescale.core.records import Record
 from kinescale.tokens.codec import Codec
+from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
 
 
@@ -29,13 +32,25 @@ class StepLoss:
 
 
 class Generator(nn.Module, ABC):
-    """Declares only; what is asked of a generator beyond training is agreed with its sampler."""
+    """Declares what every generator has; its sampler also calls the methods of one of the two classes below.
+
+    ``token_kind``: "codes" or "bits", how the codec shows it the tokenizer's tokens; ``config``: its ``Config``.
+    """
 
     token_kind: str
     config: Record
 
     def adopt(self, codec: Codec) -> None:
-        """Begin from what the codec offers, such as its codes; called once, before the first training step."""
+        """Initialize from the codec, such as from its codes; called once, before the first training step."""
+
+    @abstractmethod
+    def unconditional(self, text: TextFeatures) -> TextFeatures:
+        """Text features of the unconditional branch (classifier-free guidance, edits without a prompt), one row per
+        sentence of ``text``."""
+
+    @abstractmethod
+    def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> Any:
+        """The sampling state before anything is sampled. A state is opaque to the sampler, which only hands it back."""
 
     @abstractmethod
     def training_loss(
@@ -50,4 +65,35 @@ class Generator(nn.Module, ABC):
 
         ``latent`` is the frozen tokenizer's encoder output; quantizing it scale by scale (with the corruption the
         paper asks for) goes through ``codec``. All random draws come from ``rng`` (a CPU generator).
+        """
+
+
+class ScaleGenerator(Generator):
+    """Generator that predicts one scale after the other (samplers ``next_scale``, ``scale_wise``, ``bitwise``)."""
+
+    @abstractmethod
+    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
+        """Logits [B, positions, V] of one scale (of bits: [B, positions, K, 2]), and the next state.
+
+        ``inputs``: F at the scale's resolution [B, bins, groups, D]; ``tokens``: those of the scale that are known,
+        ``MASKED`` where unknown.
+        """
+
+    def commit(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
+        """The state once a scale's tokens are final; the same one where its tokens are not read."""
+        return state
+
+
+class MaskedGenerator(Generator):
+    """Generator that predicts masked tokens of several scales at once (sampler ``masked``)."""
+
+    @abstractmethod
+    def rounds(self, layout: TokenLayout) -> tuple[tuple[int, ...], ...]:
+        """The scales sampled together, round by round; each scale once."""
+
+    @abstractmethod
+    def logits(self, state: Any, scales: tuple[int, ...], tokens: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], Any]:
+        """Logits [B, bins, groups, V] of the given scales, in their order, and the next state.
+
+        ``tokens``: one [B, bins, groups] for each scale of the layout; codes, ``MASKED`` where unknown, ``PADDING``.
         """

@@ -38,21 +38,21 @@ class Config(Record):
     left out. The pooled sentence is the mean of its token features.
     """
 
-    vocabulary: int = Field(512, ge=2)
-    code_dim: int = Field(512, ge=1)
+    vocabulary: int = Field(default=512, ge=2)
+    code_dim: int = Field(default=512, ge=1)
     bins: tuple[int, ...] = (49,) * 6
     groups: tuple[int, ...] = (1,) * 6
-    capacity: int = Field(49, ge=1)
-    text_width: int = Field(512, ge=1)
-    width: int = Field(384, ge=2)
-    heads: int = Field(6, ge=1)
-    feed_forward: int = Field(1024, ge=1)
-    layers: int = Field(8, ge=1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
-    masked_share: float = Field(0.88, ge=0.0, le=1.0)
-    random_share: float = Field(0.10, ge=0.0, le=1.0)
-    text_dropout: float = Field(0.1, ge=0.0, le=1.0)
-    residual_text_dropout: float = Field(0.2, ge=0.0, le=1.0)
+    capacity: int = Field(default=49, ge=1)
+    text_width: int = Field(default=512, ge=1)
+    width: int = Field(default=384, ge=2)
+    heads: int = Field(default=6, ge=1)
+    feed_forward: int = Field(default=1024, ge=1)
+    layers: int = Field(default=8, ge=1)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    masked_share: float = Field(default=0.88, ge=0.0, le=1.0)
+    random_share: float = Field(default=0.10, ge=0.0, le=1.0)
+    text_dropout: float = Field(default=0.1, ge=0.0, le=1.0)
+    residual_text_dropout: float = Field(default=0.2, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
@@ -76,7 +76,7 @@ class State:
     valid: Tensor
 
 
-class Generator(base.Generator):
+class Generator(base.MaskedGenerator):
     """The networks; ``begin``, ``rounds`` and ``logits`` are what the sampler uses."""
 
     token_kind = "codes"
@@ -122,11 +122,11 @@ class Generator(base.Generator):
         """The first book in many passes, then each further book in one."""
         return tuple((scale,) for scale in range(len(layout.scales)))
 
-    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"], codec: Codec) -> State:
+    def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check(layout)
         sentence = self.sentence(text)
-        return State(sentence, layout.valid(latents.to(sentence.device), 0).flatten(1))
+        return State(sentence, layout.valid(latent_lengths.to(sentence.device), 0).flatten(1))
 
     def logits(
         self, state: State, scales: tuple[int, ...], tokens: tuple[Int[Tensor, "B bins groups"], ...]

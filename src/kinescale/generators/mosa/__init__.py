@@ -39,18 +39,18 @@ class Config(Record):
     """
 
     vocabularies: tuple[int, ...] = (256, 313, 370, 427, 484, 540, 597, 654, 711, 768)
-    code_dim: int = Field(512, ge=1)
+    code_dim: int = Field(default=512, ge=1)
     bins: tuple[int, ...] = (3, 6, 10, 15, 20, 25, 30, 36, 42, 49)
     groups: tuple[int, ...] = (1,) * 10
-    capacity: int = Field(49, ge=1)
-    width: int = Field(384, ge=1)
-    heads: int = Field(6, ge=1)
-    layers: int = Field(8, ge=1)
-    hidden: int = Field(768, ge=1)
-    text_width: int = Field(512, ge=1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
-    keep: float = Field(0.5, ge=0.0, le=1.0)
-    text_dropout: float = Field(0.1, ge=0.0, le=1.0)
+    capacity: int = Field(default=49, ge=1)
+    width: int = Field(default=384, ge=1)
+    heads: int = Field(default=6, ge=1)
+    layers: int = Field(default=8, ge=1)
+    hidden: int = Field(default=768, ge=1)
+    text_width: int = Field(default=512, ge=1)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    keep: float = Field(default=0.5, ge=0.0, le=1.0)
+    text_dropout: float = Field(default=0.1, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
@@ -93,8 +93,8 @@ class State:
     past: tuple[KeysValues, ...] | None = None
 
 
-class Generator(base.Generator):
-    """The network; ``begin``, ``step`` and ``settle`` are what its sampler uses, ``forward`` is teacher-forced."""
+class Generator(base.ScaleGenerator):
+    """The network; ``begin`` and ``step`` are what its sampler uses, ``forward`` is teacher-forced."""
 
     token_kind = "codes"
     config: Config
@@ -222,10 +222,10 @@ class Generator(base.Generator):
         parts = done.split([scale.size for scale in layout.scales], dim=1)
         return [head(part) for head, part in zip(self.heads, parts, strict=True)]
 
-    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"]) -> State:
+    def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
-        latents = latents.to(self.start_rows.device)
+        latents = latent_lengths.to(self.start_rows.device)
         return State(self.read(text, latents), layout, latents, self.turns(layout, latents))
 
     def step(
@@ -248,12 +248,6 @@ class Generator(base.Generator):
         allowed = self._allowed(state.layout, state.latents, start, stop)
         rows, grown = self._run(rows, state.reading, state.turns[..., start:stop, :], allowed, past)
         return self.heads[scale](rows), replace(state, past=grown)
-
-    def settle(
-        self, state: State, scale: int, inputs: Float[Tensor, "B bins groups D"], tokens: Int[Tensor, "B bins groups"]
-    ) -> State:
-        """The state itself: what a scale's rows hold does not depend on its tokens."""
-        return state
 
     def training_loss(
         self,

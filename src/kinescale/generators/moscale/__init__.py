@@ -72,8 +72,8 @@ class State:
     pending: Tensor | None = None
 
 
-class Generator(base.Generator):
-    """The network; ``begin``, ``step`` and ``settle`` are what its sampler uses, ``forward`` is teacher-forced."""
+class Generator(base.ScaleGenerator):
+    """The network; ``begin``, ``step`` and ``commit`` are what its sampler uses, ``forward`` is teacher-forced."""
 
     token_kind = "codes"
     config: Config
@@ -343,10 +343,10 @@ class Generator(base.Generator):
         # finite, since guidance takes differences of logits
         return logits.masked_fill(lacking, LACKING)
 
-    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"]) -> State:
+    def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
-        latents = latents.to(self.no_text.device)
+        latents = latent_lengths.to(self.no_text.device)
         return State(self.read(text), layout, latents, self.turns(layout), self._marks(layout), self._places(layout))
 
     def _scale_rows(self, state: State, scale: int, inputs: Tensor, tokens: Tensor) -> Tensor:
@@ -387,7 +387,7 @@ class Generator(base.Generator):
         logits = self._logits(last, places)
         return self._own(logits, torch.tensor(scale, device=logits.device)), state
 
-    def settle(
+    def commit(
         self, state: State, scale: int, inputs: Float[Tensor, "B bins groups D"], tokens: Int[Tensor, "B bins groups"]
     ) -> State:
         """The state once a scale's tokens are final."""

@@ -41,16 +41,16 @@ class Config(Record):
     vocabularies: tuple[int, ...] = (1000,) * 6
     bins: tuple[int, ...] = (6, 12, 12, 24, 24, 49)
     groups: tuple[int, ...] = (1, 1, 2, 2, 6, 6)
-    capacity: int = Field(49, ge=1)
-    width: int = Field(384, ge=2)
-    layers: int = Field(8, ge=1)
-    heads: int = Field(6, ge=1)
-    hidden: int = Field(1024, ge=1)
-    dropout: float = Field(0.1, ge=0.0, lt=1.0)
+    capacity: int = Field(default=49, ge=1)
+    width: int = Field(default=384, ge=2)
+    layers: int = Field(default=8, ge=1)
+    heads: int = Field(default=6, ge=1)
+    hidden: int = Field(default=1024, ge=1)
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     in_turns: bool = False
-    text_width: int = Field(512, ge=1)
-    text_tokens: int = Field(77, ge=1)
-    text_dropout: float = Field(0.1, ge=0.0, le=1.0)
+    text_width: int = Field(default=512, ge=1)
+    text_tokens: int = Field(default=77, ge=1)
+    text_dropout: float = Field(default=0.1, ge=0.0, le=1.0)
     masking: Masking = Masking()
 
     @model_validator(mode="after")
@@ -76,7 +76,7 @@ class State:
     ways: tuple[Ways, ...]
 
 
-class Generator(base.Generator):
+class Generator(base.MaskedGenerator):
     """The network; ``unconditional``, ``begin``, ``rounds`` and ``logits`` are what its sampler uses.
 
     Tables and output layers belong to streams: scales share them where they have the same groups and codes.
@@ -130,17 +130,15 @@ class Generator(base.Generator):
         """All scales are drawn together."""
         return (tuple(range(len(layout.scales))),)
 
-    def begin(
-        self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"], codec: Codec | None = None
-    ) -> State:
+    def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
         text = self._fit(text)
-        if len(text) != len(latents):
-            raise InputError(f"{len(latents)} clips and {len(text)} sentences; give one a clip.")
+        if len(text) != len(latent_lengths):
+            raise InputError(f"{len(latent_lengths)} clips and {len(text)} sentences; give one a clip.")
         source = self.text_in(text.tokens)
         device = self.no_text.device
-        valid = layout.valid_flat(latents.to(device))
+        valid = layout.valid_flat(latent_lengths.to(device))
         ways = (Ways.of(valid),)
         if self.config.in_turns:
             ways = tuple(Ways.of(valid, tuple(members.to(device) for members in turn)) for turn in turns(layout))
@@ -183,7 +181,7 @@ class Generator(base.Generator):
             shown = show(labels, chosen, codes, c.masking, rng)
         silent = torch.rand(len(text), generator=rng) < c.text_dropout
         with seeded(rng, latent.device, self.training):
-            state = self.begin(self._without_text(text, silent), layout, latents, codec)
+            state = self.begin(self._without_text(text, silent), layout, latents)
             rows = self._rows(state, self._split(shown, layout))
             losses, right = self._scores(rows, labels, chosen, layout)
         loss = losses.sum() / max(1, len(losses))

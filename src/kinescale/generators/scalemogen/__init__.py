@@ -53,23 +53,23 @@ class Config(Record):
     empty and never attended, and what follows a clip takes part in training.
     """
 
-    vocabulary: int = Field(24, ge=1, le=64)
-    code_dim: int = Field(24, ge=1)
+    vocabulary: int = Field(default=24, ge=1, le=64)
+    code_dim: int = Field(default=24, ge=1)
     scales: tuple[int, ...] = (49, 24, 24, 16, 7, 7, 4, 2, 2, 1, 1)
     bins: tuple[int, ...] = (1, 2, 2, 3, 7, 7, 12, 24, 24, 49, 49)
     groups: tuple[int, ...] = (1, 1, 2, 2, 2, 3, 3, 3, 5, 5, 7)
-    capacity: int = Field(49, ge=1)
-    parts: int = Field(7, ge=1)
-    width: int = Field(768, ge=4)
-    heads: int = Field(8, ge=1)
-    layers: int = Field(12, ge=1)
-    mlp_ratio: int = Field(4, ge=1)
-    text_width: int = Field(2048, ge=1)
-    text_tokens: int = Field(512, ge=1)
-    flips: float = Field(0.3, ge=0.0, le=1.0)
-    stochastic_depth: float = Field(0.1, ge=0.0, lt=1.0)
-    text_dropout: float = Field(0.1, ge=0.0, le=1.0)
-    score_scale: float | None = Field(None, gt=0.0)
+    capacity: int = Field(default=49, ge=1)
+    parts: int = Field(default=7, ge=1)
+    width: int = Field(default=768, ge=4)
+    heads: int = Field(default=8, ge=1)
+    layers: int = Field(default=12, ge=1)
+    mlp_ratio: int = Field(default=4, ge=1)
+    text_width: int = Field(default=2048, ge=1)
+    text_tokens: int = Field(default=512, ge=1)
+    flips: float = Field(default=0.3, ge=0.0, le=1.0)
+    stochastic_depth: float = Field(default=0.1, ge=0.0, lt=1.0)
+    text_dropout: float = Field(default=0.1, ge=0.0, le=1.0)
+    score_scale: float | None = Field(default=None, gt=0.0)
     faithful: bool = False
 
     @property
@@ -130,8 +130,8 @@ class State:
     past: tuple[Past, ...] | None = None
 
 
-class Generator(base.Generator):
-    """The network; ``begin``, ``step`` and ``settle`` are what its sampler uses, ``forward`` is teacher-forced."""
+class Generator(base.ScaleGenerator):
+    """The network; ``begin`` and ``step`` are what its sampler uses, ``forward`` is teacher-forced."""
 
     token_kind = "bits"
     config: Config
@@ -293,10 +293,10 @@ class Generator(base.Generator):
         allowed = (scales[None, :] <= scales[:, None]) & self._seen(layout, latents)[:, None, None, :]
         return self._run(rows, reading, self.turns(layout), allowed, None)[0]
 
-    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Int[Tensor, "B"]) -> State:
+    def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
         """A pyramid of which nothing is drawn yet."""
         self._check_layout(layout)
-        seen = self._seen(layout, latents.to(self.no_text.device))
+        seen = self._seen(layout, latent_lengths.to(self.no_text.device))
         return State(self.read(text), layout, self.turns(layout), None if bool(seen.all()) else seen)
 
     def step(
@@ -318,10 +318,6 @@ class Generator(base.Generator):
             allowed = allowed.expand(-1, -1, rows.shape[1], -1)
         logits, past = self._run(rows, state.reading, state.turns[:, start:stop], allowed, state.past)
         return logits, replace(state, past=past)
-
-    def settle(self, state: State, scale: int, inputs: Tensor, tokens: Tensor) -> State:
-        """The state itself: the next scale reads what this one added from its inputs."""
-        return state
 
     def training_loss(
         self,

@@ -31,11 +31,11 @@ class Config(Record):
     body where a joint would be below the floor by more than ``sink_m``.
     """
 
-    height: float = Field(0.0, ge=-1e4, le=1e4, allow_inf_nan=False)
+    height: float = Field(default=0.0, ge=-1e4, le=1e4, allow_inf_nan=False)
     level: bool = False
-    most_tilt_deg: float = Field(10.0, gt=0.0, le=45.0)
+    most_tilt_deg: float = Field(default=10.0, gt=0.0, le=45.0)
     lift: bool = True
-    sink_m: float = Field(0.02, ge=0.0, le=1.0)
+    sink_m: float = Field(default=0.02, ge=0.0, le=1.0)
 
 
 def clean(motion: Motion, config: Config) -> Cleaned:

@@ -37,13 +37,13 @@ class Config(Record):
     ``most_drop_m``: farthest the hips may sink for a leg that is too short.
     """
 
-    enter_m_s: float = Field(0.35, gt=0.0, le=10.0)
-    leave_m_s: float = Field(0.7, gt=0.0, le=10.0)
-    height_m: float = Field(0.06, gt=0.0, le=1.0)
-    shortest_s: float = Field(0.1, ge=0.0, le=10.0)
-    blend_s: float = Field(0.15, ge=0.0, le=5.0)
-    floor: float | None = Field(None, ge=-1e4, le=1e4)
-    most_drop_m: float = Field(0.05, ge=0.0, le=1.0)
+    enter_m_s: float = Field(default=0.35, gt=0.0, le=10.0)
+    leave_m_s: float = Field(default=0.7, gt=0.0, le=10.0)
+    height_m: float = Field(default=0.06, gt=0.0, le=1.0)
+    shortest_s: float = Field(default=0.1, ge=0.0, le=10.0)
+    blend_s: float = Field(default=0.15, ge=0.0, le=5.0)
+    floor: float | None = Field(default=None, ge=-1e4, le=1e4)
+    most_drop_m: float = Field(default=0.05, ge=0.0, le=1.0)
 
 
 @dataclass(frozen=True, eq=False)

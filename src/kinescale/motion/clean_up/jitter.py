@@ -33,11 +33,11 @@ class Config(Record):
     beyond one step far larger than those inside. Where several joints are off at once, the whole frame is replaced.
     """
 
-    smoothing_s: float = Field(1 / 30, ge=0.0, le=1.0)
+    smoothing_s: float = Field(default=1 / 30, ge=0.0, le=1.0)
     spikes: bool = True
-    longest_spike_s: float = Field(0.07, gt=0.0, le=1.0)
-    spike_deg: float = Field(25.0, gt=0.0, le=180.0)
-    spike_m: float = Field(0.05, gt=0.0, allow_inf_nan=False)
+    longest_spike_s: float = Field(default=0.07, gt=0.0, le=1.0)
+    spike_deg: float = Field(default=25.0, gt=0.0, le=180.0)
+    spike_m: float = Field(default=0.05, gt=0.0, allow_inf_nan=False)
 
 
 def clean(motion: Motion, config: Config) -> Cleaned:

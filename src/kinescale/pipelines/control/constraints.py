@@ -1,4 +1,4 @@
-"""Constraints: what a motion is held to - joints at places, whole poses, a path over the ground, a facing.
+"""Constraints on a motion: joint positions, whole poses, a path over the ground, a facing; and their JSON format.
 
 The file is JSON::
 
@@ -57,7 +57,7 @@ MAX_REACH_M = 1000.0
 
 @dataclass(frozen=True, eq=False)
 class Constraint:
-    """What every kind has: how it is called in messages, the frames (ascending), weight and tolerance (meters)."""
+    """Base of the constraints: name for messages, frames (ascending), weight and tolerance (meters)."""
 
     name: str
     frames: tuple[int, ...]
@@ -73,7 +73,7 @@ class Constraint:
 
 @dataclass(frozen=True, eq=False)
 class JointPin(Constraint):
-    """A joint (role, or the clip's own name) at a place in each frame; NaN is a free coordinate."""
+    """The position of a joint (role, or the clip's own name) in each frame; NaN is a free coordinate."""
 
     joint: str = ""
     positions: Float64[np.ndarray, "N 3"] = None  # type: ignore[assignment]
@@ -125,7 +125,15 @@ class FacingPin(Constraint):
 
 @dataclass(frozen=True)
 class Constraints:
-    """Some constraints, and what their coordinates are relative to."""
+    """Constraints on one clip, and what their coordinates are relative to: the world, or the clip's start.
+
+    Example
+    -------
+    >>> from kinescale import Constraints
+    >>> wanted = {"constraints": [{"joint": "head", "frame": 10, "position": [None, 1.2, None]}]}
+    >>> Constraints.parse(wanted, fps=20.0, frames=40).last_frame
+    10
+    """
 
     entries: tuple[Constraint, ...]
     at: Literal["world", "start"] = "world"
@@ -139,13 +147,18 @@ class Constraints:
         if self.at not in ("world", "start"):
             raise InputError(f"the constraints are at '{self.at}'; expected 'world' or 'start'.")
 
+    @classmethod
+    def parse(cls, data: Any, fps: float | int, frames: int) -> Constraints:
+        """Constraints from their JSON value, for a clip of ``frames`` frames at ``fps``."""
+        return parse_constraints(data, fps, frames)
+
     @property
     def last_frame(self) -> int:
-        """The last frame that any of them speaks of."""
+        """The last frame with a constraint."""
         return max(entry.frames[-1] for entry in self.entries)
 
     def check_frames(self, first: int, stop: int) -> Constraints:
-        """Themselves; ``InputError`` when one speaks of a frame that is not in ``first`` to ``stop - 1``."""
+        """Themselves; ``InputError`` when one has a frame that is not in ``first`` to ``stop - 1``."""
         for entry in self.entries:
             for frame in (entry.frames[0], entry.frames[-1]):
                 if not first <= frame < stop:

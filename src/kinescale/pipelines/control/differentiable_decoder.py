@@ -1,13 +1,12 @@
-"""From latent grids to the motion that is written, and differentiable all the way: what control optimizes through.
+"""Differentiable decoder: from latents to the motion that is written, with gradients all the way.
 
 ``features = clip + fade * smoothed(decode(latent) - decode(clip's latent))``: where the latent is the clip's own, the
 motion is the clip's, whatever the tokenizer loses; the fade is zero outside the frames that may change. Then the
-feature's root and rotations, the way back to the clip's skeleton and frame rate, and what those lose put back, too.
+feature's root and rotations, the way back to the clip's skeleton and frame rate, and what that way loses is added back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,20 +19,22 @@ from kinescale.kinematics.filters import eased
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply, quat_yaw_between
 from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
-from kinescale.motion.retarget import retarget
-from kinescale.motion.retime import retimed
+from kinescale.pipelines import runtime
 from kinescale.pipelines.editing.region import Span
-from kinescale.pipelines.editing.windows import paired_joints
-from kinescale.pipelines.runtime import RAW, PostProcess, slow_feet, smoothed, smoothing_of
+from kinescale.pipelines.editing.stretch import paired_joints
+from kinescale.pipelines.post_process import RAW, PostProcess, slow_feet, smoothed, smoothing_of
 from kinescale.skeletons.base import Skeleton
 
 FADE_S = 0.25
 """Seconds, inside the frames that may change, over which the change sets in."""
 
+Track = tuple[Tensor, Tensor, Tensor]
+"""Root [N, 3], rotations [N, J, 4] and contacts [N, 4]."""
+
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """How a stretch is cut for the tokenizer: K windows of as many frames each, and what each counts in each frame."""
+    """Overlapping windows of a stretch for the tokenizer: K windows of ``frames`` each, with their blending weights."""
 
     starts: tuple[int, ...]
     frames: int
@@ -60,178 +61,147 @@ class Windows:
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
-    """What a chain stands on.
+class DecoderInput:
+    """The clip that a decoder changes.
 
     Parameters
     ----------
-    features : of the clips before control, [B, T, F].
+    features : of the clip before control, not normalized.
     span : the frames of ``features`` that may change.
-    clips : the clips that are changed, from the stretch's first frame on, alike in skeleton, rate and length; none for
-        generated ones.
-    lifted_m : of each clip, how much its floor was raised for the features.
-    finish : how what is decoded is smoothed, and whether the root follows the standing feet.
+    clip : the clip itself from the first frame of ``features`` on; ``None`` for a generated one.
+    lifted_m : how much its floor was raised for the features.
+    post_process : how decoded features are smoothed, and whether the root is anchored to the standing feet.
     """
 
-    features: Float[Tensor, "B T F"]
+    features: Float[Tensor, "T F"]
     span: Span
-    clips: tuple[Motion, ...] = ()
-    lifted_m: tuple[float, ...] = ()
-    finish: PostProcess = RAW
+    clip: Motion | None = None
+    lifted_m: float = 0.0
+    post_process: PostProcess = RAW
 
 
-class Chain:
-    """Latents to motions. Latents are [B, K, T', P, D], K windows; a ``start`` is [B, 3], yaw, x and z of the whole.
+class DifferentiableDecoder:
+    """Latents [K, T', P, D] of K windows and a placement [3] (yaw, x and z of the whole clip) to a motion.
 
-    ``latent``: what ``ground.features`` was decoded from; its encoding when not given.
+    ``latent``: what the features were decoded from; their encoding by default.
     """
 
-    def __init__(self, bundle: Bundle, ground: Ground, latent: Float[Tensor, "B K T2 P D"] | None = None):
-        self.bundle, self.ground = bundle, ground
-        length = ground.features.shape[1]
-        self.windows = Windows.over(length, ground.span, bundle.max_frames, bundle.stride)
+    def __init__(self, bundle: Bundle, source: DecoderInput, latent: Float[Tensor, "K T2 P D"] | None = None):
+        self.bundle, self.source, self.clip = bundle, source, source.clip
+        length = len(source.features)
+        self.windows = Windows.over(length, source.span, bundle.max_frames, bundle.stride)
         self.layout = bundle.tokenizer.layout(-(-self.windows.frames // bundle.stride) * bundle.stride)
-        self.fade = fading(length, ground.span, FADE_S * bundle.feature.fps)
+        self.fade = fading(length, source.span, FADE_S * bundle.feature.fps)
         self.skeleton: Skeleton | None = None
-        self.base = self.encode(ground.features) if latent is None else latent
+        self.latent = self.encode(source.features) if latent is None else latent
         with torch.no_grad():
-            self.decoded = self._decode(self.base)
-            self.sigmas = [smoothing_of(bundle.feature, row, ground.finish) for row in self.decoded]
+            self.decoded = self._decode(self.latent)
+            self.sigma = smoothing_of(bundle.feature, self.decoded, source.post_process)
             self._set_residual()
 
-    def encode(self, features: Float[Tensor, "B T F"]) -> Float[Tensor, "B K T2 P D"]:
-        """The encoder's latents of each window, not quantized; a last frame is held to fill a whole latent step."""
-        bundle, frames = self.bundle, self.windows.frames
-        pieces = torch.stack([features[:, s : s + frames] for s in self.windows.starts], dim=1)
-        normal = bundle.normalizer.apply(pieces.flatten(0, 1).float()).to(bundle.device)
-        whole = -(-frames // bundle.stride) * bundle.stride
-        held = torch.cat([normal, normal[:, -1:].expand(-1, whole - frames, -1)], dim=1)
+    def encode(self, features: Float[Tensor, "T F"]) -> Float[Tensor, "K T2 P D"]:
+        """The encoder's latents of each window, not quantized."""
+        pieces = [features[start : start + self.windows.frames] for start in self.windows.starts]
         with torch.no_grad():
-            rows = [bundle.tokenizer.encode(row[None], torch.tensor([whole], device=row.device)).latent for row in held]
-        return torch.cat(rows).float().unflatten(0, pieces.shape[:2])
+            return torch.cat([runtime.encode(self.bundle, piece.float()).latent for piece in pieces]).float()
 
-    def features(self, latent: Float[Tensor, "B K T2 P D"]) -> Float[Tensor, "B T F"]:
-        """The clips' features with what the latents change."""
-        change = self._decode(latent) - self.decoded
-        return self.ground.features + self.fade[:, None] * self._smoothed(change)
+    def features(self, latent: Float[Tensor, "K T2 P D"]) -> Float[Tensor, "T F"]:
+        """The clip's features with the change of the latents."""
+        change = smoothed(self._decode(latent) - self.decoded, self.sigma)
+        return self.source.features + self.fade[:, None] * change
 
-    def motions(self, latent: Tensor, start: Float[Tensor, "B 3"]) -> tuple[Tensor, Tensor, Tensor]:
-        """Root [B, N, 3] and rotations [B, N, J, 4] of the clips as they are written, and contacts [B, N, 4]."""
-        root, rotations, contacts = self._there(self.features(latent))
-        root, rotations = _placed(root, rotations, start)
+    def tracks(self, latent: Tensor, placement: Float[Tensor, "3"]) -> Track:
+        """Root, rotations and contacts of the clip as it is written."""
+        root, rotations, contacts = self._on_clip(self.features(latent))
+        root, rotations = _placed(root, rotations, placement)
         if self.clip is None:
             return root, rotations, contacts
         fixed = quat_multiply(rotations, self.lost_turn)
-        fixed = torch.where(self.said[:, None], fixed, self.own_turn)
-        since = quat_multiply(rotations[..., 0, :], self.base_turn)
+        fixed = torch.where(self.known[:, None], fixed, self.own_turn)
+        since = quat_multiply(rotations[:, 0], self.base_turn)
         return root + quat_apply(since, self.lost_root), fixed, contacts
 
-    def one(self, root: Tensor, rotations: Tensor) -> Motion:
-        """A clip of what ``motions`` gives."""
+    def motion(self, root: Tensor, rotations: Tensor) -> Motion:
+        """Tracks as a motion."""
         return Motion(self.written, self.fps, root.detach(), rotations.detach())
 
     @property
-    def clip(self) -> Motion | None:
-        """What all clips are alike in; ``None`` for generated ones."""
-        return self.ground.clips[0] if self.ground.clips else None
-
-    @property
     def written(self) -> Skeleton:
-        """The skeleton of the motions."""
+        """The skeleton of the motion."""
         assert self.skeleton is not None
         return self.skeleton if self.clip is None else self.clip.skeleton
 
     @property
     def fps(self) -> float:
-        """Of the motions."""
+        """Frame rate of the motion."""
         return self.bundle.feature.fps if self.clip is None else self.clip.fps
 
-    def fit(self, motions: Sequence[Motion], latent: Float[Tensor, "B K T2 P D"]) -> Float[Tensor, "B 3"]:
-        """The starts that lay the latents' clips over ``motions`` in their first frames."""
+    def placement_over(self, motion: Motion, latent: Float[Tensor, "K T2 P D"]) -> Float[Tensor, "3"]:
+        """The placement that lays the latents' clip over ``motion`` in the first frame."""
         with torch.no_grad():
-            root, rotations, _ = self._there(self.features(latent))
-            return _laid_over(motions, root, rotations)
+            root, rotations, _ = self._on_clip(self.features(latent))
+            return _laid_over(motion, root, rotations)
 
-    # Steps of the chain
+    # Steps
 
-    def _decode(self, latent: Tensor) -> Float[Tensor, "B T F"]:
+    def _decode(self, latent: Tensor) -> Float[Tensor, "T F"]:
         bundle, windows = self.bundle, self.windows
-        flat = latent.flatten(0, 1).to(bundle.device)
-        steps = torch.full((len(flat),), -(-windows.frames // bundle.stride), device=bundle.device)
-        if self.layout.rounding == "down":
-            inside = torch.arange(flat.shape[1], device=bundle.device) < steps[0]
-            flat = flat * inside[None, :, None, None]
-        # one by one on a CPU: rounding then cannot depend on what else is made
-        at_once = 1 if flat.device.type == "cpu" else len(flat)
-        rows = [
-            bundle.tokenizer.decode_latent(z, n) for z, n in zip(flat.split(at_once), steps.split(at_once), strict=True)
+        latent = latent.to(bundle.device)
+        lengths = torch.full((len(latent),), -(-windows.frames // bundle.stride), device=bundle.device)
+        latent = runtime.masked_latent(self.layout, latent, lengths)
+        # one by one: rounding then cannot depend on the number of windows
+        pieces = [
+            runtime.decode_latent(bundle, z, n, windows.frames)
+            for z, n in zip(latent.split(1), lengths.split(1), strict=True)
         ]
-        decoded = torch.cat(rows)[:, : windows.frames].float().cpu()
-        plain = bundle.normalizer.undo(decoded).unflatten(0, latent.shape[:2])
-        if len(windows.starts) == 1:
-            return plain[:, 0]
-        total = plain.new_zeros(self.ground.features.shape)
-        for k, start in enumerate(windows.starts):
+        if len(pieces) == 1:
+            return pieces[0]
+        total = pieces[0].new_zeros(self.source.features.shape)
+        for k, (start, piece) in enumerate(zip(windows.starts, pieces, strict=True)):
             stop = start + windows.frames
-            piece = plain[:, k] * windows.weights[k, start:stop, None]
-            total = total + torch.nn.functional.pad(piece, (0, 0, start, total.shape[1] - stop))
+            weighted = piece * windows.weights[k, start:stop, None]
+            total = total + torch.nn.functional.pad(weighted, (0, 0, start, len(total) - stop))
         return total
 
-    def _smoothed(self, change: Float[Tensor, "B T F"]) -> Float[Tensor, "B T F"]:
-        return torch.stack([smoothed(row, sigma) for row, sigma in zip(change, self.sigmas, strict=True)])
-
-    def _plain(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _on_bundle(self, features: Tensor) -> Track:
         """Root, rotations and contacts on the bundle's skeleton, from the origin."""
         feature = self.bundle.feature
         contacts = feature.contacts(features).clamp(0, 1).detach()
-        made = []
-        for row, stands in zip(features, contacts, strict=True):
-            motion = feature.to_motion(row)
-            # bones measured on a clip (in features that hold positions) stay as they were measured first
-            self.skeleton = self.skeleton or motion.skeleton
-            motion = motion.replace(skeleton=self.skeleton)
-            if self.ground.finish.anchor:
-                steady = steady_contacts(stands, feature.fps).to(stands) * slow_feet(motion)
-                motion = anchor_feet(motion, steady).motion
-            made.append(motion)
-        return torch.stack([m.root for m in made]), torch.stack([m.rotations for m in made]), contacts
+        motion = feature.to_motion(features)
+        # bones measured on a clip (in features that hold positions) stay as they were measured first
+        self.skeleton = self.skeleton or motion.skeleton
+        motion = motion.replace(skeleton=self.skeleton)
+        if self.source.post_process.anchor:
+            steady = steady_contacts(contacts, feature.fps).to(contacts) * slow_feet(motion)
+            motion = anchor_feet(motion, steady).motion
+        return motion.root, motion.rotations, contacts
 
-    def _there(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Root, rotations and contacts on the clips' skeleton and at their rate, from the origin."""
-        root, rotations, contacts = self._plain(features)
-        if self.clip is None:
+    def _on_clip(self, features: Tensor) -> Track:
+        """Root, rotations and contacts on the clip's skeleton and at its frame rate, from the origin."""
+        root, rotations, contacts = self._on_bundle(features)
+        clip, skeleton, fps = self.clip, self.skeleton, self.bundle.feature.fps
+        if clip is None or skeleton is None:
             return root, rotations, contacts
-        frames = len(self.clip)
-        at = (torch.arange(frames) * (self.bundle.feature.fps / self.clip.fps)).round().long()
-        return *self._retargeted(root, rotations), contacts[:, at.clamp(max=contacts.shape[1] - 1)]
-
-    def _retargeted(self, root: Tensor, rotations: Tensor) -> tuple[Tensor, Tensor]:
-        clip, skeleton = self.clip, self.skeleton
-        assert clip is not None and skeleton is not None
-        batch, frames = root.shape[:2]
-        lifted = torch.zeros(batch, 1, 3)
-        lifted[:, 0, 1] = torch.tensor(self.ground.lifted_m)
-        # all in one: what retargeting does to a frame does not depend on its neighbors
-        joined = Motion(skeleton, self.bundle.feature.fps, (root - lifted).flatten(0, 1), rotations.flatten(0, 1))
-        there = retarget(joined, clip.skeleton, feet=False)
-        tracks = zip(there.root.view(batch, frames, 3), there.rotations.unflatten(0, (batch, frames)), strict=True)
-        pieces = [retimed(there.replace(root=r, rotations=q), clip.fps, len(clip)) for r, q in tracks]
-        return torch.stack([p.root for p in pieces]), torch.stack([p.rotations for p in pieces])
+        lifted = torch.tensor([0.0, self.source.lifted_m, 0.0])
+        made = runtime.from_bundle(Motion(skeleton, fps, root - lifted, rotations), clip, len(clip))
+        at = (torch.arange(len(clip)) * (fps / clip.fps)).round().long()
+        return made.root, made.rotations, contacts[at.clamp(max=len(contacts) - 1)]
 
     def _set_residual(self) -> None:
-        """What the way to the bundle and back loses of the clips, and where they lie."""
-        root, rotations, _ = self._there(self.ground.features)
-        self.start = torch.zeros(len(root), 3)
-        if self.clip is None or self.skeleton is None:
+        """What the way to the bundle and back loses of the clip, and where it lies."""
+        root, rotations, _ = self._on_clip(self.source.features)
+        self.placement = torch.zeros(3)
+        clip = self.clip
+        if clip is None or self.skeleton is None:
             return
-        self.said = torch.zeros(len(self.clip.skeleton), dtype=torch.bool)
-        self.said[list(paired_joints(self.clip.skeleton, self.skeleton, range(len(self.clip.skeleton))))] = True
-        self.start = _laid_over(self.ground.clips, root, rotations)
-        root, rotations = _placed(root, rotations, self.start)
-        self.own_turn = torch.stack([clip.rotations.float() for clip in self.ground.clips])
+        self.known = torch.zeros(len(clip.skeleton), dtype=torch.bool)
+        self.known[list(paired_joints(clip.skeleton, self.skeleton, range(len(clip.skeleton))))] = True
+        self.placement = _laid_over(clip, root, rotations)
+        root, rotations = _placed(root, rotations, self.placement)
+        self.own_turn = clip.rotations.float()
         self.lost_turn = quat_multiply(quat_conjugate(rotations), self.own_turn)
-        self.base_turn = quat_conjugate(rotations[:, :, 0])
-        self.lost_root = torch.stack([clip.root.float() for clip in self.ground.clips]) - root
+        self.base_turn = quat_conjugate(rotations[:, 0])
+        self.lost_root = clip.root.float() - root
 
 
 def fading(length: int, span: Span, fade: float) -> Float[Tensor, " T"]:
@@ -247,18 +217,16 @@ def fading(length: int, span: Span, fade: float) -> Float[Tensor, " T"]:
     return weight
 
 
-def _placed(root: Tensor, rotations: Tensor, start: Float[Tensor, "B 3"]) -> tuple[Tensor, Tensor]:
+def _placed(root: Tensor, rotations: Tensor, placement: Float[Tensor, "3"]) -> tuple[Tensor, Tensor]:
     """Turned about the vertical and moved along the ground."""
-    turn = quat_about_y(start[:, 0])[:, None]
-    shift = torch.stack([start[:, 1], torch.zeros_like(start[:, 1]), start[:, 2]], dim=-1)
-    first = quat_multiply(turn, rotations[:, :, 0])
-    return quat_apply(turn, root) + shift[:, None], torch.cat([first[:, :, None], rotations[:, :, 1:]], dim=2)
+    turn = quat_about_y(placement[0])
+    shift = torch.stack([placement[1], torch.zeros_like(placement[1]), placement[2]])
+    first = quat_multiply(turn, rotations[:, 0])
+    return quat_apply(turn, root) + shift, torch.cat([first[:, None], rotations[:, 1:]], dim=1)
 
 
-def _laid_over(motions: Sequence[Motion], root: Tensor, rotations: Tensor) -> Float[Tensor, "B 3"]:
-    """Yaw, x and z that lay the first frame of each over its motion's."""
-    there = torch.stack([motion.root[0].float() for motion in motions])
-    turn = torch.stack([motion.rotations[0, 0].float() for motion in motions])
-    yaw = quat_yaw_between(turn, rotations[:, 0, 0])
-    shift = there - quat_apply(quat_about_y(yaw), root[:, 0])
-    return torch.stack([yaw, shift[:, 0], shift[:, 2]], dim=-1)
+def _laid_over(motion: Motion, root: Tensor, rotations: Tensor) -> Float[Tensor, "3"]:
+    """Yaw, x and z that lay the first frame over the motion's."""
+    yaw = quat_yaw_between(motion.rotations[0, 0].float(), rotations[0, 0])
+    shift = motion.root[0].float() - quat_apply(quat_about_y(yaw), root[0])
+    return torch.stack([yaw, shift[0], shift[2]])

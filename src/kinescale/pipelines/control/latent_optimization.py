@@ -1,15 +1,14 @@
-"""Test-time optimization: latents moved until the motion they decode to is where it should be (MSQ notes, section 5).
+"""Latent optimization at test time: latents changed until the decoded motion meets its targets (MSQ notes, section 5).
 
-The free variable is the latent grid that the decoder reads, never quantized again. What is minimized is the mean
-distance of the controlled joints, and what keeps the motion a motion: standing feet stay, joints do not jerk, the
-latents stay near where they began. Adam; the terms of clips that are optimized together never meet.
+The free variable is the latent grid that the decoder reads, never quantized again. The loss is the mean distance to the
+targets, and what keeps the motion natural: standing feet stay, joints do not jerk, the latents stay near where they
+began. Adam.
 """
 
 from __future__ import annotations
 
-import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -19,27 +18,26 @@ from kinescale.core.records import Record
 from kinescale.kinematics.forward import forward_kinematics
 from kinescale.motion.canonicalize import FEET
 from kinescale.pipelines.control.constraints import FACING_TOLERANCE_DEG
-from kinescale.pipelines.control.differentiable_decoder import Chain
-from kinescale.pipelines.control.goals import ROTATIONS_A_POSE, Goals
+from kinescale.pipelines.control.differentiable_decoder import DifferentiableDecoder
+from kinescale.pipelines.control.targets import METERS_PER_POSE_RADIAN, Targets
 
 SOFT_M = 0.02
-"""Distances below this are squared, others count as they are: far goals do not drown near ones."""
+"""Distances below this are squared, others count as they are: far targets do not drown near ones."""
 
-METERS_A_RADIAN = 0.5
+METERS_PER_RADIAN = 0.5
 """How many meters a facing that is off by a radian counts as."""
 
 SPARE = 0.5
-"""Share of a tolerance within which nothing pulls any more."""
+"""Share of a tolerance within which there is no gradient any more."""
 
 
-class Settings(Record):
-    """Weights of what keeps a motion natural, the step width, and when to stop.
+class OptimizationSettings(Record):
+    """Weights of the terms that keep a motion natural, the learning rate, and when to stop.
 
     ``steps``: at most so many. ``pull``: on the latents' squared distance from where they began, in their own spread.
     ``slide``: on the squared speed (m/s) of standing feet, and ``floor`` on how far (m, squared) they sink or float.
     ``flight``: on the squared height (m) of both feet over where they were about then, times seconds. ``jerk``: on the
-    mean squared jerk over that of a brisk walk. ``patience``: steps without progress of a hundredth after which a clip
-    is left.
+    mean squared jerk over that of a brisk walk. ``patience``: steps without progress of a hundredth before stopping.
     """
 
     steps: int = 100
@@ -60,231 +58,200 @@ FLIGHT_M, FLIGHT_S = 0.05, 0.25
 """Both feet may be so much higher than they were, within so many seconds, before it counts as flying."""
 
 CALM = 1.2
-"""A clip that keeps everything is good when its feet slide at most this much more than when it began."""
+"""A clip that meets every target is good when its feet slide at most this much more than when it began."""
 
 NEARLY_M_S = 0.01
 MET_PATIENCE = 10
 
+Snapshot = tuple[Tensor, Tensor]
+"""Root and rotations."""
+
 
 @dataclass(frozen=True, eq=False)
-class Tried:
-    """Where the optimization ended: latents and starts, the steps of each clip and why it stopped, and snapshots.
+class Optimized:
+    """Result of the optimization: latent and placement, the steps taken and why it stopped.
 
-    ``shots``: step -> root and rotations of all clips after it (each clip's best so far).
+    ``snapshots``: step -> the best motion until then. ``objective`` is that of the optimization.
     """
 
     latent: Tensor
-    start: Tensor
-    steps: tuple[int, ...]
-    why: tuple[str, ...]
-    shots: dict[int, tuple[Tensor, Tensor]]
+    placement: Tensor
+    steps: int
+    why: str
+    snapshots: dict[int, Snapshot]
     objective: Objective
 
 
 @dataclass(frozen=True, eq=False)
-class Feet:
-    """The foot joints of a skeleton that say whether feet stand: columns of the contacts, and joints."""
+class _Floor:
+    """Floor height of each foot joint, how low each may be in each frame, and how high both may be at once, meters."""
 
-    columns: tuple[int, ...]
-    joints: tuple[int, ...]
-
-    @staticmethod
-    def of(chain: Chain) -> Feet:
-        known = [(c, chain.written.role(role)) for c, role in enumerate(FEET) if role in chain.written.roles]
-        return Feet(tuple(c for c, _ in known), tuple(j for _, j in known))
-
-
-@dataclass(frozen=True, eq=False)
-class _Ground:
-    """Where feet stand (``floor``), how low each may be in each frame, and how high both may be at once, meters."""
-
-    floor: Float[Tensor, "B K"]
-    lowest: Float[Tensor, "B N K"]
-    flown: Float[Tensor, "B N"]
+    floor: Float[Tensor, " K"]
+    lowest: Float[Tensor, "N K"]
+    flown: Float[Tensor, " N"]
 
     @staticmethod
-    def under(heights: Float[Tensor, "B N K"], contacts: Float[Tensor, "B N K"], chain: Chain) -> _Ground | None:
-        """As the feet of clips are before; ``None`` where no foot is known."""
-        if not heights.shape[2]:
+    def under(heights: Float[Tensor, "N K"], contacts: Float[Tensor, "N K"], fps: float) -> _Floor | None:
+        """As the feet of the clip are before; ``None`` where no foot is known."""
+        if not heights.shape[1]:
             return None
-        stood = torch.where(contacts > 0.5, heights, torch.nan).nanmedian(1).values
-        floor = torch.where(torch.isnan(stood), heights.amin(1), stood)
-        near = -_widest(-heights, chain.fps)
-        off = (heights - floor[:, None]).amin(-1, keepdim=True)
-        lowest = torch.minimum(near, floor[:, None] - SOLE_M / 2)
-        return _Ground(floor, lowest, _widest(off, chain.fps)[..., 0].clamp(min=0) + FLIGHT_M)
-
-    def row(self, clip: int) -> _Ground:
-        """That of one clip."""
-        one = slice(clip, clip + 1)
-        return _Ground(self.floor[one], self.lowest[one], self.flown[one])
+        stood = torch.where(contacts > 0.5, heights, torch.nan).nanmedian(0).values
+        floor = torch.where(torch.isnan(stood), heights.amin(0), stood)
+        lowest = torch.minimum(-_widest(-heights, fps), floor - SOLE_M / 2)
+        off = (heights - floor).amin(-1, keepdim=True)
+        return _Floor(floor, lowest, _widest(off, fps)[:, 0].clamp(min=0) + FLIGHT_M)
 
 
-def _widest(values: Float[Tensor, "B N K"], fps: float) -> Float[Tensor, "B N K"]:
+def _widest(values: Float[Tensor, "N K"], fps: float) -> Float[Tensor, "N K"]:
     """The largest within ``FLIGHT_S`` of each frame."""
     wide = 2 * max(1, round(FLIGHT_S * fps)) + 1
-    return torch.nn.functional.max_pool1d(values.transpose(1, 2), wide, 1, wide // 2).transpose(1, 2)
+    return torch.nn.functional.max_pool1d(values.T[None], wide, 1, wide // 2)[0].T
 
 
 class Objective:
-    """What a clip should be, as one number a clip."""
+    """Loss of a motion: its distance to the targets, and what makes it unnatural."""
 
-    def __init__(self, chain: Chain, goals: Goals, settings: Settings):
-        self.chain, self.goals, self.settings = chain, goals, settings
-        self.offsets = torch.as_tensor(chain.written.offsets.copy(), dtype=torch.float32)
-        self.feet = Feet.of(chain)
+    def __init__(self, decoder: DifferentiableDecoder, targets: Targets, settings: OptimizationSettings):
+        self.targets, self.settings, self.fps = targets, settings, decoder.fps
+        skeleton = decoder.written
+        self.parents = skeleton.parents
+        self.offsets = torch.as_tensor(skeleton.offsets.copy(), dtype=torch.float32)
+        feet = [(c, skeleton.role(role)) for c, role in enumerate(FEET) if role in skeleton.roles]
+        self.columns, self.feet = [c for c, _ in feet], [j for _, j in feet]
         with torch.no_grad():
-            root, rotations, contacts = chain.motions(chain.base, chain.start)
-            base = self.positions(root, rotations)
-        self.ground = _Ground.under(
-            base[:, :, list(self.feet.joints), 1], contacts[..., list(self.feet.columns)], chain
-        )
+            root, rotations, contacts = decoder.tracks(decoder.latent, decoder.placement)
+            heights = self.positions(root, rotations)[:, self.feet, 1]
+        self.floor = _Floor.under(heights, contacts[:, self.columns], self.fps)
 
-    def row(self, clip: int) -> Objective:
-        """The same for one clip alone."""
-        alone = copy.copy(self)
-        alone.ground = None if self.ground is None else self.ground.row(clip)
-        return alone
+    def positions(self, root: Tensor, rotations: Tensor) -> Float[Tensor, "N J 3"]:
+        """World positions of the joints."""
+        return forward_kinematics(root, rotations, self.offsets, self.parents)[0]
 
-    def positions(self, root: Tensor, rotations: Tensor) -> Float[Tensor, "B N J 3"]:
-        """World positions."""
-        return forward_kinematics(root, rotations, self.offsets, self.chain.written.parents)[0]
-
-    def asked(self, positions: Tensor, rotations: Tensor, soft: float) -> tuple[Float[Tensor, " B"], Tensor]:
-        """How far a clip is from its goals, in meters as they weigh, and whether it keeps all tolerances."""
-        goals = self.goals
-        tolerance = torch.tensor([entry.tolerance_m for entry in goals.entries])
-        weights = goals.weights / goals.weights.sum()
-        total = positions.new_zeros(len(positions))
-        met = torch.ones(len(positions), dtype=torch.bool)
-        far = goals.distances(positions)
-        if far.shape[1]:
-            bound = tolerance[goals.entry]
+    def distance(self, positions: Tensor, rotations: Tensor, soft: float) -> tuple[Float[Tensor, ""], bool]:
+        """Weighted distance to the targets, meters, and whether all are within their tolerances."""
+        targets = self.targets
+        tolerance = torch.tensor([entry.tolerance_m for entry in targets.entries])
+        weights = targets.weights / targets.weights.sum()
+        total, met = positions.new_zeros(()), True
+        far = targets.distances(positions)
+        if len(far):
+            bound = tolerance[targets.entry]
             over = _soft((far - SPARE * bound).clamp(min=0), soft)
-            total = total + (_mean_by(over, goals.entry, len(weights)) * weights).sum(-1)
-            met &= (far.detach() <= bound).all(1)
-        turned = goals.turns(positions)
-        if turned.shape[1]:
+            total = total + (_mean_by(over, targets.entry, len(weights)) * weights).sum()
+            met = met and bool((far.detach() <= bound).all())
+        turned = targets.facing_errors(positions)
+        if len(turned):
             bound = math.radians(FACING_TOLERANCE_DEG)
-            over = METERS_A_RADIAN * _soft((turned - SPARE * bound).clamp(min=0), soft)
-            total = total + (_mean_by(over, goals.facing_entry, len(weights)) * weights).sum(-1)
-            met &= (turned.detach() <= bound).all(1)
-        if len(goals.pose):
-            over = ROTATIONS_A_POSE * goals.bent(rotations)
-            total = total + (_mean_by(over, goals.pose_entry, len(weights)) * weights).sum(-1)
+            over = METERS_PER_RADIAN * _soft((turned - SPARE * bound).clamp(min=0), soft)
+            total = total + (_mean_by(over, targets.facing_entry, len(weights)) * weights).sum()
+            met = met and bool((turned.detach() <= bound).all())
+        if len(targets.pose):
+            over = METERS_PER_POSE_RADIAN * targets.pose_errors(rotations)
+            total = total + (_mean_by(over, targets.pose_entry, len(weights)) * weights).sum()
         return total, met
 
-    def natural(self, positions: Tensor, contacts: Tensor) -> tuple[Float[Tensor, " B"], Tensor]:
-        """What sliding, sinking and jerking cost, and the sliding (mean speed of standing feet, m/s) alone."""
-        s, fps = self.settings, self.chain.fps
-        total, speed = positions.new_zeros(len(positions)), positions.new_zeros(len(positions))
-        if self.ground is not None and positions.shape[1] > 1:
-            feet = positions[:, :, list(self.feet.joints)]
-            stands = (contacts[..., list(self.feet.columns)] * 2 - 1).clamp(0, 1)
-            both = torch.minimum(stands[:, 1:], stands[:, :-1])
-            pace = (feet[:, 1:] - feet[:, :-1]) * fps
-            count = both.sum((1, 2)).clamp(min=1.0)
-            total = total + s.slide * (both * pace.square().sum(-1)).sum((1, 2)) / count
-            speed = (both * pace[..., [0, 2]].norm(dim=-1)).detach().sum((1, 2)) / count
+    def unnatural(self, positions: Tensor, contacts: Tensor) -> tuple[Float[Tensor, ""], float]:
+        """Loss of sliding, sinking and jerking, and the sliding (mean speed of standing feet, m/s) alone."""
+        s, fps = self.settings, self.fps
+        total, speed = positions.new_zeros(()), 0.0
+        if self.floor is not None and len(positions) > 1:
+            feet = positions[:, self.feet]
+            stands = (contacts[:, self.columns] * 2 - 1).clamp(0, 1)
+            both = torch.minimum(stands[1:], stands[:-1])
+            pace = (feet[1:] - feet[:-1]) * fps
+            count = both.sum().clamp(min=1.0)
+            total = total + s.slide * (both * pace.square().sum(-1)).sum() / count
+            speed = float((both * pace[..., [0, 2]].norm(dim=-1)).detach().sum() / count)
             heights = feet[..., 1]
-            sinks = (self.ground.lowest - heights).clamp(min=0)
-            floats = stands * (heights - self.ground.floor[:, None] - SOLE_M).clamp(min=0)
-            total = total + s.floor * (sinks.square() + floats.square()).mean((1, 2))
-            flown = ((heights - self.ground.floor[:, None]).amin(-1) - self.ground.flown).clamp(min=0)
-            total = total + s.flight * flown.square().sum(1) / fps
-        if positions.shape[1] > 3:
+            sinks = (self.floor.lowest - heights).clamp(min=0)
+            floats = stands * (heights - self.floor.floor - SOLE_M).clamp(min=0)
+            total = total + s.floor * (sinks.square() + floats.square()).mean()
+            flown = ((heights - self.floor.floor).amin(-1) - self.floor.flown).clamp(min=0)
+            total = total + s.flight * flown.square().sum() / fps
+        if len(positions) > 3:
             step = max(1, round(fps / 30))
-            jerk = torch.diff(positions[:, ::step], n=3, dim=1) * (fps / step) ** 3
-            total = total + s.jerk * (jerk / JERK_M_S3).square().sum(-1).mean((1, 2))
+            jerk = torch.diff(positions[::step], n=3, dim=0) * (fps / step) ** 3
+            total = total + s.jerk * (jerk / JERK_M_S3).square().sum(-1).mean()
         return total, speed
 
 
-def optimize(chain: Chain, goals: Goals, begin: Tensor, start: Tensor, free_start: bool, settings: Settings) -> Tried:
-    """Latents and starts after at most ``settings.steps`` steps; of each clip the best that was seen."""
-    count = len(begin)
-    latent = begin.detach().clone().requires_grad_(True)
-    place = start.detach().clone().requires_grad_(free_start)
-    spread = begin.detach().flatten(1).var(1).clamp(min=1e-6)
-    objective = Objective(chain, goals, settings)
-    progress = Progress(count, settings.patience)
-    optimizer = torch.optim.Adam([{"params": [latent]}, {"params": [place], "lr": settings.rate / 4}], settings.rate)
-    checks = checkpoints(settings.steps)
-    shots: dict[int, tuple[Tensor, Tensor]] = {}
+def optimize(
+    decoder: DifferentiableDecoder,
+    targets: Targets,
+    latent: Tensor,
+    placement: Tensor,
+    free_placement: bool,
+    settings: OptimizationSettings,
+) -> Optimized:
+    """Minimize the objective from a latent and a placement, in at most ``settings.steps`` steps."""
+    begin = latent.detach()
+    latent = begin.clone().requires_grad_(True)
+    placement = placement.detach().clone().requires_grad_(free_placement)
+    spread = begin.var().clamp(min=1e-6)
+    objective = Objective(decoder, targets, settings)
+    progress = _Progress(settings.patience)
+    optimizer = torch.optim.Adam(
+        [{"params": [latent]}, {"params": [placement], "lr": settings.rate / 4}], settings.rate
+    )
+    measured = checkpoints(settings.steps)
+    snapshots: dict[int, Snapshot] = {}
     for step in range(settings.steps + 1):
-        root, rotations, contacts = chain.motions(latent, place)
+        root, rotations, contacts = decoder.tracks(latent, placement)
         positions = objective.positions(root, rotations)
-        asked, met = objective.asked(positions, rotations, SOFT_M)
-        kept, slide = objective.natural(positions, contacts)
-        pulled = settings.pull * (latent - begin).square().flatten(1).mean(1) / spread
-        loss = asked + kept + pulled
-        state = tuple(part.detach() for part in (latent, place, root, rotations))
-        progress.see(step, loss.detach(), met, slide, state)
-        if step in checks:
-            shots[step] = (progress.best[2].clone(), progress.best[3].clone())
-        if progress.done or step == settings.steps:
+        distance, met = objective.distance(positions, rotations, SOFT_M)
+        unnatural, slide = objective.unnatural(positions, contacts)
+        loss = distance + unnatural + settings.pull * (latent - begin).square().mean() / spread
+        progress.see(step, loss.detach(), met, slide, (latent, placement, root, rotations))
+        if step in measured:
+            snapshots[step] = (progress.best[2].clone(), progress.best[3].clone())
+        if progress.why or step == settings.steps:
             break
         optimizer.zero_grad()
-        loss.sum().backward()
+        loss.backward()
         for group, rate in zip(optimizer.param_groups, (1.0, 0.25), strict=True):
             group["lr"] = settings.rate * rate * (0.1 + 0.9 * math.cos(math.pi / 2 * step / settings.steps))
-        for free in (latent, place):
+        for free in (latent, placement):
             if free.grad is not None:
                 free.grad.nan_to_num_(0.0, 0.0, 0.0)
         optimizer.step()
-    return Tried(progress.best[0], progress.best[1], *progress.told(), shots, objective)
+    why = progress.why or "the steps were used up"
+    return Optimized(progress.best[0], progress.best[1], progress.step, why, snapshots, objective)
 
 
-class Progress:
-    """The best state of each clip, and whether it is worth going on."""
+@dataclass(eq=False)
+class _Progress:
+    """The best state of an optimization, and why it stopped; it has not while ``why`` is empty."""
 
-    def __init__(self, count: int, patience: int):
-        self.patience = patience
-        self.loss = torch.full((count,), math.inf)
-        self.marked = torch.full((count,), math.inf)
-        self.since = torch.zeros(count, dtype=torch.long)
-        self.stopped = [-1] * count
-        self.why = ["the steps were used up"] * count
-        self.steps = [0] * count
-        self.calm = torch.full((count,), math.inf)
-        self.best: tuple[Tensor, ...] = ()
+    patience: int
+    step: int = 0
+    why: str = ""
+    loss: float = math.inf
+    marked: float = math.inf
+    since: int = 0
+    first_slide: float = 0.0
+    best: tuple[Tensor, ...] = field(default_factory=tuple)
 
-    @property
-    def done(self) -> bool:
-        """Whether every clip has stopped."""
-        return all(step >= 0 for step in self.stopped)
-
-    def see(self, step: int, loss: Tensor, met: Tensor, slide: Tensor, state: tuple[Tensor, ...]) -> None:
-        """Take in a step of all clips; one that has stopped is not looked at again."""
+    def see(self, step: int, loss: Tensor, met: bool, slide: float, state: tuple[Tensor, ...]) -> None:
+        """Record one step."""
+        state = tuple(part.detach().clone() for part in state)
         if not self.best:
-            self.best = tuple(part.clone() for part in state)
-            self.calm = slide.clone()
-        for i, stopped in enumerate(self.stopped):
-            if stopped >= 0:
-                continue
-            self.steps[i] = step
-            if bool(loss[i] < self.loss[i]):
-                self.loss[i] = loss[i]
-                for kept, part in zip(self.best, state, strict=True):
-                    kept[i] = part[i]
-            if bool(loss[i] < 0.99 * self.marked[i]):
-                self.marked[i], self.since[i] = loss[i], 0
-            else:
-                self.since[i] += 1
-            calm = bool(slide[i] <= CALM * self.calm[i] + NEARLY_M_S) or int(self.since[i]) >= MET_PATIENCE
-            if bool(met[i]) and calm and bool(loss[i] <= 1.02 * self.loss[i]):
-                self.stopped[i], self.why[i] = step, "every constraint is met"
-                for kept, part in zip(self.best, state, strict=True):
-                    kept[i] = part[i]
-            elif int(self.since[i]) >= self.patience:
-                self.stopped[i], self.why[i] = step, "nothing improved any more"
-
-    def told(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """Steps and reasons."""
-        return tuple(self.steps), tuple(self.why)
+            self.best, self.first_slide = state, slide
+        self.step = step
+        if bool(loss < self.loss):
+            self.loss, self.best = float(loss), state
+        if bool(loss < 0.99 * self.marked):
+            self.marked, self.since = float(loss), 0
+        else:
+            self.since += 1
+        calm = slide <= CALM * self.first_slide + NEARLY_M_S or self.since >= MET_PATIENCE
+        if met and calm and bool(loss <= 1.02 * self.loss):
+            self.why, self.best = "every constraint is met", state
+        elif self.since >= self.patience:
+            self.why = "nothing improved any more"
 
 
 def checkpoints(steps: int) -> tuple[int, ...]:
-    """Steps at which the curve is measured."""
+    """Steps at which the error is measured."""
     known = (0, 10, 25, 50, 100, 200, 300, 400, 600, 800, 1000)
     return tuple(dict.fromkeys([*(step for step in known if step < steps), steps]))
 
@@ -293,7 +260,7 @@ def _soft(distance: Tensor, soft: float) -> Tensor:
     return (distance.square() + soft * soft).sqrt() - soft
 
 
-def _mean_by(values: Float[Tensor, "B G"], group: Tensor, groups: int) -> Float[Tensor, "B E"]:
-    """The mean of each group's columns; 0 where it has none."""
-    total = values.new_zeros(len(values), groups).index_add(1, group, values)
+def _mean_by(values: Float[Tensor, " G"], group: Tensor, groups: int) -> Float[Tensor, " E"]:
+    """The mean of each group's values; 0 where it has none."""
+    total = values.new_zeros(groups).index_add(0, group, values)
     return total / torch.bincount(group, minlength=groups).clamp(min=1).to(values)

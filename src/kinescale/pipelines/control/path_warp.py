@@ -1,7 +1,7 @@
-"""Lay a motion along what is asked of it, as a first guess: the path bent, the facing turned with it, no limb touched.
+"""Path warp: a motion's root path and facing bent towards its targets, as the first guess of the optimization.
 
-Path editing (Gleicher 2001): a walk keeps its steps, and the low-frequency part of its path is put where it should be.
-What that does to the feet is left to what follows.
+Path editing (Gleicher 2001): a walk keeps its steps, and the low-frequency part of its path is put where it should be;
+no limb is touched. What that does to the feet is left to what follows.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_multiply
 from kinescale.motion.canonicalize import transform
 from kinescale.motion.motion import Motion
-from kinescale.pipelines.control.goals import GROUND, Goals, heading, hips_of
 from kinescale.pipelines.control.path import bearings
+from kinescale.pipelines.control.targets import Targets, heading, hips_of
 from kinescale.pipelines.editing.region import Span
 
 SWAY_S = 0.25
@@ -28,15 +28,15 @@ REACH_M = 0.4
 """How far from where it is a hand or a foot may have to be before the hips go along."""
 
 BEGIN_S = 0.5
-"""What is asked within so many seconds of the clip's begin says where it begins."""
+"""A target within so many seconds of the clip's begin says where it begins."""
 
 TRAVEL_M = 0.5
 """A path shorter than this leads nowhere: the body need not turn with it."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Wanted:
-    """Frames for which something is known, and what."""
+class _Sparse:
+    """Values at some frames."""
 
     frames: np.ndarray
     values: np.ndarray
@@ -45,46 +45,46 @@ class _Wanted:
         return len(self.frames) > 0
 
     def spread(self, count: int) -> np.ndarray:
-        """At every frame: straight lines between what is known, held outside."""
+        """At every frame: linear between the known ones, held outside."""
         at = np.arange(count)
         if self.values.ndim == 1:
             return np.interp(at, self.frames, self.values)
         return np.stack([np.interp(at, self.frames, column) for column in self.values.T], axis=1)
 
 
-def begins_free(goals: Goals, span: Span) -> bool:
-    """Whether the clip may begin elsewhere: nothing comes before, and it is said where hips or facing begin."""
-    near = span[0] + BEGIN_S * goals.fps
-    hips = _hips_goals(goals)
-    faces = len(goals.facing) > 0 and int(goals.facing_frame.min()) <= near
+def begins_free(targets: Targets, span: Span) -> bool:
+    """Whether the clip may begin elsewhere: nothing comes before, and a target says where hips or facing begin."""
+    near = span[0] + BEGIN_S * targets.fps
+    hips = _hip_targets(targets)
+    faces = len(targets.facing) > 0 and int(targets.facing_frame.min()) <= near
     return span[0] == 0 and (faces or (bool(hips) and int(hips.frames[0]) <= near))
 
 
-def laid(motion: Motion, goals: Goals, span: Span, *, free_start: bool) -> tuple[Motion, bool]:
-    """The motion with hips and facing roughly where ``goals`` want them in ``span``; what follows goes along.
+def warped(motion: Motion, targets: Targets, span: Span, *, free_start: bool) -> tuple[Motion, bool]:
+    """The motion with hips and facing roughly at their targets in ``span``; the frames after it move along.
 
-    And whether it was bent, not only turned and moved as a whole. ``free_start``: it may be that first.
+    And whether it was bent, not only turned and moved as a whole, which ``free_start`` allows first.
     """
-    moved = _aligned(motion, goals) if free_start else motion
+    moved = _aligned(motion, targets) if free_start else motion
     positions = moved.positions()
     path = _flat(positions[:, hips_of(moved.skeleton)]).numpy().astype(np.float64)
     sigma = SWAY_S * moved.fps
     smooth = _smoothed(path, sigma)
-    offsets = _offsets(goals, positions, path, smooth)
+    offsets = _offsets(targets, positions, path, smooth)
     if offsets and not free_start:
         offsets = _held(offsets, span)
     shift = offsets.spread(len(path)) if offsets else np.zeros_like(path)
     shift = _smoothed(shift, sigma / 2) if offsets and len(offsets.frames) < len(path) // 2 else shift
-    turn = _turns(goals, positions, smooth, smooth + shift, span, free_start)
+    turn = _turns(targets, positions, smooth, smooth + shift, span, free_start)
     if not shift.any() and not turn.any():
         return moved, False
     return _bent(moved, torch.as_tensor(path + shift), torch.as_tensor(turn)), True
 
 
-def _aligned(motion: Motion, goals: Goals) -> Motion:
-    """Turned and moved as a whole so that hips and facing come near what is asked."""
+def _aligned(motion: Motion, targets: Targets) -> Motion:
+    """Turned and moved as a whole so that hips and facing come near their targets."""
     positions = motion.positions()
-    hips = _hips_goals(goals)
+    hips = _hip_targets(targets)
     yaw, shift = torch.zeros((), dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
     here = _flat(positions[:, hips_of(motion.skeleton)]).double()
     if hips:
@@ -93,10 +93,10 @@ def _aligned(motion: Motion, goals: Goals) -> Motion:
         if float(a.norm(dim=-1).max()) > TRAVEL_M / 2 and float(b.norm(dim=-1).max()) > TRAVEL_M / 2:
             # x and z as one complex number: the turn is that of their product; positive turns +Z to +X
             yaw = torch.atan2((a[:, 1] * b[:, 0] - a[:, 0] * b[:, 1]).sum(), (a * b).sum())
-    if len(goals.facing) and int(goals.facing_frame.min()) <= BEGIN_S * goals.fps:
-        first = int(goals.facing_frame.argmin())
-        frame = int(goals.facing_frame[first])
-        yaw = goals.facing[first] - heading(positions, motion.skeleton, motion.fps).double()[frame]
+    if len(targets.facing) and int(targets.facing_frame.min()) <= BEGIN_S * targets.fps:
+        first = int(targets.facing_frame.argmin())
+        frame = int(targets.facing_frame[first])
+        yaw = targets.facing[first] - heading(positions, motion.skeleton, motion.fps).double()[frame]
     turned = transform(motion, yaw, torch.zeros(3)) if float(yaw) else motion
     if hips:
         here = _flat(turned.positions()[:, hips_of(motion.skeleton)]).double()
@@ -106,55 +106,55 @@ def _aligned(motion: Motion, goals: Goals) -> Motion:
     return turned.replace(root=turned.root + move.to(turned.root))
 
 
-def _hips_goals(goals: Goals) -> _Wanted:
-    """Where the hips should be on the ground; the mean where it is said twice."""
-    chosen = (goals.joint == hips_of(goals.skeleton)) & (goals.own == 0)
-    chosen &= (goals.known[:, 0] > 0) & (goals.known[:, 2] > 0)
-    return _mean_by_frame(goals.frame[chosen].numpy(), _flat(goals.target[chosen]).numpy())
+def _hip_targets(targets: Targets) -> _Sparse:
+    """Targets of the hips on the ground; the mean where there are two in a frame."""
+    chosen = (targets.joint == hips_of(targets.skeleton)) & (targets.relative == 0)
+    chosen &= (targets.known[:, 0] > 0) & (targets.known[:, 2] > 0)
+    return _mean_by_frame(targets.frame[chosen].numpy(), _flat(targets.target[chosen]).numpy())
 
 
-def _mean_by_frame(frames: np.ndarray, values: np.ndarray) -> _Wanted:
+def _mean_by_frame(frames: np.ndarray, values: np.ndarray) -> _Sparse:
     known, row = np.unique(frames, return_inverse=True)
     total = np.zeros((len(known), *values.shape[1:]))
     np.add.at(total, row, values)
     count = np.bincount(row, minlength=len(known)).reshape(-1, *[1] * (values.ndim - 1))
-    return _Wanted(known, total / np.maximum(count, 1))
+    return _Sparse(known, total / np.maximum(count, 1))
 
 
-def _offsets(goals: Goals, positions: Tensor, path: np.ndarray, smooth: np.ndarray) -> _Wanted:
-    """How far the hips should move over the ground: by what is asked of them, else as far as a limb cannot reach."""
-    hips = _hips_goals(goals)
+def _offsets(targets: Targets, positions: Tensor, path: np.ndarray, smooth: np.ndarray) -> _Sparse:
+    """How far the hips should move over the ground: to their targets, else by what a limb cannot reach."""
+    hips = _hip_targets(targets)
     if hips:
         dense = len(hips.frames) > 2 and bool((np.diff(hips.frames) == 1).all())
-        return _Wanted(hips.frames, hips.values - (smooth if dense else path)[hips.frames])
-    chosen = (goals.own == 0) & (goals.known[:, 0] > 0) & (goals.known[:, 2] > 0)
-    frames = goals.frame[chosen]
-    gap = _flat(goals.target[chosen] - positions[frames, goals.joint[chosen]].double())
+        return _Sparse(hips.frames, hips.values - (smooth if dense else path)[hips.frames])
+    chosen = (targets.relative == 0) & (targets.known[:, 0] > 0) & (targets.known[:, 2] > 0)
+    frames = targets.frame[chosen]
+    gap = _flat(targets.target[chosen] - positions[frames, targets.joint[chosen]].double())
     far = gap.norm(dim=-1, keepdim=True)
     needed = gap * (1 - REACH_M / far.clamp(min=REACH_M))
     asked = _mean_by_frame(frames.numpy(), needed.numpy())
-    return asked if asked and np.abs(asked.values).max() > 0 else _Wanted(asked.frames[:0], asked.values[:0])
+    return asked if asked and np.abs(asked.values).max() > 0 else _Sparse(asked.frames[:0], asked.values[:0])
 
 
-def _held(offsets: _Wanted, span: Span) -> _Wanted:
+def _held(offsets: _Sparse, span: Span) -> _Sparse:
     """Nothing moves where the span begins."""
     inside = offsets.frames > span[0]
     frames = np.concatenate([[span[0]], offsets.frames[inside]])
-    return _Wanted(frames, np.concatenate([np.zeros((1, 2)), offsets.values[inside]]))
+    return _Sparse(frames, np.concatenate([np.zeros((1, 2)), offsets.values[inside]]))
 
 
 def _turns(
-    goals: Goals, positions: Tensor, old: np.ndarray, new: np.ndarray, span: Span, free_start: bool
+    targets: Targets, positions: Tensor, old: np.ndarray, new: np.ndarray, span: Span, free_start: bool
 ) -> np.ndarray:
-    """Radians by which the body turns in each frame: to the facing asked for, else as much as the path does."""
+    """Radians by which the body turns in each frame: to the target facing, else as much as the path does."""
     count = len(old)
-    reach = max(1, round(SWAY_S * goals.fps))
-    if len(goals.facing):
-        yaw = heading(positions, goals.skeleton, goals.fps).double()
-        gap = goals.facing - yaw[goals.facing_frame]
+    reach = max(1, round(SWAY_S * targets.fps))
+    if len(targets.facing):
+        yaw = heading(positions, targets.skeleton, targets.fps).double()
+        gap = targets.facing - yaw[targets.facing_frame]
         gap = torch.atan2(torch.sin(gap), torch.cos(gap)).numpy()
-        wanted = _mean_by_frame(goals.facing_frame.numpy(), gap)
-        turn = _Wanted(wanted.frames, np.unwrap(wanted.values)).spread(count)
+        wanted = _mean_by_frame(targets.facing_frame.numpy(), gap)
+        turn = _Sparse(wanted.frames, np.unwrap(wanted.values)).spread(count)
     elif min(_length(old), _length(new)) > TRAVEL_M and not np.array_equal(old, new):
         turn = np.unwrap(bearings(new, reach) - bearings(old, reach))
         turn -= 2 * np.pi * np.round(turn.mean() / (2 * np.pi))
@@ -193,6 +193,3 @@ def _smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
     tail = 2 * values[-1:] - values[-2 : -2 - count : -1]
     padded = torch.as_tensor(np.concatenate([head, values, tail]))
     return gaussian_smooth(padded.T.contiguous(), sigma).T.numpy()[count : count + len(values)]
-
-
-__all__ = ["GROUND", "laid"]

@@ -1,9 +1,9 @@
-"""Set a made stretch into a clip: exact outside it, smooth at its borders, the path over the ground carried on.
+"""Blending of a sampled stretch into a clip: exact outside it, smooth at its borders, the root path continued.
 
-Inside the stretch, next to a border, the clip's own frames go over into the made ones: rotations along the great
-circle, the root on a straight line, by a weight whose speed and acceleration are zero at both ends. So nothing outside
-is touched, and speeds go on across the border. Where that would jerk, because the two are far apart, the blend is
-widened until the joints accelerate no more than most real ones do (``AIM_M_S2``), as far as the stretch has room.
+Inside the stretch, next to a border, the clip's frames are interpolated to the sampled ones: rotations by slerp, the
+root linearly, with a weight whose speed and acceleration are zero at both ends. So nothing outside is touched, and
+speeds are continuous across the border. Where that would jerk, because the two are far apart, the blend is widened
+until the joints accelerate no more than most captured ones do (``AIM_M_S2``), as far as the stretch has room.
 """
 
 from __future__ import annotations
@@ -54,63 +54,63 @@ ENOUGH = 1.1
 
 
 @dataclass(frozen=True)
-class Seam:
-    """How a stretch is set in.
+class BlendSettings:
+    """How a stretch is blended into a clip.
 
     Parameters
     ----------
-    joints : those that the made stretch moves; the others keep the clip's rotations.
-    path : whether it moves the root, too; what follows is then moved along, as a rigid whole.
-    blend : seconds of the blend at each border; at least a frame is blended.
-    anchor_end : bend the made path so that what follows stays where it is.
+    joints : those that the stretch moves; the others keep the clip's rotations.
+    path : whether it moves the root, too; the frames after it are then moved along, as a rigid whole.
+    seconds : length of the blend at each border; at least one frame is blended.
+    anchor_end : warp the stretch's path so that the frames after it stay where they are.
     widen : whether the blend may grow where joints would jerk.
     """
 
     joints: tuple[int, ...]
     path: bool
-    blend: float = BLEND_S
+    seconds: float = BLEND_S
     anchor_end: bool = False
     widen: bool = True
 
 
 @dataclass(frozen=True, eq=False)
-class Stitched:
-    """The clip with the stretch set in.
+class Blended:
+    """A clip with a stretch blended in.
 
     Parameters
     ----------
-    blend : frames blended at each border.
-    peak_m_s2 : the greatest acceleration of a joint at the seams.
-    moved_m, turned_rad : how far what follows was moved.
-    bent_m : how far the made path was bent instead.
+    frames : frames blended at each border.
+    peak_m_s2 : the greatest acceleration of a joint at the borders.
+    moved_m, turned_rad : how far the frames after the stretch were moved.
+    bent_m : how far the stretch's path was warped instead.
     """
 
     motion: Motion
-    blend: int
+    frames: int
     peak_m_s2: float
     moved_m: float = 0.0
     turned_rad: float = 0.0
     bent_m: float = 0.0
 
 
-def stitch(clip: Motion, made: Motion, span: Span, seam: Seam, *, offset: int = 0) -> Stitched:
+def blend(clip: Motion, made: Motion, span: Span, settings: BlendSettings, *, offset: int = 0) -> Blended:
     """``clip`` with the frames of ``span`` taken from ``made``, whose frame i is the clip's frame ``i + offset``.
 
     Frames outside the span keep every bit of their local rotations; what follows turns and moves as a whole where the
     path is drawn and goes on from something. Raises ``InputError`` for other skeletons, frame rates or spans.
     """
-    _check(clip, made, span, seam, offset)
+    _check(clip, made, span, settings, offset)
     clip_track, made_track = _Track.of(clip), _Track.of(made).from_frame(offset, len(clip))
-    tried: list[Stitched] = []
-    for count in _blends(clip, span, seam):
-        tried.append(_stitch(clip, clip_track, made_track, span, seam, count))
+    tried: list[Blended] = []
+    for count in _blends(clip, span, settings):
+        tried.append(_blend(clip, clip_track, made_track, span, settings, count))
         if tried[-1].peak_m_s2 <= AIM_M_S2:
             break
     good = max(AIM_M_S2, ENOUGH * min(done.peak_m_s2 for done in tried))
     return next(done for done in tried if done.peak_m_s2 <= good)
 
 
-def seam_peak(motion: Motion, spans: Sequence[Span]) -> float:
+def border_peak(motion: Motion, spans: Sequence[Span]) -> float:
     """The greatest acceleration (m/s2) of a joint in frames ``start`` to ``stop - 1`` of the spans."""
     step = max(1, round(motion.fps / ACCELERATION_FPS))
     peak = 0.0
@@ -130,7 +130,7 @@ def joint_accelerations(motion: Motion) -> Float[Tensor, "N J"]:
     return second.norm(dim=-1) * (motion.fps / step) ** 2
 
 
-def _check(clip: Motion, made: Motion, span: Span, seam: Seam, offset: int) -> None:
+def _check(clip: Motion, made: Motion, span: Span, settings: BlendSettings, offset: int) -> None:
     if made.skeleton != clip.skeleton or made.fps != clip.fps:
         raise InputError(
             f"a stretch on skeleton '{made.skeleton.name}' at {made.fps:g} fps for a clip on '{clip.skeleton.name}' at "
@@ -142,17 +142,19 @@ def _check(clip: Motion, made: Motion, span: Span, seam: Seam, offset: int) -> N
             f"frames {start}:{stop} of a clip of {len(clip)} from a stretch that holds {offset}:{offset + len(made)}; "
             "it must hold them all."
         )
-    if seam.blend < 0:
-        raise InputError(f"a blend of {seam.blend} seconds; expected 0 or more.")
+    if settings.seconds < 0:
+        raise InputError(f"a blend of {settings.seconds} seconds; expected 0 or more.")
 
 
-def _blends(clip: Motion, span: Span, seam: Seam) -> list[int]:
+def _blends(clip: Motion, span: Span, settings: BlendSettings) -> list[int]:
     """Frames of the blends to try, the narrowest first; two borders share the stretch."""
     start, stop = span
     borders = (start > 0) + (stop < len(clip))
     room = max(1, (stop - start) // max(1, borders))
     wanted = [
-        min(room, max(1, round(factor * seam.blend * clip.fps))) for factor in WIDENING if seam.widen or factor == 1
+        min(room, max(1, round(factor * settings.seconds * clip.fps)))
+        for factor in WIDENING
+        if settings.widen or factor == 1
     ]
     most = max(wanted[0], round(WIDEST_S * clip.fps))
     return sorted({count for count in wanted if count <= most})
@@ -189,17 +191,17 @@ class _Track:
         )
 
 
-def _stitch(clip: Motion, source: _Track, made: _Track, span: Span, seam: Seam, count: int) -> Stitched:
+def _blend(clip: Motion, source: _Track, made: _Track, span: Span, settings: BlendSettings, count: int) -> Blended:
     start, stop = span
     before, after = start > 0, stop < len(clip)
     rest, bent = source, 0.0
-    if seam.path:
+    if settings.path:
         # laid over each other in the middle of the blend, so that it has least to make up for
         first, last = start + count // 2, stop - 1 - count // 2
         made = made.moved(*_fit(made, source, first if before or not after else last))
         if not before and not after:
             made = made.moved(*_fit(made, source, 0))
-        if before and after and seam.anchor_end:
+        if before and after and settings.anchor_end:
             made, bent = _bent(made, source, start, last)
         elif before and after:
             rest = source.moved(*_fit(source, made, last))
@@ -209,16 +211,16 @@ def _stitch(clip: Motion, source: _Track, made: _Track, span: Span, seam: Seam, 
         inside = inside.towards(_cut(source, span), _fading(frames, count))
     if after:
         inside = inside.towards(_cut(rest, span), _fading(frames, count).flip(0))
-    motion = _assembled(clip, inside, rest, span, seam)
-    seams = tuple(
+    motion = _assembled(clip, inside, rest, span, settings)
+    edges = tuple(
         edge for edge, there in (((start - 1, start + count), before), ((stop - count, stop + 1), after)) if there
     )
-    peak = seam_peak(motion, seams)
+    peak = border_peak(motion, edges)
     moved, turned = 0.0, 0.0
     if rest is not source:
         moved = float((rest.root[stop] - source.root[stop])[[0, 2]].norm())
         turned = float(quat_yaw_between(rest.rotations[stop, 0], source.rotations[stop, 0]).abs())
-    return Stitched(motion, count, peak, moved, turned, bent)
+    return Blended(motion, count, peak, moved, turned, bent)
 
 
 def _cut(track: _Track, span: Span) -> _Track:
@@ -249,15 +251,15 @@ def _bent(made: _Track, source: _Track, first: int, last: int) -> tuple[_Track, 
     return _Track(made.root + share[:, None] * gap, rotations), float(gap.norm())
 
 
-def _assembled(clip: Motion, inside: _Track, rest: _Track, span: Span, seam: Seam) -> Motion:
+def _assembled(clip: Motion, inside: _Track, rest: _Track, span: Span, settings: BlendSettings) -> Motion:
     """The clip's own tensors with the stretch written in; what follows is written only where it was moved."""
     start, stop = span
     root, rotations = clip.root.clone(), clip.rotations.clone()
-    joints = list(seam.joints)
+    joints = list(settings.joints)
     rotations[start:stop, joints] = inside.rotations[:, joints].to(rotations.dtype)
-    if seam.path:
+    if settings.path:
         root[start:stop] = inside.root.to(root.dtype)
-    if seam.path and start > 0 and stop < len(clip) and not seam.anchor_end:
+    if settings.path and start > 0 and stop < len(clip) and not settings.anchor_end:
         root[stop:] = rest.root[stop:].to(root.dtype)
         rotations[stop:, 0] = torch.nn.functional.normalize(rest.rotations[stop:, 0], dim=-1).to(rotations.dtype)
     return replace(clip, root=root, rotations=rotations)

@@ -1,7 +1,7 @@
 """Cycles: the stretch of a clip that closes best, how far one round leads over the ground, rounds in place or in a row.
 
 A cycle's last frame is the one before the first comes round again, turned about the vertical and moved along the ground
-by one ``Round``.
+by one ``CycleOffset``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STILL_RAD = 1e-6
 
 
 @dataclass(frozen=True)
-class Round:
+class CycleOffset:
     """What one cycle does to the ground: turned by ``yaw`` about the vertical through the origin, then moved.
 
     Parameters
@@ -70,12 +70,12 @@ class Round:
         return yaw, torch.stack([flat[:, 0], torch.zeros_like(yaw), flat[:, 1]], dim=1)
 
 
-def round_between(motion: Motion, start: int, stop: int) -> Round:
+def offset_between(motion: Motion, start: int, stop: int) -> CycleOffset:
     """What brings frame ``start`` over frame ``stop``, whose poses are the same but for place and heading."""
     first, last = motion.rotations[start, 0].double(), motion.rotations[stop, 0].double()
     yaw = quat_yaw_between(last, first)
     shift = motion.root[stop].double() - quat_apply(quat_about_y(yaw), motion.root[start].double())
-    return Round(float(yaw), (float(shift[0]), float(shift[2])))
+    return CycleOffset(float(yaw), (float(shift[0]), float(shift[2])))
 
 
 def best_cycle(motion: Motion, least_s: float = LEAST_S) -> Span:
@@ -104,28 +104,28 @@ def best_cycle(motion: Motion, least_s: float = LEAST_S) -> Span:
     return start * thin, stop * thin
 
 
-def in_place(motion: Motion, once: Round) -> Motion:
+def in_place(motion: Motion, offset: CycleOffset) -> Motion:
     """One cycle with the steady part of its way taken out: it ends where it began, facing as it did."""
     part = torch.arange(len(motion), dtype=torch.float64) / len(motion)
-    yaw, shift = once.share(-part)
+    yaw, shift = offset.share(-part)
     return _moved(motion, yaw, shift)
 
 
-def in_a_row(motion: Motion, once: Round, rounds: int) -> Motion:
+def in_a_row(motion: Motion, offset: CycleOffset, rounds: int) -> Motion:
     """``rounds`` cycles one after another; ``InputError`` for none and for too many."""
     if rounds < 1 or rounds * len(motion) > MAX_FRAMES:
         raise InputError(
             f"{rounds} rounds of {len(motion)} frames; expected 1 or more, and {MAX_FRAMES} frames in all."
         )
-    every = [motion, *(moved_on(motion, once, i) for i in range(1, rounds))]
+    every = [motion, *(moved_on(motion, offset, i) for i in range(1, rounds))]
     return motion.replace(
         root=torch.cat([one.root for one in every]), rotations=torch.cat([one.rotations for one in every])
     )
 
 
-def moved_on(motion: Motion, once: Round, rounds: int = 1) -> Motion:
+def moved_on(motion: Motion, offset: CycleOffset, rounds: int = 1) -> Motion:
     """The clip where it is so many rounds later."""
-    yaw, shift = once.share(torch.full((len(motion),), float(rounds), dtype=torch.float64))
+    yaw, shift = offset.share(torch.full((len(motion),), float(rounds), dtype=torch.float64))
     return _moved(motion, yaw, shift)
 
 

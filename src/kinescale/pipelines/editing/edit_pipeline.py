@@ -1,37 +1,34 @@
-"""Granting a wish: the core of every edit. A clip's stretch in tokens, some given, some drawn, set back into the clip.
+"""Masked token editing: encode, resample the tokens of a region, decode, blend into the clip.
 
-The clip goes to the bundle's skeleton and frame rate and into tokens; a wish says which are drawn
-(``pipelines.editing.masks``), the bundle's sampler draws them, and the decoder sees the clip's own tokens around
-them. The made stretch comes back to the clip's skeleton and frame rate, and only it is set into the clip
-(``pipelines.editing.blend``).
+The clip is brought to the bundle's skeleton and frame rate and encoded; the region gives the tokens to resample
+(``masks``), a filler computes them (``fill``), and the decoder reads the clip's own tokens around them. The result is
+brought back to the clip's skeleton and frame rate, and only the region of it is set into the clip (``blend``).
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-import kinescale
-from kinescale.bundle.bundle import Bundle
 from kinescale.core.conventions import DEFAULT_SEED
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
-from kinescale.pipelines.editing import Mask, Span, Wish, part_joints
-from kinescale.pipelines.editing.blend import BLEND_S, LIMIT_M_S2, Seam, Stitched, stitch
-from kinescale.pipelines.editing.windows import Redraw, Rewriting, Stretch, back_on, paired_joints, stretch_of
-from kinescale.pipelines.prompt_spans import drawn_over, prompts_meta
-from kinescale.pipelines.provenance import sampling_meta
-from kinescale.pipelines.runtime import FINISH, PostProcess
-from kinescale.pipelines.text_to_motion import sample_indices
+from kinescale.pipelines.editing.blend import BLEND_S, LIMIT_M_S2, Blended, BlendSettings, blend
+from kinescale.pipelines.editing.fill import FillContext, Filler, fill_tokens
+from kinescale.pipelines.editing.masks import Mask
+from kinescale.pipelines.editing.region import EditRegion, Span
+from kinescale.pipelines.editing.stretch import back_on, paired_joints, stretch_of
+from kinescale.pipelines.post_process import FINISH, PostProcess
+from kinescale.pipelines.prompt_spans import prompts_meta, resampled
+from kinescale.pipelines.runtime import Pipeline, bundle_meta, encode_text, sample_indices, sampling_meta
+from kinescale.rigging.body_parts import part_joints
 from kinescale.tokenizers import part_wise
-from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
 MAX_BLEND_S = 10.0
@@ -39,21 +36,30 @@ MAX_BLEND_S = 10.0
 
 @dataclass(frozen=True, eq=False)
 class Edited:
-    """What an edit made: ``samples`` clips.
+    """Result of an edit: ``samples`` clips.
 
     Parameters
     ----------
     motions : the clips, on the source's skeleton and frame rate, with prompt, seed, region, source and license in
         ``meta``.
-    seams : of each clip, how each drawn span was set in.
-    tokens : of each clip, one map a window.
-    kept : one mask a scale for each window, true where the clip's own tokens were given.
-    spans : the frames that were drawn.
+    blends : of each clip, how each resampled span was blended in.
+    tokens : of each clip, one map per window.
+    kept : one mask per scale for each window, true where the clip's own tokens were given.
+    spans : the frames that were resampled.
     notes : what a user should know, a sentence each.
+
+    Example
+    -------
+    >>> from kinescale import Editor, EditRegion, TextToMotion
+    >>> editor = Editor.from_pretrained()
+    >>> clip = TextToMotion(editor.bundle)("a person walks", seconds=2.0).motions[0]
+    >>> edited = editor.inpaint(clip, EditRegion.of(clip, frames=(15, 25)))
+    >>> edited.spans, bool((edited.motions[0].rotations[:15] == clip.rotations[:15]).all())
+    (((15, 25),), True)
     """
 
     motions: tuple[Motion, ...]
-    seams: tuple[tuple[Stitched, ...], ...]
+    blends: tuple[tuple[Blended, ...], ...]
     tokens: tuple[tuple[TokenMap, ...], ...]
     kept: tuple[Mask, ...]
     spans: tuple[Span, ...]
@@ -66,206 +72,192 @@ class Edited:
 
 
 @dataclass(frozen=True)
-class How:
-    """How an edit is made, whatever it is about.
+class EditOptions:
+    """How an edit is made, whatever its region.
 
     Parameters
     ----------
     samples : how many different clips, or which: ``[3]`` makes sample 3 alone, as it is among others.
     seed : sample i draws from ``derive_seed(seed, "sample", i)``.
-    blend : seconds, inside the drawn frames, over which they meet the clip.
+    sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale`` or ``temperature``;
+        ``None`` as a value keeps the default.
+    blend : seconds, inside the resampled frames, over which they are blended with the clip.
     widen : whether the blend may grow where joints would jerk.
-    anchor_end : bend the made path so that what follows stays in its place, instead of moving what follows.
-    finish : what is done to the decoded motion.
+    anchor_end : warp the sampled path so that the frames after it stay in place, instead of moving those.
+    post_process : post-processing of the decoded motion.
     level : the floor is the plane y = 0; else it is found under the clip's feet.
+
+    Example
+    -------
+    >>> from kinescale import EditOptions
+    >>> EditOptions(seed=3, sampling={"temperature": 0.8}).blend
+    0.2
     """
 
     samples: int | Sequence[int] = 1
     seed: int = DEFAULT_SEED
-    blend: float = BLEND_S
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    blend: float | int = BLEND_S
     widen: bool = True
     anchor_end: bool = False
-    finish: PostProcess = FINISH
+    post_process: PostProcess = FINISH
     level: bool = False
 
+    def __post_init__(self) -> None:
+        sample_indices(self.samples)
+        if not 0 <= self.blend <= MAX_BLEND_S:
+            raise InputError(f"a blend of {self.blend} seconds; expected 0 to {MAX_BLEND_S:g}.")
 
-class Granter:
-    """A bundle that is ready to grant wishes."""
 
-    def __init__(self, bundle: Bundle):
-        bundle.sampler()
-        self.bundle = bundle
-
-    @property
-    def generator(self) -> str:
-        """What is written into a motion's ``meta`` as its maker."""
-        return f"kinescale {kinescale.__version__}"
+class EditPipeline(Pipeline):
+    """Masked token editing with a bundle; ``Editor`` has every edit task as a method."""
 
     @property
     def scales(self) -> int:
-        """Scales of the bundle; a strength is below it."""
+        """Scales of the bundle; ``keep_scales`` is below it."""
         return len(self.bundle.tokenizer.layout().scales)
 
-    @on_fixed_threads
-    def grant(
-        self,
-        motion: Motion,
-        wish: Wish,
-        prompt: str | None = None,
-        *,
-        task: str = "edit",
-        how: How | None = None,
-        rewriting: Rewriting | None = None,
-        **options: Any,
-    ) -> Edited:
-        """The clip as the wish has it; all else is made of this."""
-        how, sampling = sorted_options(how, options)
-        self.check(motion, wish, how)
-        told = sentence(prompt)
-        config = self.bundle.settings(sampling)
-        made_joints = paired_joints(motion.skeleton, self.bundle.feature.skeleton, self._joints(motion, wish))
-        with torch.no_grad():
-            stretch = stretch_of(self.bundle, motion, wish.spans, level=how.level)
-            redraw = Redraw(self.bundle, stretch, wish, config, self.text(told), rewriting)
-            seam = Seam(made_joints, wish.moves_root, how.blend, how.anchor_end, how.widen)
-            clips, seams, tokens, kept = [], [], [], ()
-            for i in sample_indices(how.samples):
-                drawn = redraw(torch.Generator().manual_seed(derive_seed(how.seed, "sample", i)))
-                made = back_on(self.bundle, stretch, drawn.features, motion, how.finish, drawn.decoded)
-                clip, done = _set_in(motion, made.motion, wish, seam, stretch)
-                known = {"edit": task, "seed": how.seed, "sample": i}
-                meta = self.meta(motion, wish, told, known, stays=rewriting is not None or task == "rewrite")
-                clips.append(clip.with_meta(**meta, **made.report, **sampling_meta(self.bundle, config, how.finish)))
-                seams.append(done)
-                tokens.append(drawn.tokens)
-                kept = drawn.kept
-        notes = (*self._notes(motion, wish, made_joints, rewriting, task), *_told(wish, seam, seams))
-        return Edited(tuple(clips), tuple(seams), tuple(tokens), kept, wish.spans, notes)
-
     @property
-    def of_bits(self) -> bool:
+    def predicts_bits(self) -> bool:
         """Whether the bundle's generator predicts bits."""
         return self.bundle.codec.token_kind == "bits"
 
-    def _joints(self, motion: Motion, wish: Wish) -> tuple[int, ...]:
-        joints = part_joints(motion.skeleton, wish.roles, wish.parts)
-        known = set(self.bundle.feature.skeleton.roles)
-        if not wish.whole_body and not wish.roles & known:
-            raise InputError(
-                f"this bundle's skeleton '{self.bundle.feature.skeleton.name}' has no joints for the part "
-                f"{', '.join(wish.parts)}; name another part."
-            )
-        return joints
+    @on_fixed_threads
+    def run(
+        self,
+        motion: Motion,
+        region: EditRegion,
+        prompt: str | None = None,
+        *,
+        task: str = "edit",
+        options: EditOptions | None = None,
+        fill: Filler = fill_tokens,
+        base: Motion | None = None,
+        keeps_prompts: bool = False,
+    ) -> Edited:
+        """Resample a region of a clip; every edit task calls this.
 
-    def check(self, motion: Motion, wish: Wish, how: How) -> None:
-        """``InputError`` for a wish that is not about this motion, or cannot be granted."""
-        wish.check_strength(self.scales)
-        if wish.length != len(motion):
-            raise InputError(f"a wish for a clip of {wish.length} frames; this one has {len(motion)}.")
-        sample_indices(how.samples)
-        if not 0 <= how.blend <= MAX_BLEND_S:
-            raise InputError(f"a blend of {how.blend} seconds; expected 0 to {MAX_BLEND_S:g}.")
+        Parameters
+        ----------
+        prompt : what the person does in the region; ``None`` samples without text, to fit what is around it.
+        task : name of the edit in ``meta``.
+        fill : computes the frames of the region.
+        base : the clip that the result is blended into, where it is another one than ``motion``.
+        keeps_prompts : the prompts of the resampled frames still hold.
+        """
+        options = options or EditOptions()
+        self.check(motion, region)
+        prompt = checked(prompt)
+        config = self.bundle.settings(options.sampling)
+        joints = paired_joints(motion.skeleton, self.bundle.feature.skeleton, self._joints(motion, region))
+        settings = BlendSettings(joints, region.moves_root, options.blend, options.anchor_end, options.widen)
+        clips, blends, tokens, kept = [], [], [], ()
+        with torch.no_grad():
+            stretch = stretch_of(self.bundle, motion, region.spans, level=options.level)
+            context = FillContext(self.bundle, stretch, region, config, encode_text(self.bundle, [prompt]))
+            for i in sample_indices(options.samples):
+                filled = fill(context, torch.Generator().manual_seed(derive_seed(options.seed, "sample", i)))
+                made = back_on(self.bundle, stretch, filled.features, motion, options.post_process, filled.decoded)
+                clip, done = _blended(base or motion, made.motion, region, settings, stretch.start)
+                known = {"edit": task, "seed": options.seed, "sample": i}
+                meta = self._meta(motion, region, prompt, known, keeps_prompts or bool(region.keep_scales))
+                drawn = sampling_meta(self.bundle, config, options.post_process)
+                clips.append(clip.with_meta(**meta, **made.report, **drawn))
+                blends.append(done)
+                tokens.append(filled.tokens)
+                kept = filled.kept
+        notes = (*self._notes(motion, region, joints), *_blend_notes(region, blends[0]))
+        return Edited(tuple(clips), tuple(blends), tuple(tokens), kept, region.spans, notes)
+
+    def check(self, motion: Motion, region: EditRegion) -> None:
+        """``InputError`` for a region of another clip or bundle, and for a clip that is too short."""
+        region.check_keep_scales(self.scales)
+        if region.length != len(motion):
+            raise InputError(f"a region of a clip of {region.length} frames; this one has {len(motion)}.")
         least = self.bundle.stride / self.bundle.feature.fps
         if motion.duration_s < least - 1e-6:
             raise InputError(
                 f"the clip lasts {motion.duration_s:.2f} seconds; this bundle's shortest is {least:.2f} seconds."
             )
 
-    @on_fixed_threads
-    def text(self, prompt: str | None) -> TextFeatures:
-        """A sentence's features, or what stands for none."""
-        generator: Any = self.bundle.generator
-        features = self.bundle.text_encoder.encode([prompt or "a person moves"]).to(self.bundle.device)
-        return generator.unconditional(features) if prompt is None else features
+    def _joints(self, motion: Motion, region: EditRegion) -> tuple[int, ...]:
+        joints = part_joints(motion.skeleton, region.roles, region.parts)
+        skeleton = self.bundle.feature.skeleton
+        if not region.whole_body and not region.roles & set(skeleton.roles):
+            raise InputError(
+                f"this bundle's skeleton '{skeleton.name}' has no joints for the part {', '.join(region.parts)}; name "
+                "another part."
+            )
+        return joints
 
-    def meta(
-        self, motion: Motion, wish: Wish, prompt: str | None, known: dict[str, Any], *, stays: bool = False
+    def _meta(
+        self, motion: Motion, region: EditRegion, prompt: str | None, known: dict[str, Any], keeps_prompts: bool
     ) -> dict[str, Any]:
-        """What is written into a made clip's ``meta``: ``known`` is the task's name, the seed and the sample.
-
-        ``stays``: something of what was drawn over is still there, so that its sentences still hold.
-        """
-        stays = stays or bool(wish.strength)
-        entries = drawn_over(motion, wish.spans, prompt, parts=wish.parts, stays=stays, **known)
-        licenses = [str(motion.meta.get("license") or ""), self.bundle.license]
+        """``meta`` of an edited clip: ``known`` is the task's name, the seed and the sample."""
+        entries = resampled(motion, region.spans, prompt, parts=region.parts, stays=keeps_prompts, **known)
         meta: dict[str, Any] = {
             **known,
             **prompts_meta(entries, motion),
-            "edited_frames": ",".join(f"{start}:{stop}" for start, stop in wish.spans),
-            "edited_parts": ",".join(wish.parts) or "body",
-            "license": "; ".join(dict.fromkeys(one for one in licenses if one)),
-            "generator": self.generator,
-            "bundle": self.bundle.content_hash,
+            "edited_frames": region.listed,
+            "edited_parts": ",".join(region.parts) or "body",
+            **bundle_meta(self.bundle, motion),
         }
-        if wish.strength:
-            meta["edit_strength"] = wish.strength
+        if region.keep_scales:
+            meta["edit_keep_scales"] = region.keep_scales
         return {name: value for name, value in meta.items() if value != ""}
 
-    def _notes(
-        self, motion: Motion, wish: Wish, made: tuple[int, ...], rewriting: Rewriting | None, task: str
-    ) -> list[str]:
+    def _notes(self, motion: Motion, region: EditRegion, made: tuple[int, ...]) -> list[str]:
         notes = []
         roles = self.bundle.tokenizer.latent_roles
-        if not wish.whole_body and all(one == roles[0] for one in roles):
+        if not region.whole_body and all(one == roles[0] for one in roles):
             notes.append(
-                f"the tokens of this bundle hold the whole body, so all of it was drawn and only "
-                f"{', '.join(wish.parts)} taken over; {' and '.join(part_wise())} have tokens for parts"
+                f"the tokens of this bundle hold the whole body, so all of it was resampled and only "
+                f"{', '.join(region.parts)} used; {' and '.join(part_wise())} have tokens for parts"
             )
-        held = len(self._joints(motion, wish)) - len(made)
-        if held:
-            notes.append(
-                f"{held} joints that the bundle's skeleton '{self.bundle.feature.skeleton.name}' does not know keep "
-                "the rotations of the clip"
-            )
-        if task == "rewrite" and rewriting is None:
-            notes.append(
-                f"this is a system of codes: the {wish.strength} coarsest of {self.scales} scales stay, the others "
-                "were drawn for the new prompt; the source prompt and the threshold are for systems of bits"
-            )
-        return notes
+        return [*notes, *unknown_joints_note(self, len(self._joints(motion, region)) - len(made))]
 
 
-def _set_in(
-    motion: Motion, made: Motion, wish: Wish, seam: Seam, stretch: Stretch
-) -> tuple[Motion, tuple[Stitched, ...]]:
-    """The clip with each drawn span set in."""
-    clip, done = motion, []
-    for span in wish.spans:
-        done.append(stitch(clip, made, span, seam, offset=stretch.start))
-        clip = done[-1].motion
-    return clip, tuple(done)
+def unknown_joints_note(pipeline: Pipeline, held: int) -> list[str]:
+    """A note where the bundle does not determine all joints."""
+    if not held:
+        return []
+    name = pipeline.bundle.feature.skeleton.name
+    return [f"{held} joints that the bundle's skeleton '{name}' does not know keep the rotations of the clip"]
 
 
-def _told(wish: Wish, seam: Seam, seams: Sequence[tuple[Stitched, ...]]) -> list[str]:
-    """What became of what follows, and of the borders, of the first clip."""
-    told = []
-    for span, done in zip(wish.spans, seams[0], strict=True):
-        if done.moved_m > 0 or done.turned_rad > 0:
-            turned = f"turned {done.turned_rad * 180 / torch.pi:.0f} degrees"
-            told.append(
-                f"what follows frame {span[1] - 1} was moved {done.moved_m:.2f} m and {turned} to go on from it"
-            )
-        if done.bent_m > 0:
-            told.append(f"the path of frames {span[0]}:{span[1]} was bent by {done.bent_m:.2f} m to meet what follows")
-        if done.peak_m_s2 > LIMIT_M_S2:
-            told.append(
-                f"a joint accelerates by {done.peak_m_s2:.0f} m/s2 where frames {span[0]}:{span[1]} meet the clip "
-                f"(99 of 100 frames of captured motion stay below {LIMIT_M_S2:.0f}); another seed or more frames "
-                "may do better"
-            )
-    return told
-
-
-def sentence(prompt: str | None) -> str | None:
-    """The checked prompt; an edit takes one."""
+def checked(prompt: str | None) -> str | None:
+    """The checked prompt; an edit takes one, or none."""
     if prompt is not None and not isinstance(prompt, str):
         raise InputError(f"the prompts are {prompt!r}; an edit takes one sentence.")
     return None if prompt is None else check_prompt(prompt)
 
 
-def sorted_options(how: How | None, options: dict[str, Any]) -> tuple[How, dict[str, Any]]:
-    """Fields of ``How``, and what is the sampler's."""
-    names = {field.name for field in dataclasses.fields(How)}
-    changes = {name: value for name, value in options.items() if name in names}
-    sampling = {name: value for name, value in options.items() if name not in names and value is not None}
-    return dataclasses.replace(how or How(), **changes), sampling
+def _blended(
+    motion: Motion, made: Motion, region: EditRegion, settings: BlendSettings, offset: int
+) -> tuple[Motion, tuple[Blended, ...]]:
+    """The clip with each span of the region blended in."""
+    clip, done = motion, []
+    for span in region.spans:
+        done.append(blend(clip, made, span, settings, offset=offset))
+        clip = done[-1].motion
+    return clip, tuple(done)
+
+
+def _blend_notes(region: EditRegion, blends: Sequence[Blended]) -> list[str]:
+    """Notes on the frames after each span, and on its borders."""
+    notes = []
+    for span, done in zip(region.spans, blends, strict=True):
+        if done.moved_m > 0 or done.turned_rad > 0:
+            turned = f"turned {done.turned_rad * 180 / torch.pi:.0f} degrees"
+            notes.append(
+                f"what follows frame {span[1] - 1} was moved {done.moved_m:.2f} m and {turned} to go on from it"
+            )
+        if done.bent_m > 0:
+            notes.append(f"the path of frames {span[0]}:{span[1]} was bent by {done.bent_m:.2f} m to meet what follows")
+        if done.peak_m_s2 > LIMIT_M_S2:
+            notes.append(
+                f"a joint accelerates by {done.peak_m_s2:.0f} m/s2 where frames {span[0]}:{span[1]} meet the clip "
+                f"(99 of 100 frames of captured motion stay below {LIMIT_M_S2:.0f}); another seed or more frames "
+                "may do better"
+            )
+    return notes

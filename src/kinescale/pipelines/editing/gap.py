@@ -1,4 +1,7 @@
-"""Room for what is to be drawn: between two clips, after one or before it, filled for the time being."""
+"""Gaps to be sampled: between two clips, after one or before it, with provisional frames in them.
+
+The provisional frames (both clips extrapolated and cross-faded) give the sampler its surroundings, and are replaced.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,10 @@ from kinescale.pipelines.prompt_spans import moved, prompts_meta, prompts_of
 
 
 def joined(first: Motion, second: Motion, seconds: float) -> tuple[Motion, Span]:
-    """``first``, ``seconds`` of filling, ``second`` turned and moved to go on; and the frames of the filling.
+    """``first``, a gap of ``seconds``, ``second`` turned and moved to continue; and the frames of the gap.
 
-    The second clip faces as the first does at its end, and lies as far ahead as both speeds lead. The filling goes from
-    the one's last frame to the other's first; it is there to be drawn anew. Raises ``InputError`` for clips on
-    different skeletons, or at different frame rates, and for no seconds.
+    The second clip faces as the first does at its end, and lies as far ahead as both speeds lead. Raises ``InputError``
+    for clips on different skeletons, or at different frame rates, and for no seconds.
     """
     check_alike(first, second)
     count = frames_of(seconds, first.fps, len(first) + len(second))
@@ -62,7 +64,7 @@ def check_alike(first: Motion, second: Motion) -> None:
 
 
 def extended(motion: Motion, seconds: float, *, before: bool = False) -> tuple[Motion, Span]:
-    """``motion`` with ``seconds`` of filling after it (or before), there to be drawn anew; and the frames of those.
+    """``motion`` with a gap of ``seconds`` after it (or before); and the frames of the gap.
 
     Raises ``InputError`` for no seconds and for a clip that would become too long.
     """
@@ -82,14 +84,14 @@ def frames_of(seconds: float, fps: float, beside: int) -> int:
     """``seconds`` as frames beside so many others; ``InputError`` for less than one and for too many in all."""
     count = round(seconds * fps) if math.isfinite(seconds) and abs(seconds) * fps <= MAX_FRAMES else 0
     if count < 1 or beside + count > MAX_FRAMES:
-        raise InputError(f"{seconds:g} seconds to draw; expected at least a frame, and {MAX_FRAMES} frames in all.")
+        raise InputError(f"{seconds:g} seconds to sample; expected at least a frame, and {MAX_FRAMES} frames in all.")
     return count
 
 
 def _filling(first: Motion, second: Motion, count: int) -> Motion:
-    """Both clips carried on into the gap, the one going over into the other.
+    """Both clips extrapolated into the gap and cross-faded.
 
-    The root goes on at its speed over the ground; all else comes to rest within ``REST_S``, as a blend needs only how
+    The root continues at its speed over the ground; all else comes to rest within ``REST_S``, as a blend needs only how
     it begins.
     """
     there = extrapolate(second.replace(root=second.root.flip(0), rotations=second.rotations.flip(0)), count)

@@ -1,23 +1,62 @@
-"""A wish as masks over a token pyramid: which positions of each scale are drawn, all others being given.
+"""Token masks of an edit region: which positions of each scale are resampled, all others being given.
 
 A bin counts as soon as one of its frames is inside, a group as soon as it holds any of the parts (or only where it
-holds nothing else): a token that says something of what is to change cannot stay.
+holds nothing else): a token that describes something that is to change cannot be kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from kinescale.pipelines.editing.addressing import address
 from kinescale.pipelines.editing.region import Span
 from kinescale.tokens.layout import TokenLayout
 
 Mask = tuple[Bool[Tensor, "_ _"], ...]
+"""Of each scale, a flag per position [bins, groups]."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Token groups of a body part: per scale, the groups that hold any of it, and those that hold nothing else."""
+
+    touching: tuple[tuple[int, ...], ...]
+    inside: tuple[tuple[int, ...], ...]
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """The scales that have tokens for this part alone."""
+        return tuple(scale for scale, groups in enumerate(self.inside) if groups)
+
+    @property
+    def alone(self) -> bool:
+        """Whether any scale has tokens for this part alone."""
+        return bool(self.scales)
+
+
+def address(layout: TokenLayout, latent_roles: Sequence[frozenset[str]], roles: frozenset[str]) -> Address:
+    """The token groups of ``roles``; ``latent_roles``: the roles that each latent part decodes to."""
+    touching, inside = [], []
+    for scale in range(len(layout.scales)):
+        held = group_roles(layout, scale, latent_roles)
+        touching.append(tuple(g for g, holds in enumerate(held) if holds & roles))
+        inside.append(tuple(g for g, holds in enumerate(held) if holds and holds <= roles))
+    return Address(tuple(touching), tuple(inside))
+
+
+def group_roles(layout: TokenLayout, scale: int, latent_roles: Sequence[frozenset[str]]) -> tuple[frozenset[str], ...]:
+    """The roles that each group of a scale holds."""
+    spec = layout.scales[scale]
+    members = spec.members
+    if not members:
+        every = tuple(range(len(latent_roles)))
+        members = (every,) if spec.groups == 1 else tuple((g,) for g in range(spec.groups))
+    return tuple(frozenset().union(*(latent_roles[part] for part in parts)) for parts in members)
 
 
 def latents_touched(layout: TokenLayout, spans: Iterable[Span]) -> Bool[Tensor, "T"]:
@@ -40,23 +79,23 @@ def bins_touched(layout: TokenLayout, scale: int, latents: Bool[Tensor, "T"]) ->
     return torch.tensor([bool(latents[first:stop].any()) for first, stop in edges], dtype=torch.bool)
 
 
-def drawn_positions(
+def resampled_positions(
     layout: TokenLayout,
     spans: Iterable[Span],
     roles: frozenset[str],
     latent_roles: Sequence[frozenset[str]],
-    strength: int = 0,
+    keep_scales: int = 0,
     groups: Literal["touching", "inside"] = "touching",
 ) -> Mask:
-    """The positions of each scale that are drawn, for clips on ``layout``.
+    """The positions of each scale that are resampled, for clips on ``layout``.
 
     Parameters
     ----------
     spans : stretches of frames, counted from the first frame of the layout.
-    roles : what is drawn of the body.
+    roles : the resampled roles of the body.
     latent_roles : the roles that each latent part decodes to.
-    strength : the coarsest so many scales that are given whole.
-    groups : draw all groups that hold any of the roles, or those that hold nothing else.
+    keep_scales : the coarsest so many scales, of which nothing is resampled.
+    groups : all groups that hold any of the roles, or those that hold nothing else.
     """
     found = address(layout, latent_roles, roles)
     chosen = found.touching if groups == "touching" else found.inside
@@ -64,7 +103,7 @@ def drawn_positions(
     masks = []
     for scale, spec in enumerate(layout.scales):
         mask = torch.zeros(spec.bins, spec.groups, dtype=torch.bool)
-        if scale >= strength:
+        if scale >= keep_scales:
             mask[:, list(chosen[scale])] = bins_touched(layout, scale, latents)[:, None]
         masks.append(mask)
     return tuple(masks)

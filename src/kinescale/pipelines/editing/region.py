@@ -1,4 +1,4 @@
-"""Wish: what is to be drawn anew of a clip - which frames, which parts of the body - and how much of it stays.
+"""Edit region: which frames and body parts of a clip are resampled, and how many coarse scales are kept.
 
 Frames count from 0, and a span ends before its last number: 40:80 is the forty frames 40 to 79.
 """
@@ -6,33 +6,43 @@ Frames count from 0, and a span ends before its last number: 40:80 is the forty 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kinescale.core.errors import InputError
+from kinescale.motion.motion import Motion
 from kinescale.rigging.body_parts import ROOT_ROLE, part_names, part_roles
 
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is drawn anew of a clip.
+class EditRegion:
+    """The frames and body parts of a clip that an edit resamples; everything else is kept exactly.
 
     Parameters
     ----------
     length : frames of the clip.
-    spans : stretches of frames that are drawn; sorted and apart after construction (touching ones are joined).
-    parts : of the body, by name (``edits.PARTS``, or roles); none is the whole body.
-    strength : the coarsest so many scales stay as they are, also inside the spans.
+    spans : stretches of frames; sorted and merged after construction.
+    parts : names of body parts (``kinescale parts``) or roles; empty is the whole body.
+    keep_scales : how many of the coarsest scales are kept inside the spans, too: 0 resamples all scales, more follows
+        the clip more closely.
 
     Raises ``InputError`` for a span that is empty or not inside the clip, or an unknown part.
+
+    Example
+    -------
+    >>> from kinescale import EditRegion
+    >>> region = EditRegion(120, ((40, 60), (60, 80)), ("arms",), keep_scales=1)
+    >>> region.spans, region.moves_root
+    (((40, 80),), False)
     """
 
     length: int
     spans: tuple[Span, ...]
     parts: tuple[str, ...] = ()
-    strength: int = 0
+    keep_scales: int = 0
 
     def __post_init__(self) -> None:
         if not self.spans:
@@ -44,39 +54,80 @@ class Wish:
                 raise InputError(
                     f"the frames {start}:{stop} are not inside the clip, which has the frames 0:{self.length}."
                 )
-        if self.strength < 0:
-            raise InputError(f"the strength is {self.strength}; expected how many coarse scales stay, from 0.")
+        if self.keep_scales < 0:
+            raise InputError(f"keep_scales is {self.keep_scales}; expected how many coarse scales are kept, from 0.")
         object.__setattr__(self, "spans", merged(self.spans))
         object.__setattr__(self, "parts", part_names(self.parts))
 
+    @classmethod
+    def of(
+        cls,
+        motion: Motion,
+        *,
+        frames: Span | Sequence[Span] | None = None,
+        seconds: tuple[float | int, float | int] | None = None,
+        parts: str | Sequence[str] = (),
+        keep_scales: int = 0,
+    ) -> EditRegion:
+        """The region of a clip: ``frames`` (a span or several) or ``seconds`` from and to; all frames by default.
+
+        Example
+        -------
+        >>> from kinescale import EditRegion, TextToMotion
+        >>> motion = TextToMotion.from_pretrained()("a person walks", seconds=2.0).motions[0]
+        >>> EditRegion.of(motion, seconds=(0.5, 1.0), parts="left_arm,head").spans
+        ((10, 20),)
+        """
+        return cls(len(motion), _spans(motion, frames, seconds), part_names(parts), keep_scales)
+
     @property
     def roles(self) -> frozenset[str]:
-        """The roles that are drawn."""
+        """The roles that are resampled."""
         return part_roles(self.parts)
 
     @property
     def whole_body(self) -> bool:
-        """Whether all of the body is drawn."""
+        """Whether the whole body is resampled."""
         return self.roles == part_roles(())
 
     @property
     def moves_root(self) -> bool:
-        """Whether the path over the ground is drawn."""
+        """Whether the path over the ground is resampled."""
         return ROOT_ROLE in self.roles
 
     @property
     def whole_clip(self) -> bool:
-        """Whether every frame is drawn."""
+        """Whether every frame is resampled."""
         return self.spans == ((0, self.length),)
 
-    def check_strength(self, scales: int) -> Wish:
-        """The wish itself; ``InputError`` when it leaves nothing to draw of so many scales."""
-        if self.strength >= scales:
+    @property
+    def listed(self) -> str:
+        """The spans as ``40:80,90:100``."""
+        return ",".join(f"{start}:{stop}" for start, stop in self.spans)
+
+    def check_keep_scales(self, scales: int) -> None:
+        """``InputError`` when all of so many scales are kept."""
+        if self.keep_scales >= scales:
             raise InputError(
-                f"a strength of {self.strength} keeps all there is: this bundle has {scales} scales; expected 0 to "
-                f"{scales - 1}."
+                f"keep_scales is {self.keep_scales}, which keeps all there is: this bundle has {scales} scales; "
+                f"expected 0 to {scales - 1}."
             )
-        return self
+
+
+def _spans(
+    motion: Motion, frames: Span | Sequence[Span] | None, seconds: tuple[float | int, float | int] | None
+) -> tuple[Span, ...]:
+    if frames is not None and seconds is not None:
+        raise InputError("frames and seconds are both given; name one of them.")
+    if seconds is not None:
+        return (parse_seconds(f"{seconds[0]}:{seconds[1]}", motion.fps, len(motion)),)
+    if frames is None:
+        return ((0, len(motion)),)
+    spans: Any = [frames] if frames and isinstance(frames[0], int) else frames
+    for span in spans:
+        if not isinstance(span, Sequence) or len(span) != 2 or not all(isinstance(edge, int) for edge in span):
+            raise InputError(f"the frames are {frames}; expected a first and a last, as (40, 80).")
+    return tuple((first, last) for first, last in spans)
 
 
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -1,4 +1,4 @@
-"""Choosing among codes: guidance, temperature, top-k, nucleus, and a draw by given uniform numbers. Pure functions."""
+"""Logits to codes: classifier-free guidance, temperature, top-k, top-p (nucleus), sampling by given uniform numbers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch import Tensor
 OUT = float("-inf")
 
 
-def guided(
-    conditional: Float[Tensor, "*b V"], unconditional: Float[Tensor, "*b V"], strength: float
+def apply_cfg(
+    cond: Float[Tensor, "*b V"], uncond: Float[Tensor, "*b V"], guidance_scale: float
 ) -> Float[Tensor, "*b V"]:
-    """Classifier-free guidance on logits, ``(1 + t) cond - t uncond`` (Ho & Salimans 2022); 0 is no guidance."""
-    return (1.0 + strength) * conditional - strength * unconditional
+    """Classifier-free guidance on logits: ``uncond + s (cond - uncond)`` (Ho & Salimans 2022); s = 1 is no guidance."""
+    return guidance_scale * cond - (guidance_scale - 1.0) * uncond
 
 
 def keep_top_k(logits: Float[Tensor, "*b V"], k: int) -> Float[Tensor, "*b V"]:
-    """All but the ``k`` best at -inf; 0 keeps all."""
+    """Top-k filter: all but the ``k`` best at -inf; 0 keeps all."""
     if not 0 < k < logits.shape[-1]:
         return logits
     least = logits.topk(k, dim=-1).values[..., -1:]
@@ -27,7 +27,7 @@ def keep_top_k(logits: Float[Tensor, "*b V"], k: int) -> Float[Tensor, "*b V"]:
 
 
 def keep_nucleus(logits: Float[Tensor, "*b V"], share: float) -> Float[Tensor, "*b V"]:
-    """All codes at -inf whose cumulative probability, best first and themselves included, exceeds ``share``.
+    """Top-p filter: codes at -inf whose cumulative probability, best first and themselves included, exceeds ``share``.
 
     The code that crosses the share is dropped too (MoScale's rule; Holtzman et al. 2020 keep it); the best is always
     kept. 0 keeps all.
@@ -43,7 +43,7 @@ def keep_nucleus(logits: Float[Tensor, "*b V"], share: float) -> Float[Tensor, "
 def filtered_probabilities(
     logits: Float[Tensor, "*b V"], temperature: float = 1.0, top_p: float = 0.0, top_k: int = 0
 ) -> Float[Tensor, "*b V"]:
-    """What is drawn from: logits over temperature, the best k, the nucleus, then softmax."""
+    """Sampling probabilities: logits over temperature, top-k, top-p, then softmax."""
     return keep_nucleus(keep_top_k(logits / temperature, top_k), top_p).softmax(-1)
 
 
@@ -69,8 +69,8 @@ def keep_crossing_nucleus(logits: Float[Tensor, "*b V"], share: float) -> Float[
 
 
 def uniform_numbers(wanted: Bool[Tensor, "B *p"], rngs: Sequence[torch.Generator]) -> Float[Tensor, "B *p"]:
-    """A number from [0, 1) for each place to be drawn; a clip takes as many as it has such places, whatever padding
-    its batch brings."""
+    """A number from [0, 1) for each wanted position; a clip takes as many as it has such positions, whatever padding
+    its batch has."""
     numbers = torch.zeros(wanted.shape)
     for clip, places, rng in zip(numbers, wanted.cpu(), rngs, strict=True):
         clip[places] = torch.rand(int(places.sum()), generator=rng)
@@ -78,7 +78,7 @@ def uniform_numbers(wanted: Bool[Tensor, "B *p"], rngs: Sequence[torch.Generator
 
 
 def draw(probabilities: Float[Tensor, "*b V"], uniform: Float[Tensor, "*b"]) -> Int[Tensor, "*b"]:
-    """The code in whose stretch of the cumulative probabilities each number from [0, 1) falls."""
+    """Inverse transform sampling: the code in whose interval of the cumulative probabilities each number falls."""
     cumulative = probabilities.cumsum(-1)
     index = (cumulative <= uniform.unsqueeze(-1) * cumulative[..., -1:]).sum(-1)
     # Rounding can push a number next to 1 onto the total itself, past the last code that has any probability.

@@ -35,7 +35,7 @@ DIGESTS = {
 class Config(Record):
     """``max_tokens``: longer sentences are cut there (the two end tokens included)."""
 
-    max_tokens: int = Field(32, ge=4, le=512)
+    max_tokens: int = Field(default=32, ge=4, le=512)
 
 
 class TextEncoder(base.TextEncoder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from kinescale import quantizers
-from kinescale.core.errors import InputError, UnknownNameError
+from kinescale.core.errors import ConfigError, InputError, UnknownNameError
 from kinescale.core.records import Record
 from kinescale.pyramid import ResidualPyramid
 from kinescale.skeletons.base import ROLES
@@ -28,11 +29,11 @@ class Config(Record):
     tokenizer's other fields (``codes``, ``ema_decay`` ...) stand for.
     """
 
-    feature_width: int = Field(263, ge=1)
-    max_frames: int = Field(196, ge=1)
+    feature_width: int = Field(default=263, ge=1)
+    max_frames: int = Field(default=196, ge=1)
     quantizer: str = "vq"
     quantizer_config: dict[str, Any] = Field(default_factory=dict)
-    ema_decay: float = Field(0.99, ge=0.0, lt=1.0)
+    ema_decay: float = Field(default=0.99, ge=0.0, lt=1.0)
 
     @model_validator(mode="after")
     def _known_quantizer(self) -> Config:
@@ -48,21 +49,58 @@ class Config(Record):
         return quantizers.build(self.quantizer, self.quantizer_config, groups=groups, **offered)
 
 
-class ExplicitConfig(Config):
-    """``explicit_slice``: features (first, past the last) that count ``explicit_weight`` more in the loss; the default
-    is HumanML3D's joint positions, None is none."""
+class FeatureConfig(Config):
+    """A ``Config`` with the blocks of the features, for losses that weigh some of them more.
 
-    explicit_weight: float = Field(0.5, ge=0.0)
-    explicit_slice: tuple[int, int] | None = (4, 67)
+    ``feature_width`` and ``feature_blocks`` (block -> its first column and the one past its last) are filled in from
+    the run's feature when a tokenizer is built, in every ``Config`` that has fields of these names (as are
+    ``feature``, ``feature_config`` and ``skeleton``); the defaults are HumanML3D's. ``explicit_blocks``: blocks whose
+    error counts ``explicit_weight`` more.
+    """
+
+    feature_blocks: dict[str, tuple[int, int]] = Field(default_factory=lambda: {"positions": (4, 67)})
+    explicit_blocks: tuple[str, ...] = ("positions",)
+    explicit_weight: float = Field(default=0.5, ge=0.0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_explicit_slice(cls, data: Any) -> Any:
+        """``explicit_slice``, columns as numbers in files of earlier versions: the blocks they cover."""
+        if not isinstance(data, Mapping) or "explicit_slice" not in data or "explicit_blocks" in data:
+            return data
+        rest = {key: value for key, value in data.items() if key != "explicit_slice"}
+        columns = data["explicit_slice"]
+        if columns is None:
+            return {**rest, "explicit_blocks": ()}
+        try:
+            first, stop = columns
+            blocks = {name: tuple(block) for name, block in dict(rest.get("feature_blocks", {})).items()}
+            inside = {name: block for name, block in blocks.items() if first <= block[0] and block[1] <= stop}
+            if sum(end - start for start, end in inside.values()) == stop - first:
+                return {**rest, "explicit_blocks": tuple(inside)}
+        except (TypeError, ValueError):
+            raise ValueError(f"explicit_slice is {columns!r}; expected two numbers or null") from None
+        return {**rest, "feature_blocks": {**blocks, "explicit": (first, stop)}, "explicit_blocks": ("explicit",)}
 
     @model_validator(mode="after")
-    def _slice_inside(self) -> ExplicitConfig:
-        low, high = self.explicit_slice or (0, 1)
-        if not 0 <= low < high <= self.feature_width:
-            raise ValueError(
-                f"explicit_slice is {self.explicit_slice}; expected 0 <= first < last <= {self.feature_width}"
-            )
+    def _blocks_inside(self) -> FeatureConfig:
+        for name in self.explicit_blocks:
+            first, stop = self.feature_blocks.get(name, (0, 1))
+            if not 0 <= first < stop <= self.feature_width:
+                raise ValueError(f"block '{name}' is columns {first} to {stop} of {self.feature_width} features")
         return self
+
+    def explicit_columns(self) -> slice | list[int] | None:
+        """Columns of ``explicit_blocks``, a slice where they adjoin; ``ConfigError`` for a block the feature lacks."""
+        if not self.explicit_blocks:
+            return None
+        unknown = [name for name in self.explicit_blocks if name not in self.feature_blocks]
+        if unknown:
+            known = ", ".join(self.feature_blocks)
+            raise ConfigError(f"explicit_blocks names '{unknown[0]}', which the feature lacks; known: {known}.")
+        columns = sorted({c for name in self.explicit_blocks for c in range(*self.feature_blocks[name])})
+        adjoin = columns[-1] - columns[0] + 1 == len(columns)
+        return slice(columns[0], columns[-1] + 1) if adjoin else columns
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,13 +19,13 @@ def feature_errors(
 
 
 def reconstruction_loss(
-    errors: Float[Tensor, "F"], explicit: tuple[int, int] | None, weight: float
+    errors: Float[Tensor, "F"], explicit: slice | list[int] | None, weight: float
 ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-    """Mean over all features plus ``weight`` times the mean over the ``explicit`` ones, and both for the log."""
+    """Mean over all features plus ``weight`` times the mean over the ``explicit`` columns, and both for the log."""
     total = errors.mean()
     logs = {"reconstruction": float(total.detach())}
     if explicit is not None:
-        extra = errors[slice(*explicit)].mean()
+        extra = errors[explicit].mean()
         total, logs["explicit"] = total + weight * extra, float(extra.detach())
     return total, logs
 

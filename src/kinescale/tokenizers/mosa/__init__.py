@@ -36,6 +36,7 @@ class Tokenizer(base.Tokenizer):
         super().__init__()
         self.config = c = config
         self.feature_width = c.feature_width
+        self.explicit = c.explicit_columns()
         widths = [c.width * factor for factor in c.multipliers]
         self.encoder = Encoder(c.feature_width, widths, c.blocks, c.code_dim)
         self.decoder = Decoder(c.feature_width, widths, c.blocks, c.code_dim)
@@ -71,7 +72,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over coded frames, extra on ``explicit_slice``, and quantization; MoSa notes, section 2.3.
+        """Smooth-L1 over coded frames, extra on ``explicit_blocks``, and quantization; MoSa notes, section 2.3.
 
         In ``train()`` mode slots are drawn and moved and codebooks are updated; in ``eval()`` mode neither.
         """
@@ -91,7 +92,7 @@ class Tokenizer(base.Tokenizer):
             decoded = self.decode_latent(through, latent_lengths).float()
         own = lengths if self.masked else torch.full_like(lengths, target.shape[1])
         errors = feature_errors(decoded, target, valid_steps(own, target.shape[1]))
-        loss, logs = reconstruction_loss(errors, c.explicit_slice, c.explicit_weight)
+        loss, logs = reconstruction_loss(errors, self.explicit, c.explicit_weight)
         quantization = self._quantization(grid, quantized.sums, filled(layout, latent_lengths))
         loss = loss + c.quantization_weight * quantization
         if self.training:

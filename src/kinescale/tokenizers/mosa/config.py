@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,7 @@ from kinescale.tokenizers import base
 from kinescale.tokenizers.mosa.networks import GROUPS
 
 
-class Config(base.ExplicitConfig):
+class Config(base.FeatureConfig):
     """Sizes, rates and the two ways of treating padding.
 
     ``multipliers``: channels of each level over ``width``, finest first, half the frames from level to level;
@@ -26,21 +26,23 @@ class Config(base.ExplicitConfig):
     codebook reset.
     """
 
-    width: int = Field(256, ge=1)
+    EARLIER_NAMES: ClassVar[dict[str, str]] = {"quantisation_weight": "quantization_weight"}
+
+    width: int = Field(default=256, ge=1)
     multipliers: tuple[int, ...] = (1, 2, 1)
-    blocks: int = Field(2, ge=0)
-    code_dim: int = Field(512, ge=1)
+    blocks: int = Field(default=2, ge=0)
+    code_dim: int = Field(default=512, ge=1)
     bins: tuple[int, ...] = (3, 6, 10, 15, 20, 25, 30, 36, 42, 49)
     codes: tuple[int, ...] = (256, 313, 370, 427, 484, 540, 597, 654, 711, 768)
-    phi_depth: int = Field(2, ge=0)
+    phi_depth: int = Field(default=2, ge=0)
     padding: Literal["slots", "masked"] = "slots"
-    slot_groups: int = Field(10, ge=1)
-    slot_decay: float = Field(0.99, ge=0.0, le=1.0)
+    slot_groups: int = Field(default=10, ge=1)
+    slot_decay: float = Field(default=0.99, ge=0.0, le=1.0)
     lookup: Literal["distance", "cosine"] = "cosine"
     learn: Literal["pooled", "full"] = "full"
-    commitment: float = Field(1.0, ge=0.0)
-    quantization_weight: float = Field(0.02, ge=0.0)
-    assignment_temperature: float | None = Field(None, gt=0.0)
+    commitment: float = Field(default=1.0, ge=0.0)
+    quantization_weight: float = Field(default=0.02, ge=0.0)
+    assignment_temperature: float | None = Field(default=None, gt=0.0)
     faithful: bool = False
 
     @property

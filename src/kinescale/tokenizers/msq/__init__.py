@@ -51,6 +51,7 @@ class Tokenizer(base.Tokenizer):
         super().__init__()
         self.config = c = config
         self.feature_width = c.feature_width
+        self.explicit = c.explicit_columns()
         self.stages: tuple[Stage, ...] = stages_of(c.preset, c.residual)
         self.columns = part_columns(build_feature(c.feature, c.feature_config))
         self.granularities = tuple(sorted({stage.granularity for stage in self.stages}))
@@ -124,7 +125,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over filled frames, extra on ``explicit_slice`` and on frame differences, and commitment.
+        """Smooth-L1 over filled frames, extra on ``explicit_blocks`` and on frame differences, and commitment.
 
         In ``train()`` mode scales are left out at random and codebooks learn; in ``eval()`` mode neither.
         """
@@ -141,9 +142,7 @@ class Tokenizer(base.Tokenizer):
                     kept = kept_scales(len(grid), self.stages, c.drop_finer, c.drop_granularity, rng).to(grid.device)
                 made = Mixed(self._total(quantized, grid, kept), features, latent_lengths)
                 if self.training and c.cross_mix:
-                    made = mix_parts(
-                        made.latent, features, latent_lengths, self.stages, self.columns, c.cross_mix, rng
-                    )
+                    made = mix_parts(made.latent, features, latent_lengths, self.stages, self.columns, c.cross_mix, rng)
             decoded = self.decode_latent(made.latent, made.latent_lengths).float()
         loss, logs = self._reconstruction(decoded, made)
         commitment = self._commitment(grid, quantized, valid_steps(latent_lengths, layout.capacity))
@@ -176,9 +175,7 @@ class Tokenizer(base.Tokenizer):
     def _reconstruction(self, decoded: Tensor, made: Mixed) -> tuple[Tensor, dict[str, float]]:
         c = self.config
         inside = valid_steps(made.latent_lengths * c.stride, decoded.shape[1])
-        loss, logs = reconstruction_loss(
-            feature_errors(decoded, made.target, inside), c.explicit_slice, c.explicit_weight
-        )
+        loss, logs = reconstruction_loss(feature_errors(decoded, made.target, inside), self.explicit, c.explicit_weight)
         if c.velocity_weight:
             both = inside[:, 1:]
             moved = [x[:, 1:] - x[:, :-1] for x in (decoded, made.target)]

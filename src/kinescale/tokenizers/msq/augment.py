@@ -80,5 +80,7 @@ def mix_parts(
     own, other = (x.to(device)[:, None, :, None].to(latent.dtype) for x in (own, other))
     mixed = latent * own + latent.roll(1, 0) * other
     wanted = torch.where(column.to(device)[:, None], target.roll(1, 0), target)
-    both = torch.where(picked.any(1).to(device), torch.minimum(latent_lengths, latent_lengths.roll(1, 0)), latent_lengths)
+    both = torch.where(
+        picked.any(1).to(device), torch.minimum(latent_lengths, latent_lengths.roll(1, 0)), latent_lengths
+    )
     return Mixed(mixed, wanted, both)

@@ -11,10 +11,11 @@ from kinescale.tokenizers import base
 from kinescale.tokenizers.msq.parts import Preset, build_feature
 
 
-class Config(base.ExplicitConfig):
+class Config(base.FeatureConfig):
     """Sizes, rates, and the choices that the paper's readable part leaves open.
 
-    ``feature`` and ``feature_config``: whose blocks and skeleton say which column belongs to which part;
+    ``feature`` and ``feature_config``, filled in for a run: whose blocks and skeleton say which column belongs to which
+    part;
     ``preset``: "pyramid", "grid" or "limbs" (``parts.PRESETS``); ``residual``: a scale codes the residual of its
     streams' coarser scales (else each scale codes the whole, and their mean is decoded); ``levels`` (fsq) or ``codes``
     (vq) of a quantizer; ``share_scales``: one quantizer per stream for all its scales.
@@ -30,22 +31,22 @@ class Config(base.ExplicitConfig):
     residual: bool = True
     quantizer: str = "fsq"
     levels: tuple[int, ...] = (8, 5, 5, 5)
-    codes: int = Field(512, ge=2)
+    codes: int = Field(default=512, ge=2)
     share_scales: bool = False
     widths: tuple[int, int, int] = (256, 192, 128)
     code_dims: tuple[int, int, int] = (512, 256, 128)
-    decoder_width: int = Field(512, ge=1)
-    downs: int = Field(2, ge=1, le=6)
-    blocks: int = Field(3, ge=1)
-    dilation_growth: int = Field(3, ge=1)
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
+    decoder_width: int = Field(default=512, ge=1)
+    downs: int = Field(default=2, ge=1, le=6)
+    blocks: int = Field(default=3, ge=1)
+    dilation_growth: int = Field(default=3, ge=1)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
     spread: Kind = "linear"
-    blend: float = Field(0.0, ge=0.0, le=1.0)
-    commitment_weight: float = Field(0.02, ge=0.0)
-    velocity_weight: float = Field(0.0, ge=0.0)
-    drop_finer: float = Field(0.2, ge=0.0, le=1.0)
-    drop_granularity: float = Field(0.1, ge=0.0, le=1.0)
-    cross_mix: float = Field(0.0, ge=0.0, le=1.0)
+    blend: float = Field(default=0.0, ge=0.0, le=1.0)
+    commitment_weight: float = Field(default=0.02, ge=0.0)
+    velocity_weight: float = Field(default=0.0, ge=0.0)
+    drop_finer: float = Field(default=0.2, ge=0.0, le=1.0)
+    drop_granularity: float = Field(default=0.1, ge=0.0, le=1.0)
+    cross_mix: float = Field(default=0.0, ge=0.0, le=1.0)
     lookup: Literal["distance", "cosine"] = "distance"
 
     @property

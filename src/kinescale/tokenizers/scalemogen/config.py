@@ -26,8 +26,8 @@ class Config(base.Config):
 
     ``body``: skeleton whose part list is used; ``columns``: which features belong to which joint (None: the layout
     of ``humanml3d`` or of ``rotations`` and ``snapmogen``, whichever has that width); ``schedule``: a published list by
-    id over the seven ``factors`` (latents per bin, coarse to fine), or a list of (factor, groups of the seven parts) that
-    ends with single parts at factor 1; ``blocks``: residual convolutions per level; ``scale_dropout``: how often each
+    id over the seven ``factors`` (latents per bin, coarse to fine), or a list of (factor, groups of the seven parts)
+    that ends with single parts at factor 1; ``blocks``: residual convolutions per level; ``scale_dropout``: how often each
     scale but the last is left out in training; ``root_weight`` and ``velocity_weight``: extra weight in the loss.
 
     ``quantizer``: "bsq", the published signs of ``bits`` channels; or codes, which the paper does not have, of vectors
@@ -40,20 +40,20 @@ class Config(base.Config):
 
     body: str = "humanml22"
     columns: Columns | None = None
-    width: int = Field(384, ge=1)
-    bits: int = Field(24, ge=1, le=64)
+    width: int = Field(default=384, ge=1)
+    bits: int = Field(default=24, ge=1, le=64)
     quantizer: str = "bsq"
-    codes: int = Field(512, ge=2)
+    codes: int = Field(default=512, ge=2)
     levels: tuple[int, ...] = (8, 5, 5, 5)
-    code_dim: int = Field(64, ge=1)
-    blocks: int = Field(2, ge=1)
+    code_dim: int = Field(default=64, ge=1)
+    blocks: int = Field(default=2, ge=1)
     factors: tuple[int, ...] = (49, 24, 16, 7, 4, 2, 1)
     schedule: int | Schedule = 5
-    dropout: float = Field(0.1, ge=0.0, lt=1.0)
-    scale_dropout: float = Field(0.5, ge=0.0, lt=1.0)
-    root_weight: float = Field(0.5, ge=0.0)
-    velocity_weight: float = Field(0.5, ge=0.0)
-    commitment_weight: float = Field(1.0, ge=0.0)
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    scale_dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
+    root_weight: float = Field(default=0.5, ge=0.0)
+    velocity_weight: float = Field(default=0.5, ge=0.0)
+    commitment_weight: float = Field(default=1.0, ge=0.0)
     faithful: bool = False
 
     @property

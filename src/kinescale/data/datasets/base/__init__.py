@@ -8,6 +8,7 @@ and ``statistics(folder) -> (mean, std) | None``; a set whose terms its folder t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,20 @@ class License(Record):
     attribution: str
     commercial_use: bool
     share_alike: bool = False
+
+
+def union(licenses: Sequence[License]) -> License:
+    """Terms that satisfy all of several licenses; each name, address and attribution stands once."""
+    names = dict.fromkeys(name for license in licenses for name in license.name.split(" AND "))
+    attributions = dict.fromkeys(license.attribution for license in licenses if license.attribution)
+    longest = [each for each in attributions if not any(each != other and each in other for other in attributions)]
+    return License(
+        name=" AND ".join(names),
+        url=" ".join(dict.fromkeys(url for license in licenses for url in license.url.split())),
+        attribution=" ".join(longest),
+        commercial_use=all(license.commercial_use for license in licenses),
+        share_alike=any(license.share_alike for license in licenses),
+    )
 
 
 class RawClip(Record):

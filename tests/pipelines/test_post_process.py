@@ -11,7 +11,7 @@ import torch
 from kinescale.core.errors import ConfigError
 from kinescale.features import rotations
 from kinescale.pipelines import FINISH, RAW, PostProcess
-from kinescale.pipelines.runtime import SIGMAS, TREMOR_PER_S2, post_process, smoothing_of, tremor
+from kinescale.pipelines.post_process import SIGMAS, TREMOR_PER_S2, postprocess, smoothing_of, tremor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from motion_strategies import walk
@@ -25,7 +25,7 @@ def features(tremble: float = 0.0, seed: int = 0):
 
 
 def test_raw_is_what_the_features_decode_to():
-    made = post_process(FEATURE, features(), RAW).motion
+    made = postprocess(FEATURE, features(), RAW).motion
     plain = FEATURE.to_motion(features())
     assert torch.equal(made.root, plain.root) and torch.equal(made.rotations, plain.rotations)
 
@@ -42,14 +42,14 @@ def test_the_frames_that_were_not_decoded_are_not_smoothed():
     shaken = features(0.05)
     decoded = torch.zeros(len(shaken), dtype=torch.bool)
     decoded[20:] = True
-    made = post_process(FEATURE, shaken, PostProcess(anchor=False, plant=False), decoded=decoded).motion
+    made = postprocess(FEATURE, shaken, PostProcess(anchor=False, plant=False), decoded=decoded).motion
     plain = FEATURE.to_motion(shaken)
     assert torch.allclose(made.rotations[:20, 1:], plain.rotations[:20, 1:], atol=1e-5)
     assert not torch.allclose(made.rotations[20:, 1:], plain.rotations[20:, 1:], atol=1e-3)
 
 
 def test_what_was_done_is_reported():
-    report = post_process(FEATURE, features(0.02)).report
+    report = postprocess(FEATURE, features(0.02)).report
     names = {"smoothing", "root_m", "foot_m", "hips_up_m", "hips_down_m"}
     assert set(report) == {f"finish_{name}" for name in names} and all(value >= 0 for value in report.values())
 
@@ -62,5 +62,5 @@ def test_a_smoothing_that_is_none_is_refused(value):
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])
 def test_very_short_clips_are_finished_too(frames):
-    made = post_process(FEATURE, features(0.02)[:frames]).motion
+    made = postprocess(FEATURE, features(0.02)[:frames]).motion
     assert len(made) == frames

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kinescale.formats import read_motion, write_motion
 from kinescale.motion.titles import titles
 from kinescale.pipelines.editing.gap import extended, joined
-from kinescale.pipelines.prompt_spans import MAX_ENTRIES, cut, drawn_over, moved, one_line, piece, prompts_of, without
+from kinescale.pipelines.prompt_spans import MAX_ENTRIES, cut, moved, one_line, piece, prompts_of, resampled, without
 from motion_strategies import random_motion
 
 TIMES = st.floats(0, 50, allow_nan=False)
@@ -49,7 +49,7 @@ def clip(prompt: str | None = None, frames: int = 60, **meta):
 
 
 def test_a_whole_body_edit_takes_the_place_of_what_was_told():
-    found = drawn_over(clip("a person walks", seed=4, sample=2), ((30, 45),), "a person waves", edit="edit", seed=9)
+    found = resampled(clip("a person walks", seed=4, sample=2), ((30, 45),), "a person waves", edit="edit", seed=9)
     assert [(entry["prompt"], entry["seconds"]) for entry in found] == [
         ("a person walks", [0.0, 1.0]), ("a person waves", [1.0, 1.5]), ("a person walks", [1.5, 2.0]),
     ]  # fmt: skip
@@ -59,10 +59,10 @@ def test_a_whole_body_edit_takes_the_place_of_what_was_told():
 
 def test_parts_and_kept_scales_leave_what_was_told():
     for options in ({"parts": ("left_arm",)}, {"stays": True}):
-        found = drawn_over(clip("a person walks"), ((30, 45),), "a person waves", **options)
+        found = resampled(clip("a person walks"), ((30, 45),), "a person waves", **options)
         assert [entry["seconds"] for entry in found] == [[0.0, 2.0], [1.0, 1.5]]
-    assert drawn_over(clip("a person walks"), ((0, 60),), None) == []
-    assert drawn_over(clip(), ((0, 60),), None) == []
+    assert resampled(clip("a person walks"), ((0, 60),), None) == []
+    assert resampled(clip(), ((0, 60),), None) == []
 
 
 def test_joining_and_extending_move_the_sentences():
@@ -81,7 +81,7 @@ def test_joining_and_extending_move_the_sentences():
 
 @pytest.mark.parametrize("suffix", [".bvh", ".glb", ".npz"])
 def test_they_come_back_from_files(tmp_path, suffix):
-    made = clip().with_meta(prompts=drawn_over(clip("a person walks"), ((30, 45),), "a person waves", parts=("head",)))
+    made = clip().with_meta(prompts=resampled(clip("a person walks"), ((30, 45),), "a person waves", parts=("head",)))
     write_motion(made.with_meta(prompt="a person walks; a person waves", license="CC0"), tmp_path / f"a{suffix}")
     again = read_motion(tmp_path / f"a{suffix}")
     assert json.loads(json.dumps(prompts_of(again))) == json.loads(json.dumps(prompts_of(made)))
@@ -98,7 +98,7 @@ def test_they_come_back_from_files(tmp_path, suffix):
 def test_a_file_may_claim_anything(bad):
     motion = clip("a person walks").with_meta(prompts=bad)
     assert all(set(entry) >= {"prompt", "seconds"} for entry in prompts_of(motion))
-    assert drawn_over(motion, ((0, 30),), "a person waves")[-1]["prompt"] in ("a person waves", "a person walks")
+    assert resampled(motion, ((0, 30),), "a person waves")[-1]["prompt"] in ("a person waves", "a person walks")
 
 
 def test_entries_are_bounded():

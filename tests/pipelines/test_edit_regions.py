@@ -7,10 +7,11 @@ import torch
 
 from kinescale import skeletons
 from kinescale.core.errors import BundleError, InputError, SkeletonError
-from kinescale.pipelines import Editor
+from kinescale.pipelines import EditOptions, Editor, EditRegion
 from kinescale.pipelines.editing.windows import windows
 from tiny_bundle import tiny_bundle
 
+REGION = ("frames", "seconds", "parts", "keep_scales")
 PROMPT = "a person waves"
 
 
@@ -27,19 +28,20 @@ PROMPT = "a person waves"
         ({"frames": (1, 5), "seconds": (0.0, 1.0)}, InputError),
         ({"parts": "tail"}, InputError),
         ({"parts": "left_armm"}, InputError),
-        ({"strength": -1}, InputError),
-        ({"strength": 3}, InputError),
+        ({"keep_scales": -1}, InputError),
+        ({"keep_scales": 3}, InputError),
         ({"samples": 0}, InputError),
         ({"blend": -1.0}, InputError),
         ({"blend": float("nan")}, InputError),
         ({"seed": -1}, InputError),
         ({"prompt": " . "}, InputError),
-        ({"guidence": 1.0}, InputError),
+        ({"sampling": {"guidence": 1.0}}, InputError),
     ],
 )
 def test_bad_wishes(one, clip, options, error):
     with pytest.raises(error) as caught:
-        one.edit(clip, **{"prompt": PROMPT, **options})
+        region = EditRegion.of(clip, **{name: options.pop(name) for name in REGION if name in options})
+        one.edit(clip, options.pop("prompt", PROMPT), region, options=EditOptions(**options))
     assert "\n" not in str(caught.value)
 
 
@@ -52,16 +54,14 @@ def test_bad_clips(one, clip):
         .__class__("bare", clip.skeleton.joints, clip.skeleton.parents, clip.skeleton.offsets)
     )
     with pytest.raises(SkeletonError, match="role"):
-        one.edit(roleless, PROMPT, parts="left_arm")
+        one.edit(roleless, PROMPT, region=EditRegion.of(roleless, parts="left_arm"))
     with pytest.raises(InputError, match="at least a frame"):
         one.inbetween(clip, clip, 0.0)
     with pytest.raises(InputError, match="whole clip"):
-        one.outpaint(clip, frames=(0, 60))
+        one.outpaint(clip, region=EditRegion.of(clip, frames=(0, 60)))
     for seconds in (0.0, 2.0, 9.0, float("nan")):
         with pytest.raises(InputError, match="to be kept"):
             one.prefix(clip, seconds)
-    with pytest.raises(InputError, match="where"):
-        one.inpaint(clip)
     with pytest.raises(BundleError, match="no generator"):
         Editor(tiny_bundle(generator=False))
 
@@ -84,14 +84,23 @@ def test_windows_end_where_the_features_do():
 
 
 def test_meta_tells_what_was_done(one, clip):
-    meta = one.edit(clip, PROMPT, parts="arms", frames=(10, 30), seed=9, strength=1).motions[0].meta
+    meta = (
+        one.edit(
+            clip,
+            PROMPT,
+            region=EditRegion.of(clip, frames=(10, 30), parts="arms", keep_scales=1),
+            options=EditOptions(seed=9),
+        )
+        .motions[0]
+        .meta
+    )
     assert meta["prompt"] == PROMPT and meta["seed"] == 9 and meta["source"] == "made up"
-    assert meta["edited_frames"] == "10:30" and meta["edited_parts"] == "arms" and meta["edit_strength"] == 1
+    assert meta["edited_frames"] == "10:30" and meta["edited_parts"] == "arms" and meta["edit_keep_scales"] == 1
     assert meta["license"] == "CC0; CC BY-NC 4.0 (corpus one)"
     assert meta["bundle"] == one.bundle.content_hash
 
 
 def test_inputs_are_left_alone(one, clip):
     root, rotations = clip.root.clone(), clip.rotations.clone()
-    one.edit(clip, PROMPT, frames=(0, 60))
+    one.edit(clip, PROMPT, region=EditRegion.of(clip, frames=(0, 60)))
     assert torch.equal(clip.root, root) and torch.equal(clip.rotations, rotations)

@@ -1,4 +1,4 @@
-"""Constraints on one clip as numbers: which joint is to be where, and how far a motion is from that; differentiable."""
+"""Control targets: the constraints on one clip as tensors, and how far a motion is from them; differentiable."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ FACING_S = 0.17
 
 GROUND = (1.0, 0.0, 1.0)
 LEGS = part_roles(("legs",))
-ROTATIONS_A_POSE = 0.1
-"""How many meters a turn of a joint by a radian counts as, in a pose: bones without a joint at their end turn too."""
+METERS_PER_POSE_RADIAN = 0.1
+"""Meters that a radian of a pose's joint counts as: bones without a joint at their end turn too."""
 
 
 @dataclass(frozen=True, eq=False)
-class Goals:
-    """What is asked of a clip on ``skeleton``.
+class Targets:
+    """Target positions, facings and poses of a clip on ``skeleton``.
 
     Parameters
     ----------
     entries : the constraints, in order.
-    frame, joint, target, known, entry : of each place that is asked for: where, meters, which coordinates count, and
-        the constraint's number.
-    own : 0 for places in the world; 1 for places seen from the hips' place on the ground along the facing in that
-        frame, 2 from the hips themselves.
-    facing_frame, facing, facing_entry : of each facing that is asked for, radians.
-    pose_frame, pose_joint, pose, pose_entry : local rotations asked for with a pose.
+    frame, joint, target, known, entry : of each target position: frame, joint, meters, which coordinates count, and the
+        constraint's number.
+    relative : 0 for positions in the world; 1 for positions relative to the hips' place on the ground and the facing in
+        that frame, 2 relative to the hips themselves.
+    facing_frame, facing, facing_entry : of each target facing, radians.
+    pose_frame, pose_joint, pose, pose_entry : target local rotations of poses.
     """
 
     skeleton: Skeleton
@@ -60,7 +60,7 @@ class Goals:
     target: Float[Tensor, "G 3"]
     known: Float[Tensor, "G 3"]
     entry: Int[Tensor, " G"]
-    own: Float[Tensor, " G"]
+    relative: Float[Tensor, " G"]
     facing_frame: Int[Tensor, " H"]
     facing: Float[Tensor, " H"]
     facing_entry: Int[Tensor, " H"]
@@ -74,7 +74,7 @@ class Goals:
         """Of each constraint."""
         return torch.tensor([entry.weight for entry in self.entries])
 
-    def from_frame(self, first: int) -> Goals:
+    def from_frame(self, first: int) -> Targets:
         """The same, frames counted from ``first``."""
         return replace(
             self,
@@ -84,32 +84,32 @@ class Goals:
         )
 
     def distances(self, positions: Float[Tensor, "*b T J 3"]) -> Float[Tensor, "*b G"]:
-        """Meters between each place asked for and where its joint is, over the coordinates that count."""
+        """Meters between each target position and its joint, over the coordinates that count."""
         at = positions[..., self.frame, self.joint, :]
-        if bool((self.own > 0).any()):
-            at = torch.where(self.own[:, None] > 0, self._as_seen(positions, at), at)
+        if bool((self.relative > 0).any()):
+            at = torch.where(self.relative[:, None] > 0, self._relative_to_hips(positions, at), at)
         gap = (at - self.target.to(at)) * self.known.to(at)
         # a distance of zero has no direction: its gradient should be zero, not a division by it
         return (gap.square().sum(-1) + 1e-12).sqrt()
 
-    def turns(self, positions: Float[Tensor, "*b T J 3"]) -> Float[Tensor, "*b H"]:
-        """Radians between each facing asked for and the body's, its sway smoothed away."""
+    def facing_errors(self, positions: Float[Tensor, "*b T J 3"]) -> Float[Tensor, "*b H"]:
+        """Radians between each target facing and the body's, with its sway smoothed away."""
         if not len(self.facing):
             return positions.new_zeros((*positions.shape[:-3], 0))
         yaw = heading(positions, self.skeleton, self.fps)
         gap = yaw[..., self.facing_frame] - self.facing.to(yaw)
         return torch.atan2(torch.sin(gap), torch.cos(gap)).abs()
 
-    def bent(self, rotations: Float[Tensor, "*b T J 4"]) -> Float[Tensor, "*b R"]:
-        """Radians, squared, by which joints of poses are turned otherwise."""
+    def pose_errors(self, rotations: Float[Tensor, "*b T J 4"]) -> Float[Tensor, "*b R"]:
+        """Squared radians between each target rotation and its joint's."""
         dot = (rotations[..., self.pose_frame, self.pose_joint, :] * self.pose.to(rotations)).sum(-1)
         return 4 * (1 - dot.square().clamp(max=1.0))
 
-    def _as_seen(self, positions: Tensor, at: Tensor) -> Tensor:
-        """Places seen from the hips, or their place on the ground, along the facing."""
+    def _relative_to_hips(self, positions: Tensor, at: Tensor) -> Tensor:
+        """Positions relative to the hips, or to their place on the ground, and the facing."""
         yaw = facing_yaw(positions, self.skeleton)[..., self.frame]
         hips = positions[..., self.frame, hips_of(self.skeleton), :]
-        here = torch.where(self.own[:, None] > 1, hips, hips * positions.new_tensor(GROUND))
+        here = torch.where(self.relative[:, None] > 1, hips, hips * positions.new_tensor(GROUND))
         return quat_apply(quat_about_y(-yaw), at - here)
 
 
@@ -126,8 +126,8 @@ def heading(positions: Float[Tensor, "*b T J 3"], skeleton: Skeleton, fps: float
     return torch.atan2(smooth[..., 0, :], smooth[..., 1, :])
 
 
-def goals_of(constraints: Constraints, clip: Motion) -> Goals:
-    """The constraints as numbers in the world of ``clip``, for its skeleton.
+def targets_of(constraints: Constraints, clip: Motion) -> Targets:
+    """The targets of constraints in the world of ``clip``, for its skeleton.
 
     Raises ``InputError`` for a joint that is not there, ``SkeletonError`` for a pose that cannot be carried over.
     """
@@ -136,14 +136,14 @@ def goals_of(constraints: Constraints, clip: Motion) -> Goals:
         first = clip.slice(0, 1).to(torch.float64).positions()
         yaw = facing_yaw(first[0], clip.skeleton)
         start = first[0, hips_of(clip.skeleton)] * first.new_tensor(GROUND)
-    made = _Making(clip.skeleton, clip.fps, yaw, start)
+    made = _Builder(clip.skeleton, clip.fps, yaw, start)
     for number, entry in enumerate(constraints.entries):
         made.add(number, entry)
-    return made.goals(constraints.entries)
+    return made.build(constraints.entries)
 
 
-class _Making:
-    """Collects rows, and turns them into tensors at the end."""
+class _Builder:
+    """Collects rows of targets, and turns them into tensors at the end."""
 
     def __init__(self, skeleton: Skeleton, fps: float, yaw: Tensor, start: Tensor):
         self.skeleton, self.fps, self.yaw, self.start = skeleton, fps, yaw, start
@@ -165,10 +165,10 @@ class _Making:
         elif isinstance(entry, PosePin):
             self._pose(number, entry)
 
-    def _place(self, number: int, frames: Tensor, joint: int, rows: np.ndarray, own: int = 0) -> None:
+    def _place(self, number: int, frames: Tensor, joint: int, rows: np.ndarray, relative: int = 0) -> None:
         places = torch.as_tensor(rows, dtype=torch.float64)
         known = ~torch.isnan(places)
-        if not own:
+        if not relative:
             places, known = self._in_world(places, known)
         count = len(frames)
         self.places.append(
@@ -178,7 +178,7 @@ class _Making:
                 torch.where(known, places, 0.0),
                 known.double(),
                 torch.full((count,), number),
-                torch.full((count,), float(own)),
+                torch.full((count,), float(relative)),
             )
         )
 
@@ -202,21 +202,21 @@ class _Making:
         pose = retarget(entry.pose.to(torch.float64), self.skeleton, feet=False)
         joints = part_joints(self.skeleton, part_roles(entry.parts), entry.parts)
         at = pose.positions()[0]
-        own = 0 if entry.world else 1 if part_roles(entry.parts) & LEGS else 2
-        if own:
-            hips = at[hips_of(self.skeleton)] * (at.new_tensor(GROUND) if own == 1 else 1.0)
+        relative = 0 if entry.world else 1 if part_roles(entry.parts) & LEGS else 2
+        if relative:
+            hips = at[hips_of(self.skeleton)] * (at.new_tensor(GROUND) if relative == 1 else 1.0)
             at = quat_apply(quat_about_y(-facing_yaw(at, self.skeleton)), at - hips)
         for frame in entry.frames:
             frames = torch.tensor([frame])
             for joint in joints:
-                self._place(number, frames, joint, at[joint : joint + 1].numpy(), own=own)
+                self._place(number, frames, joint, at[joint : joint + 1].numpy(), relative=relative)
             # the root's own turn is where the body faces, which a free pose leaves open
             turned = [joint for joint in joints if joint > 0]
             where = torch.full((len(turned),), frame)
             said = (where, torch.tensor(turned, dtype=torch.long), pose.rotations[0, turned])
             self.poses.append((*said, torch.full((len(turned),), number)))
 
-    def goals(self, entries: tuple[Constraint, ...]) -> Goals:
+    def build(self, entries: tuple[Constraint, ...]) -> Targets:
         whole, number = torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.float64)
         none = {
             "places": (whole, whole, number.view(0, 3), number.view(0, 3), whole, number),
@@ -229,7 +229,7 @@ class _Making:
             for i, first in enumerate(none[name])
         ]
 
-        return Goals(self.skeleton, self.fps, entries, *rows)
+        return Targets(self.skeleton, self.fps, entries, *rows)
 
 
 def joint_of(skeleton: Skeleton, name: str, entry: str) -> int:
@@ -248,10 +248,10 @@ def joint_of(skeleton: Skeleton, name: str, entry: str) -> int:
 
 
 @dataclass(frozen=True)
-class Missed:
-    """How far one constraint is from being met.
+class Deviation:
+    """How far a motion is from one constraint.
 
-    ``mean_m``, ``worst_m``: distance over its joints and frames (``None`` where it asks for no place);
+    ``mean_m``, ``worst_m``: distance over its joints and frames (``None`` where it has no positions);
     ``mean_deg``, ``worst_deg``: of a facing; ``worst_frame``: where it is farthest off; ``met``: whether everything is
     within its tolerance.
     """
@@ -264,7 +264,7 @@ class Missed:
     worst_frame: int
     met: bool
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """In words."""
         parts = []
         if self.mean_m is not None and self.worst_m is not None:
@@ -274,22 +274,22 @@ class Missed:
         return f"{self.name}: {'; '.join(parts)}, at frame {self.worst_frame}"
 
 
-def errors(goals: Goals, motion: Motion) -> tuple[Missed, ...]:
-    """Of each constraint, how far the motion (on the goals' skeleton) is from it."""
+def deviations(targets: Targets, motion: Motion) -> tuple[Deviation, ...]:
+    """The deviation of a motion (on the targets' skeleton) from each constraint."""
     positions = motion.to(torch.float64).positions()
-    far, turned = goals.distances(positions), goals.turns(positions) * 180 / torch.pi
+    far, turned = targets.distances(positions), targets.facing_errors(positions) * 180 / torch.pi
     found = []
-    for number, entry in enumerate(goals.entries):
-        here, there = goals.entry == number, goals.facing_entry == number
+    for number, entry in enumerate(targets.entries):
+        here, there = targets.entry == number, targets.facing_entry == number
         place, angle = far[here], turned[there]
         off = bool(len(place)) and float(place.max()) > entry.tolerance_m
         askew = bool(len(angle)) and float(angle.max()) > FACING_TOLERANCE_DEG
         if len(place) and (off or not askew):
-            frame = int(goals.frame[here][place.argmax()])
+            frame = int(targets.frame[here][place.argmax()])
         else:
-            frame = int(goals.facing_frame[there][angle.argmax()])
+            frame = int(targets.facing_frame[there][angle.argmax()])
         found.append(
-            Missed(
+            Deviation(
                 entry.name,
                 float(place.mean()) if len(place) else None,
                 float(place.max()) if len(place) else None,
@@ -302,28 +302,35 @@ def errors(goals: Goals, motion: Motion) -> tuple[Missed, ...]:
     return tuple(found)
 
 
-def mean_error(goals: Goals, motion: Motion) -> float:
-    """Mean distance (m) over all places asked for; 0 where none is."""
-    far = goals.distances(motion.to(torch.float64).positions())
+def mean_error(targets: Targets, motion: Motion) -> float:
+    """Mean distance (m) over all target positions; 0 where there are none."""
+    far = targets.distances(motion.to(torch.float64).positions())
     return float(far.mean()) if len(far) else 0.0
 
 
-def contradictions(goals: Goals) -> list[str]:
+def contradictions(targets: Targets) -> list[str]:
     """Pairs of constraints that want one joint in two places, or the body facing two ways, in one frame."""
-    told: dict[tuple[int, int], tuple[float, str]] = {}
+    found: dict[tuple[int, int], tuple[float, str]] = {}
     keys = [
-        (f"{goals.skeleton.joints[j]} in two places at frame {f}", (f, j), place, known, number, "m", 1.0)
-        for f, j, place, known, number, own in zip(
-            goals.frame.tolist(), goals.joint.tolist(), goals.target, goals.known, goals.entry.tolist(), goals.own
+        (f"{targets.skeleton.joints[j]} in two places at frame {f}", (f, j), place, known, number, "m", 1.0)
+        for f, j, place, known, number, relative in zip(
+            targets.frame.tolist(),
+            targets.joint.tolist(),
+            targets.target,
+            targets.known,
+            targets.entry.tolist(),
+            targets.relative,
         )
-        if not own
+        if not relative
     ]
     seen: dict[tuple[int, int], list[tuple[Tensor, Tensor, int]]] = {}
     for text, key, place, known, number, _, _ in keys:
         for other, its, of in seen.get(key, []):
             gap = float(((place - other) * known * its).norm())
-            apart = goals.entries[of].tolerance_m + goals.entries[number].tolerance_m
-            if gap > apart and gap > told.get((of, number), (0.0, ""))[0]:
-                told[of, number] = (gap, f"want {text}, {gap:.2f} m apart")
+            apart = targets.entries[of].tolerance_m + targets.entries[number].tolerance_m
+            if gap > apart and gap > found.get((of, number), (0.0, ""))[0]:
+                found[of, number] = (gap, f"want {text}, {gap:.2f} m apart")
         seen.setdefault(key, []).append((place, known, number))
-    return [f"{goals.entries[one].name} and {goals.entries[two].name} {text}" for (one, two), (_, text) in told.items()]
+    return [
+        f"{targets.entries[one].name} and {targets.entries[two].name} {text}" for (one, two), (_, text) in found.items()
+    ]

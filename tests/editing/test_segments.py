@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinescale.core.errors import InputError
-from kinescale.pipelines.segments import Segment, Story, read_story, story_of, story_of_lines
+from kinescale.pipelines.segments import Segment, Timeline, parse_timeline, parse_timeline_lines, read_timeline
 
 LINES = """
 a person walks # 0 # 4
@@ -29,19 +29,19 @@ def test_both_spellings_say_the_same(tmp_path):
     }
     (tmp_path / "a.json").write_text(json.dumps(value))
     (tmp_path / "a.txt").write_text(LINES)
-    one, other = read_story(tmp_path / "a.json"), read_story(tmp_path / "a.txt")
-    assert one == other == story_of(value["segments"])
+    one, other = read_timeline(tmp_path / "a.json"), read_timeline(tmp_path / "a.txt")
+    assert one == other == parse_timeline(value["segments"])
     assert one.seconds == 6.5 and one.frames(30) == 195
     assert one.segments[2].parts == ("legs", "torso")
 
 
 def test_a_segment_without_a_start_follows_the_one_before():
-    story = story_of_lines("a person walks # 2\na person runs # 3.5")
+    story = parse_timeline_lines("a person walks # 2\na person runs # 3.5")
     assert [(s.start, s.end) for s in story.segments] == [(0, 2), (2, 5.5)]
 
 
 def test_who_leads_and_what_is_laid_over():
-    story = story_of_lines(LINES)
+    story = parse_timeline_lines(LINES)
     assert [(told.span, told.text) for told in story.base(10)] == [
         ((0, 40), "a person walks"),
         ((40, 65), "a person turns"),
@@ -50,7 +50,7 @@ def test_who_leads_and_what_is_laid_over():
 
 
 def test_the_body_leads_before_the_legs_and_these_before_arms_and_the_last_of_equals():
-    story = Story(
+    story = Timeline(
         (
             Segment("arms", 0, 10, ("arms",)),
             Segment("legs", 2, 10, ("legs",)),
@@ -72,7 +72,7 @@ def test_the_body_leads_before_the_legs_and_these_before_arms_and_the_last_of_eq
 
 
 def test_a_pause_is_drawn_without_a_sentence():
-    story = Story((Segment("walk", 1, 2), Segment("run", 3, 4)))
+    story = Timeline((Segment("walk", 1, 2), Segment("run", 3, 4)))
     assert [told.text for told in story.base(10)] == [None, "walk", None, "run"]
 
 
@@ -83,7 +83,7 @@ parts = st.sampled_from([(), ("legs",), ("arms",), ("head", "left_arm"), ("root"
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(times, parts), min_size=1, max_size=8))
 def test_every_frame_is_led_once_and_every_part_is_told_or_leads(entries):
-    story = Story(tuple(Segment(f"number {i}", a, a + n, p) for i, ((a, n), p) in enumerate(entries)))
+    story = Timeline(tuple(Segment(f"number {i}", a, a + n, p) for i, ((a, n), p) in enumerate(entries)))
     base = story.base(2.0)
     assert base[0].span[0] == 0 and base[-1].span[1] == story.frames(2.0)
     assert all(one.span[1] == two.span[0] for one, two in itertools.pairwise(base))
@@ -116,7 +116,7 @@ def test_every_frame_is_led_once_and_every_part_is_told_or_leads(entries):
 )
 def test_bad_lines(text, told):
     with pytest.raises(InputError, match=told) as found:
-        story_of_lines(text)
+        parse_timeline_lines(text)
     assert "\n" not in str(found.value)
 
 
@@ -140,12 +140,12 @@ def test_bad_lines(text, told):
 )
 def test_bad_json(value, told):
     with pytest.raises(InputError, match=told):
-        story_of(value)
+        parse_timeline(value)
 
 
 def test_bad_files(tmp_path):
     for name, raw, told in (
-        ("a.yaml", b"", "no kind of story"),
+        ("a.yaml", b"", "no kind of timeline"),
         ("a.txt", b"\xff\xfe\x00", "not UTF-8"),
         ("a.json", b"{", "a.json"),
         ("b.json", b'{"segments": [{"text": "walks", "seconds": NaN}]}', "b.json"),
@@ -153,11 +153,11 @@ def test_bad_files(tmp_path):
     ):
         (tmp_path / name).write_bytes(raw)
         with pytest.raises(InputError, match=told):
-            read_story(tmp_path / name)
+            read_timeline(tmp_path / name)
     with pytest.raises(InputError, match=r"missing\.txt"):
-        read_story(tmp_path / "missing.txt")
+        read_timeline(tmp_path / "missing.txt")
 
 
 def test_too_long():
     with pytest.raises(InputError, match="expected at most"):
-        Story((Segment("walks", 0, 1e7),)).frames(30)
+        Timeline((Segment("walks", 0, 1e7),)).frames(30)

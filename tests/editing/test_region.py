@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinescale.core.errors import InputError
-from kinescale.pipelines.editing import Wish, merged, outside, parse_frames, parse_seconds
+from kinescale.pipelines.editing.region import EditRegion, merged, outside, parse_frames, parse_seconds
 
 LENGTH = 50
 SPANS = st.lists(
@@ -58,11 +58,15 @@ def test_seconds_that_are_none(text):
         parse_seconds(text, 30.0, 90)
 
 
-def test_a_wish_knows_what_it_is_about():
-    wish = Wish(90, ((50, 60), (10, 20), (20, 30)), ("Left-Arm", "head"))
-    assert wish.spans == ((10, 30), (50, 60)) and wish.parts == ("left_arm", "head")
-    assert not wish.whole_body and not wish.moves_root and not wish.whole_clip
-    assert Wish(9, ((0, 9),)).whole_body and Wish(9, ((0, 9),)).moves_root and Wish(9, ((0, 9),)).whole_clip
-    assert Wish(9, ((0, 9),), ("lower_body",)).moves_root
+def test_a_region_knows_what_it_is_about():
+    region = EditRegion(90, ((50, 60), (10, 20), (20, 30)), ("Left-Arm", "head"))
+    assert region.spans == ((10, 30), (50, 60)) and region.parts == ("left_arm", "head")
+    assert not region.whole_body and not region.moves_root and not region.whole_clip
+    assert (
+        EditRegion(9, ((0, 9),)).whole_body
+        and EditRegion(9, ((0, 9),)).moves_root
+        and EditRegion(9, ((0, 9),)).whole_clip
+    )
+    assert EditRegion(9, ((0, 9),), ("lower_body",)).moves_root
     with pytest.raises(InputError, match="keeps all"):
-        Wish(9, ((0, 9),), (), 4).check_strength(4)
+        EditRegion(9, ((0, 9),), (), 4).check_keep_scales(4)
