@@ -6,8 +6,7 @@ Run: python examples/convert.py [FOLDER]
 import sys
 from pathlib import Path
 
-from kinescale import TextToMotion, read_motion, skeletons, write_motion
-from kinescale.motion.retarget import retarget
+from kinescale import TextToMotion, read_motion, retarget, skeletons, write_motion
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 walk = TextToMotion.from_pretrained()("a person walks forward", seconds=2.0, seed=3).motions[0]

@@ -81,14 +81,15 @@ def write(folder: Path) -> None:
     """All pages, and the index."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    pages = {**public(), "errors": errors(), **{room: contract(room, noun) for room, noun in CONTRACTS.items()}}
+    families = {f"family-{room}": contract(room, noun) for room, noun in CONTRACTS.items()}
+    pages = {**public(), "errors": errors(), **families}
     index = [
         *titled("Kinescale: API reference"),
         *f"Version {kinescale.__version__}. {kinescale.__doc__}".splitlines(),
         "",
     ]
     names = [name for name in kinescale.__all__ if name in pages]
-    for caption, listed in (("Public names", names), ("Errors", ["errors"]), ("Families", list(CONTRACTS))):
+    for caption, listed in (("Public names", names), ("Errors", ["errors"]), ("Families", list(families))):
         index += [
             ".. toctree::",
             f"   :caption: {caption}",
@@ -108,7 +109,7 @@ def main(argv: list[str]) -> int:
     out = Path(argv[0])
     source = out.with_name(f"{out.name}-source")
     write(source)
-    return build_main(["-W", "--keep-going", "-q", "-b", "html", "-c", str(HERE), str(source), str(out)])
+    return build_main(["-E", "-W", "--keep-going", "-q", "-b", "html", "-c", str(HERE), str(source), str(out)])
 
 
 if __name__ == "__main__":

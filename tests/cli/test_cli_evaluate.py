@@ -78,7 +78,7 @@ def test_the_ground_truth_stands_first_and_the_folder_says_how(
         ("bundle", ("--guidance-scale", "1,x"), "--guidance-scale is '1,x'"),
         ("bundle", ("--guidance-scale", "1,2", "--steps", "1,1,1/2,2,2"), "one at a time"),
         ("bundle", ("--repeats", "0"), "--repeats is 0"),
-        ("bundle", ("--device", "tpu9"), "device 'tpu9'"),
+        ("bundle", ("--device", "tpu9"), "--device is 'tpu9'"),
         ("bundle", ("--data", "nowhere"), "there is no such folder"),
     ],
 )

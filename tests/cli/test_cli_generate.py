@@ -14,6 +14,7 @@ from kinescale.bundle import Bundle
 from kinescale.cli.base.drawing import output_paths
 from kinescale.cli.generate import parse_steps
 from kinescale.cli.main import main
+from kinescale.cli.main import main
 from kinescale.core.errors import InputError
 from kinescale.formats import read_motion
 from kinescale.pipelines import TextToMotion
@@ -57,6 +58,66 @@ def test_samples_get_numbers(generate, tmp_path):
     clips = [read_motion(tmp_path / name) for name in ("alone.npz", "w-0.npz", "w-1.npz")]
     torch.testing.assert_close(clips[0].positions(), clips[1].positions(), atol=1e-5, rtol=0)
     assert not torch.equal(clips[1].root, clips[2].root)
+
+
+def test_a_motion_longer_than_the_bundles_is_chained(capsys, folder, tmp_path):
+    said = accepted(capsys, "generate", PROMPT, "-o", str(tmp_path / "w.npz"), "--seconds", "5", "--bundle", folder)
+    assert "sampled window by window" in said and "5.00 s of motion" in said
+    made = read_motion(tmp_path / "w.npz")
+    assert len(made) == 150 and made.meta["prompt"] == PROMPT and made.meta["seed"] == 0
+
+
+def test_the_default_length_fits_the_bundle(capsys, folder, tmp_path):
+    accepted(capsys, "generate", PROMPT, "-o", str(tmp_path / "w.npz"), "--bundle", folder)
+    assert len(read_motion(tmp_path / "w.npz")) == 64
+
+
+def test_prompts_of_a_file_and_progress(capsys, folder, tmp_path):
+    (tmp_path / "prompts.txt").write_text("# two prompts\na person walks\n\na person waves\n")
+    fixed = ("--bundle", folder, "--seconds", "1", "--samples", "2", "-o", str(tmp_path / "w.npz"))
+    assert main(["generate", "--prompts", str(tmp_path / "prompts.txt"), *fixed]) == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == [f"{i} of 4" for i in range(1, 5)]
+    made = [read_motion(tmp_path / f"w-{i}.npz").meta for i in range(4)]
+    assert [meta["prompt"] for meta in made] == ["a person walks"] * 2 + ["a person waves"] * 2
+    assert [meta["sample"] for meta in made] == [0, 1, 0, 1]
+
+
+def test_each_sample_is_written_as_it_is_made(generate, tmp_path, monkeypatch):
+    whole = TextToMotion.__call__
+
+    def fails_at_the_second(self, prompt, seconds, samples, *rest, **more):
+        if samples == [1]:
+            raise InputError("interrupted.")
+        return whole(self, prompt, seconds, samples, *rest, **more)
+
+    monkeypatch.setattr(TextToMotion, "__call__", fails_at_the_second)
+    with pytest.raises(AssertionError):
+        generate(PROMPT, "-o", str(tmp_path / "w.npz"), "--samples", "2")
+    assert [path.name for path in tmp_path.iterdir()] == ["w-0.npz"]
+
+
+def test_stdout_takes_the_motion_and_nothing_else(folder):
+    words = ["generate", PROMPT, "--bundle", folder, "--seconds", "1", "-o"]
+    done = as_user(*words, "-")
+    assert done.returncode == 0 and done.stdout.startswith("HIERARCHY"), done.stderr
+    assert as_user(*words, "-", "--json").returncode == 2
+
+
+def test_a_skeleton_is_put_on(generate, tmp_path):
+    generate(PROMPT, "-o", str(tmp_path / "w.npz"), "--skeleton", "mixamo")
+    assert read_motion(tmp_path / "w.npz").skeleton.name == "mixamo"
+
+
+def test_a_sampled_motion_is_never_lost(generate, tmp_path, monkeypatch):
+    from kinescale.formats import bvh
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bvh, "write", full)
+    said = generate(PROMPT, "-o", str(tmp_path / "w.bvh"), refuse=True)
+    saved = said.rsplit("is saved in ", 1)[1].strip().rstrip(".")
+    assert len(read_motion(saved)) == 30
 
 
 def test_json(generate, tmp_path):
@@ -118,7 +179,8 @@ BAD = {
     "0 seconds": ((PROMPT), ("--seconds", "0"), "--seconds is 0"),
     "negative": ((PROMPT), ("--seconds", "-2"), "--seconds is -2"),
     "nan seconds": ((PROMPT), ("--seconds", "nan"), "--seconds is nan"),
-    "500 seconds": ((PROMPT), ("--seconds", "500"), "0.13 to 2.13 seconds"),
+    "5000 seconds": ((PROMPT), ("--seconds", "5000"), "at most 3600"),
+    "a long motion watched": ((PROMPT), ("--seconds", "4", "--scales", "1"), "at most 2.13 seconds"),
     "words as seconds": ((PROMPT), ("--seconds", "long"), "see kinescale generate --help"),
     "no samples": ((PROMPT), ("--samples", "0"), "--samples is 0"),
     "negative seed": ((PROMPT), ("--seed", "-1"), "the seed is -1"),
@@ -128,11 +190,17 @@ BAD = {
     "no steps": ((PROMPT), ("--steps", "0"), "--steps is '0'"),
     "many scales": ((PROMPT), ("--scales", "9"), "1 to 3"),
     "zero temperature": ((PROMPT), ("--temperature", "0"), "--temperature is 0"),
-    "top-p": ((PROMPT), ("--top-p", "2"), "top_p"),
-    "guidance": ((PROMPT), ("--guidance-scale", "-1"), "guidance_scale"),
+    "top-p": ((PROMPT), ("--top-p", "2"), "--top-p: expected at most 1"),
+    "guidance": ((PROMPT), ("--guidance-scale", "-1"), "--guidance-scale: expected at least 0"),
     "fps": ((PROMPT), ("--fps", "0"), "frames a second"),
     "unknown option": ((PROMPT), ("--second", "3"), "perhaps you meant --seconds"),
-    "two prompts": ((PROMPT), ("another",), "another"),
+    "a sentence without quotes": (None, ("a", "person", "walks"), 'put the sentence in quotes: "a person walks"'),
+    "two prompts": ((PROMPT), ("--prompt", "another"), "given twice"),
+    "a typing slip": ((PROMPT), ("--promt", "another"), "perhaps you meant --prompt"),
+    "device": ((PROMPT), ("--device", "gpu"), "--device is 'gpu'"),
+    "skeleton": ((PROMPT), ("--skeleton", "mixame"), "Did you mean 'mixamo'"),
+    "no prompts": (None, ("--prompts", "none.txt"), "none.txt"),
+    "nothing": (None, (), "there is no prompt"),
 }
 
 
@@ -141,7 +209,8 @@ def test_bad_input(capsys, folder, tmp_path, name):
     prompt, options, expected = BAD[name]
     out = str(tmp_path / "x.bvh")
     fixed = ["--bundle", folder] * ("--bundle" not in options) + ["--seconds", "1"] * ("--seconds" not in options)
-    assert expected in refused(capsys, "generate", prompt, "-o", out, *fixed, *options)
+    said = () if prompt is None else (prompt,)
+    assert expected in refused(capsys, "generate", *said, "-o", out, *fixed, *options)
     assert list(tmp_path.iterdir()) == []
 
 

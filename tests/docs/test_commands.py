@@ -91,8 +91,9 @@ def room(tmp_path, monkeypatch, walk, request):
 
 
 def _folder(place: Path, walk) -> None:
-    """The layout of docs/data.md: a few captioned clips, one of each split."""
+    """The layout of docs/data.md: a few captioned clips, one of each split, short enough for moscale.debug."""
     (place / "walks").mkdir(parents=True)
+    walk = walk.replace(root=walk.root[:60], rotations=walk.rotations[:60])
     for clip in ("slow", "fast", "held"):
         write_motion(walk, place / "walks" / f"{clip}.bvh")
         (place / "walks" / f"{clip}.txt").write_text("a person walks slowly\n")

@@ -21,7 +21,7 @@ def test_there_is_a_page_for_every_public_name(tmp_path):
     index = (tmp_path / "source" / "index.rst").read_text()
     for name in set(kinescale.__all__) - {"__version__"}:
         assert f"   {name}\n" in index and (tmp_path / "source" / f"{name}.rst").is_file()
-    assert "momask" in (tmp_path / "source" / "tokenizers.rst").read_text()
+    assert "momask" in (tmp_path / "source" / "family-tokenizers.rst").read_text()
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ def turn(width: int, seed: int = 9) -> torch.Tensor:
 
 
 def test_the_family_is_whole() -> None:
-    assert len(FAMILY.names()) == 13
+    assert len(FAMILY.names()) == 16
     for name in FAMILY.names():
         assert FAMILY.get(name, "BETTER") in ("lower", "higher", "as real", "neither")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import (
     Changing,
     Many,
@@ -79,7 +80,7 @@ def run(argv: list[str]) -> int:
 
     from kinescale.pipelines import Editor
 
-    editor = Editor.from_pretrained(options.bundle)
+    editor = Editor.from_pretrained(options.bundle, device=pick_device(options.device))
     exact = flag == "parts" and options.tokens is None
     how = {} if exact else {"options": edit_options(options)}
     made = FAMILY.get(task, "run")(editor, first, second, **inputs, **how)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import Drawing, check_drawing, read_source, sampling, write_all
 from kinescale.cli.base.options import (
     MaybeFloat,
@@ -57,7 +58,7 @@ class _What:
 class Options(Drawing, _What):
     """Make motions for a prompt that keep constraints, or make your own motion keep them.
 
-    The constraints are a JSON file (docs/control.md has its format): joints held at places, whole poses at key frames,
+    The constraints are a JSON file (format: docs/control.md): joints held at places, whole poses at key frames,
     a path over the ground and a facing. How far each was missed is printed. Without a motion file one is sampled for the
     prompt; with one and no prompt the clip is changed as little as that takes; with both its frames are resampled.
     """
@@ -76,7 +77,7 @@ def run(argv: list[str]) -> int:
 
     from kinescale.pipelines import Controller
 
-    made = _made(Controller.from_pretrained(options.bundle), clip, options)
+    made = _made(Controller.from_pretrained(options.bundle, device=pick_device(options.device)), clip, options)
     write_all(made.motions, paths, options.force)
     _report(made, paths, options, time.perf_counter() - start)
     return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from kinescale.cli.base.delivery import fitted
 from kinescale.cli.base.options import (
     Flag,
     MaybeFloat,
@@ -83,7 +84,7 @@ def _convert(options: Options) -> int:
 
     writing = _format_options(options)
     motion = read_clip(options.source, options.reading)
-    made, notes = _fitted(motion, options, writing)
+    made, notes = fitted(motion, options.out, options.skeleton, options.fps, writing)
     write_motion(made, options.out, force=options.force, **writing)
     print(f"{options.out}: {len(made)} frames at {made.fps:g} fps, {len(made.skeleton)} joints")
     for line in [*notes, *_losses(motion, made)]:
@@ -145,33 +146,6 @@ def _format_options(options: Options) -> dict[str, Any]:
             raise InputError(f"{flag_of[name]} means nothing for {path.name}; its format takes: {listed}.")
         found[name] = meters(value, flag_of[name]) if name == _WRITE_FLAGS["unit"] else value
     return settings(options.option, known, found, ("--option", path.name, listed))
-
-
-def _fitted(motion: Motion, options: Options, writing: dict[str, Any]) -> tuple[Motion, list[str]]:
-    """The motion as asked for and as the new file needs it, and a note for each change nobody asked for."""
-    from kinescale import skeletons
-    from kinescale.formats.base import needs_of
-    from kinescale.motion.resample import resample
-    from kinescale.motion.retarget import retarget
-
-    made, notes = motion, []
-    if options.skeleton is not None:
-        made = retarget(made, skeletons.get(options.skeleton))
-    needs = needs_of(made, options.out, **writing)
-    if needs.skeleton is not None:
-        if options.skeleton is not None:
-            raise InputError(
-                f"{options.out.name} cannot hold skeleton '{options.skeleton}'; leave --skeleton out and it becomes "
-                f"'{needs.skeleton.name}'."
-            )
-        notes.append(f"put from skeleton '{made.skeleton.name}' on '{needs.skeleton.name}', which the file needs")
-        made = retarget(made, needs.skeleton)
-    if options.fps is not None:
-        made = resample(made, options.fps)
-    elif needs.fps is not None and needs.fps != made.fps:
-        notes.append(f"resampled from {made.fps:g} to {needs.fps:g} fps, which readers of the file take it to have")
-        made = resample(made, needs.fps)
-    return made, [*notes, *needs.notes]
 
 
 def _losses(source: Motion, made: Motion) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import (
     Changing,
     Many,
@@ -100,7 +101,7 @@ def run(argv: list[str]) -> int:
 
     from kinescale.pipelines import Editor
 
-    editor = Editor.from_pretrained(options.bundle)
+    editor = Editor.from_pretrained(options.bundle, device=pick_device(options.device))
     made = FAMILY.get(task, "run")(editor, *clips, **inputs, options=edit_options(options))
     write_all(made.motions, paths, options.force)
     report(made, paths, task, options, time.perf_counter() - start)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from kinescale.cli.base.device import Device, check_device, pick_device
 from kinescale.cli.base.options import Flag, MaybeInt, MaybeText, Out, parse, print_json
 from kinescale.core.errors import DataError, InputError
 
@@ -71,8 +72,7 @@ class Options:
     """Motions of each sentence of phrases, sensitivity and spread."""
     per_class: int = 6
     """Recordings of each class that the tokenizer is measured on."""
-    device: str = "cpu"
-    """cpu, cuda or cuda:N; numbers of two devices may differ in the last digits."""
+    device: Device = "cpu"
     force: Flag = False
     """Replace an older evaluation in OUT."""
     json: Flag = False
@@ -83,6 +83,7 @@ def run(argv: list[str]) -> int:
     """Parse ``argv``, check what is cheap to check, evaluate, write the folder, print the tables."""
     options = parse(Options, argv, "evaluate")
     settings = _check(options)
+    device = pick_device(options.device)
 
     from kinescale.data.prepared import open_prepared
     from kinescale.evaluation.pages import save
@@ -90,9 +91,9 @@ def run(argv: list[str]) -> int:
     from kinescale.evaluation.run import run as evaluate
 
     evaluator, note = (None, "") if _silent(options) else find_evaluator(options.evaluator)
-    bundle = _bundle(options, _device(options.device))
+    bundle = _bundle(options, device)
     if evaluator is not None:
-        evaluator.evaluator.to(options.device)
+        evaluator.evaluator.to(device)
     prepared = open_prepared(options.data)
     request = _request(options, settings, argv)
     with _bars() as progress:
@@ -111,6 +112,7 @@ def _check(options: Options) -> dict[str, dict[str, Any]]:
     from kinescale.evaluation.names import SILENT, parse_sections
 
     derive_seed(options.seed)
+    check_device(options.device)
     sections = parse_sections(options.sections)
     protocol.get(options.protocol)
     limits = {
@@ -239,19 +241,6 @@ def _without_places(argv: list[str]) -> list[str]:
             short = path.name if path.is_absolute() else str(value if equals else word)
             kept.append(f"{name}={short}" if equals else short)
     return [f'"{word}"' if " " in word else word for word in kept]
-
-
-def _device(name: str) -> str:
-    import torch
-
-    try:
-        kind = torch.device(name).type
-    except RuntimeError:
-        raise InputError(f"the device '{name}' is unknown; expected cpu, cuda, cuda:N or mps.") from None
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(kind, False):
-        raise InputError(f"the device '{name}' is not on this machine; use cpu.")
-    return name
 
 
 def _report(found: Evaluation, folder: Path, as_json: bool) -> None:

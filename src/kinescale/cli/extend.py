@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tyro
 
+from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import (
     Changing,
     Many,
@@ -62,7 +63,7 @@ def run(argv: list[str]) -> int:
 
     from kinescale.pipelines import Editor
 
-    editor = Editor.from_pretrained(options.bundle)
+    editor = Editor.from_pretrained(options.bundle, device=pick_device(options.device))
     made = editor.extend(motion, options.seconds, prompt, before=options.before, options=edit_options(options))
     write_all(made.motions, paths, options.force)
     report(made, paths, "extend", options, time.perf_counter() - start)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from kinescale.cli.base.delivery import deliver, is_stdout
+from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import Drawing, check_drawing, sampling
+from kinescale.cli.base.notes import hush, note
 from kinescale.cli.base.options import (
     Flag,
     MaybeFloat,
@@ -23,31 +29,48 @@ from kinescale.cli.base.options import (
 )
 from kinescale.cli.base.pictures import Watch, check_picture
 from kinescale.core.errors import InputError
+from kinescale.core.family import Family
+from kinescale.core.files import read_text_bounded
 from kinescale.core.prompts import check_prompt
 
 if TYPE_CHECKING:
-    from kinescale.pipelines import Generated, TextToMotion
+    from kinescale.motion import Motion
+    from kinescale.pipelines import TextToMotion
 
 EXAMPLES = (
     'kinescale generate "a person walks forward" -o walk.bvh',
-    'kinescale generate "a person waves" -o wave.glb --seconds 5 --samples 4 --seed 1',
-    'kinescale generate "a person runs" -o run.bvh --bundle runs/mine',
+    'kinescale generate "a person waves" -o wave.glb --seconds 5 --samples 4 --seed 1 --skeleton mixamo',
+    'kinescale generate "a person walks in circles" -o long.bvh --seconds 60',
+    "kinescale generate --prompts prompts.txt -o made.bvh",
+    'kinescale generate "a person runs" -o run.bvh --bundle runs/mine --device auto',
 )
 
+SECONDS = 4.0
+"""Length when none is asked for; less where the bundle's longest clip is shorter."""
 MAX_WATCHED = 16
 """Samples in one picture."""
+MAX_PROMPTS, MAX_PROMPT_BYTES = 1000, 1 << 20
+"""Lines and bytes of a file of prompts."""
+MAX_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class _What:
-    """What is asked for; listed before how it is drawn."""
+    """What is asked for; listed before how it is sampled."""
 
-    prompt: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="PROMPT")]]
-    """What the person does."""
-    seconds: float = 4.0
-    """Length of the motion."""
+    words: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="PROMPT")]] = ()
+    """What the person does, a sentence in quotes."""
+    prompt: MaybeText = None
+    """The same as PROMPT."""
+    prompts: MaybePath = None
+    """Text file with a prompt per line, in place of PROMPT; the motions are numbered as several samples are."""
+    seconds: MaybeFloat = None
+    """Length of the motion; 4, or the bundle's longest where that is less, when not given. A longer motion than the
+    bundle's longest is sampled window by window, as kinescale timeline does."""
+    skeleton: MaybeText = None
+    """Put the motion on this skeleton, such as mixamo; the bundle's own when not given."""
     fps: MaybeFloat = None
-    """Frames a second of the file; the bundle's own when not given."""
+    """Frames per second of the file; the bundle's own when not given."""
     watch: MaybePath = None
     """A picture, best an .html page, that shows the motion as it stood after each scale, coarse to fine."""
 
@@ -56,13 +79,13 @@ class _What:
 class Options(Drawing, _What):
     """Make one motion or several from a sentence, such as "a person walks forward and turns to the left".
 
-    The same sentence, seed and settings give the same motion. Several samples are written as OUT-0, OUT-1 and
-    so on, before the suffix; sample 0 is the one that is made alone. Prompt, seed and the training data's license
-    stay with the file: inside it, or in OUT.json beside it.
+    The same sentence, seed and settings give the same motion. Several samples are written as OUT-0, OUT-1 and so on,
+    before the suffix, each as soon as it is made; sample 0 is the one that is made alone. Prompt, seed and the training
+    data's license stay with the file: inside it, or in OUT.json beside it. "-o -" prints BVH on stdout, "-o -.glb" GLB.
     """
 
     top_p: MaybeFloat = None
-    """Draw among the likeliest tokens that make up this share."""
+    """Sample among the likeliest tokens that make up this share of the probability."""
     steps: MaybeText = None
     """Passes for each scale, coarse to fine, such as 1,2,5,10."""
     scales: MaybeInt = None
@@ -72,43 +95,75 @@ class Options(Drawing, _What):
     joints lifted out of the floor."""
 
 
+@dataclass
+class _Made:
+    """What a run has made so far."""
+
+    motions: list[Motion] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+
+
 def run(argv: list[str]) -> int:
-    """Parse ``argv``, check what is cheap to check, generate, write, say what was made."""
+    """Parse ``argv``, check what is cheap to check, then make and write one motion after another."""
     start = time.perf_counter()
     options = parse(Options, argv, "generate")
-    paths, steps = _check(options)
+    prompts = _prompts(options)
+    paths, steps = _check(options, len(prompts))
 
-    from kinescale.pipelines import FINISH, RAW, TextToMotion
+    from kinescale.pipelines import TextToMotion
 
-    pipe = TextToMotion.from_pretrained(options.bundle)
-    watch = Watch()
-    made = pipe(
-        options.prompt,
-        options.seconds,
-        options.samples,
-        options.seed,
-        scales=options.scales,
-        on_scale=None if options.watch is None else watch.on_scale,
-        sampling={**sampling(options), "top_p": options.top_p, "steps": steps},
-        post_process=RAW if options.raw else FINISH,
-    )
-    _write(made, paths, options)
+    pipe = TextToMotion.from_pretrained(options.bundle, device=pick_device(options.device))
+    watch, made = Watch(), _Made()
+    for path, (motion, notes) in zip(paths, _motions(pipe, prompts, steps, options, watch, made), strict=True):
+        more = deliver(motion, path, force=options.force, skeleton=options.skeleton, fps=options.fps)
+        made.motions.append(motion)
+        made.notes += [line for line in (*notes, *more) if line not in made.notes]
+        if len(paths) > 1:
+            print(f"{len(made.motions)} of {len(paths)}: {path}", file=sys.stderr, flush=True)
     _draw(made, watch, options)
     _report(pipe, made, paths, options, time.perf_counter() - start)
     return 0
 
 
-def _check(options: Options) -> tuple[list[Path], tuple[int, ...] | None]:
+def _prompts(options: Options) -> list[str]:
+    """The prompts, checked; ``InputError`` for none, or for a sentence without its quotes."""
+    given = [name for name in ("words", "prompt", "prompts") if getattr(options, name)]
+    if len(given) > 1:
+        raise InputError("the prompt is given twice; give PROMPT, --prompt or --prompts, one of them.")
+    if len(options.words) > 1:
+        whole = shlex.quote(" ".join(options.words)).replace("'", '"')
+        raise InputError(f"the prompt is {len(options.words)} words; put the sentence in quotes: {whole}.")
+    if options.prompts is not None:
+        lines = read_text_bounded(options.prompts, MAX_PROMPT_BYTES).splitlines()
+        found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        if not 1 <= len(found) <= MAX_PROMPTS:
+            raise InputError(f"{options.prompts}: {len(found)} prompts; expected 1 to {MAX_PROMPTS}, one per line.")
+        return [check_prompt(line) for line in found]
+    if not given:
+        missing = options.prompt is None and not options.words
+        said = "there is no prompt" if missing else "the prompt is ''"
+        raise InputError(f'{said}; give a sentence in quotes: kinescale generate "a person walks" -o walk.bvh.')
+    return [check_prompt(options.words[0] if options.words else str(options.prompt))]
+
+
+def _check(options: Options, prompts: int) -> tuple[list[Path], tuple[int, ...] | None]:
     """Refuse bad input before torch is loaded; the files to write and the parsed ``--steps``."""
-    check_prompt(options.prompt)
     check_positive(options.seconds, "--seconds")
     check_fps(options.fps)
+    if options.skeleton is not None:
+        Family("kinescale.skeletons", "skeleton").check(options.skeleton)
     if options.watch is not None:
         check_picture(options.watch, options.force)
-        if options.samples > MAX_WATCHED:
-            raise InputError(f"--samples is {options.samples}; with --watch expected at most {MAX_WATCHED}.")
+        if options.samples * prompts > MAX_WATCHED:
+            raise InputError(f"{options.samples * prompts} motions; with --watch expected at most {MAX_WATCHED}.")
     steps = parse_steps(options.steps)
-    return check_drawing(options), steps
+    paths = check_drawing(options, prompts)
+    if is_stdout(options.out):
+        if len(paths) > 1 or options.json:
+            raise InputError("-o - prints one motion and nothing else; leave --json out and make one sample.")
+        hush(output=True, notes=False)
+    return paths, steps
 
 
 def parse_steps(text: str | None) -> tuple[int, ...] | None:
@@ -117,48 +172,72 @@ def parse_steps(text: str | None) -> tuple[int, ...] | None:
         return None
     words = text.replace(",", " ").split()
     if not words or not all(word.isdecimal() and 1 <= int(word) <= 1000 for word in words):
-        raise InputError(f"--steps is '{text}'; expected whole numbers from 1, one a scale, such as 1,2,5,10.")
+        raise InputError(f"--steps is '{text}'; expected whole numbers from 1, one per scale, such as 1,2,5,10.")
     return tuple(int(word) for word in words)
 
 
-def _write(made: Generated, paths: list[Path], options: Options) -> None:
-    from kinescale.formats import write_motion
-    from kinescale.motion.resample import resample
+def _motions(
+    pipe: TextToMotion,
+    prompts: list[str],
+    steps: tuple[int, ...] | None,
+    options: Options,
+    watch: Watch,
+    made: _Made,
+) -> Iterator[tuple[Motion, list[str]]]:
+    """Each motion with the notes on it, prompt by prompt and sample by sample."""
+    from kinescale.pipelines import FINISH, RAW
 
-    for motion, path in zip(made.motions, paths, strict=True):
-        ready = motion if options.fps is None else resample(motion, options.fps)
-        write_motion(ready, path, force=options.force)
-
-
-def _draw(made: Generated, watch: Watch, options: Options) -> None:
-    if options.watch is None:
+    longest = pipe.seconds_range[1]
+    seconds = min(SECONDS, longest) if options.seconds is None else options.seconds
+    if seconds > longest + 0.5 / pipe.bundle.feature.fps:
+        yield from _long(pipe, prompts, seconds, steps, options)
         return
-    from kinescale.render import render
-
-    titles = [f"{options.prompt} ({i})" if options.samples > 1 else options.prompt for i in range(options.samples)]
-    render(watch.stages(made.motions, options.scales), options.watch, titles=titles)
-
-
-def _report(pipe: TextToMotion, made: Generated, paths: list[Path], options: Options, elapsed_s: float) -> None:
-    notes = _notes(pipe, made, options.prompt)
-    if options.json:
-        print_json({**_summary(pipe, made, paths, options, elapsed_s), "notes": notes})
-        return
-    length = made.motions[0].duration_s
-    for path in paths:
-        print(f"{path}: {length:.2f} s of motion")
-    if options.watch is not None:
-        print(f"{options.watch}: coarse to fine")
-    clock = made.timings
-    print(f"took {elapsed_s:.1f} s, of which sampling {clock['sampling'] + clock['decoding']:.2f} s")
-    print(f"license of the training data: {pipe.bundle.license or 'not recorded'}")
-    for note in notes:
-        # a prompt must not steer the terminal
-        print("note: " + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in note))
+    for prompt in prompts:
+        for sample in range(options.samples):
+            one = pipe(
+                prompt,
+                seconds,
+                [sample],
+                options.seed,
+                scales=options.scales,
+                on_scale=None if options.watch is None else watch.on_scale,
+                sampling={**sampling(options), "top_p": options.top_p, "steps": steps},
+                post_process=RAW if options.raw else FINISH,
+            )
+            for name, value in one.timings.items():
+                made.timings[name] = made.timings.get(name, 0.0) + value
+            yield one.motions[0], _outside(pipe, one.motions[0], prompt)
 
 
-def _notes(pipe: TextToMotion, made: Generated, prompt: str) -> list[str]:
-    """What in the prompt lies outside what was trained on, and what was made in its place."""
+def _long(
+    pipe: TextToMotion, prompts: list[str], seconds: float, steps: tuple[int, ...] | None, options: Options
+) -> Iterator[tuple[Motion, list[str]]]:
+    """Motions longer than the bundle's longest clip, sampled window by window as a timeline of one prompt."""
+    from kinescale.core.randomness import derive_seed
+    from kinescale.pipelines import FINISH, RAW, EditOptions, Segment, Timeline, TimelinePipeline
+
+    longest = pipe.seconds_range[1]
+    if seconds > MAX_SECONDS:
+        raise InputError(f"--seconds is {seconds:g}; expected at most {MAX_SECONDS:g}.")
+    if options.watch is not None or options.scales is not None:
+        raise InputError(f"--watch and --scales are for motions of one window, at most {longest:.2f} seconds.")
+    timeline = TimelinePipeline(pipe.bundle)
+    chained = f"{seconds:g} s is longer than the bundle's {longest:.2f} s; sampled window by window, as a timeline"
+    for prompt in prompts:
+        for sample in range(options.samples):
+            seed = options.seed if sample == 0 else derive_seed(options.seed, "sample", sample)
+            how = EditOptions(
+                seed=seed,
+                sampling={**sampling(options), "top_p": options.top_p, "steps": steps},
+                post_process=RAW if options.raw else FINISH,
+            )
+            told = timeline(Timeline((Segment(prompt, 0.0, seconds),)), options=how)
+            motion = told.motion.with_meta(prompt=prompt, seed=options.seed, sample=sample)
+            yield motion, [chained, *told.notes, *_outside(pipe, motion, prompt)]
+
+
+def _outside(pipe: TextToMotion, motion: Motion, prompt: str) -> list[str]:
+    """What in the prompt lies outside the training data, and what was made in its place."""
     from kinescale.core.errors import SkeletonError
     from kinescale.data.captions.scope import scope_notes
     from kinescale.description import caption, describe
@@ -167,28 +246,53 @@ def _notes(pipe: TextToMotion, made: Generated, prompt: str) -> list[str]:
     if not notes:
         return []
     try:
-        nearest = f"; the nearest thing made: {caption(describe(made.motions[0]), 'brief')}"
+        nearest = f"; the nearest thing made: {caption(describe(motion), 'brief')}"
     except SkeletonError:
         nearest = ""
     return [f"{'; '.join(notes)}{nearest}. kinescale info lists what the bundle knows."]
 
 
-def _summary(
-    pipe: TextToMotion, made: Generated, paths: list[Path], options: Options, elapsed_s: float
-) -> dict[str, Any]:
+def _draw(made: _Made, watch: Watch, options: Options) -> None:
+    if options.watch is None:
+        return
+    from kinescale.motion.titles import titles
+    from kinescale.render import render
+
+    named = titles(made.motions, [str(motion.meta["prompt"]) for motion in made.motions])
+    render(watch.stages(made.motions, options.scales), options.watch, titles=named)
+
+
+def _report(pipe: TextToMotion, made: _Made, paths: list[Path], options: Options, elapsed_s: float) -> None:
+    if options.json:
+        print_json({**_summary(pipe, made, paths, options, elapsed_s), "notes": made.notes})
+        return
+    for path, motion in zip(paths, made.motions, strict=True):
+        print(f"{path}: {motion.duration_s:.2f} s of motion")
+    if options.watch is not None:
+        print(f"{options.watch}: coarse to fine")
+    sampled = made.timings.get("sampling", 0.0) + made.timings.get("decoding", 0.0)
+    print(f"took {elapsed_s:.1f} s" + (f", of which sampling {sampled:.2f} s" if sampled else ""))
+    print(f"license of the training data: {pipe.bundle.license or 'not recorded'}")
+    for line in made.notes:
+        if is_stdout(options.out):
+            note(f"note: {line}")
+        # a prompt must not steer the terminal
+        print("note: " + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line))
+
+
+def _summary(pipe: TextToMotion, made: _Made, paths: list[Path], options: Options, elapsed_s: float) -> dict[str, Any]:
     first = made.motions[0]
+    prompts = list(dict.fromkeys(str(motion.meta["prompt"]) for motion in made.motions))
     return {
         "files": [str(path) for path in paths],
         "watch": None if options.watch is None else str(options.watch),
-        "prompt": first.meta["prompt"],
+        "prompt": prompts[0],
+        "prompts": prompts,
         "seed": options.seed,
         "seconds": first.duration_s,
         "fps": options.fps or first.fps,
         "bundle": pipe.bundle.content_hash,
         "generator": first.meta["generator"],
         "license": pipe.bundle.license,
-        "timings_s": {
-            **{name: round(value, 4) for name, value in made.timings.items()},
-            "process": elapsed_s,
-        },
+        "timings_s": {**{name: round(value, 4) for name, value in made.timings.items()}, "process": elapsed_s},
     }

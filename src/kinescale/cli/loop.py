@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tyro
 
+from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import (
     Changing,
     Many,
@@ -76,7 +77,7 @@ def run(argv: list[str]) -> int:
     from kinescale.pipelines.editing.tasks.loop import LoopOptions
 
     loop = LoopOptions(options.seconds, options.cut, options.in_place, options.rounds, options.keep_scales)
-    editor = Editor.from_pretrained(options.bundle)
+    editor = Editor.from_pretrained(options.bundle, device=pick_device(options.device))
     made = editor.loop(motion, prompt, loop=loop, options=edit_options(options))
     write_all(made.motions, paths, options.force)
     rounds = [{"turn_deg": math.degrees(one.yaw), "shift_m": list(one.shift)} for one in made.offsets]

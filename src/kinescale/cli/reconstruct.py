@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from kinescale.cli.base.device import Device, check_device, pick_device
 from kinescale.cli.base.options import (
     Flag,
     MaybeInt,
@@ -38,6 +39,7 @@ class Options:
     """File to write; its suffix chooses the format."""
     bundle: str = "default"
     """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
+    device: Device = "cpu"
     scales: MaybeInt = None
     """Only the coarsest so many scales."""
     force: Flag = False
@@ -56,6 +58,7 @@ def run(argv: list[str]) -> int:
     check_output(options.out, options.force)
     if options.scales is not None and options.scales < 1:
         raise InputError(f"--scales is {options.scales}; expected at least 1.")
+    check_device(options.device)
     read_manifest(resolve(options.bundle))
 
     from kinescale.bundle import Bundle
@@ -63,7 +66,7 @@ def run(argv: list[str]) -> int:
     from kinescale.pipelines import mean_joint_error, onto_feature, reconstruct
 
     source = read_clip(options.clip, options.reading)
-    bundle = Bundle.from_pretrained(options.bundle)
+    bundle = Bundle.from_pretrained(options.bundle, device=pick_device(options.device))
     made = reconstruct(bundle, source, options.scales)
     reference = onto_feature(source, bundle.feature)
     pose_mm = 1000 * mean_joint_error(made, reference, root_relative=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from kinescale.cli.base.device import Device, check_device, pick_device
 from kinescale.cli.base.options import Flag, MaybeFloat, Out, parse
 from kinescale.cli.base.pictures import check_picture, prefix_stages
 from kinescale.cli.base.reading import AS_IT_IS, Source, check_source, read_clip
@@ -47,6 +48,7 @@ class Options:
     """Show each motion coarse to fine: what the coarsest of a bundle's scales keeps of it, the coarsest two ..."""
     bundle: str = "default"
     """Trained system whose scales are shown: a bundle's or a training run's folder, or the one that comes along."""
+    device: Device = "cpu"
     force: Flag = False
     """Replace an existing file."""
     reading: Source = AS_IT_IS
@@ -64,6 +66,7 @@ def run(argv: list[str]) -> int:
     if options.scales:
         from kinescale.bundle import read_manifest, resolve
 
+        check_device(options.device)
         read_manifest(resolve(options.bundle))
 
     from kinescale.motion.titles import titles
@@ -86,5 +89,5 @@ def _staged(motions: list[Motion], options: Options) -> list[Motion | Stages]:
         return [*motions]
     from kinescale.bundle import Bundle
 
-    bundle = Bundle.from_pretrained(options.bundle)
+    bundle = Bundle.from_pretrained(options.bundle, device=pick_device(options.device))
     return [prefix_stages(bundle, motion) for motion in motions]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import Drawing, check_drawing, sampling, write_all
 from kinescale.cli.base.options import MaybeFloat, parse, print_json
 from kinescale.core.errors import InputError
@@ -59,7 +60,7 @@ def run(argv: list[str]) -> int:
     from kinescale.core.randomness import derive_seed
     from kinescale.pipelines import EditOptions, TimelinePipeline
 
-    pipe = TimelinePipeline.from_pretrained(options.bundle)
+    pipe = TimelinePipeline.from_pretrained(options.bundle, device=pick_device(options.device))
     blend = {} if options.blend is None else {"blend": options.blend}
     seeds = [options.seed, *(derive_seed(options.seed, "sample", i) for i in range(1, options.samples))]
     made = [pipe(timeline, options=EditOptions(seed=seed, sampling=sampling(options), **blend)) for seed in seeds]

@@ -40,6 +40,22 @@ def skid_share(feet: Numbers, fps: float, *, floor: float = 0.0) -> float:
     return float((low[1:] & low[:-1] & (speed > SKID_SPEED)).any(1).double().mean())
 
 
+SOLE_M = 0.025
+"""Height of a foot joint over where it is when it stands, up to which its speed counts as sliding."""
+
+
+def sole_skate(feet: Numbers, rest: Float[Tensor, " K"], fps: float, *, floor: float = 0.0) -> float:
+    """Mean horizontal speed of feet [T, K, 3], m/s, each weighted by how low it is: 2 - 2^(h / H), H = 2.5 cm.
+
+    Zhang et al. 2018, "Mode-Adaptive Neural Networks for Quadruped Motion Control", as in-betweening is measured. It
+    needs no contacts: a foot at the floor that moves slides. ``rest``: each joint's height over its sole, meters.
+    """
+    values = _feet(feet, fps)
+    height = ((values[..., 1] - floor - rest.to(values)).clamp(min=0) / SOLE_M).clamp(max=1)
+    speed = (values[1:] - values[:-1])[..., [0, 2]].norm(dim=-1) * fps
+    return float((speed * (2 - 2 ** height[1:])).mean())
+
+
 def _feet(feet: Numbers, fps: float) -> Float[Tensor, "T K 3"]:
     values = float64(feet, "foot positions")
     if values.ndim != 3 or values.shape[-1] != 3 or len(values) < 2:

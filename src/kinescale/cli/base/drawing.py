@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from kinescale.cli.base.delivery import check_ready, deliver, is_stdout, named
+from kinescale.cli.base.device import Device, check_device
+from kinescale.cli.base.notes import note
 from kinescale.cli.base.options import (
     Flag,
     MaybeFloat,
@@ -44,11 +47,12 @@ class Drawing:
     bundle: str = "default"
     """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
     guidance_scale: MaybeFloat = None
-    """Classifier-free guidance scale, how strictly the prompt is followed: 1 is off; the bundle's own when not given."""
+    """Classifier-free guidance scale, how strictly the prompt is followed; 1 is off, the bundle's when not given."""
     guidance: MaybeFloat = None
     """Former name and meaning of --guidance-scale, for one release: off at 0 for most bundles."""
     temperature: MaybeFloat = None
     """Sampling temperature: below 1 safer, above 1 more varied."""
+    device: Device = "cpu"
     force: Flag = False
     """Replace existing files."""
     json: Flag = False
@@ -60,23 +64,29 @@ class Changing(Drawing):
     """How a clip is changed: the blend at the borders, and how its skeleton is read."""
 
     blend: MaybeFloat = None
-    """Seconds, inside the resampled frames, over which they are blended with the clip; 0.2, or more where joints would jerk."""
+    """Seconds, inside the resampled frames, over which they are blended with the clip; 0.2, or more where joints would
+    jerk."""
     anchor_end: Flag = False
     """Warp the sampled path so that the frames after it stay in place; else those are moved to continue it."""
     reading: Source = AS_IT_IS
 
 
-def check_drawing(options: Drawing) -> list[Path]:
+def check_drawing(options: Drawing, prompts: int = 1) -> list[Path]:
     """Refuse bad numbers, a bad bundle and bad places before anything heavy is loaded; the files to write."""
     from kinescale.bundle import read_manifest, resolve
     from kinescale.core.randomness import derive_seed
 
     derive_seed(options.seed)
     check_positive(options.temperature, "--temperature")
+    check_device(options.device)
     if not 1 <= options.samples <= MAX_SAMPLES:
         raise InputError(f"--samples is {options.samples}; expected 1 to {MAX_SAMPLES}.")
     read_manifest(resolve(options.bundle))
-    return [check_output(path, options.force) for path in output_paths(options.out, options.samples)]
+    paths = output_paths(options.out, options.samples * prompts)
+    for path in paths:
+        check_output(named(path), force=options.force or is_stdout(path))
+        check_ready(named(path))
+    return paths
 
 
 def output_paths(out: Path, samples: int) -> list[Path]:
@@ -121,11 +131,10 @@ def edit_options(options: Changing) -> EditOptions:
 
 
 def write_all(motions: Sequence[Motion], paths: list[Path], force: bool) -> None:
-    """Each motion into its file."""
-    from kinescale.formats import write_motion
-
+    """Each motion into its file; see ``delivery.deliver``."""
     for motion, path in zip(motions, paths, strict=True):
-        write_motion(motion, path, force=force)
+        for line in deliver(motion, path, force=force):
+            note(f"note: {path.name}: {line}")
 
 
 def report(made: Edited, paths: list[Path], task: str, options: Drawing, elapsed_s: float, **more: Any) -> None:
@@ -157,7 +166,7 @@ def report(made: Edited, paths: list[Path], task: str, options: Drawing, elapsed
         print(
             f"resampled: frames {drawn}, {first.meta.get('edited_parts', 'body')}; blended over {blends} s inside them"
         )
-    for note in made.notes:
-        print(f"note: {note}")
+    for line in made.notes:
+        print(f"note: {line}")
     print(f"took {elapsed_s:.1f} s")
     print(f"license of the clip and of the training data: {first.meta.get('license') or 'not recorded'}")

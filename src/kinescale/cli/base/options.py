@@ -134,10 +134,9 @@ def check_output(path: Path, force: bool) -> Path:
     known = motion_suffixes("write")
     if path.suffix.lower() not in known:
         got = f"'{path.suffix}'" if path.suffix else "no suffix"
-        # Only the suffix look-up of the render room is imported.
-        from kinescale.render import suffixes
-
-        drawn = "; kinescale render draws motion files into it" if path.suffix.lower() in suffixes() else ""
+        pictures = Family("kinescale.render", "picture")
+        drawable = {suffix for name in pictures.names() for suffix in pictures.literal(name, "SUFFIXES") or ()}
+        drawn = "; kinescale render draws motion files into it" if path.suffix.lower() in drawable else ""
         expected = f"expected one of {', '.join(known)}{drawn}."
         raise InputError(f"{path}: {got} is no motion format to write; {expected}")
     if not path.parent.is_dir():

@@ -77,6 +77,11 @@ def write(motion: Motion, path: str | Path) -> None:
         shutil.copyfile(made, temporary)
 
 
+def ready() -> None:
+    """Check before a long computation that files can be written: ``MissingDependencyError`` without Blender."""
+    find_blender()
+
+
 def find_blender() -> str:
     """The user's Blender: what ``KINESCALE_BLENDER`` names, else ``blender`` on the PATH."""
     named = os.environ.get(BLENDER_VARIABLE)

@@ -21,9 +21,11 @@ from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipelines.editing.blend import BLEND_S, LIMIT_M_S2, Blended, BlendSettings, blend
 from kinescale.pipelines.editing.fill import FillContext, Filler, fill_tokens
+from kinescale.pipelines.editing.gap_fill import GapFill, fillable
 from kinescale.pipelines.editing.masks import Mask
 from kinescale.pipelines.editing.region import EditRegion, Span
 from kinescale.pipelines.editing.stretch import back_on, paired_joints, stretch_of
+from kinescale.pipelines.editing.windows import Filled
 from kinescale.pipelines.post_process import FINISH, PostProcess
 from kinescale.pipelines.prompt_spans import prompts_meta, resampled
 from kinescale.pipelines.runtime import Pipeline, bundle_meta, encode_text, sample_indices, sampling_meta
@@ -109,6 +111,28 @@ class EditOptions:
             raise InputError(f"a blend of {self.blend} seconds; expected 0 to {MAX_BLEND_S:g}.")
 
 
+@dataclass(frozen=True, eq=False)
+class Resampling:
+    """A region resampled and blended into ``base``."""
+
+    motion: Motion
+    base: Motion
+    region: EditRegion
+    settings: BlendSettings
+    fill: Filler
+    options: EditOptions
+
+    def sample(
+        self, context: FillContext, _number: int, rng: torch.Generator
+    ) -> tuple[Motion, tuple[Blended, ...], Filled, Mapping[str, Any]]:
+        """The clip of a sample, how its spans were blended in, the tokens, and what post-processing did."""
+        filled = self.fill(context, rng)
+        settings = self.options.post_process
+        made = back_on(context.bundle, context.stretch, filled.features, self.motion, settings, filled.decoded)
+        clip, done = _blended(self.base, made.motion, self.region, self.settings, context.stretch.start)
+        return clip, done, filled, made.report
+
+
 class EditPipeline(Pipeline):
     """Masked token editing with a bundle; ``Editor`` has every edit task as a method."""
 
@@ -153,16 +177,18 @@ class EditPipeline(Pipeline):
         settings = BlendSettings(joints, region.moves_root, options.blend, options.anchor_end, options.widen)
         clips, blends, tokens, kept = [], [], [], ()
         with torch.no_grad():
-            stretch = stretch_of(self.bundle, motion, region.spans, level=options.level)
+            way: Resampling | GapFill = Resampling(motion, base or motion, region, settings, fill, options)
+            if prompt is None and fill is fill_tokens and base is None and fillable(motion, region):
+                way = GapFill(motion, region, fill, options.post_process, level=options.level)
+            stretch = stretch_of(self.bundle, way.motion, region.spans, level=options.level)
             context = FillContext(self.bundle, stretch, region, config, encode_text(self.bundle, [prompt]))
             for i in sample_indices(options.samples):
-                filled = fill(context, torch.Generator().manual_seed(derive_seed(options.seed, "sample", i)))
-                made = back_on(self.bundle, stretch, filled.features, motion, options.post_process, filled.decoded)
-                clip, done = _blended(base or motion, made.motion, region, settings, stretch.start)
+                rng = torch.Generator().manual_seed(derive_seed(options.seed, "sample", i))
+                clip, done, filled, report = way.sample(context, i, rng)
                 known = {"edit": task, "seed": options.seed, "sample": i}
-                meta = self._meta(motion, region, prompt, known, keeps_prompts or bool(region.keep_scales))
+                meta = self._meta(way.motion, region, prompt, known, keeps_prompts or bool(region.keep_scales))
                 drawn = sampling_meta(self.bundle, config, options.post_process)
-                clips.append(clip.with_meta(**meta, **made.report, **drawn))
+                clips.append(clip.with_meta(**meta, **report, **drawn))
                 blends.append(done)
                 tokens.append(filled.tokens)
                 kept = filled.kept

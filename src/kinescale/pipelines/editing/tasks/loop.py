@@ -30,7 +30,8 @@ class LoopOptions:
     cut : take the stretch of the clip that closes best, instead of all of it.
     in_place : subtract the steady part of the root's path.
     rounds : how many cycles to write one after another.
-    keep_scales : coarse scales that are kept in what is resampled; with ``cut`` half of them by default.
+    keep_scales : coarse scales that are kept in what is resampled; with ``cut`` and a prompt half of them by
+        default.
     """
 
     seconds: float | int = 0.5
@@ -80,7 +81,8 @@ def run(
         count = min(count, max(1, int((stop - start) * MOST_OF_CYCLE)))
         notes = (f"the cycle is frames {start}:{stop} of the clip, {(stop - start) / motion.fps:.2f} seconds",)
         whole, span = _closed(motion, (start, stop), count, window)
-        keep_scales = pipeline.scales // 2 if loop.keep_scales is None else loop.keep_scales
+        few = 0 if prompt is None else pipeline.scales // 2
+        keep_scales = few if loop.keep_scales is None else loop.keep_scales
     else:
         whole, span = joined(motion, motion.slice(0, min(len(motion), window)), count / motion.fps)
         keep_scales = loop.keep_scales or 0
