@@ -15,7 +15,7 @@ from kinescale.bundle.manifest import Part
 from kinescale.tokens import TokenMap
 from kinescale.tokens.token_map import PADDING
 from kinescale.training.parts import build_tokenizer
-from recombination import LENGTHS, WIDTH, clips, generator_parts, try_pair
+from recombination import FEATURE, LENGTHS, clips, generator_parts, try_pair
 
 LFQ = '''
 """Lookup-free quantization (LFQ): the signs of the channels, at a size of their own."""
@@ -78,7 +78,7 @@ def with_lfq(name: str) -> Part:
 
 @pytest.mark.parametrize("name", tokenizers.FAMILY.names())
 def test_every_tokenizer_takes_it_from_a_recipe(name: str, lfq: None) -> None:
-    tokenizer = build_tokenizer(with_lfq(name), WIDTH, 0)
+    tokenizer = build_tokenizer(with_lfq(name), FEATURE, 0)
     assert type(tokenizer.pyramid.quantizer(0)).__module__.endswith(("lfq", "product"))
     assert tokenizer.codec.token_kind == "bits"
     lengths, rng = torch.tensor(LENGTHS), torch.Generator().manual_seed(1)
@@ -98,7 +98,7 @@ def test_every_tokenizer_takes_it_from_a_recipe(name: str, lfq: None) -> None:
 
 
 def test_a_generator_of_bits_learns_and_draws_its_tokens(lfq: None) -> None:
-    tokenizer = build_tokenizer(with_lfq("moscale"), WIDTH, 0).eval().requires_grad_(False)
+    tokenizer = build_tokenizer(with_lfq("moscale"), FEATURE, 0).eval().requires_grad_(False)
     pair = try_pair(tokenizer, generator_parts()["scalemogen"])
     assert not pair.refused and pair.tokens is not None and pair.features is not None
     assert all(set(row.unique().tolist()) <= {PADDING, 0, 1} for row in pair.tokens.scales)

@@ -27,8 +27,8 @@ class Config(base.Config):
     ``body``: skeleton whose part list is used; ``columns``: which features belong to which joint (None: the layout
     of ``humanml3d`` or of ``rotations`` and ``snapmogen``, whichever has that width); ``schedule``: a published list by
     id over the seven ``factors`` (latents per bin, coarse to fine), or a list of (factor, groups of the seven parts)
-    that ends with single parts at factor 1; ``blocks``: residual convolutions per level; ``scale_dropout``: how often each
-    scale but the last is left out in training; ``root_weight`` and ``velocity_weight``: extra weight in the loss.
+    that ends with single parts at factor 1; ``blocks``: residual convolutions per level; ``scale_dropout``: how often
+    each scale but the last is left out in training; ``root_weight`` and ``velocity_weight``: extra weight in the loss.
 
     ``quantizer``: "bsq", the published signs of ``bits`` channels; or codes, which the paper does not have, of vectors
     ``code_dim`` wide: "vq", a codebook of ``codes`` that all scales share, or "fsq" with ``levels``.
