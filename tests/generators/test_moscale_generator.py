@@ -44,7 +44,7 @@ def test_rotary_places_are_the_published_ones() -> None:
     tokenizer = small_tokenizer(max_frames=196, mask_padding=False)
     generator = small_generator(tokenizer)
     layout = tokenizer.layout()
-    angles = generator.turns(layout)
+    angles = generator.rotary_phases(layout)
     first = torch.atan2(angles[1, :, 0], angles[0, :, 0])
     rows = first.split([scale.bins for scale in layout.scales])
     wanted = [0, 8, 16, 24, 33, 41], [0, 4, 8, 12, 16, 20, 24, 29, 33, 37, 41, 45]

@@ -9,6 +9,7 @@ from torch import nn
 from kinescale.core.errors import ConfigError
 from kinescale.generators import moscale
 from kinescale.generators.base.masking import Masking, mask_tokens
+from kinescale.generators.moscale.network import LACKING
 from kinescale.generators.moscale.training import corruptor
 from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.token_map import MASKED, PADDING
@@ -62,19 +63,19 @@ def test_scale_by_scale_gives_the_logits_of_one_pass(rounding: str) -> None:
             logits, state = generator.step(state, scale, inputs[scale], row)
             valid = layout.valid(latents, scale).flatten(1)
             torch.testing.assert_close(logits[valid], whole[scale][valid], atol=1e-4, rtol=1e-4)
-            assert bool((logits[..., CODES[scale] :] == moscale.LACKING).all())
-            assert bool((logits[..., : CODES[scale]] != moscale.LACKING).all())
+            assert bool((logits[..., CODES[scale] :] == LACKING).all())
+            assert bool((logits[..., : CODES[scale]] != LACKING).all())
             state = generator.commit(state, scale, inputs[scale], row)
 
 
 def test_groups_of_a_bin_share_its_place_and_are_told_apart() -> None:
     generator, layout = generator_of(), layout_of()
-    places = generator.turns(layout)
+    places = generator.rotary_phases(layout)
     first = layout.starts[3]
     assert torch.equal(places[:, first], places[:, first + 2])
     assert not torch.equal(places[:, first], places[:, first + 3])
-    marks = generator._marks(layout)
-    assert torch.equal(marks[first], marks[first + 3]) and not torch.equal(marks[first], marks[first + 1])
+    rows = generator._position_embeddings(layout)
+    assert torch.equal(rows[first], rows[first + 3]) and not torch.equal(rows[first], rows[first + 1])
     assert generator.group_table is not None and generator.group_table.num_embeddings == sum(GROUPS)
 
 

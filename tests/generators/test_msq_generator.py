@@ -11,7 +11,7 @@ from kinescale.core.errors import ConfigError, InputError
 from kinescale.core.family import Family
 from kinescale.generators import msq
 from kinescale.generators.msq import Config, Generator
-from kinescale.generators.msq.network import turns
+from kinescale.generators.msq.network import axial_sets
 from kinescale.samplers.base import SampleRequest
 from kinescale.samplers.masked import Config as Drawing
 from kinescale.samplers.masked import sample
@@ -89,10 +89,10 @@ def test_turns_hold_every_position_once() -> None:
     for preset in ("pyramid", "grid", "limbs"):
         for frames in (8, 60, 128):
             layout = small_tokenizer(preset=preset).layout(frames)
-            for turn in turns(layout):
+            for turn in axial_sets(layout):
                 found = torch.cat([members.flatten() for members in turn])
                 assert torch.equal(found.sort().values, torch.arange(layout.positions))
-    columns, streams = turns(small_tokenizer(preset="grid").layout())
+    columns, streams = axial_sets(small_tokenizer(preset="grid").layout())
     assert [tuple(members.shape) for members in columns] == [(4, 9), (8, 9), (16, 9), (32, 9)]
     assert [tuple(members.shape) for members in streams] == [(1, 60), (2, 60), (6, 60)]
 

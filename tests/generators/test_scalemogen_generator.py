@@ -65,7 +65,7 @@ def test_rotary_places_are_the_published_ones() -> None:
     generator = Generator(Config.parse(sizes))
     factors = (49, 24, 16, 7, 4, 2, 1)
     layout = small_tokenizer(faithful=True, max_frames=196, factors=factors).layout()
-    angles = torch.atan2(*generator.turns(layout).flip(0).unbind())
+    angles = torch.atan2(*generator.rotary_phases(layout).flip(0).unbind())
     times, joints = angles[:, 0], angles[:, 2]
     rows = {k: slice(layout.starts[k], layout.starts[k + 1]) for k in range(len(layout.scales))}
 

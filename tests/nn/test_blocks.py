@@ -10,7 +10,7 @@ from kinescale.nn.conv_stack import ResidualConvStack
 from kinescale.nn.cross_attention import CrossAttention
 from kinescale.nn.drop_path import drop_path
 from kinescale.nn.gated_attention import GatedAttention
-from kinescale.nn.rotary import neighbor_turns
+from kinescale.nn.rotary import interleaved_phases
 from kinescale.nn.seeded import seeded
 from kinescale.nn.self_attention import SelfAttention
 from kinescale.nn.steps import valid_steps, zero_after
@@ -47,11 +47,11 @@ def test_conv_stack_with_a_mask_does_not_see_the_padding_that_follows() -> None:
 
 def test_self_attention_with_a_past_gives_the_numbers_of_one_pass() -> None:
     layer = SelfAttention(12, 2, 0.0)
-    x, turns = torch.randn(2, 7, 12), neighbor_turns(torch.arange(7), 6)
+    x, rotary_phases = torch.randn(2, 7, 12), interleaved_phases(torch.arange(7), 6)
     causal = torch.ones(7, 7, dtype=torch.bool).tril()
-    whole, _ = layer(x, turns, causal)
-    first, past = layer(x[:, :3], turns[:, :3], causal[:3, :3])
-    second, _ = layer(x[:, 3:], turns[:, 3:], causal[3:], past)
+    whole, _ = layer(x, rotary_phases, causal)
+    first, past = layer(x[:, :3], rotary_phases[:, :3], causal[:3, :3])
+    second, _ = layer(x[:, 3:], rotary_phases[:, 3:], causal[3:], past)
     torch.testing.assert_close(torch.cat([first, second], 1), whole)
 
 
@@ -82,7 +82,7 @@ def test_a_block_with_closed_gates_passes_rows_but_for_the_text() -> None:
     x, text, mask = torch.randn(2, 3, 12), torch.randn(2, 4, 6), torch.ones(2, 4, dtype=torch.bool)
     closed = tuple(torch.zeros(2, 1, 12) for _ in range(6))
     keys_values = block.text.keys_values(text)
-    rows, _ = block(x, closed, keys_values, mask, neighbor_turns(torch.arange(3), 6))
+    rows, _ = block(x, closed, keys_values, mask, interleaved_phases(torch.arange(3), 6))
     torch.testing.assert_close(rows, x + block.text(block.text_norm(x), keys_values, mask))
 
 

@@ -9,17 +9,17 @@ import torch
 from kinescale.nn.attention_pooling import AttentionPooling
 from kinescale.nn.cosine_attention import CosineAttention
 from kinescale.nn.cosine_block import CosineBlock
-from kinescale.nn.grid_rotary import grid_turns
-from kinescale.nn.rotary import rotate_neighbors
+from kinescale.nn.grid_rotary import grid_phases
+from kinescale.nn.rotary import rotate_interleaved
 
 
-def turns_of(count: int, head_width: int = 8) -> torch.Tensor:
-    return grid_turns(torch.arange(count) // 2, torch.arange(count) % 2, head_width)
+def phases_of(count: int, head_width: int = 8) -> torch.Tensor:
+    return grid_phases(torch.arange(count) // 2, torch.arange(count) % 2, head_width)
 
 
 def test_first_pairs_turn_with_time_and_last_with_the_body() -> None:
-    turns = grid_turns(torch.tensor([0, 3, 0]), torch.tensor([0, 0, 2]), 8)
-    angles = torch.atan2(turns[1], turns[0])
+    rotary_phases = grid_phases(torch.tensor([0, 3, 0]), torch.tensor([0, 0, 2]), 8)
+    angles = torch.atan2(rotary_phases[1], rotary_phases[0])
     wanted = torch.tensor([[0, 0, 0, 0], [3, 3 * 10000**-0.5, 0, 0], [0, 0, 2, 2 * 10000**-0.5]])
     torch.testing.assert_close(angles, wanted)
 
@@ -28,8 +28,8 @@ def test_products_depend_on_differences_of_places_alone() -> None:
     query, key = torch.randn(2, 1, 1, 1, 8)
 
     def product(at: tuple[int, int], other: tuple[int, int]) -> torch.Tensor:
-        turns = [grid_turns(torch.tensor([t]), torch.tensor([j]), 8) for t, j in (at, other)]
-        return (rotate_neighbors(query, turns[0]) * rotate_neighbors(key, turns[1])).sum()
+        rotary_phases = [grid_phases(torch.tensor([t]), torch.tensor([j]), 8) for t, j in (at, other)]
+        return (rotate_interleaved(query, rotary_phases[0]) * rotate_interleaved(key, rotary_phases[1])).sum()
 
     torch.testing.assert_close(product((5, 2), (3, 6)), product((7, 3), (5, 7)))
 
@@ -42,7 +42,7 @@ def test_scores_are_cosines_times_the_sharpness_and_the_scale() -> None:
     query, key, value = layer.project(x).chunk(3, -1)
     cosine = torch.nn.functional.cosine_similarity((query + layer.query_bias)[:, :, None], key[:, None], dim=-1)
     wanted = layer.out((cosine * 100 / math.sqrt(8)).softmax(-1) @ (value + layer.value_bias))
-    still = grid_turns(torch.zeros(3).long(), torch.zeros(3).long(), 8)
+    still = grid_phases(torch.zeros(3).long(), torch.zeros(3).long(), 8)
     torch.testing.assert_close(layer(x, still)[0], wanted)
     plain = CosineAttention(8, 1, 1.0)
     plain.load_state_dict(layer.state_dict())
@@ -50,11 +50,11 @@ def test_scores_are_cosines_times_the_sharpness_and_the_scale() -> None:
 
 
 def test_a_past_gives_the_numbers_of_one_pass() -> None:
-    layer, x, turns = CosineAttention(16, 2), torch.randn(2, 7, 16), turns_of(7)
+    layer, x, rotary_phases = CosineAttention(16, 2), torch.randn(2, 7, 16), phases_of(7)
     causal = torch.ones(7, 7, dtype=torch.bool).tril()
-    whole, _ = layer(x, turns, causal)
-    _, past = layer(x[:, :3], turns[:, :3], causal[:3, :3])
-    rest, _ = layer(x[:, 3:], turns[:, 3:], causal[3:], past)
+    whole, _ = layer(x, rotary_phases, causal)
+    _, past = layer(x[:, :3], rotary_phases[:, :3], causal[:3, :3])
+    rest, _ = layer(x[:, 3:], rotary_phases[:, 3:], causal[3:], past)
     torch.testing.assert_close(rest, whole[:, 3:])
 
 
@@ -64,10 +64,10 @@ def test_a_block_with_closed_gates_passes_rows_but_for_the_text() -> None:
     shared = tuple(torch.zeros(2, 1, 16) for _ in range(6))
     block.table.data[2:] = torch.randn(4, 16)
     keys_values = block.text.keys_values(text)
-    rows, _ = block(x, block.steering(shared), keys_values, mask, turns_of(3))
+    rows, _ = block(x, block.modulation(shared), keys_values, mask, phases_of(3))
     torch.testing.assert_close(rows, x + block.text(block.text_norm(x), keys_values, mask))
     assert not torch.allclose(
-        block(x, block.steering(tuple(s + 1 for s in shared)), keys_values, mask, turns_of(3))[0], rows
+        block(x, block.modulation(tuple(s + 1 for s in shared)), keys_values, mask, phases_of(3))[0], rows
     )
 
 

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinescale.nn.cross_attention_block import CrossAttentionBlock
 from kinescale.nn.group_norm import GroupNorm
+from kinescale.nn.multi_head_attention import MultiHeadAttention
 from kinescale.nn.norm_conv import NormConv
-from kinescale.nn.rotary import rotate_neighbors
-from kinescale.nn.scale_rotary import spread_turns
+from kinescale.nn.rotary import rotate_interleaved
+from kinescale.nn.scale_rotary import scale_phases
 from kinescale.nn.swiglu import SwiGLU
-from kinescale.nn.text_first import TextFirstBlock
 from kinescale.nn.time_attention import TimeAttention
-from kinescale.nn.turning_attention import TurningAttention
 
 
 def test_group_norm_over_valid_steps_is_group_norm_of_the_short_clip() -> None:
@@ -53,29 +53,29 @@ def test_time_attention_is_softmax_over_all_steps() -> None:
 
 
 def test_rows_of_any_length_start_and_end_at_the_same_angles() -> None:
-    turns = [spread_turns(torch.linspace(0, 1, bins), 16) for bins in (3, 6, 49)]
-    for found in turns:
-        torch.testing.assert_close(found[:, 0], turns[0][:, 0])
-        torch.testing.assert_close(found[:, -1], turns[0][:, -1])
+    rotary_phases = [scale_phases(torch.linspace(0, 1, bins), 16) for bins in (3, 6, 49)]
+    for found in rotary_phases:
+        torch.testing.assert_close(found[:, 0], rotary_phases[0][:, 0])
+        torch.testing.assert_close(found[:, -1], rotary_phases[0][:, -1])
     # the middle of three stands where the middle of forty-nine does
-    torch.testing.assert_close(turns[0][:, 1], turns[2][:, 24])
+    torch.testing.assert_close(rotary_phases[0][:, 1], rotary_phases[2][:, 24])
     # the angle of the fastest pair runs to the head's width in radians
-    torch.testing.assert_close(turns[0][0, -1, 0], torch.tensor(16.0).cos())
+    torch.testing.assert_close(rotary_phases[0][0, -1, 0], torch.tensor(16.0).cos())
 
 
 def test_scores_depend_on_the_difference_of_places() -> None:
     query, key = torch.randn(1, 1, 1, 8), torch.randn(1, 1, 1, 8)
 
     def score(at: float, other: float) -> Tensor:
-        here, there = (spread_turns(torch.tensor([place]), 8) for place in (at, other))
-        return (rotate_neighbors(query, here) * rotate_neighbors(key, there)).sum()
+        here, there = (scale_phases(torch.tensor([place]), 8) for place in (at, other))
+        return (rotate_interleaved(query, here) * rotate_interleaved(key, there)).sum()
 
     torch.testing.assert_close(score(0.2, 0.5), score(0.6, 0.9), atol=1e-4, rtol=1e-4)
     # turns may differ from clip to clip
     places = torch.rand(2, 1, 5)
     rows = torch.randn(2, 3, 5, 8)
-    each = [rotate_neighbors(rows[b : b + 1], spread_turns(places[b, 0], 8)) for b in range(2)]
-    torch.testing.assert_close(rotate_neighbors(rows, spread_turns(places, 8)), torch.cat(each))
+    each = [rotate_interleaved(rows[b : b + 1], scale_phases(places[b, 0], 8)) for b in range(2)]
+    torch.testing.assert_close(rotate_interleaved(rows, scale_phases(places, 8)), torch.cat(each))
 
 
 def test_swiglu_is_its_formula() -> None:
@@ -87,7 +87,7 @@ def test_swiglu_is_its_formula() -> None:
 
 
 def test_attention_reads_only_what_is_allowed() -> None:
-    layer = TurningAttention(8, 2)
+    layer = MultiHeadAttention(8, 2)
     x, source = torch.randn(1, 3, 8), torch.randn(1, 5, 8)
     allowed = torch.tensor([[True, True, False, True, False]])
     other = source.clone()
@@ -101,13 +101,13 @@ def test_attention_reads_only_what_is_allowed() -> None:
 
 
 def test_a_block_with_a_past_gives_what_it_gives_at_once() -> None:
-    block = TextFirstBlock(8, 2, 12, 0.0)
+    block = CrossAttentionBlock(8, 2, 12, 0.0)
     x, sentence = torch.randn(2, 7, 8), block.read(torch.randn(2, 4, 8))
     mask = torch.tensor([[True] * 4, [True, True, False, False]])
-    turns = spread_turns(torch.linspace(0, 1, 7), 4)
+    rotary_phases = scale_phases(torch.linspace(0, 1, 7), 4)
     scales = torch.tensor([0, 0, 1, 1, 1, 1, 1])
-    whole, _ = block(x, sentence, mask, turns, scales[None] <= scales[:, None])
-    first, past = block(x[:, :2], sentence, mask, turns[:, :2])
-    second, grown = block(x[:, 2:], sentence, mask, turns[:, 2:], None, past)
+    whole, _ = block(x, sentence, mask, rotary_phases, scales[None] <= scales[:, None])
+    first, past = block(x[:, :2], sentence, mask, rotary_phases[:, :2])
+    second, grown = block(x[:, 2:], sentence, mask, rotary_phases[:, 2:], None, past)
     torch.testing.assert_close(torch.cat([first, second], 1), whole)
     assert grown[0].shape == (2, 2, 7, 4)

@@ -10,9 +10,9 @@ import torch
 from kinescale.nn.rotary import (
     doubled_frequencies,
     half_frequencies,
-    neighbor_turns,
+    interleaved_phases,
     rotate_half,
-    rotate_neighbors,
+    rotate_interleaved,
 )
 
 WIDTH = 12
@@ -24,7 +24,7 @@ def turned_half(x: torch.Tensor, start: int) -> torch.Tensor:
 
 
 def turned_neighbors(x: torch.Tensor, start: int) -> torch.Tensor:
-    return rotate_neighbors(x, neighbor_turns(torch.arange(x.shape[2]) + start, WIDTH))
+    return rotate_interleaved(x, interleaved_phases(torch.arange(x.shape[2]) + start, WIDTH))
 
 
 @pytest.mark.parametrize("turned", [turned_half, turned_neighbors])

@@ -55,9 +55,9 @@ def test_the_former_option_warns_and_gives_the_same_motion(system: str) -> None:
     pipe = TextToMotion(debug_bundle(system))
     off = OFF_BEFORE[pipe.bundle.manifest.sampling.name]
     with pytest.warns(RenamedWarning, match=r"here guidance 2 is guidance_scale [23]\."):
-        former = pipe("a person walks", seconds=1.0, seed=3, guidance=2.0)
-    today = pipe("a person walks", seconds=1.0, seed=3, guidance_scale=3.0 - off)
+        former = pipe("a person walks", seconds=1.0, seed=3, sampling={"guidance": 2.0})
+    today = pipe("a person walks", seconds=1.0, seed=3, sampling={"guidance_scale": 3.0 - off})
     assert former.motions[0].rotations.equal(today.motions[0].rotations)
     assert former.motions[0].meta["sampling"] == today.motions[0].meta["sampling"]
     with pytest.raises(InputError, match="give guidance_scale alone"):
-        pipe("a person walks", seconds=1.0, guidance=2.0, guidance_scale=2.0)
+        pipe("a person walks", seconds=1.0, sampling={"guidance": 2.0, "guidance_scale": 2.0})

@@ -1,4 +1,4 @@
-"""Generators: text and coarser scales to the logits of the next scale; one file a system."""
+"""Generators: text and coarser scales to the logits of the next scale; one package per system."""
 
 from kinescale.core.family import Family
 from kinescale.generators.base import Generator

@@ -1,1 +1,1 @@
-"""Building blocks of networks, one a file; they know tensors, nothing of motions or tokens."""
+"""Building blocks of networks, one per file; they work on tensors alone."""

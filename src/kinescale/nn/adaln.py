@@ -1,6 +1,7 @@
-"""Transformer block steered by a condition vector: adaptive layer norms, self-attention, text attention, feed-forward.
+"""Adaptive layer-norm transformer block (DiT, adaLN): self-attention, cross-attention to text, feed-forward.
 
-Peebles & Xie 2023 (DiT, adaLN) in the form of VAR and MoScale: six vectors a block (two gates, two scales, two shifts).
+Peebles & Xie 2023 (DiT, adaLN) in the form of VAR and MoScale: six vectors per block (two
+gates, two scales, two shifts).
 """
 
 from __future__ import annotations
@@ -62,19 +63,19 @@ class AdaptiveBlock(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B L C"],
-        steering: tuple[Tensor, ...],
+        modulation: tuple[Tensor, ...],
         keys_values: tuple[Tensor, Tensor],
         mask: Bool[Tensor, "B N"],
-        turns: Float[Tensor, "2 L pairs"],
+        rotary_phases: Float[Tensor, "2 L pairs"],
         allowed: Bool[Tensor, "... L K"] | None = None,
         past: Past | None = None,
     ) -> tuple[Float[Tensor, "B L C"], Past]:
         """Rows after the block, and the self-attention's keys and values with these rows appended.
 
-        ``steering`` comes from ``modulation``, ``keys_values`` from ``text.keys_values``: both the same for all rows.
+        ``modulation`` comes from ``modulation``, ``keys_values`` from ``text.keys_values``: both the same for all rows.
         """
-        gate1, gate2, scale1, scale2, shift1, shift2 = steering
-        mixed, grown = self.attention(modulated(x, scale1, shift1), turns, allowed, past)
+        gate1, gate2, scale1, scale2, shift1, shift2 = modulation
+        mixed, grown = self.attention(modulated(x, scale1, shift1), rotary_phases, allowed, past)
         x = x + drop_path(gate1 * mixed, self.drop_rate, self.training)
         x = x + self.text(self.text_norm(x), keys_values, mask)
         hidden = functional.gelu(self.grow(modulated(x, scale2, shift2)), approximate="tanh")

@@ -1,4 +1,4 @@
-"""Attentive pooling of a sentence to one vector by a learned query a head, which is not projected.
+"""Attentive pooling of a sentence to one vector by learned queries, one per head.
 
 ScaleMoGen (arXiv 2605.11704), section 3.2 of its method notes; Infinity (Han et al. 2024) pools its text so.
 """

@@ -1,4 +1,4 @@
-"""Self-attention by the angle between queries and keys, with a learned sharpness a head, rotary turns and a past.
+"""Scaled cosine self-attention with rotary positions and a key-value cache.
 
 ScaleMoGen (arXiv 2605.11704), section 3.5 of its method notes; scaled cosine attention of Liu et al. 2022 (Swin v2).
 """
@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinescale.nn.rotary import rotate_neighbors
+from kinescale.nn.rotary import rotate_interleaved
 
 FIRST_SHARPNESS = math.log(4.0)
 MOST_SHARPNESS = math.log(100.0)
@@ -40,7 +40,7 @@ class CosineAttention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B L C"],
-        turns: Float[Tensor, "2 L pairs"],
+        rotary_phases: Float[Tensor, "2 L pairs"],
         allowed: Bool[Tensor, "... L K"] | None = None,
         past: Past | None = None,
     ) -> tuple[Float[Tensor, "B L C"], Past]:
@@ -52,8 +52,8 @@ class CosineAttention(nn.Module):
         projected = functional.linear(x, self.project.weight, bias)
         query, key, value = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         sharp = self.sharpness.clamp(max=MOST_SHARPNESS).exp()[:, None, None]
-        query = rotate_neighbors(functional.normalize(query, dim=-1) * sharp.to(query.dtype), turns)
-        key = rotate_neighbors(functional.normalize(key, dim=-1), turns)
+        query = rotate_interleaved(functional.normalize(query, dim=-1) * sharp.to(query.dtype), rotary_phases)
+        key = rotate_interleaved(functional.normalize(key, dim=-1), rotary_phases)
         query, key = query.to(value.dtype), key.to(value.dtype)
         if past is not None:
             key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)

@@ -1,4 +1,4 @@
-"""Transformer block steered by six vectors that all blocks share, each block adding a table of its own.
+"""Adaptive layer-norm block with modulation shared by all blocks, each adding a table of its own, and cosine attention.
 
 ScaleMoGen (arXiv 2605.11704), section 3.5 of its method notes: the shared adaptive norm of VAR (Tian et al. 2024) and
 Infinity around cosine self-attention, text attention (not gated) and a feed-forward layer.
@@ -33,26 +33,26 @@ class CosineBlock(nn.Module):
         self.grow = nn.Linear(width, hidden)
         self.shrink = nn.Linear(hidden, width)
 
-    def steering(self, shared: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def modulation(self, shared: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The block's own six vectors [B, 1, C] from the shared ones."""
         return tuple(vector + own for vector, own in zip(shared, self.table, strict=True))
 
     def forward(
         self,
         x: Float[Tensor, "B L C"],
-        steering: tuple[Tensor, ...],
+        modulation: tuple[Tensor, ...],
         keys_values: tuple[Tensor, Tensor],
         mask: Bool[Tensor, "B N"],
-        turns: Float[Tensor, "2 L pairs"],
+        rotary_phases: Float[Tensor, "2 L pairs"],
         allowed: Bool[Tensor, "... L K"] | None = None,
         past: Past | None = None,
     ) -> tuple[Float[Tensor, "B L C"], Past]:
         """Rows after the block, and the self-attention's keys and values with these rows appended.
 
-        ``steering`` comes from the method of that name, ``keys_values`` from ``text.keys_values``.
+        ``modulation`` comes from the method of that name, ``keys_values`` from ``text.keys_values``.
         """
-        gate1, gate2, scale1, scale2, shift1, shift2 = steering
-        mixed, grown = self.attention(modulated(x, scale1, shift1), turns, allowed, past)
+        gate1, gate2, scale1, scale2, shift1, shift2 = modulation
+        mixed, grown = self.attention(modulated(x, scale1, shift1), rotary_phases, allowed, past)
         x = x + drop_path(gate1 * mixed, self.drop_rate, self.training)
         x = x + self.text(self.text_norm(x), keys_values, mask)
         hidden = functional.gelu(self.grow(modulated(x, scale2, shift2)), approximate="tanh")

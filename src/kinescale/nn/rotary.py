@@ -1,7 +1,7 @@
 """Rotary position embedding in its two channel conventions.
 
 Su et al. 2021 (RoFormer), section 3.4. ``rotate_half`` pairs channel i with i + d/2 (MoScale's tokenizer);
-``rotate_neighbors`` pairs channel 2i with 2i + 1 (its generator). They are different functions of the same weights.
+``rotate_interleaved`` pairs channel 2i with 2i + 1 (its generator). They are different functions of the same weights.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ def doubled_frequencies(head_width: int) -> Float[Tensor, "pairs"]:
     return BASE ** (-2.0 * index / pairs)
 
 
-def neighbor_turns(positions: Int[Tensor, "T"], head_width: int) -> Float[Tensor, "2 T pairs"]:
-    """Cosine and sine of every step's and pair's angle, for ``rotate_neighbors``."""
+def interleaved_phases(positions: Int[Tensor, "T"], head_width: int) -> Float[Tensor, "2 T pairs"]:
+    """Cosine and sine of every step's and pair's angle, for ``rotate_interleaved``."""
     frequencies = doubled_frequencies(head_width).to(positions.device)
     angles = positions.to(torch.float32)[:, None] * frequencies[None, :]
     return torch.stack([angles.cos(), angles.sin()])
 
 
-def rotate_neighbors(x: Float[Tensor, "B H T d"], turns: Float[Tensor, "2 *b T pairs"]) -> Float[Tensor, "B H T d"]:
-    """Turn the channel pair (2i, 2i + 1) of step t by the angle whose cosine and sine ``turns`` holds.
+def rotate_interleaved(x: Float[Tensor, "B H T d"], phases: Float[Tensor, "2 *b T pairs"]) -> Float[Tensor, "B H T d"]:
+    """Turn the channel pair (2i, 2i + 1) of step t by the angle whose cosine and sine ``phases`` holds.
 
     A pair is a complex number and the turn a product, which costs half of what strided channels do.
     """
     pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * torch.complex(turns[0], turns[1])).flatten(-2).to(x.dtype)
+    return torch.view_as_real(pairs * torch.complex(phases[0], phases[1])).flatten(-2).to(x.dtype)

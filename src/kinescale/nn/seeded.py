@@ -1,4 +1,4 @@
-"""Dropout that follows an explicit generator: layers draw from torch's global state, so it is seeded and put back."""
+"""Dropout reproducible from an explicit generator: the global random state is seeded inside and restored after."""
 
 from __future__ import annotations
 

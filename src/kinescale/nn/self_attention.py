@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinescale.nn.attention import attend
-from kinescale.nn.rotary import rotate_neighbors
+from kinescale.nn.rotary import rotate_interleaved
 
 SCORE_SCALE = 0.25
 """Part of the published weights: without it the softmax is four times as sharp."""
@@ -37,7 +37,7 @@ class SelfAttention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B L C"],
-        turns: Float[Tensor, "2 L pairs"],
+        rotary_phases: Float[Tensor, "2 L pairs"],
         allowed: Bool[Tensor, "... L K"] | None = None,
         past: Past | None = None,
     ) -> tuple[Float[Tensor, "B L C"], Past]:
@@ -48,7 +48,7 @@ class SelfAttention(nn.Module):
         bias = torch.cat([self.query_bias, torch.zeros_like(self.query_bias), self.value_bias])
         projected = functional.linear(x, self.project.weight, bias)
         query, key, value = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key = rotate_neighbors(query, turns), rotate_neighbors(key, turns)
+        query, key = rotate_interleaved(query, rotary_phases), rotate_interleaved(key, rotary_phases)
         if past is not None:
             key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
         mixed = attend(query, key, value, allowed, self.scale)

@@ -1,4 +1,4 @@
-"""Attentive pooling of a sentence: learned queries read its tokens, one output vector a query."""
+"""Attentive pooling of a sentence: learned queries attend its tokens, one output vector per query."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class RunConfig(Record):
 
     if TYPE_CHECKING:
         # Parts are made from the config records of variants, whose fields a type checker knows.
-        def __init__(
+        def __init__(  # noqa: PLR0913
             self,
             *,
             name: str,

@@ -47,8 +47,9 @@ class Batches:
     ----------
     clips, store : the prepared clips and their features.
     layout : the tokenizer's; fixes lengths and padding.
-    with_text : the generator's stage: clips need captions, and a clip that is not steady is never cut,
-        since its sentence tells of all of it.
+    with_text : the generator's stage: clips need captions, and a clip that is not steady is never cut, since its
+        caption describes all of it.
+    shard : (rank, number of processes) of a distributed run; each draws its share of every batch.
     """
 
     def __init__(
@@ -61,12 +62,11 @@ class Batches:
         *,
         seed: int,
         with_text: bool,
-        rank: int = 0,
-        world: int = 1,
+        shard: tuple[int, int] = (0, 1),
     ):
         self.clips, self.store, self.normalizer = clips, store, normalizer
         self.layout, self.config, self.with_text = layout, config, with_text
-        self.rank, self.world = rank, world
+        self.rank, self.world = shard
         longest = layout(None)
         sizes = {"stride": longest.stride, "max_frames": longest.max_frames}
         self.draws = Draws(self._candidates("train"), config.draw, **sizes, seed=derive_seed(seed, "train"))

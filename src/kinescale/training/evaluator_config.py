@@ -30,7 +30,7 @@ class EvaluatorRunConfig(Record):
 
     if TYPE_CHECKING:
 
-        def __init__(
+        def __init__(  # noqa: PLR0913
             self,
             *,
             name: str,

@@ -103,7 +103,13 @@ def open_store(
     row_bytes = feature.width * np.dtype(dtype).itemsize
     found = _read_index(index, values, key, row_bytes)
     if found is None:
-        _compute(prepared, data, part, index, values, key, mirrored, dtype, workers, watch or Watch())
+        pairs = _pairs(data, part, mirrored, len(prepared.clips), workers)
+        try:
+            _compute(pairs, [clip.id for clip in prepared.clips], index, values, key, dtype, watch or Watch())
+        except _NoFeatures:
+            raise DataError(
+                f"{data}: no clip gives features '{part.name}'; prepare the data on the feature's skeleton and fps."
+            ) from None
         found = _read_index(index, values, key, row_bytes)
     if found is None:
         raise DataError(f"{values}: was changed while it was being read; try again.")
@@ -139,37 +145,35 @@ def _writable(folder: Path, spare: Path) -> Path:
     raise DataError(f"neither {folder} nor {spare} can be written; features need a place on disk.")
 
 
+class _NoFeatures(Exception):
+    """No clip has usable features."""
+
+
 def _compute(
-    prepared: Prepared,
-    data: Path,
-    part: Part,
+    pairs: Iterator[tuple[np.ndarray, np.ndarray]],
+    ids: list[str],
     index: Path,
     values: Path,
     key: str,
-    mirrored: bool,
     dtype: str,
-    workers: int,
     watch: Watch,
 ) -> None:
-    clips = len(prepared.clips)
     rows, digests, unusable = [0], [], []
     sweep_temporaries(values)
-    watch.begin("features", 0, clips)
+    watch.begin("features", 0, len(ids))
     with atomic_path(values) as temporary, temporary.open("wb") as file:
-        for clip, pair in enumerate(_pairs(data, part, mirrored, clips, workers)):
+        for clip, pair in enumerate(pairs):
             for array in pair:
                 stored = np.ascontiguousarray(array, dtype=dtype)
                 file.write(stored.tobytes())
                 digests.append(_crc(stored))
                 rows.append(rows[-1] + len(array))
             if not len(pair[0]):
-                unusable.append(prepared.clips[clip].id)
+                unusable.append(ids[clip])
             watch.advance("features", clip + 1)
     watch.end("features")
     if rows[-1] == 0:
-        raise DataError(
-            f"{data}: no clip gives features '{part.name}'; prepare the data on the feature's skeleton and fps."
-        )
+        raise _NoFeatures
     if unusable:
         watch.note(f"{len(unusable)} clips give no finite features and are left out, the first: {unusable[0]}")
     content = {"key": key, "rows": rows, "digests": digests, "unusable": unusable}

@@ -19,7 +19,7 @@ from kinescale.bundle.imports.base.checkpoint import count_of, read_checkpoint, 
 from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
 from kinescale.core.errors import BundleError
 from kinescale.generators import mosa as generator
-from kinescale.nn.scale_rotary import spread_turns
+from kinescale.nn.scale_rotary import scale_phases
 from kinescale.tokenizers import mosa as tokenizer
 
 _TOKENIZER = "a MoSa tokenizer checkpoint"
@@ -166,8 +166,8 @@ def _is_block_causal(mask: Tensor, rows: Tensor) -> bool:
 
 def _are_turns(value: Tensor, config: generator.Config) -> bool:
     places = torch.cat([torch.linspace(0, 1, bins) for bins in config.bins])
-    turns = spread_turns(places, config.width // config.heads)
-    mine = torch.complex(turns[0], turns[1])
+    rotary_phases = scale_phases(places, config.width // config.heads)
+    mine = torch.complex(rotary_phases[0], rotary_phases[1])
     return value.is_complex() and value.shape == mine.shape and torch.allclose(value, mine, atol=1e-4)
 
 

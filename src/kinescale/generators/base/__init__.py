@@ -1,10 +1,11 @@
 """Generator contract: all that training, samplers and editing call. A variant's file offers ``Config`` (a Record),
 ``Generator(config)`` and ``SAMPLER``.
 
-``SAMPLER`` names the variant of the ``samplers`` family that draws from it. A ``Config`` holds what the tokenizer and
+``SAMPLER`` names the variant of the ``samplers`` family that samples it. A ``Config`` holds what the tokenizer and
 the text encoder fix, so that the generator is built without seeing them; fields of these names are filled in for a run:
-``vocabulary``, ``vocabularies`` (V or K of each scale), ``code_dim`` (the codec's D), ``scales`` (latents per bin of each
-scale), ``bins`` and ``groups`` (of each scale), ``capacity``, ``stride``, ``parts``, ``text_width``, ``text_tokens``.
+``vocabulary``, ``vocabularies`` (V or K of each scale), ``code_dim`` (the codec's D), ``scales`` (latents per bin of
+each scale), ``bins`` and ``groups`` (of each scale), ``capacity``, ``stride``, ``parts``, ``text_width``,
+``text_tokens``.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Generator(nn.Module, ABC):
         """The training objective on one batch.
 
         ``latent`` is the frozen tokenizer's encoder output; quantizing it scale by scale (with the corruption the
-        paper asks for) goes through ``codec``. All random draws come from ``rng`` (a CPU generator).
+        paper asks for) goes through ``codec``. All random numbers come from ``rng`` (a CPU generator).
         """
 
 

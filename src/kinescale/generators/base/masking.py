@@ -1,4 +1,4 @@
-"""BERT-style hiding of tokens for masked modeling: what a training batch shows, and which positions are scored.
+"""BERT-style token masking for training: the visible tokens, and which positions are scored.
 
 Chang et al. 2022 (MaskGIT), cosine schedule; MoScale (arXiv 2604.03799), temporal refinement; MoMask (arXiv
 2312.00063).
@@ -19,7 +19,7 @@ from kinescale.tokens.token_map import MASKED, PADDING
 @dataclass(frozen=True, eq=False)
 class Masking:
     """Rates of ``mask_tokens``; ``codes`` [L]: how many each position chooses from, where that is not always
-    ``vocabulary``; ``padding_too``: padding takes part in the draw, like in the reference (a short
+    ``vocabulary``; ``padding_too``: padding is counted and masked too, like in the reference (a short
     clip then has fewer positions masked than its share)."""
 
     vocabulary: int
@@ -37,7 +37,7 @@ def mask_tokens(
     rng: torch.Generator,
     allowed: Bool[Tensor, "B L"] | None = None,
 ) -> tuple[Int[Tensor, "B L"], Bool[Tensor, "B L"]]:
-    """What the token stream shows (codes, ``MASKED``, ``PADDING``), and which positions are scored.
+    """The visible token stream (codes, ``MASKED``, ``PADDING``), and which positions are scored.
 
     A share cos(pi u / 2), u uniform, of each clip's positions (of the ``allowed`` ones, where given) is scored, at
     least one; most of them are hidden, some show a random code, some their own. Positions that are not hidden show a

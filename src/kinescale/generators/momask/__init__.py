@@ -1,4 +1,4 @@
-"""MoMask's generator: a masked transformer for the first book, a residual one for the others, a length estimator.
+"""MoMask's generator: masked transformer for the first codebook, residual transformer for the others, length estimator.
 
 Guo et al. 2024 (MoMask, arXiv 2312.00063), sections 3.2 to 3.4: the field's baseline, for comparison. The defaults are
 the published networks. They share no weight, so they are trained together here: three losses, added.
@@ -20,6 +20,7 @@ from kinescale.core.records import Record
 from kinescale.generators import base
 from kinescale.generators.base import StepLoss
 from kinescale.generators.base.masking import Masking, mask_tokens
+from kinescale.generators.base.text import fitted_text
 from kinescale.generators.momask.networks import LengthEstimator, MaskedTransformer, ResidualTransformer, Trunk
 from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps
@@ -70,7 +71,7 @@ class Config(Record):
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A pyramid being drawn: the pooled sentences, and which positions each clip fills."""
+    """Sampling state: the pooled sentences, and the valid positions of each clip."""
 
     sentence: Tensor
     valid: Tensor
@@ -105,12 +106,7 @@ class Generator(base.MaskedGenerator):
 
     def sentence(self, text: TextFeatures) -> Float[Tensor, "B W"]:
         """The mean of each sentence's token features. Raises ``InputError`` for text of another width."""
-        if text.width != self.config.text_width:
-            built = self.config.text_width
-            raise InputError(f"text features are {text.width} wide; this generator was built for {built}.")
-        if len(text) == 0 or not bool(text.mask.any(1).all()):
-            raise InputError("a sentence has no text tokens; give one sentence a clip.")
-        text = text.to(self.residual.tables.device)
+        text = fitted_text(text, self.config.text_width, self.residual.tables.device)
         mask = text.mask[..., None].to(text.tokens.dtype)
         return (text.tokens * mask).sum(1) / mask.sum(1)
 
@@ -119,11 +115,11 @@ class Generator(base.MaskedGenerator):
         return TextFeatures(torch.zeros_like(text.tokens), text.mask)
 
     def rounds(self, layout: TokenLayout) -> tuple[tuple[int, ...], ...]:
-        """The first book in many passes, then each further book in one."""
+        """One round per codebook."""
         return tuple((scale,) for scale in range(len(layout.scales)))
 
     def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
-        """A pyramid of which nothing is drawn yet."""
+        """The sampling state before the coarsest scale."""
         self._check(layout)
         sentence = self.sentence(text)
         return State(sentence, layout.valid(latent_lengths.to(sentence.device), 0).flatten(1))
@@ -131,20 +127,20 @@ class Generator(base.MaskedGenerator):
     def logits(
         self, state: State, scales: tuple[int, ...], tokens: tuple[Int[Tensor, "B bins groups"], ...]
     ) -> tuple[tuple[Float[Tensor, "B bins groups V"], ...], State]:
-        """Logits of one book's codes, given its own where they are known (the first) or those before it."""
+        """Logits of one codebook, given its own known tokens (the first) or those of the codebooks before it."""
         made = []
         for scale in scales:
             if scale == 0:
                 flat = self.masked(tokens[0].flatten(1), state.sentence, state.valid)
             else:
-                # The last logit, padding's, is left out: where a clip ends is given, not drawn.
+                # The last logit, padding's, is left out: the clip's end is given, not sampled.
                 flat = self.residual_logits(torch.stack([row.flatten(1) for row in tokens], -1), scale, state)
                 flat = flat[..., : self.config.vocabulary]
             made.append(flat.unflatten(1, tuple(tokens[scale].shape[1:])))
         return tuple(made), state
 
     def residual_logits(self, tokens: Int[Tensor, "B L Q"], book: int, state: State) -> Float[Tensor, "B L V1"]:
-        """Logits of one further book, that of padding last."""
+        """Logits of one further codebook, that of padding last."""
         books = torch.full((len(tokens),), book, device=tokens.device)
         return self.residual(tokens, books, state.sentence, state.valid)
 
@@ -160,7 +156,7 @@ class Generator(base.MaskedGenerator):
         text: TextFeatures,
         rng: torch.Generator,
     ) -> StepLoss:
-        """Cross-entropy of the hidden first codes, of one further book a clip, and of the length class."""
+        """Cross-entropy of the masked first codes, of one further codebook per clip, and of the length class."""
         layout = codec.layout(latent.shape[1] * codec.layout().stride)
         self._check(layout)
         latents = layout.latents(lengths).to(latent.device)
@@ -189,7 +185,7 @@ class Generator(base.MaskedGenerator):
         return StepLoss(loss, {"loss": float(loss.detach()), **logs})
 
     def _tokens(self, codec: Codec, latent: Tensor, layout: TokenLayout, latents: Tensor) -> Int[Tensor, "B L Q"]:
-        """The codes of all books, ``PADDING`` past each clip's end."""
+        """The codes of all codebooks, ``PADDING`` past each clip's end."""
         residual, rows = latent, []
         for scale in range(len(layout.scales)):
             row = codec.quantize_scale(residual, scale, layout, latents)
@@ -198,7 +194,7 @@ class Generator(base.MaskedGenerator):
         return torch.stack(rows, dim=-1)
 
     def _books(self, batch: int, rng: torch.Generator) -> Int[Tensor, "B"]:
-        """The further book each clip learns: low ones more often, by a cosine schedule."""
+        """The further codebook that each clip is trained on: low ones more often, by a cosine schedule."""
         share = 1.0 - torch.cos(math.pi / 2 * torch.rand(batch, generator=rng))
         return 1 + (share * (len(self.config.bins) - 2)).round().long()
 

@@ -66,7 +66,7 @@ class Head(nn.Module):
 
 
 class MaskedTransformer(nn.Module):
-    """Codes of the first book from those of them that are known."""
+    """Masked transformer: codes of the first codebook from those that are known."""
 
     def __init__(self, codes: int, code_dim: int, text_width: int, trunk: Trunk):
         super().__init__()
@@ -86,12 +86,12 @@ class MaskedTransformer(nn.Module):
 
 
 class ResidualTransformer(nn.Module):
-    """Codes of one further book from the sum of all books before it."""
+    """Residual transformer: codes of one codebook from the sum of all codebooks before it."""
 
     def __init__(self, codes: int, books: int, code_dim: int, text_width: int, trunk: Trunk):
         super().__init__()
         self.codes = codes
-        # Book k's table embeds its codes and, for all but the first, scores them too (tied); the last row is padding.
+        # Codebook k's table embeds its codes and, for all but the first, scores them too (tied); last row: padding.
         self.tables = nn.Parameter(torch.empty(books, codes + 1, code_dim))
         self.condition = nn.Linear(text_width, trunk.width)
         self.book = nn.Linear(books, trunk.width)
@@ -113,7 +113,7 @@ class ResidualTransformer(nn.Module):
 
 
 class LengthEstimator(nn.Module):
-    """How long a motion the sentence asks for: logits of lengths in units of ``stride`` frames."""
+    """Length estimator: logits of the motion's length in units of ``stride`` frames."""
 
     def __init__(self, text_width: int, classes: int):
         super().__init__()

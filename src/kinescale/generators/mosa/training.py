@@ -1,4 +1,4 @@
-"""What MoSa's generator is trained on: a clip's own tokens as targets, sums with many random tokens as inputs.
+"""Teacher forcing of MoSa's generator: a clip's own tokens as targets, sums with many random tokens as inputs.
 
 MoSa (arXiv 2511.01200), section 3 of its method notes (keep rate ``pkeep``).
 """

@@ -23,9 +23,9 @@ class Config(Record):
     Beyond the paper: ``tied``: a table of token vectors for each scale and group, used on the way in and, after a
     narrow projection, as the classes on the way out (for tokenizers whose scales have codebooks of their own);
     ``scale_balance``: scales count by their size to the power of one minus this (1: all scales alike); ``span_share``:
-    share of clips that are asked only for the positions of one stretch of time, as edits ask.
+    share of clips in which only positions of one span of time are masked, as in edits.
 
-    ``faithful``: as the reference - padded positions are attended, take part in the masking draw, only the full layout
+    ``faithful``: as the reference - padded positions are attended, take part in masking, only the full layout
     is taken, and two initial gains are left as they were. ``round_cross_attention``: see ``nn.cross_attention``.
     """
 

@@ -1,6 +1,6 @@
-"""What MoScale's generator is trained on: tokens encoded around deliberate mistakes, then partly hidden.
+"""Training data and loss of MoScale's generator: residual tokens encoded around corrupted coarser ones.
 
-MoScale (arXiv 2604.03799), hierarchical refinement. The hiding is in ``_masking``; here are also the log's numbers.
+MoScale (arXiv 2604.03799), hierarchical refinement. Masking is in ``generators.base.masking``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kinescale.tokens.token_map import PADDING
 @dataclass(frozen=True, eq=False)
 class Refined:
     """``labels`` [B, L]: nearest codes of the residual left at each scale (``PADDING`` where nothing is filled);
-    ``inputs``: F brought to each scale from the second on; ``total``: F of all scales, mistakes included."""
+    ``inputs``: F brought to each scale from the second on; ``total``: F of all scales, corruption included."""
 
     labels: Tensor
     inputs: list[Tensor]
@@ -35,10 +35,10 @@ def refine(
     latents: Int[Tensor, "B"],
     choose: Callable[[Tensor, int], Tensor],
 ) -> Refined:
-    """Encode scale by scale, where ``choose(labels, scale)`` says which codes are added instead of the right ones.
+    """Encode scale by scale; ``choose(labels, scale)`` gives the codes that are added instead of the labels.
 
-    The residual is what is left after the codes added, so finer labels repair coarser mistakes; a scale's own labels
-    are not touched by its own mistakes.
+    The residual is what is left after the codes added, so finer labels repair coarser corruption; a scale's own
+    corruption does not change its labels.
     """
     residual = latent
     total = codec.empty(layout, len(latent))
@@ -58,7 +58,8 @@ def refine(
 def corruptor(
     most: float, codes: Sequence[int], layout: TokenLayout, latents: Tensor, rng: torch.Generator
 ) -> Callable[[Tensor, int], Tensor]:
-    """Replace a share (drawn once a scale, 0 to ``most``) of the valid tokens by others of the scale's ``codes``."""
+    """Replace a share (uniform from 0 to ``most``, once per scale) of the valid tokens by others of the scale's
+    ``codes``."""
 
     def corrupt(tokens: Tensor, scale: int) -> Tensor:
         rate = torch.rand((), generator=rng) * most

@@ -1,8 +1,8 @@
-"""MSQ's generator: masked modeling of all scales and streams at once, attending both ways, conditioned on words.
+"""MSQ's generator: masked modeling of all scales and streams at once, bidirectional, conditioned on text.
 
-Wang et al. 2025 (MSQ, arXiv 2508.08991), of which "a generative masked model" over the tokens is all that could be
-read; the network and its training are a reconstruction from MoMask and its successors (``docs/msq.md``). It takes any
-tokenizer of codes: scales with the same number of groups are taken to be of the same streams.
+Wang et al. 2025 (MSQ, arXiv 2508.08991), of which "a generative masked model" over the tokens is all that is published
+to read; the network and its training are a reconstruction from MoMask and its successors (``docs/msq.md``). It takes
+any tokenizer of codes: scales with the same number of groups are taken to be of the same streams.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.generators import base
 from kinescale.generators.base import StepLoss
-from kinescale.generators.msq.network import Block, Ways, time_code, turns
+from kinescale.generators.base.text import check_counts, fitted_text
+from kinescale.generators.msq.network import AttentionSets, Block, axial_sets, time_code
 from kinescale.generators.msq.training import Masking, choose, covers, labels_of, show, stream_ids
 from kinescale.nn.seeded import seeded
 from kinescale.tokens.codec import Codec
@@ -33,9 +34,9 @@ SAMPLER = "masked"
 class Config(Record):
     """Sizes and rates; the fields from ``vocabularies`` to ``capacity`` are the tokenizer's.
 
-    ``vocabularies``: codes of each scale; ``bins`` and ``groups`` of each scale, ``capacity`` in latents;
-    ``in_turns``: attention over streams at equal places, then over the places of a stream, instead of over all
-    tokens (cheaper; needs scales that meet in a stream or in a bin length). ``masking``: see ``_msq_training``.
+    ``vocabularies``: codes of each scale; ``bins`` and ``groups`` of each scale, ``capacity`` in latents; ``in_turns``:
+    axial attention, over streams at equal positions, then over the positions of a stream, instead of over all tokens
+    (cheaper; needs scales that meet in a stream or in a bin length). ``masking``: see ``training.Masking``.
     """
 
     vocabularies: tuple[int, ...] = (1000,) * 6
@@ -68,16 +69,16 @@ class Config(Record):
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A pyramid being drawn: what was read of the text, once for all passes, and who attends whom."""
+    """Sampling state: keys and values of the text, once for all passes, and the attention sets."""
 
     layout: TokenLayout
     keys_values: tuple[tuple[Tensor, Tensor], ...]
     mask: Tensor
-    ways: tuple[Ways, ...]
+    sets_of_axes: tuple[AttentionSets, ...]
 
 
 class Generator(base.MaskedGenerator):
-    """The network; ``unconditional``, ``begin``, ``rounds`` and ``logits`` are what its sampler uses.
+    """Masked transformer; ``unconditional``, ``begin``, ``rounds`` and ``logits`` are for samplers.
 
     Tables and output layers belong to streams: scales share them where they have the same groups and codes.
     """
@@ -118,20 +119,20 @@ class Generator(base.MaskedGenerator):
         nn.init.normal_(self.no_text, std=self.config.text_width**-0.5)
         nn.init.normal_(self.text_in.weight, std=self.config.text_width**-0.5)
 
-    # What the sampler asks for
+    # For samplers
 
     def unconditional(self, text: TextFeatures) -> TextFeatures:
-        """The learned stand-in for no text: one token a sentence."""
+        """The learned unconditional text features: one token per sentence."""
         text = self._fit(text)
         tokens = self.no_text.expand(len(text), 1, -1)
         return TextFeatures(tokens, torch.ones(len(text), 1, dtype=torch.bool, device=tokens.device))
 
     def rounds(self, layout: TokenLayout) -> tuple[tuple[int, ...], ...]:
-        """All scales are drawn together."""
+        """One round: all scales are sampled together."""
         return (tuple(range(len(layout.scales))),)
 
     def begin(self, text: TextFeatures, layout: TokenLayout, latent_lengths: Int[Tensor, "B"]) -> State:
-        """A pyramid of which nothing is drawn yet."""
+        """The sampling state before the coarsest scale."""
         self._check_layout(layout)
         text = self._fit(text)
         if len(text) != len(latent_lengths):
@@ -139,10 +140,12 @@ class Generator(base.MaskedGenerator):
         source = self.text_in(text.tokens)
         device = self.no_text.device
         valid = layout.valid_flat(latent_lengths.to(device))
-        ways = (Ways.of(valid),)
+        sets_of_axes = (AttentionSets.of(valid),)
         if self.config.in_turns:
-            ways = tuple(Ways.of(valid, tuple(members.to(device) for members in turn)) for turn in turns(layout))
-        return State(layout, tuple(block.text.keys_values(source) for block in self._layers()), text.mask, ways)
+            sets_of_axes = tuple(
+                AttentionSets.of(valid, tuple(members.to(device) for members in turn)) for turn in axial_sets(layout)
+            )
+        return State(layout, tuple(block.text.keys_values(source) for block in self._layers()), text.mask, sets_of_axes)
 
     def logits(
         self, state: State, scales: tuple[int, ...], tokens: tuple[Int[Tensor, "B _ _"], ...]
@@ -167,13 +170,12 @@ class Generator(base.MaskedGenerator):
         text: TextFeatures,
         rng: torch.Generator,
     ) -> StepLoss:
-        """Cross entropy of the tokens asked for; masking and text dropout apply in ``eval()`` mode too."""
+        """Cross entropy of the chosen tokens; masking and text dropout apply in ``eval()`` mode too."""
         c = self.config
         layout = codec.layout(latent.shape[1] * codec.layout().stride)
         self._check_layout(layout)
         latents = layout.latents(layout.check(lengths))
-        if len(text) != len(latent) or len(latents) != len(latent):
-            raise InputError(f"{len(latent)} clips, {len(latents)} lengths, {len(text)} sentences; give one a clip.")
+        check_counts(latent, latents, text)
         with torch.no_grad():
             labels = labels_of(codec, latent.detach(), layout, latents)
             chosen = choose(layout, latents, c.masking, rng)
@@ -190,7 +192,7 @@ class Generator(base.MaskedGenerator):
     def _scores(
         self, rows: Tensor, labels: Tensor, chosen: Tensor, layout: TokenLayout
     ) -> tuple[Float[Tensor, "n"], Bool[Tensor, "B L"]]:
-        """Cross entropy of each token asked for, and which of them are the likeliest code."""
+        """Cross entropy of each chosen token, and whether its label is the likeliest code."""
         losses, right = [], torch.zeros_like(chosen)
         for scale, (start, spec) in enumerate(zip(layout.starts, layout.scales, strict=False)):
             kind = self.kind_of[scale]
@@ -216,7 +218,7 @@ class Generator(base.MaskedGenerator):
         """All positions after the last norm."""
         x = self._embed(tokens, state.layout)
         for block, keys_values in zip(self._layers(), state.keys_values, strict=True):
-            x = block(x, state.ways, keys_values, state.mask)
+            x = block(x, state.sets_of_axes, keys_values, state.mask)
         return self.last_norm(x)
 
     def _embed(self, tokens: tuple[Tensor, ...], layout: TokenLayout) -> Float[Tensor, "B L C"]:
@@ -245,16 +247,7 @@ class Generator(base.MaskedGenerator):
 
     def _fit(self, text: TextFeatures) -> TextFeatures:
         c = self.config
-        if text.width != c.text_width:
-            raise InputError(f"text features are {text.width} wide; this generator was built for {c.text_width}.")
-        if bool(text.mask[:, c.text_tokens :].any()):
-            raise InputError(
-                f"a sentence has over {c.text_tokens} text tokens; shorten it or its encoder's max_tokens."
-            )
-        if len(text) == 0 or not bool(text.mask.any(1).all()):
-            raise InputError("a sentence has no text tokens; give one sentence a clip.")
-        text = text.to(self.no_text.device)
-        return TextFeatures(text.tokens[:, : c.text_tokens], text.mask[:, : c.text_tokens])
+        return fitted_text(text, c.text_width, self.no_text.device, c.text_tokens)
 
     def _check_layout(self, layout: TokenLayout) -> None:
         c = self.config

@@ -19,7 +19,7 @@ from kinescale.tokens.layout import TokenLayout
 
 
 @dataclass(frozen=True, eq=False)
-class Ways:
+class AttentionSets:
     """Which flattened positions attend each other; made once for all blocks and passes.
 
     ``sets``: index tensors [sets, members], each row a set that attends itself; () for all positions together.
@@ -30,10 +30,10 @@ class Ways:
     allowed: tuple[Tensor | None, ...]
 
     @staticmethod
-    def of(valid: Bool[Tensor, "B L"], sets: tuple[Tensor, ...] = ()) -> Ways:
+    def of(valid: Bool[Tensor, "B L"], sets: tuple[Tensor, ...] = ()) -> AttentionSets:
         """Of clips whose filled positions are ``valid``."""
         rows = [valid[:, members].flatten(0, 1) for members in sets] if sets else [valid]
-        return Ways(sets, tuple(_allowed(row) for row in rows))
+        return AttentionSets(sets, tuple(_allowed(row) for row in rows))
 
 
 def _allowed(valid: Bool[Tensor, "N M"]) -> Bool[Tensor, "N 1 1 M"] | None:
@@ -43,7 +43,7 @@ def _allowed(valid: Bool[Tensor, "N M"]) -> Bool[Tensor, "N 1 1 M"] | None:
     return (valid | ~valid.any(1, keepdim=True))[:, None, None, :]
 
 
-def turns(layout: TokenLayout) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def axial_sets(layout: TokenLayout) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """The sets of the two turns: all streams at one place of equally long bins; all places of one stream."""
     columns: dict[float, list[Tensor]] = {}
     streams: dict[int, list[Tensor]] = {}
@@ -67,17 +67,17 @@ class Attention(nn.Module):
         self.project = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Float[Tensor, "B L C"], ways: Ways) -> Float[Tensor, "B L C"]:
+    def forward(self, x: Float[Tensor, "B L C"], sets_of_axes: AttentionSets) -> Float[Tensor, "B L C"]:
         """Mixed rows."""
         projected = self.project(x)
-        if not ways.sets:
-            return self.out(self._mix(projected, ways.allowed[0]))
+        if not sets_of_axes.sets:
+            return self.out(self._mix(projected, sets_of_axes.allowed[0]))
         # Every position is in exactly one set of a turn.
         mixed = []
-        for members, allowed in zip(ways.sets, ways.allowed, strict=True):
+        for members, allowed in zip(sets_of_axes.sets, sets_of_axes.allowed, strict=True):
             inside = projected[:, members].flatten(0, 1)
             mixed.append(self._mix(inside, allowed).unflatten(0, (len(x), -1)))
-        order = torch.cat([members.flatten() for members in ways.sets]).argsort()
+        order = torch.cat([members.flatten() for members in sets_of_axes.sets]).argsort()
         return self.out(torch.cat([part.flatten(1, 2) for part in mixed], 1)[:, order])
 
     def _mix(self, projected: Float[Tensor, "N M C3"], allowed: Bool[Tensor, "N 1 1 M"] | None) -> Tensor:
@@ -104,12 +104,12 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B L C"],
-        ways: Sequence[Ways],
+        sets_of_axes: Sequence[AttentionSets],
         keys_values: tuple[Tensor, Tensor],
         mask: Bool[Tensor, "B N"],
     ) -> Float[Tensor, "B L C"]:
-        """Rows after the block; ``ways`` has one entry an attention."""
-        for norm, attention, way in zip(self.norms, self.attentions, ways, strict=True):
+        """Rows after the block; ``sets_of_axes`` has one entry an attention."""
+        for norm, attention, way in zip(self.norms, self.attentions, sets_of_axes, strict=True):
             x = x + self.dropout(attention(norm(x), way))
         x = x + self.dropout(self.text(self.text_norm(x), keys_values, mask))
         return x + self.dropout(self.mlp(self.mlp_norm(x)))

@@ -1,4 +1,4 @@
-"""What MSQ's generator is trained on: which tokens of a pyramid are asked for, and what is shown in their place.
+"""Masking patterns of MSQ's generator in training: which tokens are predicted, and what the network sees instead.
 
 Section 4 of the method notes (a reconstruction). The cosine schedule and the 88 to 10 to 2 corruption are MoMask's
 (Guo et al. 2024), wrong tokens among the visible ones MoMask++'s; the patterns mirror the edits that the paper shows.

@@ -1,4 +1,4 @@
-"""What ScaleMoGen's generator is trained on: bits encoded around deliberate flips, and the loss over them.
+"""Training data and loss of ScaleMoGen's generator: residual bits encoded around randomly flipped coarser ones.
 
 ScaleMoGen (arXiv 2605.11704), section 3.7 of its method notes (bit-wise self-correction of Infinity, Han et al. 2024).
 """
@@ -41,7 +41,7 @@ def correct(
     choose: Choose,
     faithful: bool = False,
 ) -> Corrected:
-    """Encode scale by scale, where ``choose(bits, scale)`` says which bits are added instead of the right ones.
+    """Encode scale by scale; ``choose(bits, scale)`` gives the bits that are added instead of the labels.
 
     The residual is what is left after the bits added, so finer labels repair coarser flips. ``faithful``: what follows
     a clip is pooled with it and its bits (zeros, perhaps flipped) count, as in the reference; else neither.
@@ -61,7 +61,7 @@ def correct(
 
 
 def flipper(most: float, rng: torch.Generator) -> Choose:
-    """Flip bits (never ``PADDING``) at a rate drawn once a scale from 0, 0.01, ... ``most``."""
+    """Flip bits (never ``PADDING``) at a rate that is uniform over 0, 0.01, ... ``most``."""
     rates = round(most / RATE_STEP) + 1
 
     def flip(bits: Tensor, scale: int) -> Tensor:
@@ -91,7 +91,7 @@ def position_weights(layout: TokenLayout, valid: Bool[Tensor, "B L"], faithful: 
 def bit_loss(
     logits: Float[Tensor, "B L K 2"], labels: Int[Tensor, "B L K"], weights: Float[Tensor, "B L"]
 ) -> Float[Tensor, ""]:
-    """Cross entropy a bit, mean over bits, weighted over positions, mean over clips."""
+    """Cross entropy per bit, mean over bits, weighted over positions, mean over clips."""
     odds = logits[..., 1] - logits[..., 0]
     each = functional.binary_cross_entropy_with_logits(odds, labels.to(odds.dtype), reduction="none").mean(-1)
     return (each * weights).sum(1).mean()

@@ -1,6 +1,6 @@
-"""Attention with biases whose keys and values are made apart from the queries, so that they can be kept.
+"""Multi-head attention with separate key and value projection, so that keys and values can be cached.
 
-One layer serves as self-attention (rotary queries and keys, a past) and as attention to a sentence.
+One layer serves as self-attention (rotary queries and keys, a cache) and as cross-attention to text.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinescale.nn.rotary import rotate_neighbors
+from kinescale.nn.rotary import rotate_interleaved
 
 KeysValues = tuple[Tensor, Tensor]
 """Both [B, H, L, d]; keys are rotated already."""
 
 
-class TurningAttention(nn.Module):
-    """Scaled dot products over ``heads`` heads, channels turned in neighboring pairs where turns are given.
+class MultiHeadAttention(nn.Module):
+    """Scaled dot products over ``heads`` heads, neighboring channel pairs rotated where phases are given.
 
     Parameters
     ----------
@@ -32,21 +32,23 @@ class TurningAttention(nn.Module):
         self.out = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def keys_values(self, source: Float[Tensor, "B N C"], turns: Float[Tensor, "2 ..."] | None = None) -> KeysValues:
-        """What the rows of ``source`` offer."""
+    def keys_values(
+        self, source: Float[Tensor, "B N C"], rotary_phases: Float[Tensor, "2 ..."] | None = None
+    ) -> KeysValues:
+        """Keys (rotated where phases are given) and values of the rows of ``source``."""
         key, value = self.project(source).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return (key if turns is None else rotate_neighbors(key, turns)), value
+        return (key if rotary_phases is None else rotate_interleaved(key, rotary_phases)), value
 
     def forward(
         self,
         x: Float[Tensor, "B L C"],
         keys_values: KeysValues,
         allowed: Bool[Tensor, "..."] | None = None,
-        turns: Float[Tensor, "2 ..."] | None = None,
+        rotary_phases: Float[Tensor, "2 ..."] | None = None,
     ) -> Float[Tensor, "B L C"]:
-        """What each row reads where ``allowed`` (to broadcast over [B, H, L, N]) is true; each needs one such place."""
+        """Attention output; ``allowed`` (broadcast over [B, H, L, N]) is true where a row may attend a key."""
         query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        query = query if turns is None else rotate_neighbors(query, turns)
+        query = query if rotary_phases is None else rotate_interleaved(query, rotary_phases)
         rate = self.dropout.p if self.training else 0.0
         mixed = functional.scaled_dot_product_attention(query, *keys_values, attn_mask=allowed, dropout_p=rate)
         return self.dropout(self.out(mixed.transpose(1, 2).flatten(2)))

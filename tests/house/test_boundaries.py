@@ -1,0 +1,151 @@
+"""Boundaries between packages: private names, names of variants, classes of variants, files with an underscore."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from kinescale.core.family import Family
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src" / "kinescale"
+MOST_UNDERSCORE_FILES = 15
+
+FAMILIES = (
+    "skeletons", "formats", "features", "data.datasets", "text", "tokenizers", "quantizers", "generators", "samplers",
+    "metrics", "evaluators",
+)  # fmt: skip
+
+NAMED = {
+    "bundle/imports/scalemogen.py": "published checkpoints are told apart by the skeletons they were made for",
+    "evaluation/kept_record.py": "corpora whose share is reported",
+    "evaluation/section.py": "order of the metrics in a report",
+    "features/humanml3d/__init__.py": "the feature's own two variants, named like the data sets they come from",
+    "features/humanml3d/published.py": "the feature's own two variants, named like the data sets they come from",
+    "formats/amass.py": "the file's own names of body models, which two skeletons share",
+    "formats/base/smpl_model.py": "the file's own names of body models, which two skeletons share",
+    "tokenizers/msq/__init__.py": "quantizers by name, until they are looked up in their family",
+    "tokenizers/scalemogen/__init__.py": "quantizers by name, until they are looked up in their family",
+    "tokenizers/scalemogen/bodies.py": "published joint lists of three skeletons",
+    "tokenizers/scalemogen/codebooks.py": "quantizers by name, until they are looked up in their family",
+}
+"""Files that compare or look up names of variants of another package, and why."""
+
+TESTED = {
+    "quantizers/product.py": "groups of a codebook each",
+    "tokenizers/msq/__init__.py": "commitment of quantizers with a codebook",
+    "tokenizers/msq/pyramid.py": "quantizers without a codebook",
+    "tokenizers/scalemogen/codebooks.py": "quantizers without a codebook",
+    "tokenizers/scalemogen/pyramid.py": "quantizers without a codebook",
+}
+"""Files that ask for the class of a variant of another package, and what for."""
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[str, ast.Module]:
+    """File, relative to the package -> its syntax tree."""
+    files = sorted(PACKAGE.rglob("*.py"))
+    return {file.relative_to(PACKAGE).as_posix(): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
+def size() -> ModuleType:
+    """``docs/size.py``, which counts the same."""
+    spec = importlib.util.spec_from_file_location("size", ROOT / "docs" / "size.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_private_name_is_imported_from_another_package() -> None:
+    assert size().cross_private_imports(PACKAGE) == []
+
+
+def test_a_private_import_would_be_found(tmp_path: Path) -> None:
+    package = tmp_path / "kinescale"
+    for name in ("one", "two"):
+        (package / name).mkdir(parents=True)
+    (package / "two" / "file.py").write_text("from kinescale.one.module import _hidden\nimport kinescale.one._other\n")
+    (package / "one" / "file.py").write_text("from kinescale.one.module import _hidden\nfrom __future__ import x\n")
+    assert len(size().cross_private_imports(package)) == 2
+
+
+def test_few_files_begin_with_an_underscore(trees: dict[str, ast.Module]) -> None:
+    found = [name for name in trees if Path(name).name.startswith("_") and not Path(name).name.startswith("__")]
+    assert len(found) <= MOST_UNDERSCORE_FILES, found
+
+
+def test_code_lines_are_neither_blank_nor_comments_nor_docstrings() -> None:
+    source = '"""Doc."""\n\n# note\nx = 1  # why\n"""Of x."""\n\n\ndef f(\n    a,\n):\n    """Doc.\n\n    More.\n    """\n    return a\n'
+    assert size().code_lines(source) == 5
+
+
+def test_no_name_of_a_variant_is_compared_or_looked_up_outside_its_package(trees: dict[str, ast.Module]) -> None:
+    """A dict is a lookup by variant when two of its keys, or all, are variants of one family. Recipes pick variants."""
+    known = {family: set(Family(f"kinescale.{family}", "variant").names()) for family in FAMILIES}
+    found = {
+        name
+        for name, tree in trees.items()
+        if not name.startswith("recipes/")
+        for family, names in known.items()
+        if not name.startswith(family.replace(".", "/") + "/")
+        for group in _groups(tree, names)
+        if group
+    }
+    assert not found - set(NAMED), sorted(found - set(NAMED))
+
+
+def _groups(tree: ast.Module, names: set[str]) -> Iterator[set[str]]:
+    """Names that each comparison, ``Literal`` and dict of a file mentions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            yield {name for side in (node.left, *node.comparators) for name in _words(side)} & names
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
+            mentioned = set(_words(node.slice))
+            yield mentioned & names if len(mentioned & names) > 1 else set()
+        elif isinstance(node, ast.Dict):
+            keys = {word for key in node.keys if key is not None for word in _words(key)}
+            yield keys & names if len(keys & names) > 1 else set()
+
+
+def _words(node: ast.AST) -> list[str]:
+    parts = node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
+    return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+
+
+def test_no_class_of_a_variant_is_asked_for_outside_its_package(trees: dict[str, ast.Module]) -> None:
+    found = {name for name, tree in trees.items() if any(_foreign(name, kind) for kind in _asked(tree))}
+    assert not found - set(TESTED), sorted(found - set(TESTED))
+
+
+def _asked(tree: ast.Module) -> Iterator[str]:
+    """Dotted names of the classes in ``isinstance`` and ``issubclass``."""
+    imported = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+            for part in ast.walk(node.args[1]):
+                if isinstance(part, ast.Name | ast.Attribute):
+                    head, _, rest = ast.unparse(part).partition(".")
+                    yield f"{imported.get(head, head)}.{rest}"
+
+
+def _foreign(name: str, kind: str) -> bool:
+    """Whether a class is of a variant in whose module or package the file does not lie."""
+    for family in FAMILIES:
+        prefix = f"kinescale.{family}."
+        if kind.startswith(prefix):
+            variant = kind.removeprefix(prefix).split(".")[0]
+            own = family.replace(".", "/") + f"/{variant}"
+            is_variant = variant in Family(f"kinescale.{family}", "variant").names()
+            return is_variant and name != f"{own}.py" and not name.startswith(f"{own}/")
+    return False
