@@ -56,9 +56,9 @@ class Quantized:
     """Result of the residual loop.
 
     ``tokens``: [B, bins, groups] or [B, bins, groups, K] per scale; ``total``: F, [B, T', P, D]; ``added``: what each
-    scale added to it; ``losses``: the quantizer's, per scale (with ``straight_through`` "scale"); ``vectors`` [N, D] and
-    ``taken`` [N] or [N, K]: what the quantizer of each scale learns from. Scales that were dropped have no ``added`` and
-    no loss.
+    scale added to it; ``losses``: the quantizer's, per scale (with ``straight_through`` "scale"); ``vectors`` [N, D]
+    and ``taken`` [N] or [N, K]: what the quantizer of each scale learns from. Scales that were dropped have no
+    ``added`` and no loss.
     """
 
     tokens: tuple[Tensor, ...]
@@ -151,8 +151,10 @@ class ResidualPyramid(nn.Module, Codec):
         rng: torch.Generator | None = None,
         dropped: Sequence[bool] = (),
     ) -> Quantized:
-        """All scales; those ``dropped`` add nothing to F. With ``rng`` as in training: codes may be drawn, and codebooks
-        are initialized where they were not."""
+        """All scales; those ``dropped`` add nothing to F.
+
+        With ``rng`` as in training: codes may be drawn, and codebooks are initialized where they were not.
+        """
         through = self.config.straight_through == "scale"
         residual = grid if through else grid.detach()
         if rng is not None and self.config.initialize_from == "grid":

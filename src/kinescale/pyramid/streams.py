@@ -1,7 +1,7 @@
 """Residual pyramid of streams: a scale quantizes the latent parts of its own streams only, pooled in time.
 
-MSQ, section 3 of its method notes (a reconstruction). Bins are a whole number of latents from the clip's start, whatever
-its length, so that clips can be cut and joined at multiples of the coarsest bin.
+MSQ, section 3 of its method notes (a reconstruction). Bins are a whole number of latents from the clip's start,
+whatever its length, so that clips can be cut and joined at multiples of the coarsest bin.
 """
 
 from __future__ import annotations

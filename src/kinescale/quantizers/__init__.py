@@ -14,8 +14,8 @@ FAMILY = Family(__name__, "quantizer")
 def build(name: str, given: Mapping[str, Any], *, groups: int = 0, **offered: Any) -> Quantizer:
     """The quantizer of that name, or ``groups`` of them side by side.
 
-    ``given`` settings are a recipe's; of those ``offered`` by a tokenizer (``width``, ``codes``, ``decay`` ...) it takes
-    what its Config has and ``given`` does not name. Raises ``ConfigError`` for an unknown setting or value,
+    ``given`` settings are a recipe's; of those ``offered`` by a tokenizer (``width``, ``codes``, ``decay`` ...) it
+    takes what its Config has and ``given`` does not name. Raises ``ConfigError`` for an unknown setting or value,
     ``UnknownNameError`` for an unknown name.
     """
     kind = FAMILY.get(name, "Config")

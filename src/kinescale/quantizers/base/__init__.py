@@ -1,4 +1,4 @@
-"""The quantizer contract. A variant's file offers ``Config`` (a Record with a field ``width``) and ``Quantizer(config)``.
+"""The quantizer contract. A variant's file offers ``Config`` (a Record with ``width``) and ``Quantizer(config)``.
 
 ``indices`` and ``dequantize`` suffice: the rest is that of a quantizer that learns nothing outside the gradient.
 """

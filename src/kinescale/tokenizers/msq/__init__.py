@@ -40,8 +40,8 @@ __all__ = ["Config", "Tokenizer"]
 class Tokenizer(base.Tokenizer):
     """The networks and their training objective. ``stages`` are its scales, ``columns`` those of each part.
 
-    A latent grid holds one part per stream (with ``residual`` off one per stream and scale), the narrower ones filled up
-    with zero channels.
+    A latent grid holds one part per stream (with ``residual`` off one per stream and scale), the narrower ones filled
+    up with zero channels.
     """
 
     config: Config

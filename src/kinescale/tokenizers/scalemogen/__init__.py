@@ -81,7 +81,7 @@ class Tokenizer(base.Tokenizer):
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
     ) -> StepLoss:
-        """Smooth-L1 over filled frames, extra on root and velocities, and the quantizer's loss; method notes, section 2.3.
+        """Smooth-L1 over filled frames, extra on root and velocities, and the quantizer's (notes, section 2.3).
 
         In ``train()`` mode scales but the last are left out at random, and a codebook learns.
         """
