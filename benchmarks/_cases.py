@@ -1,6 +1,6 @@
 """The prompts of the judgment: what a newcomer would type, and how to tell whether it happened.
 
-Where ``data.captions.check`` has rules for an action, those that hold the corpora's labels against their motion are
+Where ``data.label_check`` has rules for an action, those that hold the corpora's labels against their motion are
 asked of the generated motion too. The rest is measured here, with thresholds set on real clips of the action and
 of others.
 """
@@ -14,7 +14,7 @@ from math import degrees
 import numpy as np
 from jaxtyping import Float
 
-from kinescale.data.captions.check import contradictions
+from kinescale.data.label_check import contradictions
 from kinescale.data.prepared import PreparedClip
 from kinescale.motion import Motion, facing_yaw
 
@@ -44,7 +44,7 @@ class Case:
     Parameters
     ----------
     prompt, seconds : what is asked.
-    label : an action of ``data.captions.check`` that the motion must not contradict, or "".
+    label : an action of ``data.label_check`` that the motion must not contradict, or "".
     checks : what else must be seen.
     real : actions of the prepared data that show the same, to compare with.
     mirrored : actions of the prepared data whose mirror image shows the same.

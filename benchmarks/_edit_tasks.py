@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from kinescale.data.captions.instructions import Claim
+from kinescale.description.claims import Claim
 from kinescale.motion import Motion
 from kinescale.pipelines import Edited, EditOptions, Editor, EditRegion, Segment, Timeline, TimelinePipeline
 from kinescale.pipelines.editing.tasks.loop import LoopOptions

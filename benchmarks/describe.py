@@ -21,9 +21,12 @@ from _describe_page import page
 from _record import save
 
 from kinescale.core.files import atomic_write_text
-from kinescale.data.captions.instructions import KINDS, Claim, label_claims, rates, score
+from kinescale.data.datasets import label_claims
 from kinescale.data.prepared import open_prepared
 from kinescale.description import Description, describe
+from kinescale.description.claim_rates import KINDS, rates
+from kinescale.description.claim_scores import score
+from kinescale.description.claims import Claim
 
 CLASSES = {
     "direction": "direction of travel",
@@ -65,7 +68,7 @@ def _described(folder: Path) -> dict[str, tuple[str, str, Description]]:
     data = open_prepared(folder)
     found = {}
     for index, clip in enumerate(data.clips):
-        if label_claims(clip.action, _take(clip.id)):
+        if label_claims(clip.corpus, clip.action, _take(clip.id)):
             found[clip.id] = (clip.corpus, clip.action, describe(data.motion(index)))
     return found
 
@@ -77,7 +80,7 @@ def _take(clip_id: str) -> str:
 def _rows(found: dict[str, tuple[str, str, Description]]) -> list[dict[str, Any]]:
     rows = []
     for clip, (corpus, action, description) in found.items():
-        for claim in label_claims(action, _take(clip)):
+        for claim in label_claims(corpus, action, _take(clip)):
             made = score(claim, description)
             rows.append(
                 {

@@ -27,9 +27,9 @@ from kinescale.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.core.files import atomic_write_text
 from kinescale.core.records import write_json
-from kinescale.data.captions.instructions import score
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.description import describe
+from kinescale.description.claim_scores import score
 from kinescale.evaluation.clips import seen
 from kinescale.evaluation.run import find_evaluator
 from kinescale.motion import Motion

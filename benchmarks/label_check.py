@@ -14,9 +14,8 @@ from pathlib import Path
 
 from kinescale.core.files import atomic_write_text
 from kinescale.core.records import write_json
-from kinescale.data.captions.check import contradictions
-from kinescale.data.captions.corrections import OTHERWISE, SWAPPED
 from kinescale.data.datasets import bandai_namco, hdm05
+from kinescale.data.label_check import contradictions
 
 CORPORA = {"bandai_namco": bandai_namco, "hdm05": hdm05}
 
@@ -36,7 +35,7 @@ the same action that passed.
   more; there is no right turn in it.
 * `wave-left-hand_active_011` lasts 0.6 seconds: the left arm goes up and down once.
 
-What these clips show instead is in `data/captions/corrections.py`.
+What these clips show instead is in `data/datasets/bandai_namco/corrections.toml`.
 
 Looked at and let pass: 25 of the 28 `run_elderly` clips and `run_sad` never have both feet off the floor; it
 is a shuffling jog (2.3 to 3 short steps a second, arms bent), which a person watching would still call a run.
@@ -77,7 +76,7 @@ def page(counts: Counter[tuple[str, str]], rows: list[dict[str, object]]) -> str
         "# Labels against motion",
         "",
         "Made by `python benchmarks/label_check.py FOLDER`; the numbers are in `label_check.json`. The rules are in",
-        "`data/captions/check.py`: which hand rises and waves, where the hips turn and go, how fast, which foot kicks.",
+        "`data/label_check.py`: which hand rises and waves, where the hips turn and go, how fast, which foot kicks.",
         "",
         f"{len(rows)} of {sum(counts.values())} labels are contradicted by the motion.",
         "",
@@ -86,7 +85,9 @@ def page(counts: Counter[tuple[str, str]], rows: list[dict[str, object]]) -> str
     ]
     for row in rows:
         take = str(row["clip"]).split("/")[1]
-        instead = SWAPPED.get(take) or ("by hand" if take in OTHERWISE else "its label")
+        instead = bandai_namco.corrected_actions().get(take) or (
+            "by hand" if take in bandai_namco.corrected_captions() else "its label"
+        )
         found = row["found"]
         said = "; ".join(found) if isinstance(found, list) else str(found)
         lines.append(f"| `{row['clip']}` | {said} | {instead} |")

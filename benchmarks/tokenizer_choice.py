@@ -4,7 +4,7 @@
 
 Each variant is trained on one thread for the same processor time, on the same windows with the same kinematic losses
 (``recipes.grouped``; ``moscale_features`` has none, as published), then held against held-out recordings by the
-tokenizer's yardstick (``evaluation.kept``). Writes ``docs/results/tokenizer_choice.json`` and
+tokenizer's yardstick (``evaluation.tokenizer_yardstick``). Writes ``docs/results/tokenizer_choice.json`` and
 ``docs/tokenizer_choice.md``. Variants already in the JSON at the same budget stay there.
 """
 
@@ -23,7 +23,8 @@ from _record import RESULTS, command_line, save, table
 from kinescale import recipes
 from kinescale.core.files import atomic_write_text
 from kinescale.data.prepared import open_prepared
-from kinescale.evaluation.kept import TokenizerYardstick, samples
+from kinescale.evaluation.tokenizer_samples import samples
+from kinescale.evaluation.tokenizer_yardstick import TokenizerYardstick
 from kinescale.training.config import RunConfig
 from kinescale.training.export import build_bundle
 from kinescale.training.run import train
@@ -85,7 +86,7 @@ def measured(variant: str, chosen: argparse.Namespace, yardstick: TokenizerYards
     return {
         "steps": steps,
         "step_cpu_s": cost,
-        "cpu_s": clock.marks[-1] - clock.marks[0],
+        "cpu_s": clock.scores[-1] - clock.scores[0],
         "parameters": sum(p.numel() for p in tokenizer.parameters()),
         "tokens_per_second": layout.positions / (layout.max_frames / bundle.feature.fps),
         "kept": report,

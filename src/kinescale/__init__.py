@@ -32,7 +32,8 @@ if TYPE_CHECKING:
         TimelineResult,
         reconstruct,
     )
-    from kinescale.render import render
+    from kinescale.pipelines.conversion import convert, motion_features
+    from kinescale.render import render as render_motion
     from kinescale.skeletons import Skeleton
 
 __version__ = "0.1.0"
@@ -58,46 +59,26 @@ __all__ = [
     "TimelinePipeline",
     "TimelineResult",
     "__version__",
+    "convert",
+    "motion_features",
     "read_motion",
     "reconstruct",
-    "render",
+    "render_motion",
     "retarget",
     "write_motion",
 ]
 
-_PIPELINES = dict.fromkeys(
-    (
-        "Constraints",
-        "ControlOptions",
-        "Controlled",
-        "Controller",
-        "EditOptions",
-        "EditRegion",
-        "Edited",
-        "Editor",
-        "Generated",
-        "PostProcess",
-        "Segment",
-        "TextToMotion",
-        "Timeline",
-        "TimelinePipeline",
-        "TimelineResult",
-        "reconstruct",
-    ),
-    "kinescale.pipelines",
-)
-
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "Bundle": "kinescale.bundle",
-        "KinescaleError": "kinescale.core.errors",
-        "Motion": "kinescale.motion",
-        "Skeleton": "kinescale.skeletons",
-        "read_motion": "kinescale.formats",
-        "render": "kinescale.render",
-        "retarget": "kinescale.motion",
-        "write_motion": "kinescale.formats",
-        **_PIPELINES,
+        "kinescale.bundle": "Bundle",
+        "kinescale.core.errors": "KinescaleError",
+        "kinescale.formats": "read_motion write_motion",
+        "kinescale.motion": "Motion retarget",
+        "kinescale.pipelines": "Constraints ControlOptions Controlled Controller EditOptions EditRegion Edited Editor "
+        "Generated PostProcess Segment TextToMotion Timeline TimelinePipeline TimelineResult reconstruct",
+        "kinescale.pipelines.conversion": "convert motion_features",
+        "kinescale.render": "render=render_motion",
+        "kinescale.skeletons": "Skeleton",
     },
 )

@@ -1,4 +1,4 @@
-"""kinescale extend, loop, compose and timeline: what they write and say; of a bad wish, one sentence and no file."""
+"""kinescale extend, loop, compose and timeline: what they write and print; bad input is one sentence."""
 
 from __future__ import annotations
 
@@ -99,6 +99,6 @@ def test_timeline(room, capsys):
         (("timeline", "story.txt", "--samples", "0"), "--samples is 0"),
     ],
 )
-def test_bad_wishes_write_nothing(room, capsys, words, told):
+def test_bad_input_writes_nothing(room, capsys, words, told):
     said = refused(capsys, *arguments(room, *words, out="bad.npz"))
     assert told in said and not list(room.glob("bad*.npz"))

@@ -1,15 +1,18 @@
-"""kinescale edit and kinescale parts: what they write and say; a bad wish is one sentence, and nothing is written."""
+"""kinescale edit and kinescale parts: what they write and say; bad input is one sentence, and nothing is written."""
 
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 import torch
 from command_line import accepted, refused
 
 from edit_bundles import debug_bundle, made_clip
+from kinescale.cli.main import main
 from kinescale.formats import read_motion, write_motion
+from kinescale.pipelines.editing import tasks
 
 PROMPT = ("--prompt", "a person waves")
 
@@ -59,6 +62,43 @@ def test_tasks_samples_and_json(room, capsys):
     assert said["task"] == "rewrite" and any("systems of bits" in note for note in said["notes"])
 
 
+MADE_UP = '''"""Hold a frame of a clip: a task that is not in the package."""
+
+import dataclasses
+
+from kinescale.pipelines.editing.region import EditRegion
+
+
+def run(pipeline, motion, seconds, prompt=None, *, keep_scales=0, options=None):
+    """Resample the first ``seconds``."""
+    region = EditRegion.of(motion, seconds=(0.0, seconds), keep_scales=keep_scales)
+    edited = pipeline.run(motion, region, prompt, task="made_up", options=options)
+    return dataclasses.replace(edited, notes=("made up", *edited.notes))
+'''
+
+
+def test_a_task_is_named_and_one_dropped_into_the_family_is_a_task(room, capsys, tmp_path, monkeypatch):
+    said = json.loads(accepted(capsys, *arguments(room, "--task", "extend", "--seconds", "0.5", "--json")))
+    assert said["task"] == "extend" and said["frames"] == [[60, 75]]
+    (tmp_path / "made_up.py").write_text(MADE_UP)
+    places = [*tasks.__path__, str(tmp_path)]
+    monkeypatch.setattr(tasks, "__path__", places)
+    monkeypatch.setattr(tasks.__spec__, "submodule_search_locations", places)
+    given = arguments(room, "--task", "made-up", "--seconds", "0.5", "--keep-scales", "1", "--json")
+    said = json.loads(accepted(capsys, *given))
+    assert said["frames"] == [[0, 15]] and said["notes"][0] == "made up" and said["meta"]["edit"] == "made_up"
+    monkeypatch.delitem(sys.modules, f"{tasks.__name__}.made_up")
+    assert "needs --seconds" in refused(capsys, *arguments(room, "--task", "made_up"))
+    assert "--parts has no meaning" in refused(capsys, *arguments(room, "--task", "made_up", "--parts", "head"))
+    assert "Did you mean 'extend'?" in refused(capsys, *arguments(room, "--task", "extent"))
+
+
+def test_the_former_name_of_keep_scales_is_taken_with_a_note(room, capsys):
+    assert main(arguments(room, *PROMPT, "--frames", "20:40", "--strength", "1")) == 0
+    assert "--strength is now --keep-scales" in capsys.readouterr().err
+    assert read_motion(room / "out.npz").meta["edit_keep_scales"] == 1
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
@@ -91,7 +131,7 @@ def test_tasks_samples_and_json(room, capsys):
         (("--inbetween", "CLIP", "CLIP"), "leave the other one out"),
     ],
 )
-def test_bad_wishes_are_one_sentence_and_write_nothing(room, capsys, more, says):
+def test_bad_options_are_one_sentence_and_write_nothing(room, capsys, more, says):
     (room / "out.npz").unlink(missing_ok=True)
     given = [str(room / "clip.npz") if word == "CLIP" else word for word in more]
     assert says in refused(capsys, *arguments(room, *given))

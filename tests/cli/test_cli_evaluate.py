@@ -51,7 +51,7 @@ def test_the_ground_truth_stands_first_and_the_folder_says_how(
     capsys: pytest.CaptureFixture, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "POSES", 2)
-    monkeypatch.setattr("kinescale.evaluation.motions.SHOWN", 1)
+    monkeypatch.setattr("kinescale.evaluation.generated_motions.SHEET_CLIPS", 1)
     asked = ("evaluate", str(place / "bundle"), "--data", str(place / "data"), "--out", str(place / "out"), *SMALL)
     said = accepted(capsys, *asked)
     assert said.index("ground truth") < said.index("the bundle's own") and "MPJPE" in said

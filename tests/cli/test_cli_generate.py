@@ -14,7 +14,6 @@ from kinescale.bundle import Bundle
 from kinescale.cli.base.drawing import output_paths
 from kinescale.cli.generate import parse_steps
 from kinescale.cli.main import main
-from kinescale.cli.main import main
 from kinescale.core.errors import InputError
 from kinescale.formats import read_motion
 from kinescale.pipelines import TextToMotion

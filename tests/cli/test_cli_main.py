@@ -29,6 +29,13 @@ def test_version(capsys):
     assert accepted(capsys, "--version") == f"kinescale {kinescale.__version__}\n"
 
 
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "kinescale", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"kinescale {kinescale.__version__}\n")
+    wrong = subprocess.run([sys.executable, "-m", "kinescale", "genrate"], capture_output=True, text=True)
+    assert wrong.returncode == front.BAD_INPUT and "Did you mean 'generate'?" in wrong.stderr
+
+
 def test_help_is_light():
     code = (
         "import sys; from kinescale.cli.main import main; main(['--help']);"

@@ -1,4 +1,4 @@
-"""kinescale control: what it writes and says; a bad wish is one sentence, and nothing is written."""
+"""kinescale control: what it writes and says; bad input is one sentence, and nothing is written."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ DRAW = ("--prompt", "a person waves")
         ("absent", ("CLIP",), "absent.json"),
     ],
 )
-def test_a_bad_wish_is_one_sentence_and_nothing_is_written(room, capsys, wanted, more, says):
+def test_bad_input_is_one_sentence_and_nothing_is_written(room, capsys, wanted, more, says):
     files = [str(room / "clip.npz") if word == "CLIP" else word for word in more]
     given = ["--seconds", "1", *files] if more[:1] == ("--prompt",) and "--seconds" not in more else files
     assert says in refused(capsys, *arguments(room, *given, wanted=wanted, out="never.npz"))

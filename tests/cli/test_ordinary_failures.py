@@ -18,8 +18,8 @@ from kinescale.cli import doctor
 from kinescale.cli import main as front
 from kinescale.core.errors import DataError, InputError
 from kinescale.core.workers import worker_pool
-from kinescale.data import prepare as room
-from kinescale.data.prepare import prepare
+from kinescale.data.prepare import corpus as preparation
+from kinescale.data.prepare import parts, prepare
 from kinescale.formats import read_motion, write_motion
 from motion_strategies import random_motion
 
@@ -117,7 +117,7 @@ def test_ctrl_c_in_the_first_seconds_of_prepare_is_quiet(tmp_path, share):
     corpus.mkdir()
     for index in range(4):
         write_motion(random_motion("humanml22", 200, index), corpus / f"{index}.npz")
-    code = PREPARE.replace("import sys;", "import sys, kinescale.data.prepare as p; p.PART_CLIPS = 1;")
+    code = PREPARE.replace("import sys;", "import sys, kinescale.data.prepare.parts as p; p.PART_CLIPS = 1;")
     command = [
         sys.executable,
         "-c",
@@ -157,9 +157,9 @@ def test_a_full_disk_in_prepare_is_a_sentence(tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for name in ("write_part", "write_json", "write_manifest"):
+    for module, name in ((parts, "write_part"), (parts, "write_json"), (preparation, "write_manifest")):
         with monkeypatch.context() as patch:
-            patch.setattr(room, name, full)
+            patch.setattr(module, name, full)
             with pytest.raises(DataError, match="No space left on device; the parts that are done are kept"):
                 prepare("folder", corpus, tmp_path / name, workers=1)
     assert prepare("folder", corpus, tmp_path / "write_manifest", workers=1).reused_parts == 1

@@ -14,15 +14,16 @@ pytest.importorskip("pyarrow", reason="prepared data needs the extra 'train'")
 
 from evaluated import POOL, request, tiny_evaluator
 
+from kinescale import metrics
 from kinescale.core.errors import BundleError, DataError, InputError
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.evaluation import pages, protocol
 from kinescale.evaluation.clips import choose, generate
-from kinescale.evaluation.motions import Shown
+from kinescale.evaluation.generated_motions import SheetClip
 from kinescale.evaluation.record import Evaluation
 from kinescale.evaluation.run import find_evaluator, run
 from kinescale.evaluation.sections import sections
-from kinescale.metrics import foot_skate, jitter
+from kinescale.metrics import jitter
 from kinescale.pipelines import TextToMotion, mean_joint_error, onto_feature, reconstruct
 from tiny_bundle import tiny_bundle
 from toy_training import toy_prepared
@@ -35,7 +36,7 @@ def small_sheet() -> Iterator[None]:
     """Pictures take long; one row of two poses is enough."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "POSES", 2)
-        patch.setattr("kinescale.evaluation.motions.SHOWN", 1)
+        patch.setattr("kinescale.evaluation.generated_motions.SHEET_CLIPS", 1)
         yield
 
 
@@ -45,7 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 @pytest.fixture(scope="module")
-def done(data: Prepared) -> tuple[Evaluation, list[Shown]]:
+def done(data: Prepared) -> tuple[Evaluation, list[SheetClip]]:
     return run(tiny_bundle(), data, request(), evaluator=tiny_evaluator())
 
 
@@ -81,8 +82,11 @@ def test_physical_figures_and_reconstruction_agree_with_naive_twins(done, data: 
     jitters = [jitter.jitter(motion.positions(), motion.fps) for motion in chosen.motions()]
     physical = found.settings[0].physical
     assert physical["real"]["jitter_m_s3"].mean == pytest.approx(sum(jitters) / 6, rel=1e-4)
-    assert set(physical["real"]) == {"foot_skate_m_s", "skid_share", *list(physical["real"])[2:]}
-    assert 0 <= physical["generated"]["skid_share"].mean <= 1 and foot_skate.UNIT == "m/s"
+    assert {"foot_skate_m_s", "skid_share", "peak_jerk_m_s3", "area_under_jerk_m_s2"} < set(physical["real"])
+    assert set(physical["real"]) == {
+        column for name in metrics.with_input("motion") for column in metrics.columns(name)
+    }
+    assert 0 <= physical["generated"]["skid_share"].mean <= 1
     pairs = [(reconstruct(bundle, motion), onto_feature(motion, bundle.feature)) for motion in chosen.motions()]
     errors = [1000 * mean_joint_error(made, real) for made, real in pairs]
     assert found.reconstruction["mpjpe_mm"].mean == pytest.approx(sum(errors) / 6, rel=1e-4)

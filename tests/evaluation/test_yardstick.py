@@ -17,17 +17,18 @@ from evaluated import request, tiny_evaluator
 
 from kinescale.core.errors import BundleError, InputError
 from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
-from kinescale.evaluation import bars, pages, sensitivity
+from kinescale.evaluation import bars, pages, text_sensitivity
+from kinescale.evaluation.clip_measurements import COURSE_FRAMES, apart_mm, course, variance
 from kinescale.evaluation.clips import Chosen
 from kinescale.evaluation.fid_band import LEAST_CLIPS, fid_band
 from kinescale.evaluation.groups import HELD, KNOWN, held_kinds
-from kinescale.evaluation.looks import COURSE_FRAMES, apart_mm, course, variance
-from kinescale.evaluation.names import SECTIONS, parse_sections
-from kinescale.evaluation.phrases import PhraseResult, report
+from kinescale.evaluation.prompt_report import PromptResult, report
+from kinescale.evaluation.prompts import prompts
 from kinescale.evaluation.record import Evaluation
 from kinescale.evaluation.run import run
+from kinescale.evaluation.section_names import SECTIONS, parse_sections
 from kinescale.evaluation.sections import sections
-from kinescale.evaluation.sensitivity import LADDERS, Ladder, response, spearman
+from kinescale.evaluation.text_sensitivity import LADDERS, Ladder, response, spearman
 from kinescale.metrics import fid
 from motion_strategies import random_motion, walk
 from tiny_bundle import tiny_bundle
@@ -42,10 +43,10 @@ def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
 def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "POSES", 2)
-        patch.setattr("kinescale.evaluation.motions.SHOWN", 1)
-        patch.setattr("kinescale.evaluation.sensitivity.LADDERS", LADDERS[:1] + LADDERS[-1:])
-        first = __import__("kinescale.data.captions.phrases", fromlist=["phrases"]).phrases()[::60]
-        patch.setattr("kinescale.evaluation.phrases.phrases", lambda: first)
+        patch.setattr("kinescale.evaluation.generated_motions.SHEET_CLIPS", 1)
+        patch.setattr("kinescale.evaluation.text_sensitivity.LADDERS", LADDERS[:1] + LADDERS[-1:])
+        first = prompts()[::60]
+        patch.setattr("kinescale.evaluation.prompt_report.prompts", lambda: first)
         yield
 
 
@@ -144,7 +145,7 @@ def test_a_ladder_is_answered_by_its_numbers() -> None:
     assert deaf.rank == 0 and deaf.range == 0 and deaf.within == 0.5
 
 
-@pytest.mark.parametrize("ladder", sensitivity.LADDERS, ids=lambda ladder: ladder.name)
+@pytest.mark.parametrize("ladder", text_sensitivity.LADDERS, ids=lambda ladder: ladder.name)
 def test_every_ladder_measures_any_motion(ladder: Ladder) -> None:
     from kinescale.description import describe
 
@@ -157,9 +158,9 @@ def test_every_ladder_measures_any_motion(ladder: Ladder) -> None:
 
 
 def test_shares_of_phrases_are_counted_by_claims_and_by_draws() -> None:
-    def made(kind: str, whole: int, *kept: int) -> PhraseResult:
+    def made(kind: str, whole: int, *kept: int) -> PromptResult:
         claims = {f"claim {at}": count for at, count in enumerate(kept)}
-        return PhraseResult(text="x", kind=kind, tags=("long",), draws=2, claims=claims, whole=whole)
+        return PromptResult(text="x", kind=kind, tags=("long",), draws=2, claims=claims, whole=whole)
 
     found = report([made("plain", 2, 2), made("side", 0, 2, 0), made("side", 1, 1, 2)], {"side": [True, False]}, 0)
     plain, side = found.kinds

@@ -23,8 +23,7 @@ FAMILIES = (
 
 NAMED = {
     "bundle/imports/scalemogen.py": "published checkpoints are told apart by the skeletons they were made for",
-    "evaluation/kept_record.py": "corpora whose share is reported",
-    "evaluation/section.py": "order of the metrics in a report",
+    "evaluation/tokenizer_record.py": "corpora whose share is reported",
     "features/humanml3d/__init__.py": "the feature's own two variants, named like the data sets they come from",
     "features/humanml3d/published.py": "the feature's own two variants, named like the data sets they come from",
     "formats/amass.py": "the file's own names of body models, which two skeletons share",

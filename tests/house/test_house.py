@@ -22,7 +22,6 @@ FAMILIES = {
     "kinescale.formats": "SUFFIXES",
     "kinescale.features": "build",
     "kinescale.data.datasets": "find",
-    "kinescale.data.captions.corpora": "describe",
     "kinescale.text": "TextEncoder",
     "kinescale.tokenizers": "Tokenizer",
     "kinescale.generators": "Generator",

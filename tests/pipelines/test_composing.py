@@ -181,7 +181,7 @@ def test_several_prompts(one, clip):
         (lambda e, c: e.then(c, c, 0.0), "at least a frame"),
     ],
 )
-def test_bad_wishes_are_one_sentence(one, clip, call, told):
+def test_bad_input_is_one_sentence(one, clip, call, told):
     with pytest.raises((InputError, SkeletonError), match=told) as found:
         call(one, clip)
     assert "\n" not in str(found.value)

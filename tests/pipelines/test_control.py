@@ -163,7 +163,7 @@ def bare() -> Motion:
     return clip.replace(skeleton=plain)
 
 
-def test_bad_wishes_are_refused(one, clip):
+def test_bad_input_is_refused(one, clip):
     pin = reach(clip, 30)
     with pytest.raises(InputError, match=r"frame 30 is not among the frames 40:50"):
         one.control(clip, wanted(pin), frames=(40, 50))

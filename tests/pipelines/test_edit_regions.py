@@ -1,4 +1,4 @@
-"""What can be wished, what cannot, and what is said of it."""
+"""Edit regions and options: which are refused, and what is recorded in meta."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PROMPT = "a person waves"
         ({"sampling": {"guidence": 1.0}}, InputError),
     ],
 )
-def test_bad_wishes(one, clip, options, error):
+def test_bad_regions_and_options(one, clip, options, error):
     with pytest.raises(error) as caught:
         region = EditRegion.of(clip, **{name: options.pop(name) for name in REGION if name in options})
         one.edit(clip, options.pop("prompt", PROMPT), region, options=EditOptions(**options))

@@ -64,6 +64,13 @@ class Bundle:
     offline : whether text weights may be downloaded.
 
     Raises ``BundleError`` when the parts do not fit each other.
+
+    Example
+    -------
+    >>> from kinescale import Bundle
+    >>> bundle = Bundle.from_pretrained()
+    >>> bundle.feature.fps, bundle.max_frames
+    (30.0, 256)
     """
 
     feature: Feature

@@ -58,9 +58,9 @@ class _What:
 class Options(Drawing, _What):
     """Make motions for a prompt that keep constraints, or make your own motion keep them.
 
-    The constraints are a JSON file (format: docs/control.md): joints held at places, whole poses at key frames,
-    a path over the ground and a facing. How far each was missed is printed. Without a motion file one is sampled for the
-    prompt; with one and no prompt the clip is changed as little as that takes; with both its frames are resampled.
+    The constraints are a JSON file (docs/control.md has its format): joints held at places, whole poses at key frames,
+    a path over the ground and a facing. How far each was missed is printed. Without a motion file one is sampled for
+    the prompt; with one and no prompt the clip is changed as little as that takes; with both its frames are resampled.
     """
 
     reading: Source = AS_IT_IS

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from kinescale.cli.base.delivery import fitted
 from kinescale.cli.base.options import (
     Flag,
     MaybeFloat,
@@ -81,10 +80,11 @@ def run(argv: list[str]) -> int:
 
 def _convert(options: Options) -> int:
     from kinescale.formats import write_motion
+    from kinescale.pipelines.conversion import fitted
 
     writing = _format_options(options)
     motion = read_clip(options.source, options.reading)
-    made, notes = fitted(motion, options.out, options.skeleton, options.fps, writing)
+    made, notes = fitted(motion, options.out, skeleton=options.skeleton, fps=options.fps, writing=writing)
     write_motion(made, options.out, force=options.force, **writing)
     print(f"{options.out}: {len(made)} frames at {made.fps:g} fps, {len(made.skeleton)} joints")
     for line in [*notes, *_losses(motion, made)]:

@@ -1,4 +1,4 @@
-"""Say in words or data what a motion does, measured from its joints alone."""
+"""Describe a motion in words or data, measured from its joints alone."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ EXAMPLES = (
 class Options:
     """Describe a motion: where it goes, how it turns, steps, jumps, what hands and legs do, and when.
 
-    Needs joints with the roles of both legs; arms and trunk are spoken of where they have roles. "kinescale info FILE"
+    Needs joints with the roles of both legs; arms and trunk are described where they have roles. "kinescale info FILE"
     shows the roles, and a file for --roles sets them.
     """
 
     file: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="FILE", help="Motion file to read.")]]
     detail: Literal["brief", "plain", "full"] = "plain"
-    """How much the sentence says: the main things, amounts in words, or everything with figures and times."""
+    """Level of detail: the main events, amounts in words, or every event with figures and times."""
     json: Flag = False
     """Print the measurements as one JSON object; the sentences of all three levels are in it."""
     reading: Source = AS_IT_IS
@@ -43,8 +43,8 @@ def run(argv: list[str]) -> int:
     motion = read_clip(options.file, options.reading)
     found = describe(motion)
     if options.json:
-        said = {detail: sentence(found, detail) for detail in DETAILS}
-        print_json({"file": str(options.file), "sentences": said, **found.to_json()})
+        captions = {detail: sentence(found, detail) for detail in DETAILS}
+        print_json({"file": str(options.file), "sentences": captions, **found.to_json()})
     else:
         print(sentence(found, options.detail))
     return 0

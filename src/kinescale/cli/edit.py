@@ -130,7 +130,7 @@ def _check(options: Options) -> tuple[str, tuple[Path, ...], dict[str, Any]]:
 def _task(options: Options) -> tuple[str, Any]:
     """The task, and the value of its short form: a flag, seconds, or two files."""
     short = {name: getattr(options, name, None) for name in FAMILY.names()}
-    given = [name for name, value in short.items() if value not in (None, False)]
+    given = [name for name, value in short.items() if value is not None and value is not False]
     if options.task is not None:
         given.insert(0, FAMILY.check(options.task))
     if len(given) > 1:

@@ -90,7 +90,7 @@ def run(argv: list[str]) -> int:
     from kinescale.evaluation.run import find_evaluator
     from kinescale.evaluation.run import run as evaluate
 
-    evaluator, note = (None, "") if _silent(options) else find_evaluator(options.evaluator)
+    evaluator, note = (None, "") if _without_generator(options) else find_evaluator(options.evaluator)
     bundle = _bundle(options, device)
     if evaluator is not None:
         evaluator.evaluator.to(device)
@@ -108,8 +108,8 @@ def _check(options: Options) -> dict[str, dict[str, Any]]:
     from kinescale.bundle import read_manifest, resolve
     from kinescale.core.randomness import derive_seed
     from kinescale.evaluation import protocol
-    from kinescale.evaluation.folder import check_folder
-    from kinescale.evaluation.names import SILENT, parse_sections
+    from kinescale.evaluation.report_folder import check_folder
+    from kinescale.evaluation.section_names import WITHOUT_GENERATOR, parse_sections
 
     derive_seed(options.seed)
     check_device(options.device)
@@ -133,7 +133,7 @@ def _check(options: Options) -> dict[str, dict[str, Any]]:
             f"{options.data}: there is no such folder; "
             f"make one with: kinescale prepare CORPUS SOURCE --out {options.data}."
         )
-    if set(sections) <= set(SILENT):
+    if set(sections) <= set(WITHOUT_GENERATOR):
         return settings
     manifest = read_manifest(resolve(options.bundle))
     if manifest.generator is None or manifest.text is None:
@@ -188,8 +188,8 @@ def _guidance(word: str, name: str, whole: str) -> float:
 
 def _request(options: Options, settings: dict[str, dict[str, Any]], argv: list[str]) -> Request:
     from kinescale.evaluation import protocol
-    from kinescale.evaluation.names import parse_sections
     from kinescale.evaluation.record import Request
+    from kinescale.evaluation.section_names import parse_sections
 
     chosen = protocol.get(options.protocol)
     return Request(
@@ -208,11 +208,11 @@ def _request(options: Options, settings: dict[str, dict[str, Any]], argv: list[s
     )
 
 
-def _silent(options: Options) -> bool:
-    """Whether nothing that is asked needs a generator."""
-    from kinescale.evaluation.names import SILENT, parse_sections
+def _without_generator(options: Options) -> bool:
+    """Whether no requested section needs a generator."""
+    from kinescale.evaluation.section_names import WITHOUT_GENERATOR, parse_sections
 
-    return set(parse_sections(options.sections)) <= set(SILENT)
+    return set(parse_sections(options.sections)) <= set(WITHOUT_GENERATOR)
 
 
 def _bundle(options: Options, device: str) -> Bundle:
@@ -220,7 +220,7 @@ def _bundle(options: Options, device: str) -> Bundle:
     from kinescale.bundle import Bundle
 
     place = Path(options.bundle)
-    if _silent(options) and (place / "run.json").is_file() and not (place / "bundle").is_dir():
+    if _without_generator(options) and (place / "run.json").is_file() and not (place / "bundle").is_dir():
         from kinescale.training.export import build_bundle
 
         return build_bundle(place).to(device)

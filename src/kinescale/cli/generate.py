@@ -239,7 +239,7 @@ def _long(
 def _outside(pipe: TextToMotion, motion: Motion, prompt: str) -> list[str]:
     """What in the prompt lies outside the training data, and what was made in its place."""
     from kinescale.core.errors import SkeletonError
-    from kinescale.data.captions.scope import scope_notes
+    from kinescale.data.scope import scope_notes
     from kinescale.description import caption, describe
 
     notes = scope_notes(prompt, pipe.bundle.provenance.words)

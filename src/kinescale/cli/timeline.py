@@ -61,9 +61,9 @@ def run(argv: list[str]) -> int:
     from kinescale.pipelines import EditOptions, TimelinePipeline
 
     pipe = TimelinePipeline.from_pretrained(options.bundle, device=pick_device(options.device))
-    blend = {} if options.blend is None else {"blend": options.blend}
+    blend = EditOptions.blend if options.blend is None else options.blend
     seeds = [options.seed, *(derive_seed(options.seed, "sample", i) for i in range(1, options.samples))]
-    made = [pipe(timeline, options=EditOptions(seed=seed, sampling=sampling(options), **blend)) for seed in seeds]
+    made = [pipe(timeline, options=EditOptions(seed=seed, sampling=sampling(options), blend=blend)) for seed in seeds]
     meta = {"seed": options.seed, "source": options.timeline.name}
     write_all([one.motion.with_meta(**meta, sample=i) for i, one in enumerate(made)], paths, options.force)
     _report(timeline, made, paths, options, time.perf_counter() - start)

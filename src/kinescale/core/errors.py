@@ -9,7 +9,17 @@ from pathlib import Path
 
 
 class KinescaleError(Exception):
-    """Anything Kinescale refuses; catch this to catch all of them."""
+    """Base of every error that Kinescale raises on purpose.
+
+    Example
+    -------
+    >>> import kinescale
+    >>> try:
+    ...     kinescale.read_motion("missing.bvh")
+    ... except kinescale.KinescaleError as problem:
+    ...     print(type(problem).__name__)
+    InputError
+    """
 
 
 class FormatError(KinescaleError):

@@ -8,14 +8,21 @@ from typing import Any
 
 
 def lazy(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package whose public names are in ``modules``: name -> dotted module."""
+    """``__getattr__`` and ``__dir__`` of a package.
+
+    ``modules``: dotted module -> its public names, with blanks between; ``render=render_motion`` is the module's
+    ``render`` under another name.
+    """
+    places: dict[str, tuple[str, str]] = {}
+    for module, names in modules.items():
+        for name in names.split():
+            attribute, _, alias = name.partition("=")
+            places[alias or attribute] = (module, attribute)
 
     def get(name: str) -> Any:
-        if name in modules:
-            return getattr(importlib.import_module(modules[name]), name)
+        if name in places:
+            module, attribute = places[name]
+            return getattr(importlib.import_module(module), attribute)
         raise AttributeError(f"module '{package}' has no attribute '{name}'")
 
-    def names() -> list[str]:
-        return sorted(modules)
-
-    return get, names
+    return get, lambda: sorted(places)

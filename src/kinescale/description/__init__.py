@@ -1,6 +1,6 @@
-"""Captions measured from kinematics alone: what a motion does, as data and in words.
+"""Measured description of a motion from kinematics alone, as data and as English sentences; claims about it.
 
-``describe(motion)`` measures; ``sentence(description, detail)`` says it in English at three levels of detail.
+``describe(motion)`` measures; ``sentence(description, detail)`` writes it at three levels of detail.
 """
 
 from kinescale.description.describe import describe

@@ -1,4 +1,4 @@
-"""Amounts as people write them: lengths, angles, counts, seconds and speeds, rounded, in words or in figures."""
+"""Rounded amounts in words or figures: lengths, angles, counts, durations and speeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEAR_ROUND = 12.0
 
 @dataclass(frozen=True)
 class Manner:
-    """How one sentence writes numbers: in figures or words, "meters" or "metres"."""
+    """How one sentence writes numbers: in figures or words, "meters" or "meters"."""
 
     figures: bool
     meter: str
@@ -34,7 +34,7 @@ class Manner:
         return f"{value} times" if self.figures and value > 2 else times(value)
 
     def length(self, length_m: float, rng: random.Random) -> str:
-        """A length to the nearest half metre, to whole metres beyond three."""
+        """A length to the nearest half meter, to whole meters beyond three."""
         halves = max(round(2 * length_m), 1)
         if length_m > 3:
             halves = 2 * round(length_m)

@@ -43,7 +43,7 @@ class Times(TypedDict):
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """Joint positions [T, 3] by role at ``fps``, metres; ``scale`` is 1 for an adult's legs."""
+    """Joint positions [T, 3] by role at ``fps``, meters; ``scale`` is 1 for an adult's legs."""
 
     at: Mapping[str, Float[np.ndarray, "T 3"]]
     fps: float
@@ -107,12 +107,12 @@ class Body:
 
     @cached_property
     def velocity(self) -> Float[np.ndarray, "T 3"]:
-        """Of the path, metres a second."""
+        """Of the path, meters per second."""
         return rate(self.path, self.fps)
 
     @cached_property
     def speed(self) -> Float[np.ndarray, " T"]:
-        """Of the path, metres a second."""
+        """Of the path, meters per second."""
         return np.linalg.norm(self.velocity, axis=-1)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Clauses for one event, with and without amounts, in several wordings (``*`` marks verbs, see ``_grammar``)."""
+"""Clauses for one event, with and without amounts, in several wordings (``*`` marks verbs, see ``grammar``)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from kinescale.description.amounts import Manner
 from kinescale.description.records import Direction, Event, Kind, Level
 
 SLOW, EVEN, FAST = (0.6, 0.9), (0.95, 1.35), (3.6, 4.3)
-"""Metres a second: a walk below the first two is very slow, slow; between the next it is even; a run above the last is
-fast, very fast."""
+"""Meters per second: a walk below the first two is very slow or slow, between the next two even; a run above the last
+two is fast or very fast."""
 
 FAR_M, HIGH_M = 0.35, 0.3
-"""A jump that carries so far goes forward; hips that rise so high are a high jump's."""
+"""Distance from which a jump goes forward, and rise of the hips from which it is high."""
 
 _WAYS: Mapping[Direction, tuple[str, ...]] = {
     "forward": ("forward", "forward", "ahead", "straight ahead", "forwards"),
@@ -46,7 +46,7 @@ _LASTING = frozenset({"sit", "kneel", "lie", "stand_still"})
 
 
 def clause(event: Event, rng: random.Random, manner: Manner | None) -> str:
-    """The event in words; with a ``manner`` its amounts are told."""
+    """The event in words; with a ``manner`` also its amounts."""
     make = _MAKERS.get(event.kind)
     if make is not None:
         return make(event, rng, manner)
@@ -57,7 +57,7 @@ def clause(event: Event, rng: random.Random, manner: Manner | None) -> str:
 
 
 def pace(event: Event, rng: random.Random) -> str:
-    """How fast a stretch of travel is, as an adverb with a blank before it; empty where it is nothing special."""
+    """Speed of travel as an adverb with a space before it; "" for an ordinary speed."""
     speed = event.speed_m_s or 0.0
     if event.gait == "run":
         fast = (" very fast", " at full speed", " as fast as possible") if speed > FAST[1] else (" fast", " quickly")
@@ -214,7 +214,7 @@ def _squat(event: Event, rng: random.Random, manner: Manner | None) -> str:
 
 
 def _more(event: Event, rng: random.Random, manner: Manner | None) -> str:
-    """How high, and how often."""
+    """Height and count."""
     high = "" if manner is None or event.level is None else " " + rng.choice(_LEVELS[event.level])
     return high + _times(event, manner)
 

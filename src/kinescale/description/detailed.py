@@ -1,6 +1,6 @@
-"""Many sentences on one measured motion: amounts, order and level of detail vary from sentence to sentence.
+"""Varied captions of one measured motion: amounts, order and level of detail differ from sentence to sentence.
 
-``tellings`` makes whole sentences; ``tail`` puts an amount behind a sentence that says what is done.
+``varied_captions`` makes whole sentences; ``amount_suffix`` an amount to append to a sentence that names the action.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kinescale.description.amounts import Manner
 from kinescale.description.clauses import clause, pace
 from kinescale.description.grammar import Form, inflect
 from kinescale.description.records import Description, Event, Kind
-from kinescale.description.sentences import together, told
+from kinescale.description.sentences import main_events, simultaneous
 
 SUBJECTS = (
     *(("a person", "their"),) * 5,
@@ -23,16 +23,16 @@ SUBJECTS = (
 )
 MOST_EVENTS = (1, 2, 2, 3, 3, 4)
 TRIES = 6
-"""Draws for each sentence that is wanted: alike ones are dropped."""
+"""Draws per sentence: duplicates are dropped."""
 
 THEN = (", then ", " and then ", ", and then ", ", after that ", " then ")
 TRAVELS = re.compile(
     r"\b(?:walk|run|jog|step|strid|sprint|dash|sneak|creep|hurr|trudg|swagger|carry|dribbl|march|go for)"
 )
-"""Sentences to which distance, steps and speed fit."""
+"""Sentences to which distance, steps and speed can be appended."""
 
 PACES = re.compile(r"slow|brisk|quick|fast|pace|speed|hurr|sprint|dash|rush|race|bolt|charge|in place|on the spot")
-"""Sentences that say how fast."""
+"""Sentences that state the speed already."""
 
 _TURNS = re.compile(r"turn|degree|veer|circle|spin|pirouette|curv|whirl|round")
 _HANDS = re.compile(r"hand|arm|wav|rais|lift|reach")
@@ -48,7 +48,7 @@ NAMED: Mapping[Kind, re.Pattern[str]] = {
     "bend": re.compile(r"bend|bow|lean"),
     "knee_lift": re.compile(r"knee|leg|kick"),
 }
-"""Event -> words of a sentence that speaks of the like already; travel is told by its own words."""
+"""Event -> words of a sentence that mentions such an event already."""
 
 LEAST_TOLD_M, LONG_S = 0.75, 8.0
 
@@ -61,23 +61,23 @@ _FORMS: tuple[tuple[Form, bool], ...] = (
 
 
 def generator(key: str) -> random.Random:
-    """Random draws that belong to a name."""
+    """Random generator seeded by a name."""
     return random.Random(hashlib.sha256(key.encode()).digest())
 
 
-def tellings(description: Description, count: int, key: str) -> tuple[str, ...]:
+def varied_captions(description: Description, count: int, key: str) -> tuple[str, ...]:
     """Up to ``count`` distinct sentences, lower case without a full stop; the same for the same ``key``.
 
-    Fewer come back where little happens. Every one tells what is measured, none of it times within the clip.
+    Fewer where little happens. Sentences state measurements, but no times within the clip.
     """
     rng, found = generator(key), dict[str, None]()
     for number in range(TRIES * count):
         if len(found) >= count:
             break
-        events = told(description.events, rng.choice(MOST_EVENTS))
+        events = main_events(description.events, rng.choice(MOST_EVENTS))
         if not events and found:
             break  # once is enough to say that nothing happens
-        # every third sentence tells the order alone
+        # every third sentence states the order alone
         manner = None if number % 3 == 2 and len(events) > 1 else Manner.drawn(rng)
         found[_sentence(events, rng, manner)] = None
     return tuple(found)
@@ -92,26 +92,26 @@ def _sentence(events: Sequence[Event], rng: random.Random, manner: Manner | None
 
 
 def _joined(words: Sequence[str], events: Sequence[Event], form: tuple[Form, str], rng: random.Random) -> str:
-    """Clauses in their order: one after the other, at once, or the one before the other."""
-    told_ = [inflect(one, *form) for one in words]
+    """Clauses joined in order: in sequence, at the same time, or one before the other."""
+    clauses = [inflect(one, *form) for one in words]
     gerunds = [inflect(one, "gerund", form[1]) for one in words]
-    if len(words) == 2 and not together(*events) and form[0] == "third" and rng.random() < 0.25:
-        return f"{told_[0]} before {gerunds[1]}"
-    body, whiles = told_[0], 0
+    if len(words) == 2 and not simultaneous(*events) and form[0] == "third" and rng.random() < 0.25:
+        return f"{clauses[0]} before {gerunds[1]}"
+    body, whiles = clauses[0], 0
     for number in range(1, len(words)):
-        if not together(events[number - 1], events[number]):
-            body += rng.choice(THEN) + told_[number]
+        if not simultaneous(events[number - 1], events[number]):
+            body += rng.choice(THEN) + clauses[number]
         elif not whiles and rng.random() < 0.6:
             body, whiles = f"{body} while {gerunds[number]}", 1
         else:
-            body += f" and {told_[number]}"
+            body += f" and {clauses[number]}"
     return body
 
 
-def tail(sentence: str, description: Description, rng: random.Random, lasting: bool) -> str:
-    """An amount to stand behind a sentence that names the action, such as ", covering about three meters"; may be "".
+def amount_suffix(sentence: str, description: Description, rng: random.Random, lasting: bool) -> str:
+    """An amount to append to a sentence that names the action, such as ", covering about three meters"; may be "".
 
-    ``lasting``: the action goes on throughout, so that how long it takes may be said.
+    ``lasting``: the action goes on throughout, so that its duration may be stated.
     """
     manner, found = Manner.drawn(rng), list[str]()
     travels = description.of("travel")
@@ -122,9 +122,11 @@ def tail(sentence: str, description: Description, rng: random.Random, lasting: b
         if "," not in sentence and not PACES.search(sentence):
             # as often as distance and steps together
             found += [pace(max(travels, key=lambda event: event.seconds), rng)] * 3
-    events = [one for one in told(description.events, 4) if one.kind in NAMED and not NAMED[one.kind].search(sentence)]
+    events = [
+        one for one in main_events(description.events, 4) if one.kind in NAMED and not NAMED[one.kind].search(sentence)
+    ]
     found += [f", {_gerund(event, rng, manner)}" for event in events]
-    if len(events) > 1 and not together(events[0], events[1]):
+    if len(events) > 1 and not simultaneous(events[0], events[1]):
         found.append(f", first {_gerund(events[0], rng, manner)}, then {_gerund(events[1], rng, manner)}")
     if lasting and description.seconds < LONG_S and (not found or rng.random() < 0.15):
         found.append(f" for {rng.choice(('about ', ''))}{manner.seconds(description.seconds)}")
@@ -136,7 +138,7 @@ def _gerund(event: Event, rng: random.Random, manner: Manner) -> str:
 
 
 def _way(description: Description, rng: random.Random, manner: Manner) -> list[str]:
-    """How far, in how many steps, how fast."""
+    """Distance, steps and speed."""
     path, steps = description.path, description.steps
     length = manner.length(path.distance_m, rng)
     found = [f", covering {length}", f" for {length}"]
@@ -145,4 +147,4 @@ def _way(description: Description, rng: random.Random, manner: Manner) -> list[s
     return [*found, f" at {rng.choice(('about ', ''))}{manner.speed(path.speed_m_s)}"]
 
 
-__all__ = ["generator", "tail", "tellings"]
+__all__ = ["amount_suffix", "generator", "varied_captions"]

@@ -24,7 +24,7 @@ STEP_M, STEP_LIFT, SHORTEST_SWING_S = 0.15, 0.08, 0.1
 
 FLIGHT_S = (0.1, 1.2)
 FREE_FALL = (-16.0, -5.0)
-"""Metres a second squared of the hips in flight: 9.8 down, less what arms and legs carry."""
+"""Meters per second squared of the hips in flight: 9.8 down, less what arms and legs carry."""
 
 TOGETHER_S = 0.12
 """Two feet that leave or land within this time do it together."""
@@ -33,17 +33,17 @@ LEAP = 0.17
 """Rise of the hips, in leg lengths, from which a flight from one foot to the other is a leap and no running step."""
 
 LEAP_SPEED, LEAP_IN_A_RUN = 1.5, 0.3
-"""The same of who goes faster than this (metres a second of an adult): high running steps are no leaps."""
+"""The same of who goes faster than this (meters per second of an adult): high running steps are no leaps."""
 
 LANDING_S = 0.15
 HOP_RISE = 0.02
 JUMPS_ON_END_S = 0.8
 
 KICK, KICK_STRETCH, KICK_SPEED, KICK_S = 0.4, 0.85, 2.2, 1.5
-"""Ankle over the floor and distance from hip to ankle, in leg lengths; metres a second of an adult; seconds."""
+"""Ankle over the floor and distance from hip to ankle, in leg lengths; meters per second of an adult; seconds."""
 
 THRUST = (0.75, 0.6, 3.0)
-"""A foot flung so far ahead so fast (leg lengths; metres a second of an adult) kicks on a leg less stretched."""
+"""A foot flung so far ahead so fast (leg lengths; meters per second of an adult) kicks on a leg less stretched."""
 KICK_BEHIND = -0.2
 """Further behind the hip, in leg lengths, a lifted foot is on its way through a running step."""
 
@@ -73,7 +73,7 @@ class Feet:
         return 1.0 - float(self.swinging[slice(*span)].mean()) if span[1] > span[0] else 1.0
 
     def cadence(self, span: Run, fps: float) -> float:
-        """Steps a second within a span; 0 for fewer than three."""
+        """Steps per second within a span; 0 for fewer than three."""
         at = [step for step, _ in self.steps if span[0] <= step <= span[1]]
         return (len(at) - 1) * fps / (at[-1] - at[0]) if len(at) > 2 and at[-1] > at[0] else 0.0
 
@@ -177,13 +177,13 @@ def _flies(body: Body, span: Run) -> bool:
 
 
 def _acceleration(heights: Float[np.ndarray, " N"], fps: float) -> float:
-    """Of the parabola that fits best, metres a second squared."""
+    """Of the parabola that fits best, meters per second squared."""
     time = np.arange(len(heights)) / fps
     return float(2 * np.polyfit(time, heights, 2)[0]) if len(heights) > 2 else 0.0
 
 
 def _rise(body: Body, span: Run) -> float:
-    """Of the hips, from the last frame on the floor to the highest, metres."""
+    """Of the hips, from the last frame on the floor to the highest, meters."""
     height = body.hips[max(span[0] - 1, 0) : span[1], UP_AXIS]
     return float(height.max() - height[0])
 

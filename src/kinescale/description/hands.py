@@ -27,7 +27,7 @@ RAISED, LOWERED = -0.35, -0.5
 
 RAISED_S, RAISED_GAP_S = 0.2, 0.25
 SHOULDER, HEAD, CROWN = -0.1, 0.3, 0.12
-"""From where on a raised hand is at the shoulder and at the head (arm lengths over the shoulder), and above it (metres
+"""From where on a raised hand is at the shoulder and at the head (arm lengths over the shoulder), and above it (meters
 of an adult over the head joint)."""
 
 LEVELS: tuple[Level, ...] = ("chest", "shoulder", "head", "overhead")
@@ -52,12 +52,12 @@ SWINGS = (_Swing(near=9.0, drift_s=0.4, least=0.1, gap_s=1.0), _Swing(near=0.35,
 """Wide swings of the arm, looked for first, and small ones of a hand held up."""
 
 CARRIED = 0.5
-"""Metres a second of an adult from which arms swing with the steps: hands then count from the shoulders up."""
+"""Meters per second of an adult from which arms swing with the steps: hands then count from the shoulders up."""
 
 CLAP_NEAR, CLAP_SWING, CLAP_GAP_S, CLAP_LEVEL = 0.4, 0.12, 1.2, (-0.75, 0.3)
 PUNCH, PUNCH_BENT, PUNCH_STRAIGHT, PUNCH_LEVEL, PUNCH_S = 3.2, 0.72, 0.85, (-0.55, 0.45), 0.35
 PUNCH_END = 0.2
-"""Arm lengths a second below which a stretching arm has come to its end, so that one held out has, too."""
+"""Arm lengths per second below which a stretching arm has come to its end, so that one held out has, too."""
 
 
 def raised_hands(body: Body) -> list[Event]:

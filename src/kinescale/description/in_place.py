@@ -19,10 +19,10 @@ LEAST_STEPS = 3
 STANDS = 0.8
 """Least height of the hips over the lower ankle, in leg lengths."""
 STAYS_M = 0.5
-"""Metres (of an adult) that the hips stray at most, without going anywhere."""
+"""Meters (of an adult) that the hips stray at most, without going anywhere."""
 SMOOTH_S = 0.04
 JOG, RUN = 2.75, 3.5
-"""Steps a second from which, with both feet off the floor now and then, one jogs or runs."""
+"""Steps per second from which, with both feet off the floor now and then, one jogs or runs."""
 FLIES = 0.05
 
 

@@ -1,58 +1,45 @@
-"""The grammar of measurable prompts: claims of each kind with the ways to say them (``*`` marks verbs)."""
+"""Grammar of instruction prompts: every claim of each kind, with the phrases that state it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any, get_args
 
-from kinescale.description.claims import Act, Claim, ClaimKind
+from kinescale.description.claims import (
+    ANGLE_WITHIN,
+    BRISK,
+    RUNNING,
+    SLOW,
+    STANDS,
+    Act,
+    Claim,
+    ClaimKind,
+    in_order,
+    moves_at,
+    repeats,
+    travels,
+    turns_to,
+    uses_limb,
+)
+from kinescale.description.grammar import mirror_sentence
 from kinescale.description.records import Direction, Kind, Side
 from kinescale.description.words import number, times
+from kinescale.io.packaged_toml import packaged_toml
 
 Entry = tuple[Claim, tuple[str, ...]]
 
 DISTANCE_WITHIN, DISTANCE_WITHIN_M = 0.25, 0.4
-"""Share of the distance, and metres for short ones, by which a distance may be missed."""
+"""Tolerance of a distance: a share of it, or meters where that is more."""
 
-ANGLE_WITHIN = 25.0
-SLOW, BRISK = 0.9, 1.35
-"""Metres a second up to which a walk is slow, and from which it is fast."""
+SIDES: tuple[Side, Side] = ("left", "right")
+DISTANCES_M, ANGLES_DEG = (1, 2, 3, 4, 5, 6), (45, 90, 135, 180)
+COUNTS: dict[str, tuple[int, ...]] = {"step": (2, 3, 4, 5, 6), "clap": (3, 4, 5)}
+"""Counts of a repetition; of others 1 to 4."""
 
-_DIRECTIONS: dict[Direction, tuple[str, ...]] = {
-    "forward": ("*walk forward", "*walk straight ahead", "*take several steps forward"),
-    "backward": ("*walk backward", "*walk backwards", "*take several steps back"),
-    "left": ("*walk sideways to the left", "*step sideways to the left", "*take side steps to the left"),
-    "forward left": ("*walk diagonally forward to the left", "*walk forward while drifting to the left"),
-}
-_SIDED: dict[Kind, tuple[str, ...]] = {
-    "raise_hand": ("*raise the {side} hand", "*lift ~their {side} hand", "*put ~their {side} hand up"),
-    "wave": ("*wave the {side} hand", "*wave with ~their {side} hand", "*raise the {side} hand and *wave"),
-    "kick": ("*kick with the {side} leg", "*kick with ~their {side} foot"),
-    "knee_lift": ("*lift the {side} knee", "*raise ~their {side} knee up high"),
-    "punch": ("*punch with the {side} hand", "*throw a punch with ~their {side} fist"),
-    "hop": ("*hop on the {side} foot", "*hop on ~their {side} leg"),
-}
-_REPEATED: dict[Kind, tuple[str, ...]] = {
-    "jump": ("*jump {times}", "*jump up {times}"),
-    "squat": ("*squat {times}", "*do {number} squat{s}"),
-    "kick": ("*kick {times}", "*throw {number} kick{s}"),
-    "punch": ("*punch {times}", "*throw {number} punch{es}"),
-    "clap": ("*clap ~their hands {times}", "*clap {times}"),
-    "step": ("*walk forward {number} step{s}", "*take {number} step{s} forward"),
-}
-_COUNTS: dict[Kind, tuple[int, ...]] = {"step": (2, 3, 4, 5, 6), "clap": (3, 4, 5)}
 
-_ORDERED: tuple[tuple[Act, str], ...] = (
-    (Act(action="travel", direction="forward"), "*walk forward"),
-    (Act(action="turn", side="left"), "*turn left"),
-    (Act(action="turn", side="right"), "*turn right"),
-    (Act(action="wave", side="right"), "*wave the right hand"),
-    (Act(action="raise_hand", side="left"), "*raise the left hand"),
-    (Act(action="bend"), "*bow"),
-    (Act(action="jump"), "*jump"),
-    (Act(action="kick", side="right"), "*kick with the right leg"),
-    (Act(action="squat"), "*squat"),
-)
-_LINKS = ("{first}, then {second}", "{first} and then {second}", "first {first}, after that {second}")
+def _phrases(kind: str) -> dict[str, Any]:
+    return packaged_toml(__package__ or "", "instruction_phrases.toml")[kind]
 
 
 @lru_cache(maxsize=16)
@@ -63,85 +50,89 @@ def claims_with_words(kind: ClaimKind) -> tuple[Entry, ...]:
 
 def _directions() -> list[Entry]:
     found: list[Entry] = []
-    for direction, words in _DIRECTIONS.items():
-        found.append((Claim(kind="direction", direction=direction), words))
+    known: dict[str, Direction] = {direction: direction for direction in get_args(Direction)}
+    for direction, phrases in _phrases("directions").items():
+        found.append((travels(known[direction]), tuple(phrases)))
         if "left" in direction:
-            other: Direction = "right" if direction == "left" else "forward right"
-            found.append((Claim(kind="direction", direction=other), tuple(w.replace("left", "right") for w in words)))
+            mirrored = tuple(mirror_sentence(phrase) for phrase in phrases)
+            found.append((travels(known[mirror_sentence(direction)]), mirrored))
     return found
 
 
 def _distances() -> list[Entry]:
     found: list[Entry] = []
-    for metres in (1, 2, 3, 4, 5, 6):
-        slack = max(DISTANCE_WITHIN * metres, DISTANCE_WITHIN_M)
-        unit = "metre" if metres == 1 else "metres"
-        words = tuple(
-            f"*walk {way}{number(metres)} {unit}{rest}"
-            for way, rest in (("forward ", ""), ("about ", " ahead"), ("straight ahead for ", ""))
-        )
-        found.append((Claim(kind="distance", low=metres - slack, high=metres + slack), words))
+    for distance in DISTANCES_M:
+        slack = max(DISTANCE_WITHIN * distance, DISTANCE_WITHIN_M)
+        length = f"{number(distance)} {'metre' if distance == 1 else 'metres'}"
+        words = _filled(_phrases("distances")["phrases"], length=length)
+        found.append((Claim(kind="distance", low=distance - slack, high=distance + slack), words))
     return found
 
 
 def _turn_sides() -> list[Entry]:
-    phrases = ("*turn {side}", "*turn to the {side} while walking", "*walk forward and *turn {side}")
-    return [(Claim(kind="turn_side", action="turn", side=s), _filled(phrases, side=s)) for s in ("left", "right")]
+    return [(turns_to(side), _filled(_phrases("turn_sides")["phrases"], side=side)) for side in SIDES]
 
 
 def _turn_angles() -> list[Entry]:
     found: list[Entry] = []
-    phrases = ("*turn {side} by {angle} degrees", "*walk forward and *turn {angle} degrees to the {side}")
-    for angle in (45, 90, 135, 180):
-        low, high = angle - ANGLE_WITHIN, angle + ANGLE_WITHIN
-        sides: tuple[Side, ...] = ("left", "right")
-        for side in sides:
-            claim = Claim(kind="turn_angle", action="turn", side=side, low=low, high=high)
-            found.append((claim, _filled(phrases, side=side, angle=number(angle))))
-    half = Claim(kind="turn_angle", action="turn", low=180 - ANGLE_WITHIN, high=180 + ANGLE_WITHIN)
-    return [*found, (half, ("*turn around", "*walk forward and *turn around", "*make half a turn"))]
+    phrases = _phrases("turn_angles")
+    for angle in ANGLES_DEG:
+        for side in SIDES:
+            words = _filled(phrases["phrases"], side=side, angle=number(angle))
+            found.append((_turn(angle, side), words))
+    return [*found, (_turn(180), tuple(phrases["around"]))]
+
+
+def _turn(angle: int, side: Side | None = None) -> Claim:
+    return Claim(kind="turn_angle", action="turn", side=side, low=angle - ANGLE_WITHIN, high=angle + ANGLE_WITHIN)
 
 
 def _speeds() -> list[Entry]:
-    return [
-        (Claim(kind="speed", gaits=("walk",), low=0.1, high=SLOW), ("*walk slowly", "*walk forward at a slow pace")),
-        (Claim(kind="speed", gaits=("walk", "jog"), low=BRISK), ("*walk fast", "*walk forward at a quick pace")),
-        (Claim(kind="speed", gaits=("jog", "run")), ("*run forward", "*run", "*jog forward", "*run straight ahead")),
-        (Claim(kind="speed", gaits=("run",)), ("*sprint forward", "*run as fast as possible", "*dash forward")),
-        (Claim(kind="speed", gaits=("stand",)), ("*stand still", "*stand in place", "*stand without moving")),
-    ]
+    claims = {
+        "slow": moves_at("walk", low=0.1, high=SLOW),
+        "brisk": moves_at("walk", "jog", low=BRISK),
+        "run": moves_at(*RUNNING),
+        "sprint": moves_at("run"),
+        "stand": STANDS,
+    }
+    return [(claims[speed], tuple(phrases)) for speed, phrases in _phrases("speeds").items()]
 
 
 def _repetitions() -> list[Entry]:
     found: list[Entry] = []
-    for action, phrases in _REPEATED.items():
-        for count in _COUNTS.get(action, (1, 2, 3, 4)):
+    for action, phrases in _acts("repetitions"):
+        for count in COUNTS.get(action, (1, 2, 3, 4)):
             many = {"s": "s" if count > 1 else "", "es": "es" if count > 1 else ""}
             words = _filled(phrases, times=times(count), number=number(count), **many)
-            found.append((Claim(kind="repetition", action=action, count=count), words))
+            found.append((repeats(action, count), words))
     return found
 
 
 def _limb_sides() -> list[Entry]:
-    sides: tuple[Side, ...] = ("left", "right")
     return [
-        (Claim(kind="limb_side", action=action, side=side), _filled(phrases, side=side))
-        for action, phrases in _SIDED.items()
-        for side in sides
+        (uses_limb(action, side), _filled(phrases, side=side))
+        for action, phrases in _acts("limb_sides")
+        for side in SIDES
     ]
 
 
 def _orders() -> list[Entry]:
-    found: list[Entry] = []
-    for first, one in _ORDERED:
-        for second, two in _ORDERED:
-            if first.action != second.action:
-                claim = Claim(kind="order", **first.model_dump(), then=second)
-                found.append((claim, _filled(_LINKS, first=one, second=two)))
-    return found
+    table = _phrases("orders")
+    acts = [(Act.parse({k: v for k, v in act.items() if k != "phrase"}), act["phrase"]) for act in table["acts"]]
+    return [
+        (in_order(first, second), _filled(table["phrases"], first=one, second=two))
+        for first, one in acts
+        for second, two in acts
+        if first.action != second.action
+    ]
 
 
-def _filled(phrases: tuple[str, ...], **values: str) -> tuple[str, ...]:
+def _acts(kind: str) -> list[tuple[Kind, Sequence[str]]]:
+    known: dict[str, Kind] = {action: action for action in get_args(Kind)}
+    return [(known[action], phrases) for action, phrases in _phrases(kind).items()]
+
+
+def _filled(phrases: Sequence[str], **values: str) -> tuple[str, ...]:
     return tuple(phrase.format(**values) for phrase in phrases)
 
 

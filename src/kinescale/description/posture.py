@@ -24,7 +24,7 @@ SQUAT_S = 5.0
 """What lasts longer is a low stance."""
 
 SEAT, SEAT_S, SEAT_STILL = (0.12, 0.75), 1.0, 0.25
-"""Height of the hips in legs, least seconds and greatest speed (leg lengths a second) of someone who sits."""
+"""Height of the hips in legs, least seconds and greatest speed (leg lengths per second) of someone who sits."""
 
 SEAT_BACK = 0.2
 """Hips of who sits are further behind the feet than this, in leg lengths; of who squats, over them."""
@@ -38,7 +38,7 @@ CALM_S = 0.1
 """Smoothing of places before their speeds, seconds: the noise of markers is no motion."""
 
 STILL, STILL_EACH, STILL_S = 0.12, 0.35, 1.0
-"""Metres a second of an adult, of the mean over hips, neck, hands and feet, and of each; seconds."""
+"""Meters per second of an adult, of the mean over hips, neck, hands and feet, and of each; seconds."""
 
 
 def bends(body: Body) -> list[Event]:

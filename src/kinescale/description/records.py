@@ -1,6 +1,6 @@
-"""What is measured of a motion, as data: events in time, the path, and both together in a ``Description``.
+"""Records of a measured motion: events in time, the path, and both in a ``Description``.
 
-Lengths are metres, times seconds from the clip's start, angles degrees. Sides are the body's own.
+Lengths are in meters, times in seconds from the clip's start, angles in degrees. Sides are the body's own.
 """
 
 from __future__ import annotations

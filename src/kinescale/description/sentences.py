@@ -1,6 +1,6 @@
 """A description in English, at three levels of detail.
 
-"brief" names the main things in order, "plain" adds amounts in words, "full" gives every event with figures and times.
+"brief" names the main events in order, "plain" adds amounts in words, "full" gives every event with figures and times.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DETAILS: tuple[Detail, ...] = get_args(Detail)
 _LEVELS: Mapping[str, Detail] = {detail: detail for detail in DETAILS}
 
 MOST_CLAUSES = {"brief": 3, "plain": 6, "full": 1000}
-"""Clauses of a sentence; where there are more, the longest-lasting are told."""
+"""Most clauses of a sentence; of more events, the longest and most striking are kept."""
 
 AGAIN_S = 2.0
 """Repetitions with breaks up to this are one clause with a count."""
@@ -53,7 +53,7 @@ def caption(description: Description, detail: str = "plain", subject: str = "a p
         if not number:
             parts.append(words)
             continue
-        at_once = together(shown[number - 1], event)
+        at_once = simultaneous(shown[number - 1], event)
         if at_once and event.kind in _AT_ONCE and shown[number - 1].kind == "travel":
             parts.append(f" while {inflect(phrase(event, level), 'gerund', 'their')}")
         elif at_once:
@@ -66,24 +66,24 @@ def caption(description: Description, detail: str = "plain", subject: str = "a p
     return f"{subject} {''.join(parts)}"
 
 
-def told(events: Sequence[Event], most: int) -> list[Event]:
-    """At most so many events worth a clause, in order, repetitions as one."""
+def main_events(events: Sequence[Event], most: int) -> list[Event]:
+    """At most ``most`` events worth a clause, in order, with repetitions as one event."""
     return _weightiest(_counted([event for event in events if not _dull(event, events)]), most)
 
 
 def _weightiest(events: Sequence[Event], most: int) -> list[Event]:
-    """Where there are more, the longest-lasting and most striking, in order."""
+    """The longest and most striking events, in order."""
     longest = sorted(events, key=lambda event: -_weight(event))[:most]
     return [event for event in events if event in longest]
 
 
 def _weight(event: Event) -> float:
-    """Short, striking things weigh more than their seconds."""
+    """Importance: short, striking events weigh more than their seconds."""
     return event.seconds + (1.5 if event.kind in _STRIKING else 0)
 
 
 def _dull(event: Event, events: Sequence[Event]) -> bool:
-    """What other clauses already say, or what is no event for who watches."""
+    """Whether an event is implied by others, or not noticeable."""
     others = [other for other in events if other is not event]
     if event.kind == "stand_still":
         return any(_shared(event, other) > 0 for other in others) or (bool(others) and event.seconds < 2)
@@ -96,7 +96,7 @@ def _dull(event: Event, events: Sequence[Event]) -> bool:
 
 
 def _counted(events: Sequence[Event]) -> list[Event]:
-    """Repetitions of one thing as one event with their number."""
+    """Repetitions as one event with a count."""
     found: list[Event] = []
     for event in events:
         last = next((e for e in reversed(found) if e.kind == event.kind and e.side == event.side), None)
@@ -112,9 +112,9 @@ def _shared(one: Event, other: Event) -> float:
     return min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
 
 
-def together(before: Event, event: Event) -> bool:
-    """Whether two events go on at once for most of the shorter one."""
+def simultaneous(before: Event, event: Event) -> bool:
+    """Whether two events overlap for most of the shorter one."""
     return _shared(before, event) > 0.5 * min(before.seconds, event.seconds)
 
 
-__all__ = ["DETAILS", "Detail", "caption", "sentence", "together", "told"]
+__all__ = ["DETAILS", "Detail", "caption", "main_events", "sentence", "simultaneous"]

@@ -32,7 +32,7 @@ def smooth(values: Float[np.ndarray, "T *c"], sigma: float) -> Float[np.ndarray,
 
 
 def rate(values: Float[np.ndarray, "T *c"], fps: float) -> Float[np.ndarray, "T *c"]:
-    """Change a second, by central differences; zero for a single frame."""
+    """Change per second, by central differences; zero for a single frame."""
     found = np.zeros_like(values)
     if len(values) > 1:
         found[1:-1] = (values[2:] - values[:-2]) * (fps / 2)
@@ -105,7 +105,7 @@ def reversals(values: Float[np.ndarray, " T"], least: float) -> list[int]:
 
 
 def limb_length(*chain: Float[np.ndarray, "T 3"]) -> float:
-    """Length of a limb in metres, from its joints in order."""
+    """Length of a limb in meters, from its joints in order."""
     parts = [np.linalg.norm(b - a, axis=-1).mean() for a, b in pairwise(chain)]
     return max(float(sum(parts)), 1e-9)
 

@@ -14,7 +14,7 @@ from kinescale.description.records import Direction, Event, Gait
 from kinescale.description.signals import Run, along_heading, joined, lasting, rate, runs, turning_points
 
 SETS_OFF, STOPS = 0.3, 0.15
-"""Metres a second of an adult's smoothed hips at which travel begins, and down to which it goes on."""
+"""Meters per second of an adult's smoothed hips at which travel begins, and down to which it goes on."""
 
 TRAVEL_S, TRAVEL_M = 0.5, 0.3
 """Travel takes at least so long, and takes hips and feet at least so far from where it began."""
@@ -42,11 +42,11 @@ LYING = 0.5
 """The facing of a trunk whose upright part is less than this share is not looked at."""
 
 JOG, RUN, SLOWEST_JOG = 2.0, 3.0, 1.1
-"""Metres a second of an adult from which one jogs and runs, and below which nobody does."""
+"""Meters per second of an adult from which one jogs and runs, and below which nobody does."""
 
 JOG_FLIGHT, JOG_GROUNDED, JOG_CADENCE = 0.08, 0.012, 2.25
 """A slower jog has both feet off for a share of the time; or, as the old and the tired do it, never both on the floor
-together at so many steps a second, where a walk has both down between steps."""
+together at so many steps per second, where a walk has both down between steps."""
 
 
 def travels(body: Body, feet: Feet) -> list[Event]:
@@ -91,7 +91,7 @@ def mean_angle(body: Body, span: Run) -> float:
 
 
 def distance(body: Body, span: Run) -> float:
-    """Way along the path, metres; a step is from a frame to the next one."""
+    """Way along the path, meters; a step is from a frame to the next one."""
     part = body.path[span[0] : span[1] + 1]
     return float(np.linalg.norm(np.diff(part, axis=0), axis=-1).sum())
 

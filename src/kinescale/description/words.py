@@ -54,7 +54,7 @@ def times(count: int) -> str:
 
 
 def metres(length: float, detail: Detail) -> str:
-    """A length: rounded to half metres in words, or in figures."""
+    """A length: rounded to half meters in words, or in figures."""
     if detail == "full":
         return f"{length:.1f} metres"
     halves = max(round(2 * length), 1)
@@ -74,7 +74,7 @@ def by_degrees(angle: float, detail: Detail) -> str:
 
 
 def phrase(event: Event, detail: Detail) -> str:
-    """What the event is, with ``*`` before verbs, for ``_grammar.inflect``; "plain" and "full" say how much."""
+    """An event as a phrase, with ``*`` before verbs, for ``grammar.inflect``; "plain" and "full" say how much."""
     words = _phrase(event, detail)
     return f"{words} ({event.start_s:.1f} to {event.end_s:.1f} s)" if detail == "full" else words
 

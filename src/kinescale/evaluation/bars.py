@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from kinescale.evaluation.group_record import GroupRow
-from kinescale.evaluation.kept_record import Bar
-from kinescale.evaluation.phrases import PhraseReport, PhraseRow
-from kinescale.evaluation.record import Evaluation, Followed, SettingResult
-from kinescale.evaluation.spread import SpreadRow
+from kinescale.evaluation.group_rows import GroupRow
+from kinescale.evaluation.prompt_report import PromptReport, PromptRow
+from kinescale.evaluation.record import Evaluation, InstructionRow, SettingResult
+from kinescale.evaluation.seed_spread import SeedSpreadRow
+from kinescale.evaluation.tokenizer_record import Bar
 
 FID_TIMES = 2.0
 VARIANCE_SHARE = 0.6
@@ -64,19 +64,19 @@ def _peaks(classes: Sequence[GroupRow]) -> Iterable[Bar]:
         yield _at_least("peaks over those of recordings, 10th percentile", float(np.percentile(shares, 10)), PEAK_LEAST)
 
 
-def _seeds(rows: Sequence[SpreadRow]) -> Iterable[Bar]:
+def _seeds(rows: Sequence[SeedSpreadRow]) -> Iterable[Bar]:
     if rows:
         yield _at_least("seeds of one sentence apart, mm", float(np.mean([row.mm for row in rows])), SEEDS_MM)
 
 
-def _followed(rows: Sequence[Followed]) -> Iterable[Bar]:
+def _followed(rows: Sequence[InstructionRow]) -> Iterable[Bar]:
     for row in rows:
         if row.rate is not None:
             yield _at_least(f"instructions, {row.kind.replace('_', ' ')}", row.rate, FOLLOWED[row.kind])
 
 
-def _phrases(found: PhraseReport) -> Iterable[Bar]:
-    rows: list[PhraseRow] = [*found.kinds, found.all]
+def _phrases(found: PromptReport) -> Iterable[Bar]:
+    rows: list[PromptRow] = [*found.kinds, found.all]
     for row in rows:
         if row.name in PHRASES:
             yield _at_least(f"phrases, {row.name}, claims kept", row.kept, PHRASES[row.name])

@@ -1,4 +1,4 @@
-"""The clips of a split that a bundle can be asked for, and its answers to their sentences, one by one."""
+"""Clips of a split that a bundle can generate, and the motions generated from their captions, one by one."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from kinescale.motion import Motion, canonicalise
 from kinescale.pipelines import Generated, TextToMotion, onto_feature
 
 Progress = Callable[[str, int, int], None]
-"""Called with a task's name, how much of it is done, and how much there is."""
+"""Callback with a task's name, the amount done, and the total."""
 
 LEAST_FRAMES = 4
-"""A third difference needs as many."""
+"""Frames that a third difference needs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """Clips of a split that both bundle and evaluator take; ``rows`` are their places in the prepared data.
+    """Clips of a split that both bundle and evaluator accept; ``rows`` are their indices in the prepared data.
 
     ``left_out``: reason -> count.
     """
@@ -64,7 +64,7 @@ def choose(
     *,
     captions: bool = True,
 ) -> Chosen:
-    """The split's clips that have captions and a length the bundle makes; ``limit``: so many, evenly spread.
+    """The split's clips that have captions and a possible length; ``limit``: at most this many, evenly spread.
 
     ``captions``: whether clips without any are left out. ``DataError`` when there is none.
     """
@@ -73,7 +73,7 @@ def choose(
     counts = Counter(clip.split for clip in prepared.clips)
     for row, clip in enumerate(prepared.clips):
         if clip.split == split:
-            reason = _refused(clip, prepared.fps, bundle, evaluator) if captions else ""
+            reason = _left_out(clip, prepared.fps, bundle, evaluator) if captions else ""
             kept += [row] * (reason == "")
             why[reason] += reason != ""
     if not kept:
@@ -89,8 +89,8 @@ def choose(
     return Chosen(prepared, tuple(kept), {reason: count for reason, count in sorted(why.items()) if count})
 
 
-def _refused(clip: PreparedClip, fps: float, bundle: Bundle, evaluator: EvaluatorBundle | None) -> str:
-    """Why a clip cannot be asked for; nothing when it can."""
+def _left_out(clip: PreparedClip, fps: float, bundle: Bundle, evaluator: EvaluatorBundle | None) -> str:
+    """Why a clip cannot be used; "" when it can."""
     frames = round(clip.frames / fps * bundle.feature.fps)
     least = max(bundle.stride, LEAST_FRAMES)
     if not clip.captions:
@@ -109,7 +109,7 @@ def _refused(clip: PreparedClip, fps: float, bundle: Bundle, evaluator: Evaluato
 
 
 def seen(motion: Motion, feature: Feature) -> Motion:
-    """A motion as a feature's networks are shown one: on its skeleton, at its frame rate, from the canonical start."""
+    """A motion as input of a feature: on its skeleton, at its frame rate, from the canonical start."""
     return canonicalise(onto_feature(motion, feature).to(torch.float32))
 
 
@@ -123,9 +123,9 @@ def generate(
     index: Iterable[int],
     sampling: dict[str, Any],
 ) -> Iterator[Generated]:
-    """Motions of each clip of ``index`` for its caption at its length; a clip draws from a seed of its own.
+    """Motions for the caption and length of each clip in ``index``; each clip has its own seed.
 
-    ``samples``: which of the clip's draws.
+    ``samples``: indices of the clip's samples.
     """
     for i in index:
         own = derive_seed(seed, "evaluate", chosen.clips[i].id)
@@ -147,6 +147,6 @@ def check_evaluator(evaluator: EvaluatorBundle, motion: Motion, whose: str) -> N
         evaluator.feature.from_motion(seen(motion, evaluator.feature))
     except KinescaleError as problem:
         raise InputError(
-            f"the evaluator looks at '{variant_of(evaluator.feature)}' on the skeleton "
+            f"the evaluator reads '{variant_of(evaluator.feature)}' on the skeleton "
             f"'{evaluator.feature.skeleton.name}', and {whose} cannot be brought onto it ({problem}); take another."
         ) from None

@@ -1,4 +1,4 @@
-"""Results by corpus, by class and by kind of split: one mean over everything hides what is rare."""
+"""Results by corpus, by class and by kind of split, since one mean over everything hides rare classes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.data.prepared import PreparedClip
+from kinescale.evaluation.clip_measurements import ClipMeasurements, variance
 from kinescale.evaluation.clips import Chosen
 from kinescale.evaluation.fid_band import FidBand, fid_band
-from kinescale.evaluation.group_record import FloorRow, GroupRow, PeakPair
-from kinescale.evaluation.looks import Look, variance
-from kinescale.evaluation.motions import Made, Recordings, Work
+from kinescale.evaluation.generated_motions import EvaluationJob, GeneratedClips, Recordings
+from kinescale.evaluation.group_rows import FloorRow, GroupRow, PeakPair
 from kinescale.evaluation.plan import Repeat
 from kinescale.evaluation.report import GENERATED, REAL, Embedded
 from kinescale.metrics import ground, peaks, r_precision
@@ -27,27 +27,29 @@ HELD: Mapping[str, str] = {
     "actor": "actors kept from training",
     "take": "takes kept from training",
 }
-"""Why a clip is held out -> what its row is called."""
+"""Why a clip is held out -> name of its row."""
 
 LEAST_OF_CLASS = 3
 """Clips that a class needs for a variance."""
 
 
 def held_kinds(chosen: Chosen) -> list[str]:
-    """Why each chosen clip is held out, by name of its row.
+    """Row name of each chosen clip, by why it is held out.
 
-    Data that do not say so are read by their labels: a pair of action and style of which no clip was trained on.
+    Where the data do not record it, a label of which no clip was trained on counts as a held-out pair.
     """
     trained = {(clip.corpus, clip.label) for clip in chosen.prepared.clips if clip.split == "train"}
     return [HELD.get(_held_by(clip, trained), _held_by(clip, trained)) for clip in chosen.clips]
 
 
 def _held_by(clip: PreparedClip, trained: set[tuple[str, str]]) -> str:
-    said = getattr(clip, "held_by", "") or ""
-    return said or ("" if (clip.corpus, clip.label) in trained else "pair")
+    known = getattr(clip, "held_by", "") or ""
+    return known or ("" if (clip.corpus, clip.label) in trained else "pair")
 
 
-def group_rows(work: Work, real: Recordings, made: Made, names: Sequence[str], *, fid: bool = True) -> list[GroupRow]:
+def group_rows(
+    work: EvaluationJob, real: Recordings, made: GeneratedClips, names: Sequence[str], *, fid: bool = True
+) -> list[GroupRow]:
     """A row for each name among ``names``, which has one for each clip; the commonest first."""
     members: dict[str, list[int]] = defaultdict(list)
     for at, name in enumerate(names):
@@ -58,16 +60,16 @@ def group_rows(work: Work, real: Recordings, made: Made, names: Sequence[str], *
 
 
 def _group(
-    work: Work,
+    work: EvaluationJob,
     real: Recordings,
-    made: Made,
+    made: GeneratedClips,
     name: str,
     rows: Sequence[int],
     hits: Mapping[str, Float[np.ndarray, " N"]],
     fid: bool,
 ) -> GroupRow:
-    recorded = [real.looks[at] for at in rows]
-    generated = [looks[at] for looks in made.looks for at in rows]
+    recorded = [real.measured[at] for at in rows]
+    generated = [measurements[at] for measurements in made.measured for at in rows]
     claims = sum(len(work.claims[at]) for at in rows)
     labels = [work.chosen.clips[at] for at in rows]
     spaces = made.embedded[0] if fid and made.embedded else None
@@ -80,7 +82,7 @@ def _group(
         kept_real=_share(recorded) if claims else None,
         kept=_share(generated) if claims else None,
         variance_real=_variance(recorded, labels),
-        variance=_variance([made.looks[0][at] for at in rows], labels),
+        variance=_variance([made.measured[0][at] for at in rows], labels),
         skate_real=_mean([one.ground.skate for one in recorded if one.ground]),
         skate=_mean([one.ground.skate for one in generated if one.ground]),
         peaks=peak_pairs(recorded, generated),
@@ -88,7 +90,7 @@ def _group(
     )
 
 
-def peak_pairs(real: Sequence[Look], made: Sequence[Look]) -> dict[str, PeakPair]:
+def peak_pairs(real: Sequence[ClipMeasurements], made: Sequence[ClipMeasurements]) -> dict[str, PeakPair]:
     """Medians of the peaks that at least half of the recordings have."""
     found = {}
     for measure, least in peaks.LEAST.items():
@@ -102,18 +104,18 @@ def peak_pairs(real: Sequence[Look], made: Sequence[Look]) -> dict[str, PeakPair
     return found
 
 
-def floor_rows(work: Work, real: Recordings, made: Made) -> list[FloorRow]:
+def floor_rows(work: EvaluationJob, real: Recordings, made: GeneratedClips) -> list[FloorRow]:
     """Feet and floor of walks, of clips that stand, and of all."""
     clips = work.chosen.clips
     groups = {
         "walk": [at for at, clip in enumerate(clips) if "walk" in clip.action],
-        "standing": [at for at, one in enumerate(real.looks) if one.ground and one.ground.stands],
+        "standing": [at for at, one in enumerate(real.measured) if one.ground and one.ground.stands],
         "all": list(range(len(clips))),
     }
     found = []
     for name, rows in groups.items():
-        here = [real.looks[at].ground for at in rows]
-        there = [looks[at].ground for looks in made.looks for at in rows]
+        here = [real.measured[at].ground for at in rows]
+        there = [measurements[at].ground for measurements in made.measured for at in rows]
         one, two = [item for item in here if item], [item for item in there if item]
         if one and two:
             found.append(_floor(name, one, two))
@@ -138,7 +140,7 @@ def _floor(name: str, real: Sequence[ground.Ground], made: Sequence[ground.Groun
     )
 
 
-def _hits(work: Work, made: Made) -> dict[str, Float[np.ndarray, " N"]]:
+def _hits(work: EvaluationJob, made: GeneratedClips) -> dict[str, Float[np.ndarray, " N"]]:
     """Share of repeats in which each clip's sentence finds its own motion first; NaN for clips that never counted."""
     if not made.embedded or work.evaluator is None:
         return {}
@@ -163,7 +165,7 @@ def _first(part: Repeat, text: Tensor, motion: Tensor, cosine: bool) -> tuple[li
     return part.pools.flatten().tolist(), hits[:, 0].double().numpy()
 
 
-def group_fid(work: Work, item: Embedded, rows: Sequence[int]) -> FidBand | None:
+def group_fid(work: EvaluationJob, item: Embedded, rows: Sequence[int]) -> FidBand | None:
     """FID at one size of some of the chosen clips."""
     assert item.generated is not None
     at = torch.tensor(list(rows))
@@ -175,19 +177,19 @@ def _take(clip: PreparedClip) -> str:
     return getattr(clip, "take", "") or clip.id
 
 
-def _variance(looks: Sequence[Look], clips: Sequence[PreparedClip]) -> float | None:
+def _variance(measurements: Sequence[ClipMeasurements], clips: Sequence[PreparedClip]) -> float | None:
     """Mean over classes of the variance of their courses."""
     counts = Counter((clip.corpus, clip.action) for clip in clips)
     classes = defaultdict(list)
-    for one, clip in zip(looks, clips, strict=True):
+    for one, clip in zip(measurements, clips, strict=True):
         if counts[clip.corpus, clip.action] >= LEAST_OF_CLASS:
             classes[clip.corpus, clip.action].append(one.course)
     values = [variance(courses) for courses in classes.values()]
     return _mean(values)
 
 
-def _share(looks: Sequence[Look]) -> float | None:
-    kept = [done for one in looks for done in one.kept]
+def _share(measurements: Sequence[ClipMeasurements]) -> float | None:
+    kept = [done for one in measurements for done in one.kept]
     return float(np.mean(kept)) if kept else None
 
 

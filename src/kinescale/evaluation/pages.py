@@ -12,9 +12,9 @@ from kinescale.core.errors import InputError
 from kinescale.core.files import atomic_write_text
 from kinescale.core.markdown import plain_markdown as plain
 from kinescale.core.records import write_json
-from kinescale.evaluation.folder import REPORT_FILE, check_folder
 from kinescale.evaluation.record import Evaluation
-from kinescale.evaluation.run import Shown
+from kinescale.evaluation.report_folder import REPORT_FILE, check_folder
+from kinescale.evaluation.run import SheetClip
 from kinescale.evaluation.sections import Section, about, sections
 from kinescale.render import render
 
@@ -31,7 +31,7 @@ p.text, figcaption { color: #52606d; }
 """
 
 
-def save(found: Evaluation, shown: Sequence[Shown], folder: Path, *, force: bool = False) -> Path:
+def save(found: Evaluation, shown: Sequence[SheetClip], folder: Path, *, force: bool = False) -> Path:
     """Write the whole folder, or nothing. ``InputError`` for a place that is taken or cannot be written."""
     check_folder(folder, force)
     try:
@@ -46,7 +46,7 @@ def save(found: Evaluation, shown: Sequence[Shown], folder: Path, *, force: bool
     return folder
 
 
-def contact_sheet(shown: Sequence[Shown], path: Path) -> Path | None:
+def contact_sheet(shown: Sequence[SheetClip], path: Path) -> Path | None:
     """Recorded and generated motions of some sentences, below each other; ``None`` where there are none."""
     if not shown:
         return None

@@ -1,6 +1,6 @@
 """Plan: which caption, pool, pair and prompt each repeat of a protocol counts; a function of captions and seed alone.
 
-It is made before anything is generated, since it says which sentences are asked and how often.
+It is made before generation, since it determines which captions are generated from, and how often.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Repeat:
 
     Parameters
     ----------
-    captions : [N] which of its captions each clip is asked by.
+    captions : [N] index of the caption that each clip is generated from.
     counted : rows that count, in order.
     pools : [Q, P] rows of each pool, or [N, P] each row with its own pool, itself first.
     own_pools : which of the two.
@@ -103,19 +103,19 @@ def own_pools(captions: Sequence[Sequence[str]], pool: int, rng: np.random.Gener
 
     A caption is true of the clips that have it among theirs (case, white space and full stops aside).
     """
-    said = [tuple(plain(text) for text in texts) for texts in captions]
+    normalized = [tuple(plain(text) for text in texts) for texts in captions]
     groups: dict[str, list[int]] = {}
-    for row, texts in enumerate(said):
+    for row, texts in enumerate(normalized):
         groups.setdefault(texts[0], []).append(row)
     members = [np.array(rows) for rows in groups.values()]
-    every = [frozenset(texts) for texts in said]
-    pools = np.empty((len(said), pool), dtype=np.int64)
-    for row, texts in enumerate(said):
+    every = [frozenset(texts) for texts in normalized]
+    pools = np.empty((len(normalized), pool), dtype=np.int64)
+    for row, texts in enumerate(normalized):
         chosen = [row]
         # Only as many groups as are needed are walked, in an order of their own for each clip.
         for group in rng.permutation(len(members)):
             other = int(members[group][int(rng.random() * len(members[group]))])
-            if texts[0] not in every[other] and said[other][0] not in every[row]:
+            if texts[0] not in every[other] and normalized[other][0] not in every[row]:
                 chosen.append(other)
                 if len(chosen) == pool:
                     break

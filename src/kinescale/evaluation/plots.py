@@ -70,10 +70,10 @@ def line(points: Sequence[tuple[Number, Number, Number | None]], across: str, up
 
 
 def _bar(pair: Pair, y: Number, room: Number, top: Number, color: str) -> str:
-    value, said = pair
+    value, label = pair
     long = 0.0 if value is None else room * min(max(value / top, 0.0), 1.0)
     shape = f'<rect x="{LABEL_WIDTH}" y="{y:.1f}" width="{long:.1f}" height="{BAR}" fill="{color}"/>'
-    return shape + _text(LABEL_WIDTH + long + 5, y + BAR - 2, said, size=10, color=FAINT)
+    return shape + _text(LABEL_WIDTH + long + 5, y + BAR - 2, label, size=10, color=FAINT)
 
 
 def _legend(names: tuple[str, str]) -> str:
@@ -88,9 +88,9 @@ def _rule(x1: Number, y1: Number, x2: Number, y2: Number, color: str = GRID) -> 
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{color}"/>'
 
 
-def _text(x: Number, y: Number, said: str, *, anchor: str = "start", size: int = 12, color: str = INK) -> str:
+def _text(x: Number, y: Number, label: str, *, anchor: str = "start", size: int = 12, color: str = INK) -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{color}"'
-    return f"<text {place}>{escape(said)}</text>"
+    return f"<text {place}>{escape(label)}</text>"
 
 
 def _svg(height: Number, parts: Sequence[str]) -> str:

@@ -33,11 +33,11 @@ class Protocol(Record):
     pools : "batches": the set in a shuffled order is cut into pools, what is left over is dropped; "own": each sentence
         has its own pool, the same in every repeat, of clips with other captions.
     caption : "random" one of the clip's captions, anew in each repeat; "first" always its first.
-    repeats : how many a table asks for.
+    repeats : number of repeats of a table.
     diversity_pairs : pairs drawn; 0 takes all pairs.
     prompts, samples, sample_pairs : multimodality: sentences, motions made of each, and pairs drawn of them (0: all).
     self_pairs : whether a pair may be one motion with itself.
-    last_sample_counts : whether the last of the ``samples`` also stands for its clip in all other metrics.
+    last_sample_counts : whether the last of the ``samples`` is also the clip's motion in all other metrics.
     spread : interval: "population" 1.96 standard deviations (n) over the root of n; "student" the deviation (n - 1)
         and Student's factor, and over clips where repeats do not differ.
     """
@@ -99,7 +99,7 @@ HUMANML3D_2022 = Protocol(
         ),
         Quirk(
             name="true lengths",
-            what="the generator is told the length of the real motion",
+            what="the generator receives the length of the real motion",
             effect="not comparable with systems that choose the length themselves",
         ),
         Quirk(

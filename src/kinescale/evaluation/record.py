@@ -1,4 +1,4 @@
-"""Evaluation: all that one run of ``kinescale evaluate`` found, as a record; what is in it decides its files' bytes."""
+"""Records of an evaluation, as written to ``report.json``; the files are a function of them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pydantic import Field
 
 from kinescale.core.records import Record
 from kinescale.evaluation.fid_band import FidBand
-from kinescale.evaluation.folder import FORMAT
-from kinescale.evaluation.group_record import FloorRow, GroupRow
-from kinescale.evaluation.kept_record import Bar, KeptReport
-from kinescale.evaluation.names import SECTIONS
-from kinescale.evaluation.phrases import PhraseReport
+from kinescale.evaluation.group_rows import FloorRow, GroupRow
+from kinescale.evaluation.prompt_report import PromptReport
 from kinescale.evaluation.protocol import FIXED, Protocol
 from kinescale.evaluation.report import Figure, Report
-from kinescale.evaluation.sensitivity import Response
-from kinescale.evaluation.spread import SpreadRow
+from kinescale.evaluation.report_folder import FORMAT
+from kinescale.evaluation.section_names import SECTIONS
+from kinescale.evaluation.seed_spread import SeedSpreadRow
+from kinescale.evaluation.text_sensitivity import Response
+from kinescale.evaluation.tokenizer_record import Bar, TokenizerReport
 
 Row = dict[str, Figure]
 
@@ -28,10 +28,10 @@ class Request:
 
     Parameters
     ----------
-    repeats : ``None``: what the protocol asks.
-    limit : so many clips, evenly spread; ``None``: all.
+    repeats : ``None`` for the protocol's number.
+    limit : most clips, evenly spread; ``None`` for all.
     settings : name -> changes to the bundle's sampler; one row of the table each.
-    multimodality : also make the protocol's many samples of some sentences.
+    multimodality : also generate the protocol's many samples of some prompts.
     instructions : prompts of the instruction following; 0: none.
     sections : names of ``names.SECTIONS``.
     draws : motions of each sentence of the phrases, the sensitivity and the spread.
@@ -53,7 +53,7 @@ class Request:
 
 
 class DataAbout(Record):
-    """Which clips were looked at. ``left_out``: reason -> how many clips of the split."""
+    """The evaluated clips. ``left_out``: reason -> number of clips of the split."""
 
     hash: str
     split: str
@@ -65,7 +65,7 @@ class DataAbout(Record):
 
 
 class BundleAbout(Record):
-    """What was evaluated; ``chosen_on`` is what its provenance says of how its weights were chosen."""
+    """The evaluated bundle; ``chosen_on``: how its weights were chosen, by its provenance."""
 
     title: str
     hash: str
@@ -78,7 +78,7 @@ class BundleAbout(Record):
 
 
 class EvaluatorAbout(Record):
-    """The network that was looked through."""
+    """The evaluator network."""
 
     title: str
     hash: str
@@ -89,7 +89,7 @@ class EvaluatorAbout(Record):
 
 
 class SettingResult(Record):
-    """What one setting of the sampler gave.
+    """Results of one setting of the sampler.
 
     The protocol's table, physical numbers, FID at one size with recordings, and everything by corpus, by class (its
     action) and by kind of split.
@@ -107,7 +107,10 @@ class SettingResult(Record):
 
 
 class CodeRow(Record):
-    """Use of a scale's codes by ``source`` ("real": encoded recordings, "generated"); bits: the mean over bits."""
+    """Use of a scale's codes by ``source`` ("real": encoded recordings, "generated"); for bits the mean over bits.
+
+    ``more``: column -> number of other metrics of tokens.
+    """
 
     source: Literal["real", "generated"]
     scale: int
@@ -116,9 +119,10 @@ class CodeRow(Record):
     perplexity: float
     tokens: int
     bits: int = 0
+    more: dict[str, float] = Field(default_factory=dict)
 
 
-class Followed(Record):
+class InstructionRow(Record):
     """How often claims of a kind were fulfilled, with the 95 % interval; ``None`` where there were none."""
 
     kind: str
@@ -145,12 +149,12 @@ class Evaluation(Record):
     bundle: BundleAbout
     evaluator: EvaluatorAbout | None = None
     settings: list[SettingResult] = Field(default_factory=list)
-    tokenizer: KeptReport | None = None
+    tokenizer: TokenizerReport | None = None
     reconstruction: Row = Field(default_factory=dict)
     codebook: list[CodeRow] = Field(default_factory=list)
-    instructions: list[Followed] = Field(default_factory=list)
-    phrases: PhraseReport | None = None
+    instructions: list[InstructionRow] = Field(default_factory=list)
+    phrases: PromptReport | None = None
     sensitivity: list[Response] = Field(default_factory=list)
-    spread: list[SpreadRow] = Field(default_factory=list)
+    spread: list[SeedSpreadRow] = Field(default_factory=list)
     bars: list[Bar] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)

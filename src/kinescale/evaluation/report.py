@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kinescale import metrics
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.evaluation.plan import Repeat
 from kinescale.evaluation.protocol import Protocol
-from kinescale.metrics import clip_score, diversity, fid, matching, multimodality, r_precision
+from kinescale.metrics import fid
+from kinescale.metrics.base import EmbeddedClips, Value
 
 # fmt: off
 STUDENT = (
@@ -39,7 +41,7 @@ class Space:
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """What one repeat looks at, N clips in the plan's numbering.
+    """Embeddings of one repeat, N clips in the plan's numbering.
 
     ``text`` [N, D]; ``samples`` [P, S, D]: many motions of each of the plan's prompts, for multimodality.
     """
@@ -80,14 +82,6 @@ class Report(Record):
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class Value:
-    """A number and, where it is a mean over clips, its standard error over them."""
-
-    value: float
-    error: float | None = None
-
-
 def evaluate(
     protocol: Protocol, plans: Sequence[Repeat], repeats: Sequence[Embedded], *, seed: int, cosine: bool = False
 ) -> Report:
@@ -114,48 +108,54 @@ def measure(protocol: Protocol, part: Repeat, item: Embedded, *, cosine: bool = 
     for what, rows in (("texts", item.text), ("real motions", item.real.match)):
         if len(rows) != clips:
             raise InputError(f"{len(rows)} {what} for a plan of {clips} clips; expected as many.")
-    counted = torch.from_numpy(part.counted)
     first, second = (torch.from_numpy(rows) for rows in part.again)
-    real = _row(part, item.text, item.real.match, cosine)
-    # the same clips in two passes, or in the fixed protocol two halves: what FID reads where nothing is amiss
-    real["fid_halves" if part.own_pools else "fid"] = Value(fid.fid(item.real.fid[first], item.real.fid[second]))
+    # the same clips in two passes, or in the fixed protocol two halves: FID where nothing is amiss
+    real = _clips(part, item.text, item.real.match, cosine)
+    real = replace(real, reference=item.real.fid[first], features=item.real.fid[second], halves=part.own_pools)
     found = {REAL: real}
     if item.generated is not None:
-        made = _with_last_samples(protocol, part, item)
-        row = _row(part, item.text, made.match, cosine)
-        row["fid"] = Value(fid.fid(item.real.fid[counted], made.fid[counted]))
         if item.samples is not None:
-            row["multimodality"] = Value(_multimodality(protocol, part, item.samples.match))
-        found[GENERATED] = row
-    return found
+            _check_samples(protocol, part, item.samples.match)
+        made = _with_last_samples(protocol, part, item)
+        found[GENERATED] = replace(
+            _clips(part, item.text, made.match, cosine),
+            reference=item.real.fid[real.counted],
+            features=made.fid[real.counted],
+            samples=None if item.samples is None else item.samples.match,
+        )
+    return {title: _row(clips) for title, clips in found.items()}
 
 
-def _row(part: Repeat, text: Tensor, motion: Tensor, cosine: bool) -> dict[str, Value]:
-    counted = torch.from_numpy(part.counted)
-    pools = torch.from_numpy(part.pools)
-    if part.own_pools:
-        hits = r_precision.hits_against(text, motion, pools[:, 1:], cosine=cosine)
-    else:
-        hits = r_precision.hits(text, motion, pools, cosine=cosine).flatten(0, 1)
-    row = {f"top{k + 1}": _mean(hits[:, k].double()) for k in range(hits.shape[1])}
-    row["matching"] = _mean(matching.pair_distances(text[counted], motion[counted]))
-    row["clip_score"] = _mean(clip_score.pair_cosines(text[counted], motion[counted]))
-    pairs = part.diversity
-    spread = diversity.diversity(motion, *pairs) if pairs.size else diversity.diversity_of_all(motion[counted])
-    row["diversity"] = Value(spread)
+def _clips(part: Repeat, text: Tensor, motion: Tensor, cosine: bool) -> EmbeddedClips:
+    """The repeat's rows and embeddings; the fields of FID are filled in by the caller."""
+    return EmbeddedClips(
+        text=text,
+        motion=motion,
+        reference=motion[:0],
+        features=motion[:0],
+        counted=torch.from_numpy(part.counted),
+        pools=torch.from_numpy(part.pools),
+        own_pools=part.own_pools,
+        pairs=torch.from_numpy(part.diversity),
+        sample_pairs=torch.from_numpy(part.sample_pairs),
+        cosine=cosine,
+    )
+
+
+def _row(clips: EmbeddedClips) -> dict[str, Value]:
+    row: dict[str, Value] = {}
+    for name, metric in metrics.with_input("embeddings").items():
+        row |= metrics.values_of(name, metric.measure(clips))
     return row
 
 
-def _multimodality(protocol: Protocol, part: Repeat, samples: Tensor) -> float:
+def _check_samples(protocol: Protocol, part: Repeat, samples: Tensor) -> None:
     if samples.ndim != 3 or len(samples) != len(part.prompts):
         raise InputError(f"samples {tuple(samples.shape)}; expected [{len(part.prompts)} prompts, samples, width].")
-    if not part.sample_pairs.size:
-        return multimodality.multimodality_of_all(samples)
-    if samples.shape[1] != protocol.samples:
+    if part.sample_pairs.size and samples.shape[1] != protocol.samples:
         raise InputError(
-            f"{samples.shape[1]} samples a prompt; the protocol '{protocol.name}' asks {protocol.samples}."
+            f"{samples.shape[1]} samples per prompt; the protocol '{protocol.name}' needs {protocol.samples}."
         )
-    return multimodality.multimodality(samples, *part.sample_pairs)
 
 
 def _with_last_samples(protocol: Protocol, part: Repeat, item: Embedded) -> Space:
@@ -165,11 +165,6 @@ def _with_last_samples(protocol: Protocol, part: Repeat, item: Embedded) -> Spac
     match, other = item.generated.match.clone(), item.generated.fid.clone()
     match[part.prompts], other[part.prompts] = item.samples.match[:, -1], item.samples.fid[:, -1]
     return Space(match, other)
-
-
-def _mean(values: Float[Tensor, "N"]) -> Value:
-    error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else None
-    return Value(float(values.mean()), error)
 
 
 def figure(protocol: Protocol, found: Sequence[Value]) -> Figure:

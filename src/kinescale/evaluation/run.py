@@ -1,6 +1,6 @@
-"""The whole evaluation of a bundle on a split, section by section.
+"""Evaluation of a bundle on a split, section by section.
 
-Nothing is selected: all settings asked for are shown. The same request gives the same numbers.
+Nothing is selected: all requested settings are reported. The same request gives the same numbers.
 """
 
 from __future__ import annotations
@@ -16,32 +16,42 @@ from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.bundle.hub import DEFAULT_EVALUATOR as DEFAULT_EVALUATOR_FOLDER
 from kinescale.core.errors import BundleError, InputError
 from kinescale.data.prepared import Prepared
-from kinescale.evaluation import codes, physical
-from kinescale.evaluation.about import about_bundle, about_data, about_evaluator, notes
+from kinescale.evaluation import motion_metrics
 from kinescale.evaluation.bars import bars
 from kinescale.evaluation.clips import Progress, check_evaluator, choose
-from kinescale.evaluation.following import following
+from kinescale.evaluation.codebook_use import usage
+from kinescale.evaluation.generated_motions import (
+    EvaluationJob,
+    GeneratedClips,
+    Recordings,
+    SheetClip,
+    make,
+    recordings,
+)
 from kinescale.evaluation.groups import floor_rows, group_fid, group_rows, held_kinds
-from kinescale.evaluation.kept import TokenizerYardstick, samples
-from kinescale.evaluation.kept_record import KeptReport
-from kinescale.evaluation.motions import Made, Recordings, Shown, Work, make, recordings
-from kinescale.evaluation.names import SILENT
-from kinescale.evaluation.phrases import phrase_report
+from kinescale.evaluation.instruction_following import following
 from kinescale.evaluation.plan import Repeat, plan
+from kinescale.evaluation.prompt_report import prompt_report
+from kinescale.evaluation.provenance import about_bundle, about_data, about_evaluator, notes
+from kinescale.evaluation.reconstruction import reconstruction
 from kinescale.evaluation.record import Evaluation, Request, SettingResult
 from kinescale.evaluation.report import GENERATED, REAL, evaluate
-from kinescale.evaluation.sensitivity import responses
-from kinescale.evaluation.spread import spread
+from kinescale.evaluation.section_names import WITHOUT_GENERATOR
+from kinescale.evaluation.seed_spread import spread
+from kinescale.evaluation.text_sensitivity import responses
+from kinescale.evaluation.tokenizer_record import TokenizerReport
+from kinescale.evaluation.tokenizer_samples import samples
+from kinescale.evaluation.tokenizer_yardstick import TokenizerYardstick
 from kinescale.pipelines import TextToMotion, onto_feature
 
 DEFAULT_EVALUATOR = "default"
 NO_EVALUATOR = "none"
 HELD_OUT = ("val", "test")
-"""Splits that the tokenizer is measured on where the request asks for one of them: neither was trained on."""
+"""Splits that the tokenizer is measured on together, since neither was trained on."""
 
 
 def find_evaluator(name: str) -> tuple[EvaluatorBundle | None, str]:
-    """The evaluator of a folder, or the one that comes with the package; else ``None`` and one sentence on that.
+    """The evaluator of a folder, or the one that comes with the package; else ``None`` and one sentence on why.
 
     Raises ``BundleError`` for a folder that holds none.
     """
@@ -68,7 +78,7 @@ def run(
     evaluator: EvaluatorBundle | None = None,
     note: str = "",
     progress: Progress = lambda task, done, total: None,
-) -> tuple[Evaluation, list[Shown]]:
+) -> tuple[Evaluation, list[SheetClip]]:
     """Evaluate, and pick the clips of the contact sheet.
 
     ``note``: why there is no evaluator. Raises ``BundleError`` for a bundle without text where a section needs one,
@@ -77,8 +87,8 @@ def run(
     """
     if request.repeats is not None and request.repeats < 1:
         raise InputError(f"{request.repeats} repeats; expected at least 1.")
-    if set(request.sections) <= set(SILENT):
-        return _silent(bundle, prepared, request, progress), []
+    if set(request.sections) <= set(WITHOUT_GENERATOR):
+        return _without_generator(bundle, prepared, request, progress), []
     work = _work(bundle, prepared, request, evaluator, progress)
     made, results = _motions(work) if "motions" in request.sections else ([], [])
     found = Evaluation(
@@ -98,8 +108,8 @@ def run(
     return found.model_copy(update={"bars": bars(found)}), made[0].shown if made else []
 
 
-def _silent(bundle: Bundle, prepared: Prepared, request: Request, progress: Progress) -> Evaluation:
-    """What a bundle without a generator can be measured by."""
+def _without_generator(bundle: Bundle, prepared: Prepared, request: Request, progress: Progress) -> Evaluation:
+    """The sections that need no generator."""
     chosen = choose(prepared, request.split, bundle, None, request.limit, captions=False)
     found = Evaluation(
         kinescale_version=kinescale.__version__,
@@ -109,12 +119,12 @@ def _silent(bundle: Bundle, prepared: Prepared, request: Request, progress: Prog
         protocol=request.protocol,
         data=about_data(chosen, request.split),
         bundle=about_bundle(bundle, prepared),
-        tokenizer=kept(bundle, prepared, request, progress),
+        tokenizer=measure_tokenizer(bundle, prepared, request, progress),
     )
     return found.model_copy(update={"bars": bars(found)})
 
 
-def kept(bundle: Bundle, prepared: Prepared, request: Request, progress: Progress) -> KeptReport:
+def measure_tokenizer(bundle: Bundle, prepared: Prepared, request: Request, progress: Progress) -> TokenizerReport:
     """The tokenizer yardstick on the split; on validation and test clips together where it is one of them."""
     splits = HELD_OUT if request.split in HELD_OUT else (request.split,)
     stick = TokenizerYardstick(bundle.feature, samples(prepared, splits, request.per_class))
@@ -126,7 +136,7 @@ def kept(bundle: Bundle, prepared: Prepared, request: Request, progress: Progres
 
 def _work(
     bundle: Bundle, prepared: Prepared, request: Request, evaluator: EvaluatorBundle | None, progress: Progress
-) -> Work:
+) -> EvaluationJob:
     pipe = TextToMotion(bundle)
     chosen = choose(prepared, request.split, bundle, evaluator, request.limit)
     plans: tuple[Repeat, ...] = ()
@@ -134,13 +144,13 @@ def _work(
         first = prepared.motion(chosen.rows[0])
         check_evaluator(evaluator, first, "the data's motions")
         check_evaluator(evaluator, onto_feature(first, bundle.feature), "the bundle's motions")
-        said = [clip.captions for clip in chosen.clips]
-        plans = plan(request.protocol, said, seed=request.seed, repeats=request.repeats)
-    return Work(request, bundle, pipe, chosen, evaluator, plans, progress)
+        captions = [clip.captions for clip in chosen.clips]
+        plans = plan(request.protocol, captions, seed=request.seed, repeats=request.repeats)
+    return EvaluationJob(request, bundle, pipe, chosen, evaluator, plans, progress)
 
 
-def _motions(work: Work) -> tuple[list[Made], list[SettingResult]]:
-    """What every setting makes of the split's sentences; tokens and sheet of the first."""
+def _motions(work: EvaluationJob) -> tuple[list[GeneratedClips], list[SettingResult]]:
+    """Generated motions of every setting; tokens and contact sheet of the first."""
     real = recordings(work)
     made, results = [], []
     for at, (name, sampling) in enumerate(work.request.settings.items()):
@@ -149,18 +159,18 @@ def _motions(work: Work) -> tuple[list[Made], list[SettingResult]]:
     return made, results
 
 
-def _result(work: Work, real: Recordings, made: Made) -> SettingResult:
+def _result(work: EvaluationJob, real: Recordings, made: GeneratedClips) -> SettingResult:
     protocol = work.request.protocol
     report, band = None, None
     if work.evaluator is not None:
         cosine = work.evaluator.evaluator.cosine
         report = evaluate(protocol, work.plans, made.embedded, seed=work.request.seed, cosine=cosine)
         band = group_fid(work, made.embedded[0], range(len(work.chosen)))
-    measured = [[one.measured for one in looks] for looks in made.looks]
+    measured = [[one.results for one in measurements] for measurements in made.measured]
     student = protocol.but(spread="student")
     rows = {
-        REAL: physical.summary(student, [[one.measured for one in real.looks]], real.level),
-        GENERATED: physical.summary(student, measured, real.level),
+        REAL: motion_metrics.summary(student, [[one.results for one in real.measured]], real.levels),
+        GENERATED: motion_metrics.summary(student, measured, real.levels),
     }
     clips = work.chosen.clips
     return SettingResult(
@@ -176,37 +186,37 @@ def _result(work: Work, real: Recordings, made: Made) -> SettingResult:
     )
 
 
-def _section(name: str, work: Work, made: list[Made]) -> dict[str, Any]:
-    """Fields of the evaluation that a section fills."""
-    fill: Callable[[Work, list[Made]], dict[str, Any]] | None = _FILL.get(name)
+def _section(name: str, work: EvaluationJob, made: list[GeneratedClips]) -> dict[str, Any]:
+    """Fields of the evaluation from one section."""
+    fill: Callable[[EvaluationJob, list[GeneratedClips]], dict[str, Any]] | None = _FILL.get(name)
     return {} if fill is None else fill(work, made)
 
 
-def _own(work: Work) -> dict[str, Any]:
-    """The first setting of the sampler, that everything but the table is made with."""
+def _own(work: EvaluationJob) -> dict[str, Any]:
+    """The first setting of the sampler, used for everything but the table."""
     return next(iter(work.request.settings.values()))
 
 
-def _codes(work: Work, made: list[Made]) -> dict[str, Any]:
+def _codes(work: EvaluationJob, made: list[GeneratedClips]) -> dict[str, Any]:
     total = len(work.chosen)
     work.progress("reconstruction", 0, total)
     counter = iter(range(1, total + 1))
-    rows, encoded = codes.reconstruction(
+    rows, encoded = reconstruction(
         work.bundle,
         work.chosen.motions(),
         work.request.protocol,
         lambda: work.progress("reconstruction", next(counter), total),
     )
-    used = codes.usage(work.bundle, "real", encoded)
-    used += codes.usage(work.bundle, "generated", made[0].tokens) if made else []
+    used = usage(work.bundle, "real", encoded)
+    used += usage(work.bundle, "generated", made[0].tokens) if made else []
     return {"reconstruction": rows, "codebook": used}
 
 
-def _tokenizer(work: Work, made: list[Made]) -> dict[str, Any]:
-    return {"tokenizer": kept(work.bundle, work.chosen.prepared, work.request, work.progress)}
+def _tokenizer(work: EvaluationJob, made: list[GeneratedClips]) -> dict[str, Any]:
+    return {"tokenizer": measure_tokenizer(work.bundle, work.chosen.prepared, work.request, work.progress)}
 
 
-def _instructions(work: Work, made: list[Made]) -> dict[str, Any]:
+def _instructions(work: EvaluationJob, made: list[GeneratedClips]) -> dict[str, Any]:
     count = work.request.instructions
     if not count:
         return {}
@@ -214,17 +224,17 @@ def _instructions(work: Work, made: list[Made]) -> dict[str, Any]:
     return {"instructions": rows}
 
 
-def _phrases(work: Work, made: list[Made]) -> dict[str, Any]:
+def _phrases(work: EvaluationJob, made: list[GeneratedClips]) -> dict[str, Any]:
     request = work.request
     prepared = work.chosen.prepared
-    return {"phrases": phrase_report(work.pipe, prepared, request.draws, request.seed, _own(work), work.progress)}
+    return {"phrases": prompt_report(work.pipe, prepared, request.draws, request.seed, _own(work), work.progress)}
 
 
-def _sensitivity(work: Work, made: list[Made]) -> dict[str, Any]:
+def _sensitivity(work: EvaluationJob, made: list[GeneratedClips]) -> dict[str, Any]:
     return {"sensitivity": responses(work.pipe, work.request.draws, work.request.seed, _own(work), work.progress)}
 
 
-def _spread(work: Work, made: list[Made]) -> dict[str, Any]:
+def _spread(work: EvaluationJob, made: list[GeneratedClips]) -> dict[str, Any]:
     request = work.request
     draws = max(2, request.draws)
     return {"spread": spread(work.pipe, work.chosen, draws, request.seed, _own(work), work.progress)}
@@ -238,4 +248,4 @@ _FILL = {
     "sensitivity": _sensitivity,
     "spread": _spread,
 }
-"""Section -> what fills its fields; the motions are made first."""
+"""Section -> function that fills its fields; the motions are generated first."""

@@ -1,4 +1,4 @@
-"""Evaluators: the frozen networks that FID and R-precision look through; one file a network."""
+"""Evaluators: frozen text-motion embedding networks for FID and R-precision; one file per network."""
 
 from kinescale.core.family import Family
 from kinescale.evaluators.base import Evaluator

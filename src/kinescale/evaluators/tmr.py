@@ -32,7 +32,7 @@ class Config(Record):
 
     Parameters
     ----------
-    feature : the feature family's variant it reads; told to those who use it.
+    feature : name of the feature that it reads.
     feature_width, text_width : F and W, filled in for a run; by default those of ``rotations`` and MiniLM.
     max_frames, stride : longest clip, and frames a token of the motion encoder holds.
     width, heads, motion_layers, text_layers, ratio : of the transformers; ``ratio``: hidden width over width.

@@ -9,8 +9,10 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.metrics.base import Better, Rows, paired, unit
+from kinescale.metrics.base import Better, EmbeddedClips, Input, Rows, Value, paired, unit
 
+INPUT: Input = "embeddings"
+TITLE = "CLIP score"
 UNIT = ""
 BETTER: Better = "higher"
 
@@ -24,3 +26,8 @@ def pair_cosines(text: Rows, motion: Rows) -> Float[Tensor, "N"]:
 def clip_score(text: Rows, motion: Rows) -> float:
     """Mean over the pairs of [N, D] and [N, D]."""
     return float(pair_cosines(text, motion).mean())
+
+
+def measure(clips: EmbeddedClips) -> Value:
+    """Mean over the clips that count."""
+    return Value.mean_of(pair_cosines(clips.text[clips.counted], clips.motion[clips.counted]))

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 import torch
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Indices
+from kinescale.metrics.base import Better, Column, Indices, Input
 
+INPUT: Input = "tokens"
+TITLE = "codebook use"
 UNIT = ""
 BETTER: Better = "higher"
+COLUMNS = {"used": Column("used", UNIT, BETTER), "perplexity": Column("perplexity", UNIT, BETTER)}
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,9 @@ def codebook_use(ids: Indices, codes: int) -> CodebookUse:
     shares = counts / counts.sum()
     entropy = -(shares * shares.clamp(min=1e-300).log()).sum()
     return CodebookUse(float((counts > 0).double().mean()), float(entropy.exp()), int(values.numel()))
+
+
+def measure(ids: Indices, codes: int) -> dict[str, float]:
+    """Share of the codes used, and perplexity."""
+    use = codebook_use(ids, codes)
+    return {"used": use.used, "perplexity": use.perplexity}

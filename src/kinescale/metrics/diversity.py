@@ -9,8 +9,10 @@ from __future__ import annotations
 import torch
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Indices, Rows, distances, float64
+from kinescale.metrics.base import Better, EmbeddedClips, Indices, Input, Rows, distances, float64
 
+INPUT: Input = "embeddings"
+TITLE = "diversity"
 UNIT = ""
 BETTER: Better = "as real"
 
@@ -40,3 +42,10 @@ def diversity_of_all(motion: Rows) -> float:
         block.diagonal(at).zero_()
         total += float(block.sum())
     return total / (count * (count - 1))
+
+
+def measure(clips: EmbeddedClips) -> float:
+    """Over the protocol's pairs, or all pairs of the clips that count."""
+    if clips.pairs.numel():
+        return diversity(clips.motion, clips.pairs[0], clips.pairs[1])
+    return diversity_of_all(clips.motion[clips.counted])

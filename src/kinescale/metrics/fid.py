@@ -4,7 +4,7 @@ Heusel et al. 2017 (TTUR, section 4), as text-to-motion uses it since Guo et al.
 ``S = F F^T`` (from their eigenvalues), the trace of ``(S1 S2)^1/2`` is the sum of the singular values of ``F1^T F2``.
 Both are symmetric problems, so there are no complex numbers to drop, and a singular covariance (fewer rows than the
 embedding is wide) is no special case: the value is then exact for the sets given, but far above what more rows would
-give. ``Gaussian.full_rank`` tells.
+give; see ``Gaussian.full_rank``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Rows, float64
+from kinescale.metrics.base import Better, Column, EmbeddedClips, Input, Rows, float64
 
+INPUT: Input = "embeddings"
+TITLE = "FID"
 UNIT = ""
 BETTER: Better = "lower"
+COLUMNS = {"fid": Column(TITLE, UNIT, BETTER), "fid_halves": Column("FID of halves")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,3 +79,8 @@ def distance(first: Gaussian, second: Gaussian) -> float:
 def fid(real: Rows, generated: Rows) -> float:
     """FID of embeddings [N, D] and [M, D] of one evaluator."""
     return distance(gaussian(real), gaussian(generated))
+
+
+def measure(clips: EmbeddedClips) -> dict[str, float]:
+    """FID to the reference; of two halves of the recordings under a name of its own, since it has half the clips."""
+    return {"fid_halves" if clips.halves else "fid": fid(clips.reference, clips.features)}

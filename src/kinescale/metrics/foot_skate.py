@@ -1,7 +1,7 @@
 """foot_skate: how feet slide while they stand: mean speed in m/s, and the share of frames in which one skids.
 
 The share is that of Karunratanakul et al. 2023 (GMD, section 5): a foot joint below 5 cm at two frames in a row has
-gone more than 2.5 cm between them, at 20 frames a second; here the limit is that speed, 0.5 m/s, at any frame rate.
+gone more than 2.5 cm between them, at 20 frames per second; here the limit is that speed, 0.5 m/s, at any frame rate.
 The speed is that of feet that ``kinematics.contacts.standing`` calls standing, the one clean-up works on.
 """
 
@@ -12,15 +12,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.kinematics.contacts import foot_slide, standing
-from kinescale.metrics.base import Better, Numbers, float64
+from kinescale.kinematics.contacts import floor_height, foot_slide, standing
+from kinescale.metrics.base import Better, Column, Input, Numbers, float64
+from kinescale.motion import Motion
+from kinescale.motion.retarget import standing_points
 
+INPUT: Input = "motion"
+TITLE = "foot skate"
 UNIT = "m/s"
 BETTER: Better = "lower"
+COLUMNS = {"foot_skate_m_s": Column(TITLE, UNIT, BETTER), "skid_share": Column("skidding share", "", BETTER)}
 
 SKID_HEIGHT_M = 0.05
 SKID_SPEED = 0.025 * 20
-"""2.5 cm a frame at 20 frames a second, in m/s."""
+"""2.5 cm per frame at 20 fps, in m/s."""
 
 
 def foot_skate(feet: Numbers, rest: Float[Tensor, " K"], fps: float) -> float:
@@ -38,6 +43,15 @@ def skid_share(feet: Numbers, fps: float, *, floor: float = 0.0) -> float:
     low = values[..., 1] - floor < SKID_HEIGHT_M
     speed = (values[1:] - values[:-1])[..., [0, 2]].norm(dim=-1) * fps
     return float((low[1:] & low[:-1] & (speed > SKID_SPEED)).any(1).double().mean())
+
+
+def measure(motion: Motion) -> dict[str, float]:
+    """Of one clip; ``SkeletonError`` for a skeleton whose feet are not known."""
+    roles, stands = standing_points(motion)
+    feet = motion.positions().double()[:, [motion.skeleton.role(role) for role in roles]]
+    # heights over the lowest foot joints: recordings do not agree on their floor
+    skids = skid_share(feet, motion.fps, floor=floor_height(feet))
+    return {"foot_skate_m_s": foot_slide(feet, stands, motion.fps), "skid_share": skids}
 
 
 SOLE_M = 0.025

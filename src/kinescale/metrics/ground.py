@@ -1,7 +1,7 @@
 """ground: feet that slide while they are down, joints under the floor, and a body that sinks while it stands.
 
-A foot is down by the height of its toes alone: a measure that also asks for a slow foot hides the sliding that it looks
-for. The floor is the plane y = 0.
+A foot is down by the height of its toes alone: a criterion that also requires a slow foot would hide the sliding to be
+measured. The floor is the plane y = 0.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import torch
 from jaxtyping import Float
 
 from kinescale.kinematics.contacts import floor_height, foot_slide
-from kinescale.metrics.base import Better
+from kinescale.metrics.base import Better, Column, Input
 from kinescale.motion import Motion
 
-UNIT = "m/s"
-TITLE = "feet and floor"
+INPUT: Input = "motion"
+TITLE = "depth under the floor"
+UNIT = "mm"
 BETTER: Better = "lower"
+COLUMNS = {"under_floor_mm": Column(TITLE, UNIT, BETTER)}
 
 DOWN_M = 0.02
 """Meters over their own lowest level under which toes are down: recorded walks then slide at 0.21 m/s (the roll from
@@ -32,7 +34,7 @@ LEVEL_S = 1.0
 """The level of the feet is the height of the lowest foot joint within so many seconds: a step or a hop is shorter."""
 
 TRAVEL = 0.25
-"""Meters a second of the hips' mean way below which a clip stands."""
+"""Meters per second of the hips' mean way below which a clip stands."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +86,8 @@ def planted_skate(toes: Float[torch.Tensor, "T K 3"], fps: float) -> float | Non
 def share_under(depths: Float[np.ndarray, " N"]) -> float:
     """Share of clips with a joint more than ``UNDER_M`` under the floor."""
     return float((np.asarray(depths) > UNDER_M).mean()) if len(depths) else 0.0
+
+
+def measure(motion: Motion) -> float:
+    """Depth of the deepest joint under the floor, mm."""
+    return 1000.0 * ground(motion).under

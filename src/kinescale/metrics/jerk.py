@@ -7,15 +7,26 @@ generated motion must be compared at one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Numbers
+from kinescale.metrics.base import Better, Column, Input, Numbers
 from kinescale.metrics.jitter import third_derivative
+from kinescale.motion import Motion
 
-UNIT = "m/s^3"
+INPUT: Input = "motion"
+TITLE = "jerk"
+UNIT = "m/s³"
 BETTER: Better = "as real"
+COLUMNS = {
+    "peak_jerk_m_s3": Column("peak jerk", UNIT, BETTER),
+    "area_under_jerk_m_s2": Column("area under jerk", "m/s²", "lower"),
+}
 
 
 def jerk_curve(positions: Numbers, fps: float) -> Float[Tensor, "..."]:
@@ -36,3 +47,27 @@ def area_under_jerk(positions: Numbers, fps: float, real_level: float) -> float:
     if not real_level >= 0:
         raise InputError(f"a real level of {real_level}; expected the mean of real motion's jerk curve.")
     return float(((jerk_curve(positions, fps) - real_level).abs().sum(-1) / fps).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A clip's curve of highest jerk, m/s^3, and its frame rate."""
+
+    jerk: Float[Tensor, "T"]
+    fps: float
+
+
+def measure(motion: Motion) -> Curve:
+    """The curve of one clip."""
+    return Curve(jerk_curve(motion.positions().double(), motion.fps), motion.fps)
+
+
+def calibrate(real: Sequence[Curve]) -> float:
+    """Mean of the recordings' curves."""
+    return float(torch.cat([curve.jerk for curve in real]).mean())
+
+
+def numbers(curve: Curve, real_level: float) -> dict[str, float]:
+    """Peak jerk, and the area between the curve and the recordings' mean level."""
+    area = float((curve.jerk - real_level).abs().sum() / curve.fps)
+    return {"peak_jerk_m_s3": float(curve.jerk.amax()), "area_under_jerk_m_s2": area}

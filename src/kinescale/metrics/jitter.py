@@ -1,4 +1,4 @@
-"""jitter: mean length of the joints' third derivative, in meters a second cubed; tremor makes it large.
+"""jitter: mean length of the joints' third derivative, in meters per second cubed; tremor makes it large.
 
 The third difference of positions times fps cubed, as in the evaluations of SnapMoGen (2025) and ScaleMoGen (2026).
 Real motion has some; a smoothed motion has less than real, which is no better.
@@ -11,10 +11,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Numbers, float64
+from kinescale.metrics.base import Better, Column, Input, Numbers, float64
+from kinescale.motion import Motion
 
-UNIT = "m/s^3"
+INPUT: Input = "motion"
+TITLE = "jitter"
+UNIT = "m/s³"
 BETTER: Better = "as real"
+COLUMNS = {"jitter_m_s3": Column(TITLE, UNIT, BETTER)}
 
 ORDER = 3
 
@@ -40,3 +44,8 @@ def jitter(positions: Numbers, fps: float, valid: Bool[Tensor, "..."] | None = N
             f"a mask of shape {tuple(valid.shape)}, or with no frame from the fourth on; expected [..., T]."
         )
     return float(lengths[kept].mean())
+
+
+def measure(motion: Motion) -> float:
+    """Of one clip."""
+    return jitter(motion.positions().double(), motion.fps)

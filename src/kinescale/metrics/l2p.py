@@ -12,9 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Numbers, float64, paired
+from kinescale.metrics.base import Better, Input, Numbers, float64, paired
 
-UNIT = "1"
+INPUT: Input = "gap"
+TITLE = "L2P"
+UNIT = ""
 BETTER: Better = "lower"
 
 
@@ -35,3 +37,6 @@ def frame_l2p(real: Numbers, made: Numbers, deviation: Numbers) -> Float[Tensor,
 def l2p(real: Numbers, made: Numbers, deviation: Numbers) -> float:
     """Mean over frames and windows."""
     return float(frame_l2p(real, made, torch.as_tensor(deviation)).mean())
+
+
+measure = l2p

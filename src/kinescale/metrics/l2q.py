@@ -10,9 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Numbers, paired
+from kinescale.metrics.base import Better, Input, Numbers, paired
 
-UNIT = "1"
+INPUT: Input = "gap"
+TITLE = "L2Q"
+UNIT = ""
 BETTER: Better = "lower"
 
 
@@ -28,3 +30,6 @@ def frame_l2q(real: Numbers, made: Numbers) -> Float[Tensor, "..."]:
 def l2q(real: Numbers, made: Numbers) -> float:
     """Mean over frames and windows."""
     return float(frame_l2q(real, made).mean())
+
+
+measure = l2q

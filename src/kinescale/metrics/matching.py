@@ -8,8 +8,10 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.metrics.base import Better, Rows, paired
+from kinescale.metrics.base import Better, EmbeddedClips, Input, Rows, Value, paired
 
+INPUT: Input = "embeddings"
+TITLE = "matching"
 UNIT = ""
 BETTER: Better = "lower"
 
@@ -23,3 +25,8 @@ def pair_distances(text: Rows, motion: Rows) -> Float[Tensor, "N"]:
 def matching(text: Rows, motion: Rows) -> float:
     """Mean over the pairs of [N, D] and [N, D]."""
     return float(pair_distances(text, motion).mean())
+
+
+def measure(clips: EmbeddedClips) -> Value:
+    """Mean over the clips that count."""
+    return Value.mean_of(pair_distances(clips.text[clips.counted], clips.motion[clips.counted]))

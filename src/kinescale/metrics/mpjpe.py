@@ -11,16 +11,23 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Numbers, paired
+from kinescale.metrics.base import Better, Column, Input, Numbers, paired
+from kinescale.motion import Motion
 
+INPUT: Input = "reconstruction"
+TITLE = "MPJPE"
 UNIT = "mm"
 BETTER: Better = "lower"
+COLUMNS = {
+    "mpjpe_mm": Column(TITLE, UNIT, BETTER),
+    "mpjpe_aligned_mm": Column("MPJPE, roots aligned,", UNIT, BETTER),
+}
 
 MM_PER_M = 1000.0
 
 
 def frame_errors(real: Numbers, made: Numbers, *, root: int | None = None) -> Float[Tensor, "..."]:
-    """Mean over joints of [..., T, J, 3], a number a frame, in the unit given; ``root``: the joint to subtract."""
+    """Mean over joints of [..., T, J, 3] per frame, in the unit of the input; ``root``: the joint to subtract."""
     one, two = paired(real, made, "joint positions")
     if one.ndim < 3 or one.shape[-1] != 3:
         raise InputError(f"positions of shape {tuple(one.shape)}; expected [..., frames, joints, 3].")
@@ -37,6 +44,13 @@ def mpjpe(real: Numbers, made: Numbers, valid: Bool[Tensor, "..."] | None = None
 def mpjpe_aligned(real: Numbers, made: Numbers, valid: Bool[Tensor, "..."] | None = None, *, root: int = 0) -> float:
     """Error with each frame's root joint at the origin, mm."""
     return MM_PER_M * _mean(frame_errors(real, made, root=root), valid)
+
+
+def measure(reference: Motion, copy: Motion) -> dict[str, float]:
+    """Of one clip, over the frames that both have."""
+    frames = min(len(reference), len(copy))
+    pair = reference.positions()[:frames], copy.positions()[:frames]
+    return {"mpjpe_mm": mpjpe(*pair), "mpjpe_aligned_mm": mpjpe_aligned(*pair)}
 
 
 def _mean(errors: Tensor, valid: Tensor | None) -> float:

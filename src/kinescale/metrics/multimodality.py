@@ -9,8 +9,10 @@ from __future__ import annotations
 import torch
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Indices, Numbers, float64
+from kinescale.metrics.base import Better, EmbeddedClips, Indices, Input, Numbers, float64
 
+INPUT: Input = "embeddings"
+TITLE = "multimodality"
 UNIT = ""
 BETTER: Better = "neither"
 
@@ -39,3 +41,12 @@ def _samples(samples: Numbers) -> torch.Tensor:
     if values.ndim != 3:
         raise InputError(f"samples of shape {tuple(values.shape)}; expected [texts, samples, width].")
     return values
+
+
+def measure(clips: EmbeddedClips) -> dict[str, float]:
+    """Over the protocol's pairs of samples, or all pairs; nothing where each prompt has one sample."""
+    if clips.samples is None:
+        return {}
+    if clips.sample_pairs.numel():
+        return {"multimodality": multimodality(clips.samples, clips.sample_pairs[0], clips.sample_pairs[1])}
+    return {"multimodality": multimodality_of_all(clips.samples)}

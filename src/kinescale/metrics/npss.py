@@ -13,9 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Numbers, paired
+from kinescale.metrics.base import Better, Input, Numbers, paired
 
-UNIT = "1"
+INPUT: Input = "gap"
+TITLE = "NPSS"
+UNIT = ""
 BETTER: Better = "lower"
 
 LEAST_POWER = 1e-12
@@ -44,3 +46,6 @@ def aligned(real: Float[Tensor, "*b 4"], made: Float[Tensor, "*b 4"]) -> Float[T
 def _cumulated(power: Float[Tensor, "N F C"]) -> Float[Tensor, "N F C"]:
     total = power.sum(1, keepdim=True)
     return torch.where(total > LEAST_POWER, power / total.clamp(min=LEAST_POWER), 0.0).cumsum(1)
+
+
+measure = npss

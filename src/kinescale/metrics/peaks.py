@@ -2,7 +2,7 @@
 
 A small tokenizer rounds off what is fast and rare: a kick, a punch, a hop, a dance step. Mean joint errors hardly show
 it, since such moments are few, so each is measured at its own peak. Heights are in leg lengths over the clip's own
-lowest level, speeds in meters a second scaled to an adult's legs, so that children and giants measure alike.
+lowest level, speeds in meters per second scaled to an adult's legs, so that children and giants measure alike.
 
 A clip is cut into windows of ``WINDOW_S``. In every window in which the reference rises above a measure's ``LEAST``,
 the copy's highest value around that place (``MARGIN_S`` each way) is divided by the reference's; the mean over windows
@@ -19,12 +19,14 @@ from jaxtyping import Float
 
 from kinescale.core.errors import InputError
 from kinescale.kinematics.contacts import ADULT_LEG_M
-from kinescale.metrics.base import Better
+from kinescale.metrics.base import Better, Column, Input
 from kinescale.motion import Motion
 
-UNIT = "share of the reference"
+INPUT: Input = "reconstruction"
 TITLE = "peaks kept"
-BETTER: Better = "as real"
+UNIT = ""
+BETTER: Better = "higher"
+COLUMNS = {"peaks_kept": Column(TITLE, UNIT, BETTER)}
 
 WINDOW_S, MARGIN_S = 2.0, 0.1
 
@@ -110,6 +112,12 @@ def kept(reference: Motion, copy: Motion) -> dict[str, float]:
     return found
 
 
+def measure(reference: Motion, copy: Motion) -> dict[str, float]:
+    """Mean share kept over the measures of which the recording has a peak; nothing where it has none."""
+    shares = kept(reference, copy)
+    return {"peaks_kept": float(np.mean(list(shares.values())))} if shares else {}
+
+
 def _share(real: np.ndarray, made: np.ndarray, least: float, fps: float) -> float | None:
     """Mean over windows of the copy's peak over the reference's; ``None`` where no window has a peak."""
     frames = len(real)
@@ -126,7 +134,7 @@ def _share(real: np.ndarray, made: np.ndarray, least: float, fps: float) -> floa
 
 
 def _speed(points: Float[np.ndarray, "T K 3"], fps: float) -> Float[np.ndarray, " T"]:
-    """Speed of the faster of K points, meters a second, by central differences: they let less noise through."""
+    """Speed of the faster of K points, meters per second, by central differences: they let less noise through."""
     if len(points) < 3:
         return np.zeros(len(points))
     found = np.linalg.norm(np.gradient(points, 1.0 / fps, axis=0), axis=-1)

@@ -11,12 +11,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from kinescale.core.errors import InputError
-from kinescale.metrics.base import Better, Indices, Rows, distances, similarities
+from kinescale.metrics.base import Better, Column, EmbeddedClips, Indices, Input, Rows, Value, distances, similarities
 
+INPUT: Input = "embeddings"
+TITLE = "R-precision"
 UNIT = ""
 BETTER: Better = "higher"
 
 TOP = 3
+COLUMNS = {f"top{k}": Column(f"R@{k}", UNIT, BETTER) for k in range(1, TOP + 1)}
 
 ROWS = 1024
 """Texts compared with all motions at a time: the whole table of 5,000 would take 200 MB."""
@@ -37,7 +40,7 @@ def pool_hits(costs: Float[Tensor, "P P2"], top: int = TOP) -> Bool[Tensor, "P t
 def hits(
     text: Rows, motion: Rows, pools: Indices, *, cosine: bool = False, top: int = TOP
 ) -> Bool[Tensor, "pools pool top"]:
-    """Hits of pools [Q, P] of row numbers: within each, every text asks for its own motion among the pool's."""
+    """Hits of pools [Q, P] of row numbers: within each, every text is ranked against the pool's motions."""
     chosen = torch.as_tensor(pools)
     _check(text, motion, chosen)
     rows, targets = torch.as_tensor(text), torch.as_tensor(motion)
@@ -72,3 +75,16 @@ def _check(text: Rows, motion: Rows, rows: Tensor) -> None:
         raise InputError(f"texts {tuple(text.shape)} and motions {tuple(motion.shape)} do not pair up; expected both.")
     if rows.numel() == 0 or int(rows.min()) < 0 or int(rows.max()) >= len(text):
         raise InputError(f"a pool names rows outside 0 to {len(text) - 1}, or none; expected row numbers.")
+
+
+def measure(clips: EmbeddedClips) -> dict[str, Value]:
+    """Mean hits of top 1, 2 and 3 over the clips that count."""
+    found = hits_of(clips).double()
+    return {column: Value.mean_of(found[:, k]) for k, column in enumerate(COLUMNS)}
+
+
+def hits_of(clips: EmbeddedClips) -> Bool[Tensor, "C top"]:
+    """Hits of every clip that counts, within its pool."""
+    if clips.own_pools:
+        return hits_against(clips.text, clips.motion, clips.pools[:, 1:], cosine=clips.cosine)
+    return hits(clips.text, clips.motion, clips.pools, cosine=clips.cosine).flatten(0, 1)

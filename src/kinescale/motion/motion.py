@@ -34,6 +34,16 @@ class Motion:
 
     Raises ``MotionError`` for shapes that do not fit, no frames, a bad fps, values that are not finite, a root farther
     than ``MAX_LENGTH_M``, or quaternions that cannot be normalized (others are).
+
+    Example
+    -------
+    >>> import torch
+    >>> from kinescale import Motion, TextToMotion
+    >>> motion = TextToMotion.from_pretrained()("a person walks", seconds=1.0).motions[0]
+    >>> motion.positions().shape
+    torch.Size([30, 22, 3])
+    >>> motion.slice(0, 15).duration_s
+    0.5
     """
 
     skeleton: Skeleton

@@ -43,6 +43,13 @@ def retarget(motion: Motion, skeleton: Skeleton, *, feet: bool = True) -> Motion
     orientations alone are carried over. On the same skeleton both are the identity.
 
     Raises ``SkeletonError`` when either skeleton lacks hips or legs.
+
+    Example
+    -------
+    >>> from kinescale import TextToMotion, retarget, skeletons
+    >>> motion = TextToMotion.from_pretrained()("a person walks", seconds=1.0).motions[0]
+    >>> retarget(motion, skeletons.get("mixamo")).skeleton.name
+    'mixamo'
     """
     if skeleton == motion.skeleton:
         return motion

@@ -19,30 +19,6 @@ if TYPE_CHECKING:
     from kinescale.pipelines.text_to_motion import Generated, TextToMotion
     from kinescale.pipelines.timeline import TimelinePipeline, TimelineResult
 
-# Loaded on first use: reading a timeline needs no networks.
-_MODULES = {
-    "Constraints": "control.constraints",
-    "ControlOptions": "control.controller",
-    "Controlled": "control.controller",
-    "Controller": "control.controller",
-    "EditOptions": "editing.edit_pipeline",
-    "EditRegion": "editing.region",
-    "Edited": "editing.edit_pipeline",
-    "Editor": "editing.editor",
-    "FINISH": "post_process",
-    "Generated": "text_to_motion",
-    "PostProcess": "post_process",
-    "RAW": "post_process",
-    "Segment": "segments",
-    "TextToMotion": "text_to_motion",
-    "Timeline": "segments",
-    "TimelinePipeline": "timeline",
-    "TimelineResult": "timeline",
-    "mean_joint_error": "reconstruction",
-    "onto_feature": "runtime",
-    "reconstruct": "reconstruction",
-}
-
 __all__ = [
     "FINISH",
     "RAW",
@@ -66,4 +42,20 @@ __all__ = [
     "reconstruct",
 ]
 
-__getattr__, __dir__ = lazy(__name__, {name: f"{__name__}.{module}" for name, module in _MODULES.items()})
+# Loaded on first use: reading a timeline needs no networks.
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "kinescale.pipelines.control.constraints": "Constraints",
+        "kinescale.pipelines.control.controller": "ControlOptions Controlled Controller",
+        "kinescale.pipelines.editing.edit_pipeline": "EditOptions Edited",
+        "kinescale.pipelines.editing.editor": "Editor",
+        "kinescale.pipelines.editing.region": "EditRegion",
+        "kinescale.pipelines.post_process": "FINISH PostProcess RAW",
+        "kinescale.pipelines.reconstruction": "mean_joint_error reconstruct",
+        "kinescale.pipelines.runtime": "onto_feature",
+        "kinescale.pipelines.segments": "Segment Timeline",
+        "kinescale.pipelines.text_to_motion": "Generated TextToMotion",
+        "kinescale.pipelines.timeline": "TimelinePipeline TimelineResult",
+    },
+)

@@ -28,11 +28,11 @@ def prompts_of(motion: Motion) -> list[Entry]:
     found = motion.meta.get("prompts")
     if isinstance(found, (list, tuple)):
         return [entry for entry in map(_valid, found[:MAX_ENTRIES]) if entry is not None]
-    said = motion.meta.get("prompt")
-    if not isinstance(said, str) or not said:
+    prompt = motion.meta.get("prompt")
+    if not isinstance(prompt, str) or not prompt:
         return []
     known = {name: motion.meta[name] for name in ("seed", "sample") if isinstance(motion.meta.get(name), int)}
-    return [{"prompt": said[:MAX_LETTERS], "seconds": [0.0, round(motion.duration_s, 4)], **known}]
+    return [{"prompt": prompt[:MAX_LETTERS], "seconds": [0.0, round(motion.duration_s, 4)], **known}]
 
 
 def _valid(entry: Any) -> Entry | None:

@@ -166,7 +166,7 @@ def sample_indices(samples: int | Sequence[int]) -> Sequence[int]:
             raise InputError(f"{samples} samples; expected 1 to {MAX_CLIPS}.")
         return range(samples)
     if not 1 <= len(samples) <= MAX_CLIPS or any(index < 0 for index in samples):
-        raise InputError(f"the samples asked for are {list(samples)}; expected whole numbers from 0.")
+        raise InputError(f"the samples are {list(samples)}; expected whole numbers from 0.")
     return list(samples)
 
 

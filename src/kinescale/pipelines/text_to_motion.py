@@ -88,7 +88,7 @@ class TextToMotion(runtime.Pipeline):
     >>> pipe = TextToMotion.from_pretrained()
     >>> motion = pipe("a person walks forward", seconds=1.0, seed=3).motions[0]
     >>> motion.fps, len(motion)
-    (20.0, 20)
+    (30.0, 30)
     """
 
     @property
@@ -157,9 +157,9 @@ class TextToMotion(runtime.Pipeline):
             for first in range(0, len(clips), batch):
                 some = clips[first : first + batch]
                 with _timed(clock, "sampling"):
-                    drawn = self._draw(text, some, ask)
+                    sampled = self._sampled(text, some, ask)
                 with _timed(clock, "decoding"):
-                    singles = [runtime.one_clip(drawn, i) for i in range(len(some))]
+                    singles = [runtime.one_clip(sampled, i) for i in range(len(some))]
                     for single, clip in zip(singles, some, strict=True):
                         features = runtime.decode(self.bundle, single, ask.frames, scales=scales)
                         motions.append(self._motion(features, clip, ask))
@@ -184,13 +184,13 @@ class TextToMotion(runtime.Pipeline):
         if scales is not None and not 1 <= scales <= most:
             raise InputError(f"{scales} scales; this bundle has 1 to {most}.")
 
-    def _draw(self, text: TextFeatures, batch: list[_Clip], ask: _Settings) -> TokenMap:
+    def _sampled(self, text: TextFeatures, batch: list[_Clip], ask: _Settings) -> TokenMap:
         """The tokens of a batch of clips."""
         bundle = self.bundle
         rows = [clip.row for clip in batch]
         whole = -(-ask.frames // bundle.stride) * bundle.stride
         lengths = torch.full((len(batch),), whole // bundle.stride, device=bundle.device)
-        drawn = runtime.sample(
+        sampled = runtime.sample(
             bundle,
             TextFeatures(text.tokens[rows], text.mask[rows]),
             bundle.tokenizer.layout(whole),
@@ -200,7 +200,7 @@ class TextToMotion(runtime.Pipeline):
             on_scale=self._watcher(batch, lengths[:1], ask),
             shared_passes=ask.shared_passes,
         )
-        return bundle.plain(drawn.tokens)
+        return bundle.plain(sampled.tokens)
 
     def _watcher(self, batch: list[_Clip], length: Tensor, ask: _Settings) -> OnLatent | None:
         """What decodes the latents after each scale for the caller's ``on_scale``."""

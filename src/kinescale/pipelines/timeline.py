@@ -60,7 +60,7 @@ class TimelineResult:
     >>> timeline = Timeline((Segment("a person walks", 0, 1), Segment("a person waves", 1, 2)))
     >>> result = TimelinePipeline.from_pretrained()(timeline)
     >>> len(result.motion), [transition.frame for transition in result.transitions]
-    (40, [20])
+    (60, [30])
     """
 
     motion: Motion

@@ -51,6 +51,14 @@ class Skeleton:
     ends : tips of leaf joints.
 
     Raises ``SkeletonError`` when the tree, the names or the numbers are not sound.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from kinescale import Skeleton
+    >>> arm = Skeleton("arm", ("shoulder", "elbow"), (-1, 0), np.array([[0, 0, 0], [0.3, 0, 0]], dtype=float))
+    >>> arm.index("elbow"), len(arm)
+    (1, 2)
     """
 
     name: str

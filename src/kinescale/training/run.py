@@ -22,8 +22,8 @@ from kinescale.bundle import Bundle
 from kinescale.bundle.manifest import LICENSES, License
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
-from kinescale.data.captions.scope import words_of
 from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
+from kinescale.data.scope import words_of
 from kinescale.features import Feature, Normalizer
 from kinescale.tokenizers import Tokenizer, seen_as
 from kinescale.training import checkpoint as files

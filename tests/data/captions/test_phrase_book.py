@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from kinescale.core.errors import InputError, UnknownNameError
 from kinescale.data.captions import phrase_book
-from kinescale.data.captions.actions import ACTIONS, MIRRORED
-from kinescale.data.captions.styles import OVERHEAD_STYLES, STYLES
+from kinescale.data.captions.phrase_book import ACTIONS, MIRRORED, STYLES
 from kinescale.description.grammar import article, conjugate
 
 BANDAI_ACTIONS = (
@@ -125,7 +124,7 @@ def test_mirrored_sentences_are_the_mirrored_actions_sentences(action):
 def test_hands_go_overhead_only_in_the_styles_that_do():
     for style in BANDAI_STYLES:
         high = [s for s in phrase_book.sentences("raise-up-both-hands", style) if "above" in s]
-        assert bool(high) == (style in OVERHEAD_STYLES)
+        assert bool(high) == STYLES[style].overhead
 
 
 @given(st.text(alphabet="lefright LEFTcounkwse-,.' ", max_size=40))

@@ -9,8 +9,8 @@ import pytest
 from compose_sources import OPEN, SHARED, made_sources
 from kinescale.cli.main import main
 from kinescale.core.errors import DataError, InputError
-from kinescale.data.captions.composed import Stated, holds, label_phrases
-from kinescale.data.compose import ComposeReport, Settings, compose, engine
+from kinescale.data.compose import ComposeReport, Settings, compose, corpus
+from kinescale.data.compose.captions import Statement, holds, label_phrases
 from kinescale.data.compose.kinds import KINDS
 from kinescale.data.datasets.base import union
 from kinescale.data.prepared import Prepared, open_prepared
@@ -118,7 +118,7 @@ def test_a_clip_depends_on_seed_and_number_alone(sources, composed, tmp_path):
 
 
 def test_workers_change_nothing_and_parts_are_kept(sources, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "PART_CLIPS", 3)
+    monkeypatch.setattr(corpus, "PART_CLIPS", 3)
     settings = Settings(clips=6, seed=5)
     one = compose([sources], tmp_path / "one", settings=settings, workers=1)
     two = compose([sources], tmp_path / "two", settings=settings, workers=2)
@@ -177,7 +177,7 @@ def test_a_statement_of_the_mirror_image_holds_there(composed):
         found = describe(prepared.motion(index))
         for event in found.events:
             if event.side in ("left", "right"):
-                stated = Stated(kind=event.kind, side=event.side, span=(0.0, found.seconds))
+                stated = Statement(kind=event.kind, side=event.side, span=(0.0, found.seconds))
                 assert holds(stated, found) and holds(stated.mirrored(), found.mirrored())
 
 

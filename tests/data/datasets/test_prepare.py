@@ -15,9 +15,9 @@ import torch
 from kinescale import skeletons
 from kinescale.core.errors import DataError, UnknownNameError
 from kinescale.core.files import sha256_file
-from kinescale.data import prepare as room
-from kinescale.data.datasets import FAMILY
-from kinescale.data.prepare import Settings, prepare
+from kinescale.data.datasets import FAMILY, is_labeled
+from kinescale.data.prepare import Settings, parts, prepare
+from kinescale.data.prepare.clip_rows import clip_rows
 from kinescale.data.prepared import open_prepared, split_of
 from kinescale.formats import write_motion
 from kinescale.motion import Motion
@@ -57,18 +57,16 @@ def corpus(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr(room, "PART_CLIPS", 3)
+    monkeypatch.setattr(parts, "PART_CLIPS", 3)
 
 
 def test_every_corpus_has_a_license_and_captions():
-    from kinescale.data.captions import corpora
-
     assert set(FAMILY.names()) >= {"bandai_namco", "cmu", "hdm05"}
     for name in FAMILY.names():
         license = FAMILY.get(name, "LICENSE")
         assert license.name and license.url.startswith("http") and license.attribution
         own_words = name in {"folder", "humanml3d", "kit", "motionx", "snapmogen"}
-        assert (name in corpora.FAMILY.names()) != own_words
+        assert is_labeled(name) != own_words
 
 
 def test_good_clips_come_through_and_bad_ones_are_reported_by_name(corpus, tmp_path, small_parts):
@@ -208,7 +206,7 @@ def test_the_shared_corpora_read_upright_and_adult(data_root, tmp_path):
         clips = module.find(tmp_path / corpus)
         assert clips
         for clip in clips[:2]:
-            row = room._rows(clip, Settings(), "any")[0]
+            row = clip_rows(clip, Settings(), "any")[0]
             positions = row.motion.positions()
             head = positions[:, row.motion.skeleton.role("head"), 1]
             assert 1.0 < float(head.max()) < 2.6 and float(positions[..., 1].min()) > -0.15
@@ -232,7 +230,7 @@ def test_the_shared_game_clips_keep_their_jumps_and_falls(data_root, tmp_path, c
                       or one.name.endswith(f"{corpus}/{name}.glb"))  # fmt: skip
         archive.extract(member, tmp_path, filter="data")
     (clip,) = FAMILY.load(corpus).find(tmp_path / corpus)
-    (row,) = room._rows(clip, Settings.of(corpus), "any")
+    (row,) = clip_rows(clip, Settings.of(corpus), "any")
     positions, hips = row.motion.positions(), row.motion.root[:, 1]
     head = positions[:, row.motion.skeleton.role("head"), 1]
     assert 1.3 < float(head.max()) < 2.6 and float(positions[..., 1].min()) > -0.2

@@ -12,8 +12,7 @@ import pytest
 
 from kinescale.core.errors import DataError, KinescaleError
 from kinescale.core.files import sha256_file
-from kinescale.data import prepare as room
-from kinescale.data.prepare import prepare
+from kinescale.data.prepare import parts, prepare
 from kinescale.data.prepared import open_prepared
 from kinescale.data.prepared.integrity import read_manifest, write_manifest
 from kinescale.data.prepared.writer import VERSION
@@ -130,7 +129,7 @@ def test_manifests_that_are_none_are_refused(tmp_path, text):
 
 @pytest.fixture
 def corpus(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(room, "PART_CLIPS", 2)
+    monkeypatch.setattr(parts, "PART_CLIPS", 2)
     folder = tmp_path / "corpus"
     folder.mkdir()
     for i in range(4):

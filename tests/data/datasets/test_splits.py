@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kinescale.data.captions.descriptions import _plain
 from kinescale.data.datasets import FAMILY, accad, bandai_namco, cmu, hdm05, kaykit, mesh2motion
 from kinescale.data.datasets.base.splits import SPLITS
+from kinescale.data.datasets.cmu.descriptions import _plain
 from kinescale.data.prepared.reader import _clip
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kinescale.cli.base.notes import output
 from kinescale.core.errors import InputError, KinescaleError
@@ -34,39 +33,6 @@ def check_ready(path: Path) -> None:
             family.get(name, "ready")()
 
 
-def fitted(
-    motion: Motion,
-    path: Path,
-    skeleton: str | None = None,
-    fps: float | None = None,
-    writing: Mapping[str, Any] | None = None,
-) -> tuple[Motion, list[str]]:
-    """The motion on a skeleton, at a rate, and as its file needs it; a note for each change that was not asked for."""
-    from kinescale import skeletons
-    from kinescale.formats.base import needs_of
-    from kinescale.motion.resample import resample
-    from kinescale.motion.retarget import retarget
-
-    made, notes = motion, []
-    if skeleton is not None:
-        made = retarget(made, skeletons.get(skeleton))
-    needs = needs_of(made, path, **(writing or {}))
-    if needs.skeleton is not None:
-        if skeleton is not None:
-            raise InputError(
-                f"{path.name} cannot hold skeleton '{skeleton}'; leave --skeleton out and it becomes "
-                f"'{needs.skeleton.name}'."
-            )
-        notes.append(f"put from skeleton '{made.skeleton.name}' on '{needs.skeleton.name}', which the file needs")
-        made = retarget(made, needs.skeleton)
-    if fps is not None:
-        made = resample(made, fps)
-    elif needs.fps is not None and needs.fps != made.fps:
-        notes.append(f"resampled from {made.fps:g} to {needs.fps:g} fps, which readers of the file take it to have")
-        made = resample(made, needs.fps)
-    return made, [*notes, *needs.notes]
-
-
 def deliver(
     motion: Motion, path: Path, *, force: bool = False, skeleton: str | None = None, fps: float | None = None
 ) -> list[str]:
@@ -75,16 +41,17 @@ def deliver(
     What cannot be written as asked is saved as .npz in the temporary folder, and the error names that file.
     """
     from kinescale.formats import write_motion
+    from kinescale.pipelines.conversion import fitted
 
     try:
-        ready, notes = fitted(motion, named(path), skeleton, fps)
+        ready, notes = fitted(motion, named(path), skeleton=skeleton, fps=fps)
         if is_stdout(path):
             _print(ready, named(path).suffix)
         else:
             write_motion(ready, path, force=force)
     except (KinescaleError, OSError) as problem:
         raise InputError(f"{str(problem).rstrip('.')}; the motion itself is saved in {_saved(motion, path)}.") from None
-    return notes
+    return list(notes)
 
 
 def named(path: Path) -> Path:

@@ -126,8 +126,8 @@ def edit_options(options: Changing) -> EditOptions:
     """The options as an edit takes them."""
     from kinescale.pipelines import EditOptions
 
-    blend = {} if options.blend is None else {"blend": options.blend}
-    return EditOptions(options.samples, options.seed, sampling(options), anchor_end=options.anchor_end, **blend)
+    blend = EditOptions.blend if options.blend is None else options.blend
+    return EditOptions(options.samples, options.seed, sampling(options), blend=blend, anchor_end=options.anchor_end)
 
 
 def write_all(motions: Sequence[Motion], paths: list[Path], force: bool) -> None:

@@ -18,7 +18,7 @@ EXAMPLES = (
 )
 
 LEAST_WINDOW = 16
-"""Frames of the shortest window that one may ask for."""
+"""Frames of the shortest window."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +39,24 @@ class Options:
     workers: int = 0
     """Processes; 0 takes one per core."""
     captions: MaybeInt = None
-    """Captions of each clip, where the corpus has none of its own: 18, a third of which tell what is measured."""
+    """Captions of each clip, where the corpus has none of its own: 18, a third of which state measurements."""
     measured: int = 0
-    """Captions to add that tell what is measured on the motion itself: 0 to 3, from brief to full."""
+    """Measured captions of the motion to add: 0 to 3, from brief to full."""
     window: MaybeInt = None
-    """Cut longer takes into overlapping windows of so many frames, 0 for not at all; by default 256 where the captions
-    are written here, and no cutting where they are published or yours."""
+    """Length in frames of overlapping windows that longer takes are cut into, 0 for no cutting; by default 256 for
+    corpora captioned from labels, and no cutting for published captions or your own."""
     split: MaybeText = None
-    """Put all of it into one split: train, val or test. By default the published one, else one told by names."""
+    """Put all of it into one split: train, val or test. By default the published one, else by a hash of the name."""
     statistics: MaybePath = None
     """Folder with mean.npy and std.npy (an evaluator's, say) to keep in place of those published with the features."""
     skeleton: MaybeText = None
     """Skeleton to bring the motions to; by default the one the corpus was published on, else humanml22."""
     fps: MaybeFloat = None
-    """Frames a second; by default the rate of the published features, else 30."""
+    """Frames per second; by default the rate of the published features, else 30."""
 
 
 def run(argv: list[str]) -> int:
-    """Parse ``argv``, prepare, say what came out."""
+    """Parse ``argv``, prepare, print a summary."""
     import os
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -14,10 +14,10 @@ FLAG = "--compose"
 
 @dataclass(frozen=True)
 class Options:
-    """Compose prepared clips into more: one act after another, at once, repeated, at another pace, on a bent path.
+    """Compose new clips from prepared ones: acts in sequence, at once, repeated, at another speed, on a bent path.
 
-    Each clip is labeled by what is measured on it, and kept only where its physics is no worse than the recordings'.
-    An interrupted run goes on where it stopped; report.json counts what was given up, by kind and reason.
+    Each clip is captioned by its measurements, and kept only where its physics is no worse than the recordings'.
+    An interrupted run continues where it stopped; report.json counts rejected attempts, by kind and reason.
     """
 
     compose: tyro.conf.Positional[tuple[Path, ...]]
@@ -25,7 +25,7 @@ class Options:
     out: Out
     """Folder for prepared data; the clips get a folder of their own below it, composed or composed-val."""
     clips: int = 2000
-    """How many clips to make; a few that cannot be made after several attempts are left out."""
+    """Number of clips; a few that fail after several attempts are left out."""
     seed: int = 0
     """The same seed, sources and number give the same clip, whatever the number of workers."""
     split: str = "train"
@@ -39,7 +39,7 @@ class Options:
 
 
 def run(argv: list[str]) -> int:
-    """Parse ``argv`` (without the flag), compose, say what came out."""
+    """Parse ``argv`` (without the flag), compose, print a summary."""
     import os
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

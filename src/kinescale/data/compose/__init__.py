@@ -1,9 +1,9 @@
-"""Compose labelled clips into more, each labelled by what is measured on the result.
+"""Composition of new training clips from prepared ones, each captioned by measurements of the result.
 
-From prepared folders: one act after another with a seam whose feet stand, arms of one clip on the walk of another,
-repetitions with counts, other paces, bent paths with the feet planted anew, ways and steps from standing to standing.
+Acts in sequence with transitions that keep planted feet in place, the arms of one clip on the walk of another, counted
+repetitions, changed speed, bent paths with replanted feet, distances and steps from standing to standing.
 """
 
-from kinescale.data.compose.engine import ComposeReport, Settings, compose
+from kinescale.data.compose.corpus import ComposeReport, Settings, compose
 
 __all__ = ["ComposeReport", "Settings", "compose"]

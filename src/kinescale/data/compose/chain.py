@@ -1,4 +1,4 @@
-"""Acts one after another: each unit cut at its own start and end, laid and joined at the easiest seam."""
+"""Chain of units: each cut at its start and end, placed and joined at the transition of least cost."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kinescale.data.captions.composed import Piece
-from kinescale.data.compose.retime import retimed
-from kinescale.data.compose.seam import Seam, best_seam, joined
-from kinescale.data.compose.sources import Unit
+from kinescale.data.compose.captions import Segment
+from kinescale.data.compose.retime import retime
 from kinescale.data.compose.track import Track
+from kinescale.data.compose.transition import Transition, best_transition, join_clips
+from kinescale.data.compose.units import Unit
 
 MOST_FRAMES = 255
-"""Frames of the longest composed clip: 8.5 seconds at 30 a second."""
+"""Frames of the longest composed clip: 8.5 seconds at 30 fps."""
 
-HARD_SEAM = 2.6
-"""Cost of a seam from which it is not made."""
+HARD_TRANSITION = 2.6
+"""Largest cost of a transition."""
 
 CANDIDATES = 14
-"""Frames that are tried at each side of a seam, at most."""
+"""Most frames tried on each side of a transition."""
 
 SHORT_M = 0.015
-"""A foot that inverse kinematics cannot bring nearer than this spoils the clip."""
+"""Largest distance by which a foot may miss its target."""
 
 
-class Refused(Exception):
-    """Why a clip is not made; the reason is counted in the report."""
+class Rejected(Exception):
+    """A composition that is not used; the reason is counted in the report."""
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A unit ready to be laid: its frames as a track, with the frames among which it may begin and end."""
+    """A unit's frames as a track, with the ranges of frames in which it may begin and end."""
 
     unit: Unit
     track: Track
@@ -40,17 +40,17 @@ class Part:
     stops: tuple[int, int]
 
     def faster(self, factor: float) -> Part:
-        """The part at another pace."""
+        """The part at another speed."""
         if factor == 1.0:
             return self
-        track = retimed(self.track, factor)
+        track = retime(self.track, factor)
         starts, stops = (
             tuple(min(len(track), round(at / factor)) for at in pair) for pair in (self.starts, self.stops)
         )
         return Part(self.unit, track, (starts[0], starts[1]), (stops[0], max(stops)))
 
     def cut(self, rng: np.random.Generator, frames: int) -> Part:
-        """Of something steady, about so many frames; anything else as it is."""
+        """About ``frames`` frames of a steady unit; other units unchanged."""
         low, high = self.starts[0], self.stops[1]
         if not self.unit.steady or high - low <= frames:
             return self
@@ -62,12 +62,12 @@ class Part:
 @dataclass(eq=False)
 class Chain:
     """What is joined so far. ``lasts``: frames among which the last unit may be left. ``seams``: frames of the made
-    stretches; ``pieces``: unit, first frame and the frame after the last one of each."""
+    stretches; ``spans``: unit, first frame and the frame after the last one of each."""
 
     track: Track
     lasts: tuple[int, int]
-    pieces: list[tuple[Unit, int, int]]
-    seams: list[tuple[int, int]] = field(default_factory=list)
+    spans: list[tuple[Unit, int, int]]
+    transitions: list[tuple[int, int]] = field(default_factory=list)
 
     @staticmethod
     def start(part: Part, rng: np.random.Generator) -> Chain:
@@ -78,51 +78,51 @@ class Chain:
         lasts = (max(1, part.stops[0] - 1 - first), len(track) - 1)
         return Chain(track, lasts, [(part.unit, 0, len(track))])
 
-    def seam_to(self, part: Part) -> Seam:
-        """The easiest seam to a unit."""
+    def transition_to(self, part: Part) -> Transition:
+        """The transition of least cost to a unit."""
         lasts = _spread(max(self.lasts[0], 2), self.lasts[1])
         firsts = _spread(part.starts[0], min(part.starts[1], part.stops[0] - 2))
-        return best_seam(self.track, part.track, lasts, firsts)
+        return best_transition(self.track, part.track, lasts, firsts)
 
-    def then(self, part: Part, seam: Seam | None = None) -> float:
-        """Join a unit on, at ``seam`` or else the easiest one; returns its cost. ``Refused`` where it is too hard."""
-        seam = seam or self.seam_to(part)
-        if seam.cost > HARD_SEAM:
-            raise Refused("hard seam")
+    def then(self, part: Part, transition: Transition | None = None) -> float:
+        """Join a unit at ``transition``, by default that of least cost; returns the cost. ``Rejected`` if too high."""
+        transition = transition or self.transition_to(part)
+        if transition.cost > HARD_TRANSITION:
+            raise Rejected("hard transition")
         second = part.track.slice(0, part.stops[1])
-        track, at, short = joined(self.track, second, seam)
+        track, at, short = join_clips(self.track, second, transition)
         if short > SHORT_M:
-            raise Refused("foot out of reach")
-        unit, begin, _ = self.pieces[-1]
-        middle = seam.last + 1 + seam.gap // 2
-        self.pieces[-1] = (unit, begin, middle)
-        self.pieces.append((part.unit, middle, len(track)))
-        self.seams.append((seam.last, at))
+            raise Rejected("foot out of reach")
+        unit, begin, _ = self.spans[-1]
+        middle = transition.last + 1 + transition.gap // 2
+        self.spans[-1] = (unit, begin, middle)
+        self.spans.append((part.unit, middle, len(track)))
+        self.transitions.append((transition.last, at))
         self.track = track
-        self.lasts = (max(at + 1, at + part.stops[0] - 1 - seam.first), len(track) - 1)
-        return seam.cost
+        self.lasts = (max(at + 1, at + part.stops[0] - 1 - transition.first), len(track) - 1)
+        return transition.cost
 
     def finish(self, rng: np.random.Generator) -> None:
-        """Leave the last unit at one of its ends."""
+        """Cut the chain at one of the last unit's ends."""
         low, high = self.lasts
         last = int(rng.integers(min(low, high), high + 1))
         if last + 1 > MOST_FRAMES >= low + 1:
             last = MOST_FRAMES - 1
         self.track = self.track.slice(0, last + 1)
-        unit, begin, _ = self.pieces[-1]
-        self.pieces[-1] = (unit, begin, last + 1)
+        unit, begin, _ = self.spans[-1]
+        self.spans[-1] = (unit, begin, last + 1)
         if len(self.track) > MOST_FRAMES:
-            raise Refused("too long")
+            raise Rejected("too long")
 
-    def told(self) -> list[Piece]:
-        """What the captions are to tell, in seconds."""
+    def segments(self) -> list[Segment]:
+        """Segments of the chain for the captions, in seconds."""
         fps = self.track.fps
-        return [piece_of(unit, start / fps, stop / fps) for unit, start, stop in self.pieces]
+        return [segment_of(unit, start / fps, stop / fps) for unit, start, stop in self.spans]
 
 
-def piece_of(unit: Unit, start: float, stop: float) -> Piece:
-    """A unit's part in a caption."""
-    return Piece(
+def segment_of(unit: Unit, start: float, stop: float) -> Segment:
+    """A unit as a segment of a caption."""
+    return Segment(
         kind=unit.kind,
         span=(round(start, 3), round(stop, 3)),
         side=unit.side,  # pyright: ignore[reportArgumentType]

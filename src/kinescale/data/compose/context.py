@@ -1,4 +1,4 @@
-"""What a worker has at hand: the sources' motions, units and descriptions, the bars, and what pace is usual."""
+"""Context of composition: the source clips, their units, the limits of their physics, and usual tempos."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from kinescale.core.errors import DataError, InputError
 from kinescale.data.compose.chain import Part
-from kinescale.data.compose.checks import Bars
-from kinescale.data.compose.sources import Library, Unit
+from kinescale.data.compose.physics import Limits
 from kinescale.data.compose.track import Track
+from kinescale.data.compose.units import Library, Unit
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.motion import Motion
 
 CACHED = 256
-"""Clips whose kinematics a worker keeps."""
+"""Clips whose kinematics a process keeps."""
 
 
 def open_sources(places: Sequence[str]) -> list[Prepared]:
@@ -43,12 +43,12 @@ class Sources:
 
 
 @dataclass(frozen=True, eq=False)
-class Workshop:
-    """``tempos``: class -> what is slow and what is fast of it (mean speed of the joints, metres per second)."""
+class ComposeContext:
+    """What every kind of composition reads; ``tempos``: class of acts -> slow and fast joint speeds (``tempo``)."""
 
     sources: Sources
     library: Library
-    bars: Bars
+    limits: Limits
     tempos: Mapping[str, tuple[float, float]]
     _kept: dict[int, Track] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Legs that reach given feet: two-bone inverse kinematics on both legs, the hips lowered where a leg is too short."""
+"""Feet placed by two-bone inverse kinematics; the hips are lowered where a leg is too short."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kinescale.kinematics.two_bone import STRETCH, two_bone
 from kinescale.motion.retarget import t_pose
 
 MOST_DROP_M = 0.08
-"""Farthest the hips are lowered for a foot out of reach."""
+"""Largest lowering of the hips for a foot out of reach."""
 
 SMOOTHING = 3.0
 """Frames of the Gaussian over the lowering of the hips."""
 
 
-def with_feet(track: Track, ankles: Float[Tensor, "T 2 3"], soles: Float[Tensor, "T 2 4"]) -> tuple[Track, float]:
+def place_feet(track: Track, ankles: Float[Tensor, "T 2 3"], soles: Float[Tensor, "T 2 4"]) -> tuple[Track, float]:
     """The clip with its ankles at ``ankles`` and its feet's world orientations ``soles``; knees keep their plane.
 
-    Returns the clip and how far the worst frame fell short of its ankle, metres.
+    Returns the clip, and the largest distance in meters by which an ankle misses its target.
     """
     legs = track.legs
     position = track.positions

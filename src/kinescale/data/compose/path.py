@@ -1,9 +1,8 @@
-"""A path bent or stretched, and the feet planted anew on it.
+"""Path warp: bend or stretch a clip's path and replant its feet.
 
-The body follows the new path rigidly: turned by the heading that the bend adds, carried where the path leads. Each
-stance of a foot is carried as a whole by the body's transform at the middle of the stance, so that a planted foot is
-as still as it was; between stances a foot passes evenly from one transform to the next, and legs reach it by inverse
-kinematics.
+The body moves rigidly along the new path, turned by the added heading. Each stance of a foot is moved as a whole by the
+body's transform at the middle of the stance, so that a planted foot stays as still as before; between stances a foot is
+interpolated from one transform to the next, and legs reach it by inverse kinematics.
 """
 
 from __future__ import annotations
@@ -12,19 +11,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.data.compose.legs import with_feet
+from kinescale.data.compose.legs import place_feet
 from kinescale.data.compose.track import Track, runs
 from kinescale.kinematics.filters import eased
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_multiply
 
 
-def bent(
+def bend_path(
     track: Track, turn: Float[Tensor, "T"], stretch: float = 1.0, veer: Float[Tensor, "T"] | None = None
 ) -> tuple[Track, float]:
     """The clip with ``turn`` [T] radians added to its heading (positive to the left) and steps ``stretch`` as long.
 
-    ``veer`` [T]: radians by which the path turns while the facing does not. Returns the clip and the metres by which
-    the worst foot fell short.
+    ``veer`` [T]: radians by which the path turns without the facing. Returns the clip, and the distance in meters by
+    which the worst foot misses its target.
     """
     aside = turn if veer is None else turn + veer
     step = track.root[1:] - track.root[:-1]
@@ -37,13 +36,13 @@ def bent(
     rotations[:, 0] = quat_multiply(quat_about_y(turn), rotations[:, 0])
     moved = track.but(root=root, rotations=rotations)
     ankles, soles = zip(*(_foot(track, root, turn, side) for side in (0, 1)), strict=True)
-    return with_feet(moved, torch.stack(ankles, 1), torch.stack(soles, 1))
+    return place_feet(moved, torch.stack(ankles, 1), torch.stack(soles, 1))
 
 
 def _foot(track: Track, root: Tensor, turn: Tensor, side: int) -> tuple[Float[Tensor, "T 3"], Float[Tensor, "T 4"]]:
-    """Where a foot goes and how it is turned: each stance by its own transform, swings between two."""
+    """Position and orientation of a foot: each stance by its own transform, swings interpolated between two."""
     foot, sole = track.feet[:, side], track.world[:, track.legs.ankles[side]]
-    before, after, share = anchors(track.planted[:, side])
+    before, after, share = stance_anchors(track.planted[:, side])
 
     def carried(anchor: Tensor) -> Tensor:
         flat = foot - track.root[anchor]
@@ -56,11 +55,8 @@ def _foot(track: Track, root: Tensor, turn: Tensor, side: int) -> tuple[Float[Te
     return place, quat_multiply(quat_about_y(angle), sole)
 
 
-def anchors(planted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For each frame two stances' middle frames and the share [0, 1] of the second; alike within a stance.
-
-    Before the first stance and after the last the body itself is followed: a foot in the air needs no stance.
-    """
+def stance_anchors(planted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Per frame the middle frames of two stances and the weight [0, 1] of the second; both equal within a stance."""
     total = len(planted)
     spans = runs(planted)
     at = torch.arange(total)
@@ -69,7 +65,7 @@ def anchors(planted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return before, after, share
     middles = [(start + stop - 1) // 2 for start, stop in spans]
     for (start, stop), middle in zip(spans, middles, strict=True):
-        # a stance that the clip's edge cuts has its middle where it is seen
+        # a stance cut by the clip's edge has its middle within the clip
         before[start:stop] = after[start:stop] = middle
     for number in range(len(spans) - 1):
         start, stop = spans[number][1], spans[number + 1][0]
@@ -82,7 +78,7 @@ def anchors(planted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def ramp(count: int, start: int, stop: int) -> Float[Tensor, "T"]:
-    """0 before ``start``, 1 from ``stop`` on, evenly with soft ends between."""
+    """0 before ``start``, 1 from ``stop`` on, a ramp with smooth ends between."""
     at = torch.arange(count, dtype=torch.float64)
     share = ((at - start) / max(1, stop - start)).clamp(0, 1)
     soft = share.square() * (3 - 2 * share)

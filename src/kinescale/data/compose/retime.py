@@ -1,4 +1,4 @@
-"""Another pace: the same poses, passed through faster or slower."""
+"""Time warp by a constant factor: the same poses at another speed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from kinescale.data.compose.track import Track
 from kinescale.kinematics.rotations import quat_continuous, quat_slerp
 
 SLOWEST, FASTEST = 0.75, 1.3
-"""Factors of the pace within which human motion still looks like itself."""
+"""Range of factors within which human motion still looks natural."""
 
 
-def retimed(track: Track, factor: float) -> Track:
+def retime(track: Track, factor: float) -> Track:
     """The clip ``factor`` times as fast, at the same frame rate."""
     last = len(track) - 1
     count = max(2, round(last / factor) + 1)

@@ -1,4 +1,4 @@
-"""A clip as the composition engine works on it: double precision, forward kinematics and stances computed once."""
+"""Track: a clip in double precision, with forward kinematics and stances computed once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHORTEST = 3
 """Frames of the shortest stance, and of the longest gap in one."""
 
 ANKLE_M, TOES_M = 0.08, 0.02
-"""Height of ankle and toe joints over the floor when standing flat, metres."""
+"""Height of ankle and toe joints over the floor when standing flat, meters."""
 
 GROUND = (0, 2)
 
@@ -65,7 +65,7 @@ class Legs:
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """Root [T, 3] and local rotations [T, J, 4] (xyzw) in float64, and what follows from them."""
+    """Root [T, 3] and local rotations [T, J, 4] (xyzw) in float64, and derived quantities."""
 
     skeleton: Skeleton
     fps: float
@@ -97,7 +97,7 @@ class Track:
 
     @property
     def positions(self) -> Float[Tensor, "T J 3"]:
-        """World positions, metres."""
+        """World positions, meters."""
         return self._forward[0]
 
     @property
@@ -112,7 +112,7 @@ class Track:
 
     @cached_property
     def velocity(self) -> Float[Tensor, "T 3"]:
-        """Of the root, metres per second, over two frames each way."""
+        """Of the root, meters per second, over two frames each way."""
         at = torch.arange(len(self))
         before, after = (at - 2).clamp(min=0), (at + 2).clamp(max=len(self) - 1)
         spread = (after - before).clamp(min=1)[:, None]
@@ -137,7 +137,7 @@ class Track:
         return torch.stack([_closed(flags[:, side]) for side in (0, 1)], dim=1)
 
     def slice(self, start: int, stop: int) -> Track:
-        """Frames ``start`` to ``stop - 1``, with what is already known of them."""
+        """Frames ``start`` to ``stop - 1``, with what is already computed."""
         part = Track(self.skeleton, self.fps, self.root[start:stop], self.rotations[start:stop])
         known = self.__dict__
         if "_forward" in known:
@@ -158,7 +158,7 @@ class Track:
 
     @staticmethod
     def row(*parts: Track) -> Track:
-        """Tracks one after another, as they lie."""
+        """Concatenation of tracks."""
         made = Track(
             parts[0].skeleton,
             parts[0].fps,
@@ -171,7 +171,7 @@ class Track:
         return made
 
     def but(self, *, root: Tensor | None = None, rotations: Tensor | None = None) -> Track:
-        """The same with another root or other rotations."""
+        """A copy with another root or other rotations."""
         return Track(
             self.skeleton,
             self.fps,

@@ -35,11 +35,11 @@ MOST_FILES = 1_000_000
 
 
 def find(folder: Path) -> list[RawClip]:
-    """Every motion file below ``folder``, with its captions; names that are told of but not there are listed too."""
+    """Every motion file below ``folder``, with its captions; captioned names without a file are listed too."""
     files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES and file.is_file()]
     if len(files) > MOST_FILES:
         files = files[:MOST_FILES]
-    told, problems = _table(folder)
+    captioned, problems = _table(folder)
     splits = _splits(folder)
     names = {file: file.relative_to(folder).with_suffix("").as_posix() for file in files}
     several = {name for name, count in Counter(names.values()).items() if count > 1}
@@ -47,7 +47,7 @@ def find(folder: Path) -> list[RawClip]:
     for file, stem in names.items():
         full = file.relative_to(folder).as_posix()
         name = full if stem in several else stem
-        captions = [*told.pop(full, ()), *told.pop(stem, ())]
+        captions = [*captioned.pop(full, ()), *captioned.pop(stem, ())]
         clip = RawClip(id=f"folder/{name}", corpus="folder", files=(file,), action="", captions=())
         beside = file.with_suffix(".txt")
         if beside.is_file() and beside.stem.lower() not in RESERVED:
@@ -56,7 +56,7 @@ def find(folder: Path) -> list[RawClip]:
             problems += [(name, text) for text in bad]
         split = splits.get(full, splits.get(stem))
         clips.append(clip.but(captions=tuple(captions), mirrorable=True, split=split))
-    problems += [(name, "is told of, but there is no such motion file.") for name in told]
+    problems += [(name, "has a caption, but there is no such motion file.") for name in captioned]
     problems += [(name, "is listed in a split, but there is no such motion file.") for name in _unknown(splits, names)]
     clips += [_bad(folder, name, text) for name, text in problems]
     return need(clips, folder, f"motion files ({', '.join(SUFFIXES)})")
@@ -68,7 +68,7 @@ def load(clip: RawClip) -> Motion:
 
 
 def license(folder: Path) -> License:
-    """What ``license.json`` says (``licence.json`` in folders of before), else that nothing is stated."""
+    """License of ``license.json`` (``licence.json`` in older folders), else one that states nothing."""
     for name in ("license.json", "licence.json"):
         if (folder / name).is_file():
             return License.parse(read_json(folder / name), where=name)
@@ -82,7 +82,7 @@ def _bad(folder: Path, name: str, problem: str) -> RawClip:
 
 def _table(folder: Path) -> tuple[dict[str, list[str]], list[tuple[str, str]]]:
     """name -> captions, and what was wrong with lines that were left out."""
-    told: dict[str, list[str]] = {}
+    captioned: dict[str, list[str]] = {}
     problems: list[tuple[str, str]] = []
     for table in TABLES:
         file = folder / table
@@ -99,10 +99,10 @@ def _table(folder: Path) -> tuple[dict[str, list[str]], list[tuple[str, str]]]:
                 if not tab:
                     problems.append((f"{table} line {number}", "expected NAME, a tab and a caption."))
                     continue
-                told.setdefault(name.strip(), []).append(checked_caption(caption))
+                captioned.setdefault(name.strip(), []).append(checked_caption(caption))
             except KinescaleError as problem:
                 problems.append((name.strip(), f"{table}, line {number}: {problem}"))
-    return told, problems
+    return captioned, problems
 
 
 def _beside(file: Path) -> tuple[list[str], list[str]]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from kinescale.core.errors import DataError
-from kinescale.data.datasets.base import License, RawClip, need
-from kinescale.data.datasets.base import game as _game
+from kinescale.data.datasets.base import License, RawClip, game, need
+from kinescale.data.datasets.base.game import captions as captions
 from kinescale.data.datasets.base.splits import Split, listed
 from kinescale.motion import Motion
 
@@ -46,7 +46,7 @@ def find(folder: Path) -> list[RawClip]:
     files = sorted(folder.rglob("*.glb"), key=lambda file: (SECOND_RIG in file.parts, file.as_posix()))
     for file in files:
         name = file.relative_to(folder).with_suffix("").as_posix().removeprefix("clips/")
-        for clip in _game.clips_of(file, "kaykit", name):
+        for clip in game.clips_of(file, "kaykit", name):
             words = " ".join(sorted(clip.action.split()))
             twin = found.setdefault(words, clip)
             problem = clip.problem or ("" if twin is clip else f"shows the same as {twin.id}.")
@@ -58,7 +58,7 @@ def find(folder: Path) -> list[RawClip]:
 
 def load(clip: RawClip) -> Motion:
     """The clip on the file's own skeleton, meters; ``DataError`` for a leap whose hips do not move."""
-    motion = _game.read(clip)
+    motion = game.read(clip)
     if SECOND_RIG not in clip.files[0].parts or float(motion.root[:, 1].max() - motion.root[:, 1].min()) > STILL_M:
         return motion
     hips = motion.positions()[:, motion.skeleton.role("hips"), 1]

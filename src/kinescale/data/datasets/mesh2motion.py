@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from kinescale.data.datasets.base import License, RawClip, need
-from kinescale.data.datasets.base import game as _game
+from kinescale.data.datasets.base import License, RawClip, game, need
+from kinescale.data.datasets.base.game import captions as captions
 from kinescale.data.datasets.base.splits import Split, listed
 from kinescale.motion import Motion
 
@@ -22,7 +22,7 @@ LICENSE = License(
 )
 
 ENDINGS = re.compile(r"([_ ](RM|Loop))+$")
-"""What says how a clip is to be played, not what it shows."""
+"""Endings of a name that describe playback, not the motion."""
 
 TAKES: Mapping[Split, frozenset[str]] = {
     "test": frozenset({"Punch_Jab", "Idle_Talking", "Victory"}),
@@ -36,11 +36,11 @@ def find(folder: Path) -> list[RawClip]:
     clips = []
     for file in sorted(folder.rglob("*.glb")):
         split = listed(ENDINGS.sub("", file.stem), TAKES)
-        for clip in _game.clips_of(file, "mesh2motion", file.stem):
+        for clip in game.clips_of(file, "mesh2motion", file.stem):
             clips.append(clip.but(split=split, held_by="take"))
     return need(clips, folder, "GLB files named for what they show, such as Jump_Start.glb")
 
 
 def load(clip: RawClip) -> Motion:
     """The clip on the file's own skeleton, meters."""
-    return _game.read(clip)
+    return game.read(clip)

@@ -132,5 +132,5 @@ def _to_y_up(motion: Motion) -> Float[Tensor, "4"]:
     turns = {"+y": (0.0, 0.0, 0.0), "+z": (-np.pi / 2, 0.0, 0.0), "-y": (np.pi, 0.0, 0.0)}
     along = {"+y": float(up[1]), "+z": float(up[2]), "-y": -float(up[1])}
     best = max(along, key=lambda axis: along[axis])
-    # a body that lies down tells nothing: the file is taken to be upright as it is
+    # a lying body does not reveal the up axis: the file is taken as upright
     return roma.rotvec_to_unitquat(torch.tensor(turns[best if along[best] > UPRIGHT_M else "+y"], dtype=torch.float64))

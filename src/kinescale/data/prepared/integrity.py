@@ -68,7 +68,7 @@ def read_manifest(path: Path, version: int) -> dict[str, Any]:
 
 
 def check_file(manifest: Mapping[str, Any], name: str, path: Path) -> Path:
-    """``path`` itself when its bytes are those that the manifest tells of (or it tells of none)."""
+    """``path`` itself when its bytes match the manifest's digest (or it has none)."""
     stated = manifest.get("digests", {}).get(name)
     if stated is not None:
         try:

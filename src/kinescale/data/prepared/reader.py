@@ -30,7 +30,7 @@ class PreparedClip:
     """One prepared clip without its arrays. ``label`` is "action/style"; ``caption_tokens`` are published words with
     their parts of speech, caption by caption, where there are any.
 
-    ``held_by`` says why a clip is not in training: "pair" (of action and style), "actor" or "take"; "" where it is.
+    ``held_by``: why a clip is not in training: "pair" (of action and style), "actor" or "take"; "" where it is.
     ``take`` is the take that the clip is, or is a window of: all its windows are in one split. The last ``amounts``
     captions tell counts, lengths, angles or an order that are measured on the whole clip: they are not true of a crop.
     Folders made before these columns give "", the id and 0.

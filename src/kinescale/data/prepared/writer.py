@@ -29,7 +29,7 @@ class PreparedRow:
     """One clip ready to be written: its motion (target skeleton and fps) and what is known of it.
 
     ``take`` is the id of the take that it is, or is a window of (empty: the id); ``split`` is the dataset's (``None``:
-    told by the take); ``held_by`` says what is held out with it: "pair", "actor", "take", or "" in training.
+    by the take); ``held_by``: what is held out with it: "pair", "actor", "take", or "" in training.
     ``amounts``: so many captions at the end of both lists tell amounts that hold for the whole clip alone.
     ``caption_tokens`` are the captions' words with their parts of speech, ``given`` the published features [T, F],
     ``sources`` the ids of the clips it was composed from.

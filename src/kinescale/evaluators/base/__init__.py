@@ -1,6 +1,6 @@
-"""The evaluator contract. A variant's file offers ``Config`` (a Record) and ``Evaluator(config)``.
+"""Evaluator contract: a variant's module offers ``Config`` (a Record) and ``Evaluator(config)``.
 
-A ``Config`` has ``feature_width``, ``text_width`` and ``max_frames``; those a run fixes are filled in by their names.
+A ``Config`` has ``feature_width``, ``text_width`` and ``max_frames``; a training run fills them in by name.
 """
 
 from __future__ import annotations
@@ -19,19 +19,23 @@ from kinescale.tokens.text_features import TextFeatures
 
 @dataclass(frozen=True, eq=False)
 class StepLoss:
-    """A training step's outcome: the scalar to minimize and named numbers for the log."""
+    """Loss of one training step, and named numbers for the log."""
 
     loss: Tensor
     logs: dict[str, float] = field(default_factory=dict)
 
 
 class Evaluator(nn.Module, ABC):
-    """Declares only. Two encoders into one space; what they see is told by the attributes.
+    """Two encoders, of text and of motion, into one embedding space (interface).
 
-    ``reads``: the feature family's variant its features are of ("" where any will do). ``feature_width`` F, the width
-    of the features given to it. ``min_frames``, ``max_frames``: lengths it takes. ``width``: D. ``cosine``: whether
-    texts and motions are compared by angle, else by Euclidean distance. Features arrive normalized by the statistics
-    the evaluator was trained with; what stands past a clip's length is never read.
+    Features are normalized by the statistics that the evaluator was trained with; frames past a clip's length are
+    ignored.
+
+    - ``reads``: name of the feature that it accepts ("" for any).
+    - ``feature_width``: F, width of the features.
+    - ``min_frames``, ``max_frames``: accepted lengths.
+    - ``width``: D, width of the embeddings.
+    - ``cosine``: whether texts and motions are compared by angle, else by Euclidean distance.
     """
 
     config: Record
@@ -45,18 +49,18 @@ class Evaluator(nn.Module, ABC):
 
     @abstractmethod
     def embed_text(self, text: TextFeatures) -> Float[Tensor, "N D"]:
-        """Sentences, as the token features the evaluator was trained with, to its space."""
+        """Embeddings of texts, given as the token features that the evaluator was trained with."""
 
     @abstractmethod
     def embed_motion(self, features: Float[Tensor, "N T F"], lengths: Int[Tensor, "N"]) -> Float[Tensor, "N D"]:
-        """Motions to its space. Raises ``InputError`` for a length it does not take."""
+        """Embeddings of motions; ``InputError`` for a length outside its range."""
 
     @abstractmethod
     def fid_features(self, features: Float[Tensor, "N T F"], lengths: Int[Tensor, "N"]) -> Float[Tensor, "N D2"]:
-        """What FID is computed on: the embedding itself in most, an earlier layer in some."""
+        """Features that FID is computed on: the embedding itself in most variants, an earlier layer in some."""
 
     def check_motion(self, features: Tensor, lengths: Tensor) -> None:
-        """``InputError`` for features or lengths it does not take."""
+        """``InputError`` for features or lengths outside its range."""
         if features.shape[-1] != self.feature_width:
             raise InputError(f"features {features.shape[-1]} wide; this evaluator reads {self.feature_width}.")
         low, high = int(lengths.min()), int(lengths.max())
@@ -66,12 +70,12 @@ class Evaluator(nn.Module, ABC):
 
 
 def trained(evaluator: Evaluator) -> bool:
-    """Whether the variant has an objective of its own: ``training_loss(features, lengths, text) -> StepLoss``."""
+    """Whether the variant has a training objective: ``training_loss(features, lengths, text) -> StepLoss``."""
     return callable(getattr(evaluator, "training_loss", None))
 
 
 def frozen(evaluator: Evaluator) -> Evaluator:
-    """The evaluator ready for use: evaluation mode, no gradients."""
+    """The evaluator in evaluation mode, without gradients."""
     evaluator.eval().requires_grad_(False)
     return evaluator
 
@@ -80,9 +84,9 @@ def frozen(evaluator: Evaluator) -> Evaluator:
 def embed_in_chunks(
     evaluator: Evaluator, features: Float[Tensor, "N T F"], lengths: Int[Tensor, "N"], chunk: int = 256
 ) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D2"]]:
-    """Embeddings and FID features of many motions, a chunk at a time, on the CPU.
+    """Embeddings and FID features of many motions, in chunks, on the CPU.
 
-    A chunk holds clips of like length, cut to its longest.
+    A chunk holds clips of similar length, cut to its longest.
     """
     order = torch.argsort(lengths, stable=True)
     where = next(evaluator.parameters()).device

@@ -68,7 +68,12 @@ def read_motion(path: str | Path, *, up: str | None = None, **options: Any) -> M
     are the format's own (``asf`` for AMC, ``animation`` for GLB; see ``options_of``). Raises ``InputError`` for a
     missing file, an unknown suffix or an unknown option, ``FormatError`` for bad content.
 
-    Example: ``read_motion("walk.bvh", up="z", unit_m=1.0)``
+    Example
+    -------
+    >>> from kinescale import TextToMotion, read_motion, write_motion
+    >>> write_motion(TextToMotion.from_pretrained()("a person walks", seconds=1.0).motions[0], "walk.bvh", force=True)
+    >>> read_motion("walk.bvh", up="y", unit_m=1.0).meta["prompt"]
+    'a person walks'
     """
     return read_with_notes(path, up=up, **options)[0]
 
@@ -140,6 +145,12 @@ def write_motion(motion: Motion, path: str | Path, *, force: bool = False, **opt
 
     Raises ``InputError`` for an unknown suffix, a format that is only read, an unknown option, or a place
     that cannot be written.
+
+    Example
+    -------
+    >>> from kinescale import TextToMotion, write_motion
+    >>> motion = TextToMotion.from_pretrained()("a person walks", seconds=1.0).motions[0]
+    >>> write_motion(motion, "walk.glb", force=True)
     """
     path = Path(path)
     module = _variant(path, "write")

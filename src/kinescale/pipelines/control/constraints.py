@@ -11,15 +11,15 @@ The file is JSON::
        {"facing": 90, "frame": 100}
      ]}
 
-Each entry is one of these kinds, told by its first key. When: ``frame``, or ``frames`` (first and last, both held), or
+The kind of an entry is its first key. When: ``frame``, or ``frames`` (first and last, both held), or
 ``second``, or ``seconds``. Meters, Y up; ``null`` leaves a coordinate free. Facings are degrees about the vertical: 0
 is +Z, 90 is +X. ``at``: coordinates are the world's, or with "start" relative to where the clip's hips are on the
 ground in its first frame and where it faces there (+Z ahead, +X left).
 
 * ``joint`` (a role, or the clip's own name of a joint): ``position``, held over all frames, or ``positions``, the first
   in the first frame and the last in the last one, those between evenly spread and joined by straight lines.
-* ``pose`` (a motion file beside the JSON; ``pose_frame`` of it, 0 when not said): all joints, or those of ``parts``, in
-  that frame. ``place``: "free" is as the pose lies about its own hips and facing, "world" is where it stands.
+* ``pose`` (a motion file beside the JSON; ``pose_frame`` of it, 0 when not given): all joints, or those of ``parts``,
+  in that frame. ``place``: "free" is as the pose lies about its own hips and facing, "world" is where it stands.
 * ``path``: points [x, z] for the hips, or the name of a CSV file of such rows, with a smooth line through them
   (``line``: "straight" has corners), gone along at an even pace (``pace``: "points" gives each piece between two points
   the same time). ``facing``: "along" the path, an angle, a list of angles evenly spread over the frames, or ``null``.
@@ -100,7 +100,7 @@ class PosePin(Constraint):
 
 @dataclass(frozen=True, eq=False)
 class PathPin(Constraint):
-    """The hips over a point [x, z] of the ground in each frame, and the facing (radians), where one is asked for."""
+    """The hips over a point [x, z] of the ground in each frame, and optionally the facing (radians)."""
 
     points: Float64[np.ndarray, "N 2"] = None  # type: ignore[assignment]
     facing: Float64[np.ndarray, " N"] | None = None

@@ -1,4 +1,4 @@
-"""The JSON of constraints to records: every fault is one sentence that names the entry."""
+"""Parser of the JSON of constraints: every error is one sentence that names the entry."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class Reader:
             raise self._wrong(f"has the keys {_shown(list(entry))}; expected one of {', '.join(KINDS)} among them")
         self._keys(entry, KINDS[kind] | SHARED)
         frames = self._when(entry)
-        said = entry[kind] if isinstance(entry[kind], str) and kind in ("joint", "pose") else ""
-        what = said[:60] or ("root path" if kind == "path" else kind)
+        named = entry[kind] if isinstance(entry[kind], str) and kind in ("joint", "pose") else ""
+        what = named[:60] or ("root path" if kind == "path" else kind)
         span = f"frame {frames[0]}" if len(frames) == 1 else f"frames {frames[0]}-{frames[-1]}"
         shared = {
             "name": f"constraint {number} ({what}, {span})",

@@ -1,4 +1,4 @@
-"""Drawn points as a line: smooth or straight through them, and gone along at an even pace."""
+"""Path curves: a smooth or straight line through points, sampled at an even pace."""
 
 from __future__ import annotations
 

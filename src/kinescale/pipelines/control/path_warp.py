@@ -132,8 +132,8 @@ def _offsets(targets: Targets, positions: Tensor, path: np.ndarray, smooth: np.n
     gap = _flat(targets.target[chosen] - positions[frames, targets.joint[chosen]].double())
     far = gap.norm(dim=-1, keepdim=True)
     needed = gap * (1 - REACH_M / far.clamp(min=REACH_M))
-    asked = _mean_by_frame(frames.numpy(), needed.numpy())
-    return asked if asked and np.abs(asked.values).max() > 0 else _Sparse(asked.frames[:0], asked.values[:0])
+    mean = _mean_by_frame(frames.numpy(), needed.numpy())
+    return mean if mean and np.abs(mean.values).max() > 0 else _Sparse(mean.frames[:0], mean.values[:0])
 
 
 def _held(offsets: _Sparse, span: Span) -> _Sparse:

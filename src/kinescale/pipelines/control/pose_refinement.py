@@ -33,8 +33,8 @@ SOFT_M = 0.1
 """Distances below this are squared: two targets for one joint meet in the middle."""
 
 DISTANCE, UNNATURAL, TURNED, MOVED = 120.0, 4.0, 0.02, 1.0
-"""Weights: of the distance to the targets, of what is unnatural, of the mean squared turn of all joints (radians) and of
-the root's mean squared shift (m)."""
+"""Weights: of the distance to the targets, of what is unnatural, of the mean squared turn of all joints (radians) and
+of the root's mean squared shift (m)."""
 
 MOST_M, MOST_UP_M, MOST_RAD = 1.0, 0.2, 1.0
 """How far the root is moved along the ground and up, and a joint turned, at most: more is not for a refinement."""

@@ -213,8 +213,8 @@ class _Builder:
             # the root's own turn is where the body faces, which a free pose leaves open
             turned = [joint for joint in joints if joint > 0]
             where = torch.full((len(turned),), frame)
-            said = (where, torch.tensor(turned, dtype=torch.long), pose.rotations[0, turned])
-            self.poses.append((*said, torch.full((len(turned),), number)))
+            turns = (where, torch.tensor(turned, dtype=torch.long), pose.rotations[0, turned])
+            self.poses.append((*turns, torch.full((len(turned),), number)))
 
     def build(self, entries: tuple[Constraint, ...]) -> Targets:
         whole, number = torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.float64)
@@ -309,28 +309,21 @@ def mean_error(targets: Targets, motion: Motion) -> float:
 
 
 def contradictions(targets: Targets) -> list[str]:
-    """Pairs of constraints that want one joint in two places, or the body facing two ways, in one frame."""
+    """Pairs of constraints that want one joint in two places in one frame, with the widest gap of each pair."""
     found: dict[tuple[int, int], tuple[float, str]] = {}
-    keys = [
-        (f"{targets.skeleton.joints[j]} in two places at frame {f}", (f, j), place, known, number, "m", 1.0)
-        for f, j, place, known, number, relative in zip(
-            targets.frame.tolist(),
-            targets.joint.tolist(),
-            targets.target,
-            targets.known,
-            targets.entry.tolist(),
-            targets.relative,
-        )
-        if not relative
-    ]
-    seen: dict[tuple[int, int], list[tuple[Tensor, Tensor, int]]] = {}
-    for text, key, place, known, number, _, _ in keys:
-        for other, its, of in seen.get(key, []):
-            gap = float(((place - other) * known * its).norm())
-            apart = targets.entries[of].tolerance_m + targets.entries[number].tolerance_m
+    seen: dict[tuple[int, int], list[int]] = {}
+    entries = targets.entries
+    for row in range(len(targets.frame)):
+        if targets.relative[row]:
+            continue
+        frame, joint, number = (int(column[row]) for column in (targets.frame, targets.joint, targets.entry))
+        for other in seen.setdefault((frame, joint), []):
+            of = int(targets.entry[other])
+            both = targets.known[row] * targets.known[other]
+            gap = float(((targets.target[row] - targets.target[other]) * both).norm())
+            apart = entries[of].tolerance_m + entries[number].tolerance_m
             if gap > apart and gap > found.get((of, number), (0.0, ""))[0]:
-                found[of, number] = (gap, f"want {text}, {gap:.2f} m apart")
-        seen.setdefault(key, []).append((place, known, number))
-    return [
-        f"{targets.entries[one].name} and {targets.entries[two].name} {text}" for (one, two), (_, text) in found.items()
-    ]
+                name = targets.skeleton.joints[joint]
+                found[of, number] = (gap, f"want {name} in two places at frame {frame}, {gap:.2f} m apart")
+        seen[frame, joint].append(row)
+    return [f"{entries[one].name} and {entries[two].name} {text}" for (one, two), (_, text) in found.items()]

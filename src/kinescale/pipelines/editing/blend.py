@@ -47,7 +47,7 @@ AIM_M_S2: float = REAL_MOTION["joint_acceleration_p99_m_s2"]
 """99 of 100 accelerations of all joints of captured motion are below; a blend is widened to come below it."""
 
 LIMIT_M_S2: float = REAL_MOTION["fastest_joint_of_a_frame_p99_m_s2"]
-"""In 99 of 100 frames of captured motion all joints accelerate by less; what is above is said."""
+"""In 99 of 100 frames of captured motion all joints accelerate by less; more is noted."""
 
 ENOUGH = 1.1
 """A narrower blend is taken when its peak is within this factor of the smoothest one's."""
@@ -97,7 +97,7 @@ def blend(clip: Motion, made: Motion, span: Span, settings: BlendSettings, *, of
     """``clip`` with the frames of ``span`` taken from ``made``, whose frame i is the clip's frame ``i + offset``.
 
     Frames outside the span keep every bit of their local rotations; what follows turns and moves as a whole where the
-    path is drawn and goes on from something. Raises ``InputError`` for other skeletons, frame rates or spans.
+    path is resampled and continues something. Raises ``InputError`` for other skeletons, frame rates or spans.
     """
     _check(clip, made, span, settings, offset)
     clip_track, made_track = _Track.of(clip), _Track.of(made).from_frame(offset, len(clip))

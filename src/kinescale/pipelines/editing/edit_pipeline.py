@@ -81,8 +81,8 @@ class EditOptions:
     ----------
     samples : how many different clips, or which: ``[3]`` makes sample 3 alone, as it is among others.
     seed : sample i draws from ``derive_seed(seed, "sample", i)``.
-    sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale`` or ``temperature``;
-        ``None`` as a value keeps the default.
+    sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale`` or
+        ``temperature``; ``None`` as a value keeps the default.
     blend : seconds, inside the resampled frames, over which they are blended with the clip.
     widen : whether the blend may grow where joints would jerk.
     anchor_end : warp the sampled path so that the frames after it stay in place, instead of moving those.
@@ -187,8 +187,8 @@ class EditPipeline(Pipeline):
                 clip, done, filled, report = way.sample(context, i, rng)
                 known = {"edit": task, "seed": options.seed, "sample": i}
                 meta = self._meta(way.motion, region, prompt, known, keeps_prompts or bool(region.keep_scales))
-                drawn = sampling_meta(self.bundle, config, options.post_process)
-                clips.append(clip.with_meta(**meta, **report, **drawn))
+                meta |= sampling_meta(self.bundle, config, options.post_process)
+                clips.append(clip.with_meta(**meta, **report))
                 blends.append(done)
                 tokens.append(filled.tokens)
                 kept = filled.kept

@@ -76,7 +76,7 @@ class EditRegion:
         >>> from kinescale import EditRegion, TextToMotion
         >>> motion = TextToMotion.from_pretrained()("a person walks", seconds=2.0).motions[0]
         >>> EditRegion.of(motion, seconds=(0.5, 1.0), parts="left_arm,head").spans
-        ((10, 20),)
+        ((15, 30),)
         """
         return cls(len(motion), _spans(motion, frames, seconds), part_names(parts), keep_scales)
 

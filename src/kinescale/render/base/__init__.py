@@ -78,6 +78,13 @@ def render(
     it. The file is whole or absent, and an existing one is replaced. Raises ``InputError`` for an unknown suffix, no
     motions or more than ``MAX_MOTIONS``, for titles that do not match them, for options out of range, and for
     a place that cannot be written; ``MissingDependencyError`` where an output needs what is not installed.
+
+    Example
+    -------
+    >>> from kinescale import TextToMotion, render_motion
+    >>> motion = TextToMotion.from_pretrained()("a person walks", seconds=1.0).motions[0]
+    >>> render_motion(motion, "walk.html").name
+    'walk.html'
     """
     name = output_for(path)
     options = options or Options(poses=poses, fps=fps)

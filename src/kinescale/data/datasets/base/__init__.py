@@ -1,9 +1,22 @@
-"""The dataset contract. A corpus's file offers ``LICENSE``, ``find(folder)`` and ``load(clip)``.
+"""Dataset contract: what the module or package of a corpus offers.
 
-``find(folder) -> list[RawClip]`` lists the clips in the published layout below ``folder``, in a fixed order, reading
-names and captions only. ``load(clip) -> Motion`` reads one, on the file's own skeleton at the true frame rate, in
-meters. A set that publishes feature arrays also offers ``NATIVE``, ``given(clip) -> [T, F]`` (the arrays as they are)
-and ``statistics(folder) -> (mean, std) | None``; a set whose terms its folder tells, ``license(folder) -> License``.
+Required:
+
+- ``LICENSE``: a ``License``.
+- ``find(folder) -> list[RawClip]``: the clips in the published layout below ``folder``, in a fixed order, reading names
+  and captions only.
+- ``load(clip) -> Motion``: one clip on the file's own skeleton, at the true frame rate, in meters.
+
+A labeled corpus, whose clips come without sentences, also offers
+
+- ``captions(clip, count, *, part=False) -> ClipCaptions``: sentences from the clip's label; with ``part`` for a window
+  of the take, which may show only some of what the label lists.
+- ``claims(action, take) -> tuple[Claim, ...]``, optional: what the label claims, for measuring whether it is followed.
+- ``LABEL_RULES``, optional: label -> rules that a clip of it must not break (``data.label_check``).
+- ``written_captions() -> {label or take: sentences}``, optional: captions written by hand.
+
+A corpus with published feature arrays also offers ``NATIVE``, ``given(clip) -> [T, F]`` (the arrays unchanged) and
+``statistics(folder) -> (mean, std) | None``; one whose terms depend on the folder, ``license(folder) -> License``.
 """
 
 from __future__ import annotations
@@ -19,7 +32,7 @@ from kinescale.core.errors import DataError
 from kinescale.core.records import Record
 
 STATISTICS = (("Mean.npy", "Std.npy"), ("mean.npy", "std.npy"))
-"""What published means and deviations of features are called."""
+"""File names of published means and deviations of features."""
 
 
 class License(Record):
@@ -47,18 +60,21 @@ def union(licenses: Sequence[License]) -> License:
 
 
 class RawClip(Record):
-    """One clip as published: where it is and what its label says.
+    """One clip as published: its files, label, captions and split.
 
-    ``id`` is "corpus/take"; ``files`` are hashed for the manifest, the motion file first; ``action`` and ``style`` are
-    the label's words (a take's one-line description is its action); ``fps`` is given where the file does not tell.
-
-    Sets that come with sentences and splits give them here: ``captions`` (``None``: the corpus's own describer writes
-    them), ``caption_tokens`` (the words with their parts of speech, caption by caption), ``mirrorable`` (with left and
-    right exchanged they tell of the mirror image), ``split`` with ``held_by`` ("pair", "actor" or "take": what is
-    held out with it), and frames ``start`` to ``stop`` where the clip is a piece of its file. ``unit_m`` is the length
-    of the file's unit in meters where the file does not tell, ``animation`` the number of one in a file of several.
-    ``problem`` says why a clip that is listed cannot be used: preparation reports it under its id
-    and goes on.
+    Parameters
+    ----------
+    id : "corpus/take".
+    files : hashed for the manifest, the motion file first.
+    action, style : words of the label (a take's one-line description is its action).
+    fps, unit_m : frame rate and length of the file's unit in meters, where the file does not state them.
+    captions : published sentences; ``None`` where the dataset's ``captions`` makes them from the label.
+    caption_tokens : words of each caption with their parts of speech.
+    mirrorable : with left and right exchanged, the captions describe the mirror image.
+    split, held_by : split of the clip, and what is held out with it ("pair", "actor" or "take").
+    start, stop : frames, where the clip is a part of its file.
+    animation : index of the animation, in a file with several.
+    problem : why a listed clip cannot be used; preparation reports it under the clip's id and continues.
     """
 
     id: str
@@ -86,7 +102,7 @@ class RawClip(Record):
 
 
 class Native(Record):
-    """What a set's published arrays are: the skeleton and frame rate they were made at, their feature and its width."""
+    """Format of published feature arrays: skeleton and frame rate, feature and its width."""
 
     skeleton: str
     fps: float

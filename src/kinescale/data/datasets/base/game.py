@@ -1,4 +1,4 @@
-"""Hand-made game clips: GLB files of a body each, named for what they show."""
+"""Hand-made game clips: GLB files named for the action that they show; listing, loading, captions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from pathlib import Path
 
 from kinescale.core.errors import DataError, KinescaleError
 from kinescale.data.datasets.base import RawClip
+from kinescale.data.datasets.base.captions import ClipCaptions, captions_of_phrases
 from kinescale.formats import read_motion
 from kinescale.formats.glb import animations
+from kinescale.io.packaged_toml import packaged_toml
 from kinescale.motion import Motion
+
+_STAGING = re.compile(r"\b(loop|melee|ranged|a|b|c)\b")
+"""Words of a name that do not describe the motion."""
 
 STILL_M = 1e-3
 """A clip in which no joint goes farther than this shows nothing."""
@@ -48,3 +53,18 @@ def read(clip: RawClip) -> Motion:
     if float((positions - positions[:1]).abs().max()) < STILL_M:
         raise DataError(f"{clip.files[0].name}: nothing moves in it.")
     return motion
+
+
+def captions(clip: RawClip, count: int, *, part: bool = False) -> ClipCaptions:
+    """Sentences for the clip by the words of its name; loops in place are described as such."""
+    phrases, lasting = phrases_of(clip.action)
+    return captions_of_phrases(phrases, lasting, clip.take, count)
+
+
+def phrases_of(action: str) -> tuple[tuple[str, ...], bool]:
+    """Phrases for the words of a name, and whether the clip shows one continuous activity."""
+    table = packaged_toml(__package__ or "", "game_clips.toml")
+    words = " ".join(_STAGING.sub(" ", action).split())
+    plain = words.removesuffix(" rm")
+    found = table["phrases"].get(words) or table["phrases"].get(plain) or (f"*show {plain or 'a pose'}",)
+    return tuple(found), plain in table["lasting"]

@@ -2,8 +2,8 @@
 
     ROOT/new_joint_vecs/ID.npy  [T, F]   ROOT/texts/ID.txt   ROOT/{train,val,test}.txt   ROOT/Mean.npy  ROOT/Std.npy
 
-Guo et al. 2022, "Generating Diverse and Natural 3D Human Motions from Text". A caption that tells of a part of the
-clip makes a clip of its own of those frames; the whole clip keeps the captions that tell of all of it. Clips are kept
+Guo et al. 2022, "Generating Diverse and Natural 3D Human Motions from Text". A caption that describes a part of
+the clip makes those frames a clip of its own; the whole clip keeps the captions that describe all of it. Clips are kept
 between a shortest and a longest length, counted in feature frames. ``new_joints`` (positions) may stand in for
 ``new_joint_vecs``; then nothing is given and the features are computed.
 """
@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from kinescale.core.errors import DataError, KinescaleError
 from kinescale.data.datasets.base import Native, RawClip, need, read_statistics
-from kinescale.data.datasets.base.texts import Told, read_captions, read_ids
+from kinescale.data.datasets.base.texts import CaptionLine, read_captions, read_ids
 from kinescale.formats import read_motion
 from kinescale.formats.npy import read_values
 from kinescale.motion import Motion
@@ -51,7 +51,7 @@ def root_of(folder: Path, layout: Layout) -> Path:
 
 
 def find(folder: Path, layout: Layout) -> list[RawClip]:
-    """Every clip of every split, and every part of one that a caption tells of."""
+    """Every clip of every split, and every part that a caption describes."""
     root = root_of(folder, layout)
     arrays = next(root / name for name in layout.folders if (root / name).is_dir())
     texts = next((root / name for name in layout.texts if (root / name).is_dir()), root / layout.texts[0])
@@ -84,33 +84,33 @@ def _of_id(layout: Layout, name: str, split: str, arrays: Path, texts: Path) -> 
     if not text.is_file():
         return [_bad(layout, name, file, f"{texts.name}/{name}.txt is missing.")]
     try:
-        told, problems = read_captions(text)
+        lines, problems = read_captions(text)
     except KinescaleError as problem:
         return [_bad(layout, name, file, str(problem))]
     clips = [_bad(layout, f"{name} (caption)", file, problem) for problem in problems]
-    whole = [line for line in told if line.span is None]
+    whole = [line for line in lines if line.span is None]
     if whole:
         clips.append(_clip(layout, name, split, (file, text), whole))
-    spans: dict[tuple[float, float], list[Told]] = {}
-    for line in told:
+    spans: dict[tuple[float, float], list[CaptionLine]] = {}
+    for line in lines:
         if line.span is not None:
             spans.setdefault(line.span, []).append(line)
-    for (first, last), lines in spans.items():
-        clip = _clip(layout, f"{name}@{first:g}-{last:g}", split, (file, text), lines)
+    for (first, last), described in spans.items():
+        clip = _clip(layout, f"{name}@{first:g}-{last:g}", split, (file, text), described)
         clips.append(clip.but(start=int(first * layout.native.fps), stop=int(last * layout.native.fps)))
-    if not told:
+    if not lines:
         clips.append(_bad(layout, name, file, f"{texts.name}/{name}.txt holds no caption."))
     return clips
 
 
-def _clip(layout: Layout, name: str, split: str, files: tuple[Path, Path], told: list[Told]) -> RawClip:
+def _clip(layout: Layout, name: str, split: str, files: tuple[Path, Path], lines: list[CaptionLine]) -> RawClip:
     return RawClip(
         id=f"{layout.corpus}/{name}",
         corpus=layout.corpus,
         files=files,
         action="",
-        captions=tuple(line.caption for line in told),
-        caption_tokens=tuple(line.tokens for line in told),
+        captions=tuple(line.caption for line in lines),
+        caption_tokens=tuple(line.tokens for line in lines),
         split=split,
     )
 

@@ -19,8 +19,8 @@ MAX_CAPTIONS = 1000
 
 
 @dataclass(frozen=True)
-class Told:
-    """One caption, its words with parts of speech, and the seconds it tells of (``None``: the whole clip)."""
+class CaptionLine:
+    """One caption, its words with parts of speech, and the seconds that it describes (``None``: the whole clip)."""
 
     caption: str
     tokens: str
@@ -42,18 +42,18 @@ def read_ids(path: Path) -> list[str]:
     return read_lines(path)
 
 
-def read_captions(path: Path) -> tuple[list[Told], list[str]]:
+def read_captions(path: Path) -> tuple[list[CaptionLine], list[str]]:
     """The captions of a file, and what was wrong with lines that were left out."""
-    told, problems = [], []
+    lines, problems = [], []
     for number, line in enumerate(read_lines(path), start=1):
         found = _parse(line)
-        if isinstance(found, Told):
-            told.append(found)
+        if isinstance(found, CaptionLine):
+            lines.append(found)
         else:
             problems.append(f"{path.name}, line {number}: {found}")
-    if len(told) > MAX_CAPTIONS:
-        raise DataError(f"{path}: holds {len(told)} captions; expected at most {MAX_CAPTIONS}.")
-    return told, problems
+    if len(lines) > MAX_CAPTIONS:
+        raise DataError(f"{path}: holds {len(lines)} captions; expected at most {MAX_CAPTIONS}.")
+    return lines, problems
 
 
 def checked_caption(text: str) -> str:
@@ -66,7 +66,7 @@ def checked_caption(text: str) -> str:
     return words
 
 
-def _parse(line: str) -> Told | str:
+def _parse(line: str) -> CaptionLine | str:
     fields = line.split("#")
     if len(fields) != 4:
         return f"{len(fields)} fields between '#'; expected caption#tokens#from#to."
@@ -78,10 +78,10 @@ def _parse(line: str) -> Told | str:
     except DataError as problem:
         return str(problem)
     if start == stop == 0.0:
-        return Told(caption, fields[1].strip(), None)
+        return CaptionLine(caption, fields[1].strip(), None)
     if not 0 <= start < stop:
-        return f"tells of {start:g} to {stop:g} seconds; expected a time that ends after it begins."
-    return Told(caption, fields[1].strip(), (start, stop))
+        return f"describes {start:g} to {stop:g} seconds; expected a time that ends after it begins."
+    return CaptionLine(caption, fields[1].strip(), (start, stop))
 
 
 def _seconds(field: str) -> float:

@@ -27,7 +27,7 @@ def run(
     >>> editor = Editor.from_pretrained()
     >>> clip = TextToMotion(editor.bundle)("a person walks", seconds=1.0).motions[0]
     >>> len(editor.extend(clip, 1.0, "a person waves").motions[0])
-    40
+    60
     """
     whole, span = extended(motion, seconds, before=before)
     return pipeline.run(whole, EditRegion(len(whole), (span,)), prompt, task="extend", options=options)

@@ -69,7 +69,7 @@ def run(
     >>> editor = Editor.from_pretrained()
     >>> clip = TextToMotion(editor.bundle)("a person walks", seconds=1.0).motions[0]
     >>> len(editor.loop(clip).motions[0])
-    30
+    45
     """
     loop = loop or LoopOptions()
     count = frames_of(loop.seconds, motion.fps, 0)

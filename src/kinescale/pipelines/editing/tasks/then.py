@@ -29,7 +29,7 @@ def run(
     for name, clip, taken in (("first", first, before), ("second", fitting, after)):
         if len(clip) <= taken:
             raise InputError(
-                f"{seconds:g} seconds around the seam take all of the {name} motion, which lasts "
+                f"{seconds:g} seconds around the border take all of the {name} motion, which lasts "
                 f"{clip.duration_s:.2f} seconds; ask for fewer."
             )
     clips = piece(first, 0, len(first) - before), piece(fitting, after, len(fitting))
