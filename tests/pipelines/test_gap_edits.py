@@ -69,3 +69,8 @@ def test_with_a_prompt_or_for_parts_tokens_are_resampled_as_before(one: Editor, 
 )
 def test_what_counts_as_a_gap(region: EditRegion, fits: bool) -> None:
     assert fillable(made_clip(90), region) == fits
+
+
+def test_tokens_are_resampled_where_gaps_are_not_to_be_filled(one: Editor, clip: Motion) -> None:
+    made = one.inpaint(clip, EditRegion(len(clip), (SPAN,)), options=EditOptions(fill_gaps=False)).motions[0]
+    assert "infill_prior_share" not in made.meta

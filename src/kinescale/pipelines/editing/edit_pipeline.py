@@ -88,6 +88,8 @@ class EditOptions:
     anchor_end : warp the sampled path so that the frames after it stay in place, instead of moving those.
     post_process : post-processing of the decoded motion.
     level : the floor is the plane y = 0; else it is found under the clip's feet.
+    fill_gaps : without a prompt, frames of the whole body that have frames around them, two seconds at most, are filled
+        around an interpolation (``infill``); else their tokens are resampled as for all other regions.
 
     Example
     -------
@@ -104,6 +106,7 @@ class EditOptions:
     anchor_end: bool = False
     post_process: PostProcess = FINISH
     level: bool = False
+    fill_gaps: bool = True
 
     def __post_init__(self) -> None:
         sample_indices(self.samples)
@@ -178,7 +181,8 @@ class EditPipeline(Pipeline):
         clips, blends, tokens, kept = [], [], [], ()
         with torch.no_grad():
             way: Resampling | GapFill = Resampling(motion, base or motion, region, settings, fill, options)
-            if prompt is None and fill is fill_tokens and base is None and fillable(motion, region):
+            own = fill is fill_tokens and base is None and options.fill_gaps
+            if own and prompt is None and fillable(motion, region):
                 way = GapFill(motion, region, fill, options.post_process, level=options.level)
             stretch = stretch_of(self.bundle, way.motion, region.spans, level=options.level)
             context = FillContext(self.bundle, stretch, region, config, encode_text(self.bundle, [prompt]))

@@ -23,6 +23,7 @@ from kinescale.pipelines.editing.region import EditRegion, Span
 from kinescale.pipelines.editing.stretch import back_on
 from kinescale.pipelines.editing.windows import Filled, window_by_window
 from kinescale.pipelines.post_process import PostProcess
+from kinescale.tokens.token_map import TokenMap
 
 FULL_S = 2.0
 """Seconds of a gap in which the generator's difference has its whole share."""
@@ -60,10 +61,10 @@ class GapFill:
         clip, drawn = self.motion, base
         if number:
             drawn = self.fill(context, rng)
-            tracks = [self._back(context, one) for one in (base, drawn)]
+            given, made = self._back(context, base), self._back(context, drawn)
             for span in self.region.spans:
                 share = min(1.0, (span[1] - span[0]) / (FULL_S * clip.fps))
-                clip = with_difference(clip, *tracks, span, share)
+                clip = with_difference(clip, given, made, span, share)
                 clip = hold_feet(clip, span, self.floor)
         return clip, tuple(self._met(clip, span) for span in self.region.spans), drawn, {}
 
@@ -88,7 +89,7 @@ def _as_it_is(context: FillContext) -> Filled:
     """A filler that keeps every token: the stretch encoded and decoded."""
     bundle = context.bundle
 
-    def window(features: torch.Tensor, _start: int, _spans: tuple[Span, ...]) -> tuple[torch.Tensor, object, Mask]:
+    def window(features: torch.Tensor, _start: int, _spans: tuple[Span, ...]) -> tuple[torch.Tensor, TokenMap, Mask]:
         encoded = runtime.encode(bundle, features)
         layout, lengths = encoded.tokens.layout, encoded.tokens.latents
         latent = runtime.masked_latent(layout, encoded.quantized, lengths)

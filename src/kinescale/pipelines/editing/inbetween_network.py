@@ -82,8 +82,8 @@ def interpolated(
     count = stop - first
     weight = torch.arange(1, count + 1, dtype=root.dtype, device=root.device) / (count + 1)
     line = torch.lerp(root[:, first - 1, None], root[:, stop, None], weight[None, :, None])
-    ends = (rotations[:, at, None].expand(-1, count, -1, -1) for at in (first - 1, stop))
-    turned = quat_slerp(*ends, weight[None, :, None].expand(len(root), -1, rotations.shape[2]))
+    before, after = (rotations[:, at, None].expand(-1, count, -1, -1) for at in (first - 1, stop))
+    turned = quat_slerp(before, after, weight[None, :, None].expand(len(root), -1, rotations.shape[2]))
     return (
         torch.cat([root[:, :first], line, root[:, stop:]], dim=1),
         torch.cat([rotations[:, :first], turned, rotations[:, stop:]], dim=1),
@@ -112,6 +112,7 @@ class InbetweenNetwork(nn.Module):
 
     mean: Tensor
     std: Tensor
+    offsets: Tensor
     license: str = ""
     """Licenses of the data that the weights were trained on."""
 

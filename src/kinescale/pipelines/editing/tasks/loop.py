@@ -30,8 +30,7 @@ class LoopOptions:
     cut : take the stretch of the clip that closes best, instead of all of it.
     in_place : subtract the steady part of the root's path.
     rounds : how many cycles to write one after another.
-    keep_scales : coarse scales that are kept in what is resampled; with ``cut`` and a prompt half of them by
-        default.
+    keep_scales : coarse scales that are kept in what is resampled; with ``cut`` half of them by default.
     """
 
     seconds: float | int = 0.5
@@ -81,13 +80,14 @@ def run(
         count = min(count, max(1, int((stop - start) * MOST_OF_CYCLE)))
         notes = (f"the cycle is frames {start}:{stop} of the clip, {(stop - start) / motion.fps:.2f} seconds",)
         whole, span = _closed(motion, (start, stop), count, window)
-        few = 0 if prompt is None else pipeline.scales // 2
-        keep_scales = few if loop.keep_scales is None else loop.keep_scales
+        keep_scales = pipeline.scales // 2 if loop.keep_scales is None else loop.keep_scales
     else:
         whole, span = joined(motion, motion.slice(0, min(len(motion), window)), count / motion.fps)
         keep_scales = loop.keep_scales or 0
     region = EditRegion(len(whole), (span,), (), keep_scales)
-    edited = pipeline.run(whole, region, prompt, task="loop", options=options)
+    # a resampled cycle may end anywhere on the ground, so its seam is smoother than that of a gap between fixed frames
+    free = replace(options or EditOptions(), fill_gaps=False)
+    edited = pipeline.run(whole, region, prompt, task="loop", options=free)
     cycles = [_cycle(made, span[1], loop) for made in edited.motions]
     notes = (*notes, *(note for note in edited.notes if not note.startswith("what follows")))
     motions, offsets = zip(*cycles, strict=True)
