@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 _KNOWN: set[str] = set()
 _FIELD = re.compile(r"^(?:[^:]*: )?field '([\w.]+)' of \w+: (.*)$", re.DOTALL)
+_LACKED = re.compile(r"^this bundle's sampler '(\w+)' has no \w+ \((--[\w-]+)\); .* its own: (.*)\.$")
 _BOUNDS = {
     "Input should be less than or equal to ": "at most ",
     "Input should be greater than or equal to ": "at least ",
@@ -33,6 +34,11 @@ def in_options_words(message: str) -> str:
     >>> in_options_words("sampler 'x': field 'top_p' of Config: Input should be less than or equal to 1.")
     '--top-p: expected at most 1.'
     """
+    lacked = _LACKED.match(message)
+    if lacked is not None and lacked[2] in _KNOWN:
+        taken = [flag for name in lacked[3].split(", ") if (flag := f"--{name.replace('_', '-')}") in _KNOWN]
+        listed = f"of this command's options it takes {', '.join(taken) or 'none'}"
+        return f"{lacked[2]}: this bundle's sampler {lacked[1]} does not take it; {listed}."
     found = _FIELD.match(message)
     flag = f"--{found[1].split('.')[0].replace('_', '-')}" if found else ""
     if found is None or flag not in _KNOWN:
