@@ -1,8 +1,8 @@
 """The promise "add a file, edit none": made-up variants of the families, from raw files to an edited, converted motion.
 
 The files lie in a temporary folder of each family's package path. One process prepares a data set, trains two steps of
-each stage, trains an evaluator, generates, edits and converts with them, through the commands that a user has; it runs apart, so
-that no other test sees the variants.
+each stage and an evaluator, generates, edits and converts with them, through the commands that a user has; it runs
+apart, so that no other test sees the variants.
 """
 
 from __future__ import annotations
