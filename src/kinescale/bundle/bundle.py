@@ -47,8 +47,8 @@ from kinescale.core.records import Record, json_hash, write_json
 from kinescale.features import Feature, Normalizer
 from kinescale.generators import Generator
 from kinescale.text import TextEncoder
-from kinescale.tokenizers import Tokenizer, seen_as
-from kinescale.tokens import BitView, TokenMap
+from kinescale.tokenizers import Tokenizer
+from kinescale.tokens import Codec, TokenMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ class Bundle:
         made = {
             "vocabulary": ("vocabulary", codec.vocabulary),
             "vocabularies": ("vocabularies", codec.vocabularies),
-            "code_dim": ("code width", self.tokenizer.latent_width),
+            "code_dim": ("code width", codec.latent_width),
             "bins": ("bins of the scales", tuple(scale.bins for scale in layout.scales)),
             "groups": ("groups of the scales", tuple(scale.groups for scale in layout.scales)),
         }
@@ -181,13 +181,14 @@ class Bundle:
     # What it runs
 
     @cached_property
-    def codec(self) -> Tokenizer | BitView:
+    def codec(self) -> Codec:
         """The tokenizer as the generator sees it: codes as bits where it predicts bits."""
-        return self.tokenizer if self.generator is None else seen_as(self.tokenizer, self.generator.token_kind)
+        codec = self.tokenizer.codec
+        return codec if self.generator is None else codec.view(self.generator.token_kind)
 
     def plain(self, tokens: TokenMap) -> TokenMap:
         """What the generator drew, as the tokenizer's own tokens."""
-        return self.codec.plain(tokens) if isinstance(self.codec, BitView) else tokens
+        return self.codec.to_native(tokens)
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
