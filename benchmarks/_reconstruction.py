@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kinescale.bundle import Bundle
 from kinescale.data.prepared import Prepared, open_prepared
-from kinescale.motion import canonicalise
+from kinescale.motion import canonicalize
 
 SPLIT = "val"
 NUMBERS = ("mpjpe_mm", "mpjpe_root_mm", "feature_rmse", *NAMES)
@@ -38,7 +38,7 @@ def reconstruction(bundle: Bundle, data: Path, limit: int = 0) -> dict[str, Any]
     for (group, scales), values in sorted(rows.items()):
         mean = dict(zip(NUMBERS, np.mean(values, axis=0).tolist(), strict=True))
         found[group].append({"scales": scales, "clips": len(values), **mean})
-    recorded = mean_of([quality(canonicalise(prepared.motion(index))) for index in chosen])
+    recorded = mean_of([quality(canonicalize(prepared.motion(index))) for index in chosen])
     about = {"split": SPLIT, "data_hash": prepared.manifest_hash, "clips": len(chosen)}
     return {**about, "groups": dict(found), "recorded": recorded}
 
@@ -46,7 +46,7 @@ def reconstruction(bundle: Bundle, data: Path, limit: int = 0) -> dict[str, Any]
 @torch.no_grad()
 def _clip(bundle: Bundle, prepared: Prepared, index: int) -> list[tuple[float, ...]]:
     """The numbers of one clip for the first 1, 2 ... scales."""
-    features = bundle.feature.from_motion(canonicalise(prepared.motion(index)))
+    features = bundle.feature.from_motion(canonicalize(prepared.motion(index)))
     windows = [_windows(bundle, window) for window in features.split(bundle.max_frames)]
     true = bundle.feature.positions(features)
     normal = bundle.normalizer.apply(features)

@@ -33,9 +33,10 @@ from kinescale.bundle import Bundle
 from kinescale.core.files import atomic_write_text
 from kinescale.core.records import write_json
 from kinescale.data.prepared import open_prepared
-from kinescale.motion import canonicalise
+from kinescale.motion import canonicalize
 from kinescale.pipelines import TextToMotion
-from kinescale.quantizers import vq
+from kinescale.quantizers.base.usage import perplexity as token_perplexity
+from kinescale.quantizers.base.usage import usage
 from kinescale.render import render
 from kinescale.training.config import RunConfig, Stage
 from kinescale.training.export import build_bundle
@@ -170,18 +171,18 @@ def codes_used(bundle: Bundle, chosen: argparse.Namespace) -> dict[str, float]:
     indices = indices[:: max(1, len(indices) // chosen.clips)][: chosen.clips] if chosen.clips else indices
     tokenizer, seen = bundle.tokenizer, []
     for index in indices:
-        features = bundle.normalizer.apply(bundle.feature.from_motion(canonicalise(prepared.motion(index))))
+        features = bundle.normalizer.apply(bundle.feature.from_motion(canonicalize(prepared.motion(index))))
         whole = min(len(features), bundle.max_frames) // bundle.stride * bundle.stride
         if whole:
             seen.append(tokenizer.encode(features[None, :whole], torch.tensor([whole])).tokens)
     used, perplexity = [], []
-    for scale, vocabulary in enumerate(tokenizer.vocabularies):
+    for scale, vocabulary in enumerate(tokenizer.codec.vocabularies):
         valid = [tokens.scales[scale][tokens.valid(scale)] for tokens in seen]
-        if tokenizer.token_kind == "codes":
+        if tokenizer.codec.token_kind == "codes":
             codes = torch.cat([part.flatten() for part in valid])
             codes = codes[codes >= 0]
-            used.append(float(vq.usage(codes, vocabulary)))
-            perplexity.append(float(vq.perplexity(codes, vocabulary)))
+            used.append(float(usage(codes, vocabulary)))
+            perplexity.append(float(token_perplexity(codes, vocabulary)))
         else:
             on = torch.cat(valid).double().mean(0)
             used.append(float(((on > 0) & (on < 1)).double().mean()))

@@ -24,7 +24,7 @@ from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.core.files import atomic_write_text
 from kinescale.data.prepared import Prepared, open_prepared
 from kinescale.motion import Motion
-from kinescale.motion.canonicalize import canonicalise
+from kinescale.motion.canonicalize import canonicalize
 from kinescale.pipelines import Controlled, Controller, ControlOptions, TextToMotion
 from kinescale.pipelines.control.clip_control import foot_skate
 from kinescale.pipelines.control.constraints import Constraint, Constraints, JointPin, PosePin
@@ -80,7 +80,7 @@ class Bench:
         picked = [distinct[k * len(distinct) // count] for k in range(count)]
         self.ids = [data.clips[i].id for i in picked]
         self.prompts = [data.clips[i].captions[0] for i in picked]
-        self.clips = [canonicalise(data.motion(i)) for i in picked]
+        self.clips = [canonicalize(data.motion(i)) for i in picked]
         others = [text for text in by_caption if text not in self.prompts][: POOL - 1]
         self.texts = self.evaluator.embed_text([*self.prompts, *others])
 

@@ -22,7 +22,7 @@ from _record import RESULTS, save
 from kinescale.bundle import Bundle
 from kinescale.data.prepared import open_prepared
 from kinescale.metrics import ground, jitter, peaks
-from kinescale.motion import Motion, canonicalise
+from kinescale.motion import Motion, canonicalize
 from kinescale.pipelines import FINISH, RAW, PostProcess, onto_feature
 from kinescale.pipelines.post_process import postprocess
 from kinescale.pipelines.reconstruction import mean_joint_error
@@ -55,7 +55,7 @@ def main() -> None:
         for index in _some(prepared.clips, chosen.split, chosen.limit):
             clip = prepared.clips[index]
             real = onto_feature(prepared.motion(index), bundle.feature).to(torch.float32)
-            real = canonicalise(real.slice(0, min(len(real), LONGEST)))
+            real = canonicalize(real.slice(0, min(len(real), LONGEST)))
             made, seconds = _made(bundle, real)
             spent.append(seconds * 120 / len(real))
             groups = [clip.corpus, "all", *(["walk"] if "walk" in clip.action else [])]

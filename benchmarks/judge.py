@@ -26,7 +26,7 @@ from _record import RESULTS, command_line, save, table
 
 from kinescale.core.files import atomic_write_text
 from kinescale.data.prepared import Prepared, open_prepared
-from kinescale.motion import Motion, canonicalise, mirror
+from kinescale.motion import Motion, canonicalize, mirror
 from kinescale.pipelines import FINISH, RAW, PostProcess, TextToMotion
 from kinescale.render import render
 
@@ -190,7 +190,7 @@ def _real(case: Case, prepared: Prepared) -> dict[str, Any] | None:
             half = round(case.seconds * motion.fps) // 2
             motion = motion.slice(len(motion) // 2 - half, len(motion) // 2 + half)
         motion = mirror(motion) if match[index] < 0 else motion
-        found = case.found(canonicalise(motion))
+        found = case.found(canonicalize(motion))
         rows.append({"clip": prepared.clips[index].id, "done": not found, "found": list(found), **quality(motion)})
     if not rows:
         return None

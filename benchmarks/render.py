@@ -1,4 +1,4 @@
-"""Drawing: frames a second of video at 720 lines, and seconds and bytes of each kind of picture of a 6-second motion.
+"""Drawing: frames per second of video at 720 lines, and seconds and bytes of each kind of picture of a 6-second motion.
 
     python benchmarks/render.py [--repeats 3]
 

@@ -87,7 +87,7 @@ def measure(system: str, batch: int, frames: int, repeats: int, faithful: bool) 
 
         request = SampleRequest(
             generator=generator,
-            codec=tokenizer,
+            codec=tokenizer.codec,
             text=text,
             layout=layout,
             latent_lengths=latents,

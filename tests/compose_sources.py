@@ -11,7 +11,7 @@ from kinescale.core.records import write_json
 from kinescale.data.datasets.base import License
 from kinescale.data.prepared import PreparedRow, write_part
 from kinescale.data.prepared.writer import VERSION
-from kinescale.motion import canonicalise
+from kinescale.motion import canonicalize
 from made_bodies import Plan, arm, bump, jumping, made, ramp, steady, walking, waving
 
 OPEN = License(name="CC0", url="https://example.org/cc0", attribution="", commercial_use=True)
@@ -45,7 +45,7 @@ def made_sources(
     rows = []
     for split in splits:
         for label, plan in plans().items():
-            motion = canonicalise(made(plan)).to(torch.float32)
+            motion = canonicalize(made(plan)).to(torch.float32)
             rows.append(
                 PreparedRow(
                     id=f"{name}/{split}-{label.replace(' ', '-')}",

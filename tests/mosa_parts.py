@@ -35,9 +35,9 @@ def small_tokenizer(**changes: Any) -> tokenizers.Tokenizer:
     return built
 
 
-def small_generator(codec: Tokenizer, **changes: Any) -> generators.Generator:
+def small_generator(tokenizer: Tokenizer, **changes: Any) -> generators.Generator:
     """In eval mode; every weight of ordinary size, so that every path shows in the logits."""
-    layout = codec.layout()
+    codec, layout = tokenizer.codec, tokenizer.layout()
     sizes: dict[str, Any] = {
         "vocabularies": codec.vocabularies, "code_dim": codec.latent_width, "capacity": layout.capacity,
         "bins": tuple(scale.bins for scale in layout.scales), "groups": tuple(scale.groups for scale in layout.scales),

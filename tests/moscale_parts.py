@@ -23,18 +23,19 @@ def small_tokenizer(**changes: Any) -> tokenizers.Tokenizer:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(11)
         built = tokenizers.Tokenizer(tokenizers.Config(**{**sizes, **changes})).eval()
-        built.pyramid.quantizer.codebook.normal_()
+        built.pyramid.quantizers[0].codebook.normal_()
         for parameter in built.parameters():
             if parameter.ndim == 1:
                 nn.init.normal_(parameter, std=0.1)
     return built
 
 
-def small_generator(codec: tokenizers.Tokenizer, **changes: Any) -> generators.Generator:
+def small_generator(tokenizer: tokenizers.Tokenizer, **changes: Any) -> generators.Generator:
     """In eval mode; gates and head get ordinary size, so that every path shows in the logits."""
+    codec = tokenizer.codec
     sizes: dict[str, Any] = {
-        "vocabulary": codec.vocabulary, "code_dim": codec.latent_width, "scales": codec.config.scales,
-        "capacity": codec.config.capacity, "latent_dim": 12, "head_latent_dim": 16, "heads": 2, "layers": 2,
+        "vocabulary": codec.vocabulary, "code_dim": codec.latent_width, "scales": tokenizer.config.scales,
+        "capacity": tokenizer.config.capacity, "latent_dim": 12, "head_latent_dim": 16, "heads": 2, "layers": 2,
         "mlp_ratio": 2, "text_width": 7, "text_tokens": 9, "prefix_pool_heads": 2,
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):

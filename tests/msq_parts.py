@@ -45,9 +45,9 @@ def small_tokenizer(**changes: Any) -> tokenizers.Tokenizer:
     return built
 
 
-def small_generator(codec: Any, **changes: Any) -> generators.Generator:
+def small_generator(tokenizer: Any, **changes: Any) -> generators.Generator:
     """In eval mode, with weights of ordinary size, so that every path shows in the logits; fits any tokenizer."""
-    layout = codec.layout()
+    codec, layout = tokenizer.codec, tokenizer.layout()
     sizes: dict[str, Any] = {
         "vocabularies": codec.vocabularies, "bins": tuple(s.bins for s in layout.scales),
         "groups": tuple(s.groups for s in layout.scales), "capacity": layout.capacity,

@@ -14,7 +14,7 @@ from kinescale.bundle.manifest import Part, variant_of
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.generators import FAMILY, Generator
 from kinescale.samplers.base import SampleRequest
-from kinescale.tokenizers import Tokenizer, seen_as
+from kinescale.tokenizers import Tokenizer
 from kinescale.tokens import BitView, Codec, TextFeatures, TokenMap
 from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 
@@ -85,20 +85,15 @@ def try_pair(tokenizer: Tokenizer, part: Part) -> Pair:
         generator = build_generator(part, tokenizer, TEXT_WIDTH, TEXT_TOKENS, 0)
     except (ConfigError, InputError) as problem:
         return Pair(refused=str(problem))
-    codec = seen_as(tokenizer, generator.token_kind)
+    codec = tokenizer.codec.view(generator.token_kind)
     lengths = torch.tensor(LENGTHS)
     latent = tokenizer.encode(clips(), lengths).latent
     losses, unmoved = _learn(generator.train(), codec, latent)
     _spread(generator)
     tokens = draw(generator.eval(), codec, lengths, text(len(lengths)), (0, 1, 2))
-    plain = plain_of(codec, tokens)
-    kind = "codes as bits" if isinstance(codec, BitView) else tokenizer.token_kind
+    plain = codec.to_native(tokens)
+    kind = "codes as bits" if isinstance(codec, BitView) else tokenizer.codec.token_kind
     return Pair("", generator, losses, unmoved, plain, tokenizer.decode(plain), kind)
-
-
-def plain_of(codec: Codec, tokens: TokenMap) -> TokenMap:
-    """The tokenizer's own tokens."""
-    return codec.plain(tokens) if isinstance(codec, BitView) else tokens
 
 
 def _spread(generator: Generator) -> None:

@@ -39,14 +39,14 @@ def small_tokenizer(**changes: Any) -> tokenizers.Tokenizer:
     return built
 
 
-def small_generator(codec: tokenizers.Tokenizer, **changes: Any) -> generators.Generator:
+def small_generator(tokenizer: tokenizers.Tokenizer, **changes: Any) -> generators.Generator:
     """In eval mode; every parameter gets ordinary size, so that every path shows in the logits."""
-    layout = codec.layout()
+    codec, layout = tokenizer.codec, tokenizer.layout()
     sizes: dict[str, Any] = {
         "vocabulary": codec.vocabulary, "code_dim": codec.latent_width, "capacity": layout.capacity,
         "scales": [s.factor for s in layout.scales], "bins": [s.bins for s in layout.scales],
         "groups": [s.groups for s in layout.scales], "width": 16, "heads": 2, "layers": 2, "mlp_ratio": 2,
-        "text_width": 7, "text_tokens": 9, "faithful": codec.config.faithful,
+        "text_width": 7, "text_tokens": 9, "faithful": tokenizer.config.faithful,
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(12)

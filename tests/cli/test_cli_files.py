@@ -74,7 +74,7 @@ def test_convert_resamples_and_retargets(capsys, tmp_path):
         (("{dir}/bad.bvh", "{dir}/x.npz"), "bad.bvh, line 1"),
         (("{in}", "{in}"), "--force"),
         (("{in}", "{in}", "--force"), "the source itself"),
-        (("{in}", "{dir}/x.bvh", "--fps", "-5"), "frames a second"),
+        (("{in}", "{dir}/x.bvh", "--fps", "-5"), "frames per second"),
         (("{in}", "{dir}/x.bvh", "--skeleton", "humanml23"), "Did you mean 'humanml22'?"),
         (("{in}", "{dir}/x.bvh", "--asf", "{in}"), "asf"),
         (("{in}",), "OUT"),

@@ -191,7 +191,7 @@ BAD = {
     "zero temperature": ((PROMPT), ("--temperature", "0"), "--temperature is 0"),
     "top-p": ((PROMPT), ("--top-p", "2"), "--top-p: expected at most 1"),
     "guidance": ((PROMPT), ("--guidance-scale", "-1"), "--guidance-scale: expected at least 0"),
-    "fps": ((PROMPT), ("--fps", "0"), "frames a second"),
+    "fps": ((PROMPT), ("--fps", "0"), "frames per second"),
     "unknown option": ((PROMPT), ("--second", "3"), "perhaps you meant --seconds"),
     "a sentence without quotes": (None, ("a", "person", "walks"), 'put the sentence in quotes: "a person walks"'),
     "two prompts": ((PROMPT), ("--prompt", "another"), "given twice"),

@@ -103,7 +103,7 @@ def test_units_both_ways(capsys, walk, tmp_path):
         (("{in}", "{dir}/x.bvh", "--body-model", "{in}"), "--body-model means nothing"),
         (("{dir}/a.npz", "{dir}/x.bvh", "--body-model", "{dir}/a.npz"), "lacks 'v_template'"),
         (("{dir}/a.npz", "{dir}/x.bvh", "--body-model", "{dir}/none.npz"), "cannot be read"),
-        (("{dir}/a.npz", "{dir}/x.bvh", "--source-fps", "0"), "frames a second"),
+        (("{dir}/a.npz", "{dir}/x.bvh", "--source-fps", "0"), "frames per second"),
         (("{in}", "{dir}/x.npy", "--kind", "features", "--fps", "30"), "resample it first"),
         (("{in}", "{dir}/x.npy", "--skeleton", "cmu"), "leave --skeleton out"),
         (("{in}", "{dir}/x.amass.npz", "--skeleton", "smplx", "--kind", "smplh"), "leave --skeleton out"),

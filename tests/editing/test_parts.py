@@ -58,7 +58,7 @@ def test_a_skeleton_without_the_roles():
 def test_every_role_is_held_at_some_scale_and_parts_alone_only_where_tokens_are_part_wise(system):
     tokenizer = debug_bundle(system).tokenizer
     layout, roles = tokenizer.layout(), tokenizer.latent_roles
-    assert len(roles) == tokenizer.latent_parts
+    assert len(roles) == tokenizer.codec.latent_parts
     held = [group_roles(layout, scale, roles) for scale in range(len(layout.scales))]
     assert [len(groups) for groups in held] == [scale.groups for scale in layout.scales]
     # no scale says nothing of a role

@@ -14,7 +14,7 @@ from kinescale.data.datasets import cmu, hdm05
 from kinescale.description.claim_language import MeasuredMotion, claim_holds, parse_claim
 from kinescale.evaluation.prompts import KINDS, Prompt, parse_prompts, prompts
 from kinescale.metrics import peaks
-from kinescale.motion import canonicalise, mirror
+from kinescale.motion import canonicalize, mirror
 from motion_strategies import random_motion, walk
 
 
@@ -68,7 +68,7 @@ def test_peaks_that_are_claimed_are_measured() -> None:
 
 
 def test_claims_hold_of_a_walk_and_of_its_mirror_image() -> None:
-    motion = canonicalise(walk(seconds=4))
+    motion = canonicalize(walk(seconds=4))
     for each in (motion, mirror(motion)):
         seen = MeasuredMotion(each, peaks.peaks)
         for claim in ("does travel", "faces ahead", "never jump|kick:left", "turns any 0 30", "goes forward"):

@@ -13,7 +13,7 @@ from kinescale.core.errors import InputError
 from kinescale.features import FAMILY
 from kinescale.features.rotations import Config, build
 from kinescale.kinematics.rotations import quat_about_y, quat_apply
-from kinescale.motion import canonicalise, mirror, resample, retarget
+from kinescale.motion import canonicalize, mirror, resample, retarget
 from kinescale.motion.canonicalize import transform
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -45,7 +45,7 @@ def test_features_do_not_depend_on_where_the_clip_starts_or_faces():
 
 
 def test_positions_block_agrees_with_forward_kinematics():
-    motion = canonicalise(random_motion())
+    motion = canonicalize(random_motion())
     features = FEATURE.from_motion(motion)
     block = features[:, FEATURE.blocks["positions"]].unflatten(-1, (22, 3))
     assert torch.allclose(block[:, :, 1], motion.positions()[:, :, 1], atol=1e-9)
@@ -99,5 +99,5 @@ def test_one_frame_is_enough():
 
 def test_standing_feet_are_in_contact():
     still = retarget(random_motion(spread=0.0), skeletons.get("humanml22"))
-    still = canonicalise(still.replace(root=still.root[:1].expand(len(still), 3).clone()))
+    still = canonicalize(still.replace(root=still.root[:1].expand(len(still), 3).clone()))
     assert float(FEATURE.contacts(FEATURE.from_motion(still)).min()) == 1.0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kinescale.core.errors import InputError
 from kinescale.features import snapmogen
 from kinescale.motion import Motion
-from kinescale.motion.canonicalize import canonicalise, transform
+from kinescale.motion.canonicalize import canonicalize, transform
 from kinescale.skeletons import Skeleton
 from motion_strategies import random_motion
 
@@ -76,7 +76,7 @@ def test_blocks_cover_the_width_and_mean_what_they_say():
     stops = sorted((part.start, part.stop) for part in CLEAN.blocks.values())
     assert stops[0][0] == 0 and stops[-1][1] == CLEAN.width == 296
     assert all(one[1] == two[0] for one, two in pairwise(stops))
-    still = canonicalise(random_motion("snapmogen24", 30, spread=0.0))
+    still = canonicalize(random_motion("snapmogen24", 30, spread=0.0))
     still = still.replace(root=torch.tensor([0.0, 0.9, 0.0], dtype=torch.float64) + torch.zeros(30, 3))
     # on its way to +X, which is its left, at 3 cm a frame
     walk = still.replace(root=still.root + torch.arange(30)[:, None] * torch.tensor([0.03, 0.0, 0.0]).double())
@@ -93,7 +93,7 @@ def test_blocks_cover_the_width_and_mean_what_they_say():
 
 
 def test_the_yaw_number_is_the_angle_turned_to_the_right():
-    motion = canonicalise(random_motion("snapmogen24", 60, spread=0.0))
+    motion = canonicalize(random_motion("snapmogen24", 60, spread=0.0))
     made = [transform(motion.slice(t, t + 1), torch.tensor(-0.02 * t), torch.zeros(3)) for t in range(60)]
     spun = motion.replace(rotations=torch.cat([frame.rotations for frame in made]))
     middle = CLEAN.from_motion(spun)[25:35, 0]

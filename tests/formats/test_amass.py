@@ -415,7 +415,7 @@ def test_hostile_archive_gives_one_error(tmp_path: Path, name: str):
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, 1e9, float("nan"), float("inf")])
 def test_a_frame_rate_that_is_none_is_refused(tmp_path: Path, fps: float):
-    with pytest.raises(InputError, match="frames a second"):
+    with pytest.raises(InputError, match="frames per second"):
         read_motion(stored(tmp_path, {}), fps=fps)
 
 

@@ -25,7 +25,7 @@ print("Blender 0.0.0 (a stand-in)", flush=True)
 script, source, target, fps = arguments[5], arguments[7], arguments[8], arguments[9]
 expected = ["--background", "--factory-startup", "--python-exit-code", "1", "--python", script, "--"]
 assert arguments == [*expected, source, target, fps], arguments
-assert pathlib.Path(script).name == "_fbx_blender.py" and pathlib.Path(script).is_file()
+assert pathlib.Path(script).name == "blender.py" and pathlib.Path(script).is_file()
 source, target = pathlib.Path(source), pathlib.Path(target)
 assert source.parent == target.parent and (source.name, target.name) in (("in.glb", "out.fbx"), ("in.fbx", "out.glb"))
 mark = b"Kaydara FBX Binary  \\x00\\x1a\\x00"

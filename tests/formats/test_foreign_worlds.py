@@ -14,6 +14,7 @@ from kinescale.core.conventions import UNITS_M
 from kinescale.core.errors import FormatError, InputError
 from kinescale.formats import bvh, glb, read_motion, write_motion
 from kinescale.formats.base import animations_of, read_with_notes, suffixes
+from kinescale.formats.bvh.writer import depth_first
 from kinescale.kinematics.rotations import quat_multiply
 from kinescale.motion import Motion
 from kinescale.rigging import examine, stature
@@ -154,7 +155,7 @@ def test_channels_that_repeat_the_offsets_are_no_displacements(tmp_path: Path) -
     clip = walking(body())
     bvh.write(clip, tmp_path / "plain.bvh")
     head, rows = (tmp_path / "plain.bvh").read_text().split("MOTION\n")
-    lines, order = rows.splitlines(), bvh._depth_first(clip.skeleton)
+    lines, order = rows.splitlines(), depth_first(clip.skeleton)
     made = []
     for line in lines[2:]:
         words = line.split()

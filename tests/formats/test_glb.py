@@ -132,7 +132,7 @@ def test_fps_resamples(tmp_path: Path):
     middle = (motion.root[1:] + motion.root[:-1]) / 2
     assert float((twice.root[1::2] - middle).abs().max()) < EXACT
     for wrong in (0.0, -1.0, float("nan"), 1e9):
-        with pytest.raises(InputError, match="frames a second"):
+        with pytest.raises(InputError, match="frames per second"):
             glb.read(tmp_path / "a.glb", fps=wrong)
 
 

@@ -20,12 +20,12 @@ from kinescale.features import humanml3d, snapmogen
 from kinescale.formats import npy, read_motion, write_motion
 from kinescale.formats.base import needs_of
 from kinescale.motion import Motion
-from kinescale.motion.canonicalize import canonicalise
+from kinescale.motion.canonicalize import canonicalize
 from kinescale.motion.retarget import retarget
 from motion_strategies import random_motion
 from plain_read import at_most
 
-# skeleton, frames a second, meters a unit, width of the features
+# skeleton, frames per second, meters a unit, width of the features
 LAYOUTS = [("humanml22", 20.0, 1.0, 263), ("kit21", 12.5, 0.001, 251), ("snapmogen24", 30.0, 0.01, 296)]
 
 
@@ -58,13 +58,13 @@ def test_joints_there_and_back_are_where_they_were(tmp_path: Path, layout, seed:
 
 @pytest.mark.parametrize(("name", "fps", "unit_m", "width"), LAYOUTS)
 def test_features_there_and_back_are_the_clip_from_its_start(tmp_path: Path, name: str, fps: float, unit_m, width: int):
-    motion = canonicalise(motion_on(name, fps, 30))
+    motion = canonicalize(motion_on(name, fps, 30))
     write_motion(motion, tmp_path / "a.npy", kind="features")
     values = np.load(tmp_path / "a.npy", allow_pickle=False)
     assert values.dtype == np.float32 and values.shape == (29, width)
     again = read_motion(tmp_path / "a.npy")
     assert again.fps == fps and len(again) == 29 and again.root.dtype == torch.float32
-    here, there = canonicalise(motion.slice(0, 29)).positions(), canonicalise(again).positions()
+    here, there = canonicalize(motion.slice(0, 29)).positions(), canonicalize(again).positions()
     gap = (here - there).norm(dim=-1)
     assert gap.max() < 1e-4
 
@@ -121,7 +121,7 @@ def test_frame_rate_and_unit_may_be_given(tmp_path: Path):
 
 def test_snapmogens_published_features_are_turned_back_without_the_bend(tmp_path: Path):
     """The reference's way back ends a turning track elsewhere; a file is read to where the clip was."""
-    motion = canonicalise(motion_on("snapmogen24", 30.0, 60))
+    motion = canonicalize(motion_on("snapmogen24", 30.0, 60))
     faithful = snapmogen.build(snapmogen.Config()).from_motion(motion)
     read = read_motion(saved(tmp_path / "a.npy", faithful.numpy()))
     bent = snapmogen.build(snapmogen.Config()).to_motion(faithful)

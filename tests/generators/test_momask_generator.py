@@ -19,7 +19,7 @@ from kinescale.tokens.token_map import MASKED, PADDING
 
 def codec() -> Tokenizer:
     torch.manual_seed(0)
-    sizes = {"feature_width": 10, "width": 8, "code_dim": 6, "codes": 16, "books": 3, "max_frames": 64}
+    sizes = {"feature_width": 10, "width": 8, "code_dim": 6, "codes": 16, "codebooks": 3, "max_frames": 64}
     return Tokenizer(TokenizerConfig(**sizes, explicit_slice=None, mask_padding=True)).eval()  # type: ignore[arg-type]
 
 
@@ -84,7 +84,7 @@ def test_it_learns_one_batch_and_its_sampler_draws_it() -> None:
     made.train()
     first = last = 0.0
     for step in range(150):
-        outcome = made.training_loss(tokens_of, encoded.latent, lengths, text(2), rng)
+        outcome = made.training_loss(tokens_of.codec, encoded.latent, lengths, text(2), rng)
         optimizer.zero_grad()
         outcome.loss.backward()
         optimizer.step()
@@ -97,7 +97,7 @@ def test_it_learns_one_batch_and_its_sampler_draws_it() -> None:
     rngs = [torch.Generator().manual_seed(0) for _ in range(2)]
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
     request = SampleRequest(
-        generator=made, codec=tokens_of, text=text(2), layout=layout, latent_lengths=latents, rngs=rngs
+        generator=made, codec=tokens_of.codec, text=text(2), layout=layout, latent_lengths=latents, rngs=rngs
     )
     drawn = masked.sample(request, config).tokens
     same = torch.stack([row == own for row, own in zip(drawn.scales, encoded.tokens.scales, strict=True)]).float()
@@ -108,7 +108,7 @@ def test_the_loss_follows_its_generator() -> None:
     tokens_of, made = codec(), generator().train()
     encoded = tokens_of.encode(torch.randn(2, 64, 10), torch.tensor([64, 40]))
     losses = [
-        float(made.training_loss(tokens_of, encoded.latent, torch.tensor([64, 40]), text(2), rng).loss.detach())
+        float(made.training_loss(tokens_of.codec, encoded.latent, torch.tensor([64, 40]), text(2), rng).loss.detach())
         for rng in (torch.Generator().manual_seed(s) for s in (4, 4, 5))
     ]
     assert losses[0] == losses[1] != losses[2]
@@ -122,5 +122,5 @@ def test_misfits_are_refused_in_a_sentence() -> None:
     with pytest.raises(InputError, match="built for 5"):
         made.begin(wide, tokens_of.layout(), torch.tensor([16]))
     with pytest.raises(InputError, match="3 rows alike"):
-        other = Tokenizer(TokenizerConfig(feature_width=10, width=8, code_dim=6, books=2, explicit_slice=None))
+        other = Tokenizer(TokenizerConfig(feature_width=10, width=8, code_dim=6, codebooks=2, explicit_slice=None))
         made.begin(text(1), other.layout(64), torch.tensor([16]))

@@ -44,10 +44,10 @@ def setting(lengths: list[int], **changes):
     generator = small_generator(tokenizer)
     encoded = tokenizer.encode(clips(tokenizer, lengths, max(lengths)), torch.tensor(lengths))
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    running, inputs = tokenizer.empty(layout, len(lengths)), []
+    running, inputs = tokenizer.codec.empty(layout, len(lengths)), []
     for k, row in enumerate(encoded.tokens.scales):
-        inputs.append(tokenizer.scale_input(running, k, layout))
-        running = running + tokenizer.contribution(row, k, layout)
+        inputs.append(tokenizer.codec.scale_input(running, k, layout))
+        running = running + tokenizer.codec.contribution(row, k, layout)
     return generator, layout, latents, inputs
 
 
@@ -144,7 +144,7 @@ def test_training_follows_its_generator_alone_and_learns(kind: str) -> None:
         source, trail = rng(7), []
         for _ in range(10):
             torch.rand(run)
-            step = generator.training_loss(tokenizer, latent, lengths, small_text(4), source)
+            step = generator.training_loss(tokenizer.codec, latent, lengths, small_text(4), source)
             optimizer.zero_grad()
             step.loss.backward()
             optimizer.step()
@@ -163,7 +163,7 @@ def test_the_clean_loss_is_the_formula() -> None:
     lengths, text = torch.tensor([64, 21]), small_text(2)
     encoded = tokenizer.encode(clips(tokenizer, [64, 21], 64), lengths)
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    lesson = teach(tokenizer, encoded.latent, layout, latents, None)
+    lesson = teach(tokenizer.codec, encoded.latent, layout, latents, None)
     assert torch.equal(torch.cat(lesson.labels, 1), encoded.tokens.flatten())
     logits = generator(generator.read(text, latents), lesson.inputs, layout, latents)
     each = [
@@ -171,7 +171,7 @@ def test_the_clean_loss_is_the_formula() -> None:
         for row, label in zip(logits, lesson.labels, strict=True)
     ]
     wanted = torch.cat(each[:-1]).mean() + each[-1].mean()
-    loss = generator.training_loss(tokenizer, encoded.latent, lengths, text, rng(0), corrupt=False).loss
+    loss = generator.training_loss(tokenizer.codec, encoded.latent, lengths, text, rng(0), corrupt=False).loss
     torch.testing.assert_close(loss, wanted)
 
 
@@ -180,18 +180,18 @@ def test_half_of_the_input_tokens_are_random_codes_of_their_own_book_and_the_tar
     lengths = torch.tensor([64] * 8)
     encoded = tokenizer.encode(clips(tokenizer, [64] * 8, 64), lengths)
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    swap = keeping(0.5, tokenizer.vocabularies, rng(3))
-    assert swap is not None and keeping(1.0, tokenizer.vocabularies, rng(3)) is None
+    swap = keeping(0.5, tokenizer.codec.vocabularies, rng(3))
+    assert swap is not None and keeping(1.0, tokenizer.codec.vocabularies, rng(3)) is None
     seen = []
 
     def watched(tokens: Tensor, scale: int) -> Tensor:
         other = swap(tokens, scale)
-        assert int(other.max()) < tokenizer.vocabularies[scale] and int(other.min()) >= 0
+        assert int(other.max()) < tokenizer.codec.vocabularies[scale] and int(other.min()) >= 0
         seen.append((other == tokens).float())
         return other
 
-    lesson = teach(tokenizer, encoded.latent, layout, latents, watched)
-    clean = teach(tokenizer, encoded.latent, layout, latents, None)
+    lesson = teach(tokenizer.codec, encoded.latent, layout, latents, watched)
+    clean = teach(tokenizer.codec, encoded.latent, layout, latents, None)
     assert all(torch.equal(a, b) for a, b in zip(lesson.labels, clean.labels, strict=True))
     assert not torch.allclose(lesson.inputs[-1], clean.inputs[-1])
     assert 0.4 < float(torch.cat([s.flatten() for s in seen]).mean()) < 0.68

@@ -59,10 +59,10 @@ def setting(scales: tuple[int, ...], lengths: list[int], **changes):
     frames = 128 if changes.get("faithful") else max(lengths)
     encoded = tokenizer.encode(clips(tokenizer, lengths, frames), torch.tensor(lengths))
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    running, inputs = tokenizer.empty(layout, len(lengths)), []
+    running, inputs = tokenizer.codec.empty(layout, len(lengths)), []
     for k, row in enumerate(encoded.tokens.scales):
-        inputs.append(tokenizer.scale_input(running, k, layout))
-        running = running + tokenizer.contribution(row, k, layout)
+        inputs.append(tokenizer.codec.scale_input(running, k, layout))
+        running = running + tokenizer.codec.contribution(row, k, layout)
     return generator, layout, latents, inputs, encoded.tokens.scales
 
 
@@ -150,7 +150,7 @@ def test_training_follows_its_generator_alone_and_learns() -> None:
         source, trail = rng(7), []
         for _ in range(steps):
             torch.rand(run)  # the global state must not matter
-            step = generator.training_loss(tokenizer, latent, lengths, small_text(4), source)
+            step = generator.training_loss(tokenizer.codec, latent, lengths, small_text(4), source)
             optimizer.zero_grad()
             step.loss.backward()
             optimizer.step()
@@ -168,7 +168,7 @@ def test_the_loss_is_finite_for_the_shortest_clips(faithful: bool) -> None:
     lengths = torch.tensor([4, 5])
     latent = tokenizer.encode(clips(tokenizer, [4, 5], 8), lengths).latent
     for seed in range(4):
-        step = generator.training_loss(tokenizer, latent, lengths, small_text(2), rng(seed))
+        step = generator.training_loss(tokenizer.codec, latent, lengths, small_text(2), rng(seed))
         step.loss.backward()
         assert bool(step.loss.isfinite())
     assert all(bool(p.grad.isfinite().all()) for p in generator.parameters() if p.grad is not None)
@@ -194,7 +194,7 @@ def test_misfits_are_refused_in_one_sentence() -> None:
     with pytest.raises(InputError, match="rows"):
         small_generator(tokenizer, faithful=True).begin(small_text(1), layout, latents)
     with pytest.raises(InputError, match="2 sentences"):
-        generator.training_loss(tokenizer, torch.zeros(1, 16, 1, 6), torch.tensor([60]), small_text(2), rng(0))
+        generator.training_loss(tokenizer.codec, torch.zeros(1, 16, 1, 6), torch.tensor([60]), small_text(2), rng(0))
 
 
 @pytest.mark.parametrize(

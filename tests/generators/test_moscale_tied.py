@@ -39,10 +39,10 @@ def test_stepping_gives_the_numbers_of_one_pass(groups: int) -> None:
     features = torch.randn(2, 100, 10, generator=rng(0))
     encoded = tokenizer.encode(features, lengths)
     layout, latents, text = encoded.tokens.layout, encoded.tokens.latents, small_text(2)
-    running, inputs = tokenizer.empty(layout, 2), []
+    running, inputs = tokenizer.codec.empty(layout, 2), []
     for k, row in enumerate(encoded.tokens.scales):
-        inputs.append(tokenizer.scale_input(running, k, layout, latents))
-        running = running + tokenizer.contribution(row, k, layout)
+        inputs.append(tokenizer.codec.scale_input(running, k, layout, latents))
+        running = running + tokenizer.codec.contribution(row, k, layout)
     whole = generator(generator.read(text), inputs[1:], encoded.tokens.flatten(), layout, latents)
     state = generator.begin(text, layout, latents)
     for k, row in enumerate(encoded.tokens.scales):
@@ -56,11 +56,11 @@ def test_stepping_gives_the_numbers_of_one_pass(groups: int) -> None:
 @pytest.mark.parametrize("groups", [1, 2])
 def test_adopted_tables_hold_each_codebook_at_unit_size(groups: int) -> None:
     tokenizer, generator = parts(groups)
-    generator.adopt(tokenizer)
+    generator.adopt(tokenizer.codec)
     place = 0
     for scale in range(4):
         for group in range(groups):
-            book = tokenizer.pyramid.book(scale).codebooks[group].codebook
+            book = tokenizer.pyramid.quantizer(scale).codebooks[group].codebook
             mine = generator.token_table[place].detach()
             assert float(mine.square().mean().sqrt()) == pytest.approx(1.0, rel=1e-4)
             torch.testing.assert_close(mine / mine[0].norm(), book / book[0].norm(), atol=1e-4, rtol=1e-3)
@@ -87,13 +87,13 @@ def test_it_learns_and_samples() -> None:
     tokenizer, generator = parts(span_share=0.5, scale_balance=0.5, text_dropout=0.0, corruption=0.0)
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
-    generator.adopt(tokenizer)
+    generator.adopt(tokenizer.codec)
     lengths, text = torch.tensor([64] * 6), small_text(6)
     latent = tokenizer.encode(torch.randn(6, 64, 10, generator=rng(2)), lengths).latent
     optimizer, losses = torch.optim.Adam(generator.parameters(), lr=1e-2), []
     for step in range(40):
         optimizer.zero_grad()
-        outcome = generator.train().training_loss(tokenizer, latent, lengths, text, rng(step))
+        outcome = generator.train().training_loss(tokenizer.codec, latent, lengths, text, rng(step))
         outcome.loss.backward()
         optimizer.step()
         losses.append(float(outcome.loss.detach()))
@@ -102,7 +102,7 @@ def test_it_learns_and_samples() -> None:
     drawn = next_scale.sample(
         SampleRequest(
             generator=generator.eval(),
-            codec=tokenizer,
+            codec=tokenizer.codec,
             text=text,
             layout=layout,
             latent_lengths=layout.latents(lengths),

@@ -23,7 +23,7 @@ def wrong(tokens: Tensor, scale: int) -> Tensor:
 def test_without_mistakes_labels_are_the_tokens() -> None:
     tokenizer = small_tokenizer()
     encoded = tokenizer.encode(clips(tokenizer, [128, 50], 128), torch.tensor([128, 50]))
-    refined = refine(tokenizer, encoded.latent, encoded.tokens.layout, encoded.tokens.latents, right)
+    refined = refine(tokenizer.codec, encoded.latent, encoded.tokens.layout, encoded.tokens.latents, right)
     assert torch.equal(refined.labels, encoded.tokens.flatten().squeeze(-1))
     torch.testing.assert_close(refined.total, encoded.quantized)
     assert len(refined.inputs) == 3
@@ -33,23 +33,23 @@ def test_labels_are_the_codes_of_what_the_mistakes_left() -> None:
     tokenizer = small_tokenizer()
     encoded = tokenizer.encode(clips(tokenizer, [128, 50], 128), torch.tensor([128, 50]))
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    refined = refine(tokenizer, encoded.latent, layout, latents, wrong)
+    refined = refine(tokenizer.codec, encoded.latent, layout, latents, wrong)
     assert torch.equal(refined.labels[:, :4], encoded.tokens.scales[0].flatten(1)), "own mistakes change own labels"
     left, starts = encoded.latent.clone(), layout.starts
     for k in range(4):
-        labels = tokenizer.quantize_scale(left, k, layout, latents)
+        labels = tokenizer.codec.quantize_scale(left, k, layout, latents)
         assert torch.equal(labels.flatten(1), refined.labels[:, starts[k] : starts[k + 1]])
         used = wrong(labels, k).masked_fill(~layout.valid(latents, k), PADDING)
-        left = left - tokenizer.contribution(used, k, layout)
+        left = left - tokenizer.codec.contribution(used, k, layout)
     torch.testing.assert_close(encoded.latent - left, refined.total)
 
 
 def test_finer_scales_repair_mistakes_when_the_book_is_rich() -> None:
     tokenizer = small_tokenizer(code_dim=1, codes=2001)
-    tokenizer.pyramid.quantizer.codebook.copy_(torch.linspace(-40, 40, 2001)[:, None])
+    tokenizer.pyramid.quantizers[0].codebook.copy_(torch.linspace(-40, 40, 2001)[:, None])
     layout, latents = tokenizer.layout(), torch.tensor([32])
     latent = torch.randn(1, 32, 1, 1).cumsum(1)
-    far = refine(tokenizer, latent, layout, latents, lambda t, k: (t + 100) % 2001 if k < 3 else t)
+    far = refine(tokenizer.codec, latent, layout, latents, lambda t, k: (t + 100) % 2001 if k < 3 else t)
     assert float((far.total - latent).abs().max()) < 0.03
     assert float((far.inputs[-1] - latent).abs().mean()) > 1.0
 

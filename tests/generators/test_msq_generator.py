@@ -130,7 +130,7 @@ def test_training_follows_its_generator_alone_and_learns(in_turns: bool) -> None
         source, trail = rng(7), []
         for _ in range(10):
             torch.rand(run)  # the global state must not matter
-            step = generator.training_loss(tokenizer, latent, lengths, small_text(3), source)
+            step = generator.training_loss(tokenizer.codec, latent, lengths, small_text(3), source)
             optimizer.zero_grad()
             step.loss.backward()
             optimizer.step()
@@ -158,7 +158,7 @@ def test_the_loss_is_the_cross_entropy_of_the_logits() -> None:
     wanted = torch.nn.functional.cross_entropy(flat[chosen], labels[chosen], reduction="none")
     torch.testing.assert_close(losses.sort().values, wanted.sort().values)
     assert torch.equal(right, (flat.argmax(-1) == labels) & chosen)
-    step = generator.training_loss(tokenizer, latent, lengths, text, rng(0))
+    step = generator.training_loss(tokenizer.codec, latent, lengths, text, rng(0))
     assert set(step.logs) == {"loss", "accuracy", *(f"accuracy.{k}" for k in range(6))}
 
 
@@ -168,11 +168,11 @@ def test_it_takes_another_tokenizers_pyramid() -> None:
     generator = small_generator(tokenizer)
     lengths = torch.tensor([64, 40])
     latent = tokenizer.encode(clips(tokenizer, [64, 40], 64), lengths).latent
-    generator.training_loss(tokenizer, latent, lengths, small_text(2), rng(0)).loss.backward()
+    generator.training_loss(tokenizer.codec, latent, lengths, small_text(2), rng(0)).loss.backward()
     drawn = sample(
         SampleRequest(
             generator=generator,
-            codec=tokenizer,
+            codec=tokenizer.codec,
             text=small_text(2),
             layout=tokenizer.layout(64),
             latent_lengths=lengths // 4,
@@ -211,8 +211,8 @@ def test_misfits_are_refused_in_one_sentence() -> None:
         with pytest.raises(InputError, match=message):
             generator.begin(text, given, latents)
     with pytest.raises(InputError, match="2 sentences"):
-        latent = tokenizer.empty(tokenizer.layout(64), 1)
-        generator.training_loss(tokenizer, latent, torch.tensor([60]), small_text(2), rng(0))
+        latent = tokenizer.codec.empty(tokenizer.layout(64), 1)
+        generator.training_loss(tokenizer.codec, latent, torch.tensor([60]), small_text(2), rng(0))
 
 
 @pytest.mark.parametrize(

@@ -85,10 +85,10 @@ def setting(lengths: list[int], schedule: Any = 5, faithful: bool = False, **cha
     generator = small_generator(tokenizer, **changes)
     encoded = tokenizer.encode(clips(lengths, max(lengths)), torch.tensor(lengths))
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    running, inputs = tokenizer.empty(layout, len(lengths)), []
+    running, inputs = tokenizer.codec.empty(layout, len(lengths)), []
     for k, row in enumerate(encoded.tokens.scales):
-        inputs.append(tokenizer.scale_input(running, k, layout, latents))
-        running = running + tokenizer.contribution(row, k, layout)
+        inputs.append(tokenizer.codec.scale_input(running, k, layout, latents))
+        running = running + tokenizer.codec.contribution(row, k, layout)
     return generator, layout, latents, inputs
 
 
@@ -176,7 +176,7 @@ def test_training_follows_its_generator_alone_and_learns() -> None:
         source, trail = rng(7), []
         for _ in range(20):
             torch.rand(run)  # the global state must not matter
-            step = generator.training_loss(tokenizer, latent, lengths, small_text(3), source)
+            step = generator.training_loss(tokenizer.codec, latent, lengths, small_text(3), source)
             optimizer.zero_grad()
             step.loss.backward()
             optimizer.step()
@@ -194,7 +194,7 @@ def test_the_loss_is_finite_for_the_shortest_clips(faithful: bool) -> None:
     generator = small_generator(tokenizer).train()
     lengths = torch.tensor([4, 5])
     latent = tokenizer.encode(clips([4, 5], 8), lengths).latent
-    step = generator.training_loss(tokenizer, latent, lengths, small_text(2), rng(0))
+    step = generator.training_loss(tokenizer.codec, latent, lengths, small_text(2), rng(0))
     step.loss.backward()
     assert bool(step.loss.isfinite())
     assert all(bool(p.grad.isfinite().all()) for p in generator.parameters() if p.grad is not None)
@@ -207,7 +207,7 @@ def test_the_clean_loss_does_not_feel_padding() -> None:
     for frames in (50, 128):
         latent = tokenizer.encode(clips([50, 21], frames), torch.tensor([50, 21])).latent
         lengths = torch.tensor([50, 21])
-        step = generator.training_loss(tokenizer, latent, lengths, small_text(2), rng(1), flip=False)
+        step = generator.training_loss(tokenizer.codec, latent, lengths, small_text(2), rng(1), flip=False)
         losses.append(step.loss)
     torch.testing.assert_close(losses[0], losses[1], atol=1e-4, rtol=1e-4)
 
@@ -231,7 +231,7 @@ def test_misfits_are_refused_in_one_sentence() -> None:
     with pytest.raises(InputError, match="bins"):
         small_generator(tokenizer, faithful=True).begin(small_text(1), layout, latents)
     with pytest.raises(InputError, match="2 sentences"):
-        generator.training_loss(tokenizer, torch.zeros(1, 16, 7, 5), torch.tensor([60]), small_text(2), rng(0))
+        generator.training_loss(tokenizer.codec, torch.zeros(1, 16, 7, 5), torch.tensor([60]), small_text(2), rng(0))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_without_flips_labels_are_the_tokens_of_a_full_clip(faithful: bool) -> N
     tokenizer = small_tokenizer(faithful=faithful)
     encoded = tokenizer.encode(clips([128], 128), torch.tensor([128]))
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    made = correct(tokenizer, encoded.latent, layout, latents, right, faithful)
+    made = correct(tokenizer.codec, encoded.latent, layout, latents, right, faithful)
     assert torch.equal(made.labels, encoded.tokens.flatten())
     torch.testing.assert_close(made.total, encoded.quantized)
     assert len(made.inputs) == 10
@@ -37,7 +37,7 @@ def test_short_clips_keep_their_tokens_in_the_clean_setting_alone() -> None:
         tokenizer = small_tokenizer(faithful=faithful)
         encoded = tokenizer.encode(clips(lengths.tolist(), 128), lengths)
         layout, latents = encoded.tokens.layout, encoded.tokens.latents
-        labels = correct(tokenizer, encoded.latent, layout, latents, right, faithful).labels
+        labels = correct(tokenizer.codec, encoded.latent, layout, latents, right, faithful).labels
         valid = layout.valid_flat(latents)
         assert not labels[~valid].any()
         assert torch.equal(labels[valid], encoded.tokens.flatten()[valid]) == (not faithful)
@@ -48,12 +48,12 @@ def test_labels_are_the_bits_of_what_the_flips_left() -> None:
     lengths = torch.tensor([128, 50])
     encoded = tokenizer.encode(clips([128, 50], 128), lengths)
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    made = correct(tokenizer, encoded.latent, layout, latents, wrong)
+    made = correct(tokenizer.codec, encoded.latent, layout, latents, wrong)
     left, starts = encoded.latent.clone(), layout.starts
     for k in range(len(layout.scales)):
-        bits = tokenizer.quantize_scale(left, k, layout, latents)
+        bits = tokenizer.codec.quantize_scale(left, k, layout, latents)
         assert torch.equal(bits.clamp(min=0).flatten(1, 2), made.labels[:, starts[k] : starts[k + 1]])
-        left = left - tokenizer.contribution(wrong(bits, k), k, layout)
+        left = left - tokenizer.codec.contribution(wrong(bits, k), k, layout)
     assert not torch.equal(made.labels, encoded.tokens.flatten().clamp(min=0))
 
 

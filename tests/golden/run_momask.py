@@ -7,6 +7,7 @@ from golden_case import Case, Runner
 
 from kinescale.bundle.imports import momask as imports
 from kinescale.generators.momask import Generator
+from kinescale.pyramid.temporal import TemporalPyramid
 from kinescale.samplers import masked
 from kinescale.samplers.base import SampleRequest
 from kinescale.tokenizers.momask import Config, Tokenizer
@@ -18,7 +19,7 @@ from kinescale.tokens.token_map import PADDING
 def run_tokenizer(case: Case) -> None:
     tokenizer = imports.import_tokenizer(case.weights("weights.safetensors"))
     numbers = case.config
-    names = {"width": "width", "code_dim": "code", "codes": "nb", "books": "nq", "blocks": "depth"}
+    names = {"width": "width", "code_dim": "code", "codes": "nb", "codebooks": "nq", "blocks": "depth"}
     case.agree(tokenizer.config, numbers, {**names, "feature_width": "pose"})
     motion = case.tensor("motion")
     lengths = torch.full((len(motion),), motion.shape[1])
@@ -48,8 +49,8 @@ class PaddingDrawn(Generator):
         return (flat.unsqueeze(2),), state
 
 
-class Unheard(Tokenizer):
-    """A codec that only lends its layout: what is drawn is compared, not decoded."""
+class LayoutOnly(TemporalPyramid):
+    """A codec without codes: what is drawn is compared, not decoded."""
 
     def contribution(self, tokens, scale, layout):
         return self.empty(layout, len(tokens))
@@ -67,17 +68,18 @@ def run_transformers(case: Case) -> None:
     text = sentences(case.tensor("text"))
     case.check("length_logits", made.length_logits(text))
     made.__class__ = PaddingDrawn
-    codec = Unheard(
+    codec = Tokenizer(
         Config(
             feature_width=4,
             width=4,
             code_dim=case.config["code"],
             codes=case.config["nb"],
-            books=books,
+            codebooks=books,
             max_frames=4 * capacity,
             explicit_slice=None,
         )
-    )
+    ).codec
+    codec.__class__ = LayoutOnly
     layout, latents = codec.layout(), case.tensor("token_lengths")
     state = made.begin(text, layout, latents)
     ids = case.tensor("ids")

@@ -12,6 +12,7 @@ from torch import Tensor
 from kinescale.bundle.imports import mosa as imports
 from kinescale.generators.mosa import Generator
 from kinescale.quantizers import vq
+from kinescale.quantizers.base.usage import perplexity
 from kinescale.samplers import scale_wise
 from kinescale.samplers.base import SampleRequest
 from kinescale.samplers.base.logits import apply_cfg
@@ -30,7 +31,8 @@ def load_tokenizer(case: Case, file: str) -> Tokenizer:
     numbers: dict[str, Any] = case.config["tokenizer"]
     names = {n: n for n in ("width", "code_dim", "phi_depth", "slot_groups", "multipliers")}
     case.agree(built.config, numbers, {**names, "blocks": "residual_blocks"})
-    case.agree(built, case.config, {"vocabularies": "codes", "feature_width": "motion_features"})
+    case.agree(built, case.config, {"feature_width": "motion_features"})
+    case.agree(built.codec, case.config, {"vocabularies": "codes"})
     return built
 
 
@@ -73,17 +75,17 @@ def run_tokenizer(case: Case) -> None:
 def check_codebook_update(case: Case, tokenizer: Tokenizer) -> None:
     before = case.tensors("ema")
     codes, width = before["code_sum_before"].shape
-    own = tokenizer.pyramid.book(0)
+    own = tokenizer.pyramid.quantizer(0)
     assert isinstance(own, vq.Quantizer)
     book = vq.Quantizer(own.config.but(codes=codes, width=width))
     book.code_sum.copy_(before["code_sum_before"])
     book.code_count.copy_(before["code_count_before"])
     vectors = before["vectors"].transpose(1, 2).flatten(0, 1)
-    book.observe(vectors, before["ids"], torch.Generator().manual_seed(0))
+    book.update(vectors, before["ids"], torch.Generator().manual_seed(0))
     case.check("ema.codebook_after", book.codebook)
     case.check("ema.code_sum_after", book.code_sum)
     case.check("ema.code_count_after", book.code_count)
-    case.check("ema.perplexity", vq.perplexity(before["ids"], codes))
+    case.check("ema.perplexity", perplexity(before["ids"], codes))
 
 
 class Recorder:
@@ -130,7 +132,7 @@ def run_sample(case: Case) -> None:
     drawn = scale_wise.sample(
         SampleRequest(
             generator=recorder,
-            codec=tokenizer,
+            codec=tokenizer.codec,
             text=load_text(case),
             layout=layout,
             latent_lengths=latents,
@@ -160,7 +162,7 @@ def run_edit(case: Case) -> None:
     drawn = scale_wise.sample(
         SampleRequest(
             generator=load_generator(case),
-            codec=tokenizer,
+            codec=tokenizer.codec,
             text=load_text(case),
             layout=source.layout,
             latent_lengths=source.latents,

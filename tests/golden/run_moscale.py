@@ -13,6 +13,7 @@ from kinescale.bundle.imports import moscale as imports
 from kinescale.generators.moscale import Generator
 from kinescale.generators.moscale.training import refine, scored_loss
 from kinescale.quantizers import vq
+from kinescale.quantizers.base.usage import perplexity
 from kinescale.samplers import next_scale
 from kinescale.samplers.base import SampleRequest
 from kinescale.samplers.base.logits import apply_cfg, filtered_probabilities
@@ -54,9 +55,9 @@ def run_tokenizer(case: Case) -> None:
     case.check_series("ids", [row.squeeze(2) for row in encoded.tokens.scales])
     quantized = tokenizer.pyramid(encoded.latent, layout, latents)
     case.check_series("partial_sums", [grid_to_rows(partial) for partial in quantized.sums])
-    rebuilt = tokenizer.empty(layout, len(motion))
+    rebuilt = tokenizer.codec.empty(layout, len(motion))
     for scale, row in enumerate(encoded.tokens.scales):
-        rebuilt = rebuilt + tokenizer.contribution(row, scale, layout)
+        rebuilt = rebuilt + tokenizer.codec.contribution(row, scale, layout)
     case.check("latent_from_ids", rebuilt.squeeze(2))
     case.check("decoded_from_ids", tokenizer.decode(encoded.tokens))
     for name in case.outputs():
@@ -71,16 +72,16 @@ def run_tokenizer(case: Case) -> None:
 def check_codebook_update(case: Case, tokenizer: Tokenizer) -> None:
     before = case.tensors("ema")
     codes, width = before["code_sum_before"].shape
-    own = tokenizer.pyramid.book(0)
+    own = tokenizer.pyramid.quantizer(0)
     assert isinstance(own, vq.Quantizer)
     book = vq.Quantizer(own.config.but(codes=codes, width=width))
     book.code_sum.copy_(before["code_sum_before"])
     book.code_count.copy_(before["code_count_before"])
-    book.observe(before["vectors"], before["ids"], torch.Generator().manual_seed(0))
+    book.update(before["vectors"], before["ids"], torch.Generator().manual_seed(0))
     case.check("ema.codebook_after", book.codebook)
     case.check("ema.code_sum_after", book.code_sum)
     case.check("ema.code_count_after", book.code_count)
-    case.check("ema.perplexity", vq.perplexity(before["ids"], codes))
+    case.check("ema.perplexity", perplexity(before["ids"], codes))
 
 
 def load_generator(case: Case, **given: Any) -> Generator:
@@ -124,7 +125,11 @@ def check_forced(
     tensors = {**case.tensors("clean"), **case.tensors(name)}
     used = case.series(f"{name}.used_ids") if case.has(f"{name}.used_ids.0") else None
     refined = refine(
-        tokenizer, encoded.latent, layout, latents, lambda right, k: right if used is None else used[k].unsqueeze(2)
+        tokenizer.codec,
+        encoded.latent,
+        layout,
+        latents,
+        lambda right, k: right if used is None else used[k].unsqueeze(2),
     )
     reading = generator.read(text)
     stream = generator.feature_stream(reading, refined.inputs, layout)
@@ -194,7 +199,7 @@ def run_sample(case: Case) -> None:
     drawn = next_scale.sample(
         SampleRequest(
             generator=recorder,
-            codec=tokenizer,
+            codec=tokenizer.codec,
             text=load_text(case),
             layout=tokenizer.layout(),
             latent_lengths=latents,
@@ -220,7 +225,7 @@ def run_edit(case: Case) -> None:
     drawn = next_scale.sample(
         SampleRequest(
             generator=load_generator(case),
-            codec=tokenizer,
+            codec=tokenizer.codec,
             text=load_text(case),
             layout=layout,
             latent_lengths=latents,

@@ -70,9 +70,9 @@ def run_tokenizer(case: Case) -> None:
     case.check("f", encoded.latent)
     case.check_series("bits", [with_axis(row) for row in encoded.tokens.scales])
     case.check("F", encoded.quantized)
-    running = tokenizer.empty(layout, len(motion))
+    running = tokenizer.codec.empty(layout, len(motion))
     for scale, row in enumerate(encoded.tokens.scales):
-        running = running + tokenizer.contribution(row, scale, layout)
+        running = running + tokenizer.codec.contribution(row, scale, layout)
     case.check("F", running)
     case.check("latent", tokenizer.project_out(running))
     # The decoder counts whole latents where the quantizer counts those filled in part, too.
@@ -84,8 +84,7 @@ def run_tokenizer(case: Case) -> None:
 def check_training(case: Case, tokenizer: Tokenizer, motion: Tensor, lengths: Tensor) -> None:
     layout = tokenizer.layout()
     grid = tokenizer.project_in(tokenizer.encoder(motion, lengths))
-    nothing = (False,) * len(layout.scales)
-    quantized = tokenizer.pyramid(grid, layout, layout.touched(lengths), nothing)
+    quantized = tokenizer.pyramid(grid, layout, layout.touched(lengths))
     losses = torch.stack(quantized.losses)
     case.check("training_losses", losses)
     decoded = tokenizer.decode_latent(quantized.total, lengths // layout.stride)
@@ -124,7 +123,7 @@ def run_teacher(case: Case) -> None:
     latent = tokenizer.encode(motion, lengths).latent
     text = text_of(case.tensor("text_features"), case["text_tokens"])
     for name in dict.fromkeys(name.split(".")[0] for name in case.outputs()):
-        made = correct(tokenizer, latent, layout, latents, recorded(case, name, layout), True)
+        made = correct(tokenizer.codec, latent, layout, latents, recorded(case, name, layout), True)
         source = generator.unconditional(text) if name.startswith("unconditional") else text
         logits = generator(generator.read(source), made.inputs, layout, latents)
         weights = position_weights(layout, layout.valid_flat(latents), True)
@@ -154,7 +153,7 @@ def request_of(
 ) -> SampleRequest:
     return SampleRequest(
         generator=generator,
-        codec=tokenizer,
+        codec=tokenizer.codec,
         text=TextFeatures(text[None], torch.ones(1, len(text), dtype=torch.bool)),
         layout=tokenizer.layout(),
         latent_lengths=torch.tensor([-(-case["length"] // 4)]),

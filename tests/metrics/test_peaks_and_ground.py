@@ -8,7 +8,7 @@ import torch
 
 from kinescale.core.errors import InputError
 from kinescale.metrics import ground, peaks
-from kinescale.motion import Motion, canonicalise, mirror
+from kinescale.motion import Motion, canonicalize, mirror
 from motion_strategies import random_motion, walk
 
 
@@ -32,7 +32,7 @@ def test_a_standing_copy_keeps_no_speed_and_a_slow_reference_asks_for_none() -> 
 def test_peaks_are_the_same_in_the_mirror_and_after_a_turn() -> None:
     motion = random_motion(frames=90, seed=3, spread=1.0)
     here, there = peaks.peaks(motion), peaks.peaks(mirror(motion))
-    moved = peaks.peaks(canonicalise(motion))
+    moved = peaks.peaks(canonicalize(motion))
     for name, value in here.items():
         assert there[name] == pytest.approx(value, rel=1e-4) and moved[name] == pytest.approx(value, rel=1e-4)
 
@@ -66,7 +66,7 @@ def test_planted_feet_slide_as_fast_as_the_body_is_pushed(speed: float) -> None:
 
 
 def test_depth_and_sinking_are_what_was_done() -> None:
-    motion = canonicalise(walk(seconds=4))
+    motion = canonicalize(walk(seconds=4))
     still = motion.replace(rotations=motion.rotations[:1].expand_as(motion.rotations))
     level = ground.ground(still)
     for depth in (0.05, 0.2):

@@ -12,7 +12,7 @@ import torch
 from kinescale import skeletons
 from kinescale.core.errors import InputError, SkeletonError
 from kinescale.kinematics.rotations import quat_about_y, quat_angle
-from kinescale.motion import Motion, canonicalise, facing_yaw, mirror, resample, retarget
+from kinescale.motion import Motion, canonical_transform, canonicalize, facing_yaw, mirror, resample, retarget
 from kinescale.motion.canonicalize import TOE_HEIGHT, transform
 from kinescale.motion.retarget import t_pose
 from kinescale.skeletons import Skeleton
@@ -106,7 +106,7 @@ def test_resample_keeps_the_instants_it_can():
 
 
 def test_canonical_start_is_at_the_origin_facing_forward_on_the_floor():
-    motion = canonicalise(transform(random_motion(), torch.tensor(1.1), torch.tensor([3.0, 2.0, -4.0])))
+    motion = canonicalize(transform(random_motion(), torch.tensor(1.1), torch.tensor([3.0, 2.0, -4.0])))
     positions = motion.positions()
     assert torch.allclose(motion.root[0, [0, 2]], torch.zeros(2, dtype=torch.float64), atol=1e-9)
     assert abs(float(facing_yaw(positions[0], motion.skeleton))) < 1e-9
@@ -119,11 +119,15 @@ def test_canonical_start_is_at_the_origin_facing_forward_on_the_floor():
 def test_canonical_start_does_not_depend_on_where_the_clip_was():
     motion = random_motion()
     moved = transform(motion, torch.tensor(-2.3), torch.tensor([1.0, 0.5, 7.0]))
-    assert torch.allclose(canonicalise(moved).positions(), canonicalise(motion).positions(), atol=1e-9)
+    assert torch.allclose(canonicalize(moved).positions(), canonicalize(motion).positions(), atol=1e-9)
+    yaw, shift = canonical_transform(moved)
+    applied = transform(moved, yaw, shift)
+    assert torch.equal(applied.root, canonicalize(moved).root)
+    assert float(applied.root[0, [0, 2]].abs().max()) < 1e-9 and abs(float(yaw)) > 0.1
 
 
 def test_positive_yaw_is_to_the_left():
-    motion = transform(canonicalise(random_motion()), torch.tensor(0.5), torch.zeros(3))
+    motion = transform(canonicalize(random_motion()), torch.tensor(0.5), torch.zeros(3))
     assert abs(float(facing_yaw(motion.positions()[0], motion.skeleton)) - 0.5) < 1e-9
     turned = quat_about_y(torch.tensor(0.5, dtype=torch.float64))
     assert turned[1] > 0
@@ -152,7 +156,7 @@ def test_nothing_is_altered():
     before = (motion.root.clone(), motion.rotations.clone())
     for change in (
         mirror,
-        canonicalise,
+        canonicalize,
         lambda m: resample(m, 12.0),
         lambda m: retarget(m, skeletons.get("bandai_namco")),
     ):

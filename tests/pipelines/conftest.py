@@ -17,5 +17,5 @@ def one() -> Editor:
 
 @pytest.fixture(scope="session")
 def clip() -> Motion:
-    """Two seconds at 30 frames a second."""
+    """Two seconds at 30 frames per second."""
     return made_clip(60)

@@ -43,7 +43,7 @@ def test_parts_outside_keep_every_bit(editor, clip):
 
 def test_a_part_alone_is_said_to_be_taken_over_where_tokens_hold_the_whole_body(editor, clip):
     notes = " ".join(editor.edit(clip, PROMPT, region=EditRegion.of(clip, frames=(10, 30), parts="left_arm")).notes)
-    latent_parts = editor.bundle.tokenizer.latent_parts
+    latent_parts = editor.bundle.tokenizer.codec.latent_parts
     assert ("hold the whole body" in notes and "msq and scalemogen" in notes) == (latent_parts == 1)
 
 

@@ -37,8 +37,8 @@ def train(config: Config, rank: int, world: int) -> dict[str, torch.Tensor]:
         vectors = batch(step)
         if world > 1:
             vectors = vectors[:cut] if rank == 0 else vectors[cut:]
-        book.begin(vectors, rng)
-        book.observe(vectors, book.assign(vectors, rng), rng)
+        book.initialize(vectors, rng)
+        book.update(vectors, book.assign(vectors, rng), rng)
     return book.state_dict()
 
 

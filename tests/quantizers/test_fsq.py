@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinescale.core.errors import ConfigError
-from kinescale.quantizers.fsq import Config, Quantizer, size
+from kinescale.quantizers.base.processes import root_mean_square
+from kinescale.quantizers.fsq import Config, Quantizer
 from kinescale.tokens.token_map import PADDING
 from moscale_parts import rng
 
@@ -49,7 +50,7 @@ def test_the_bounds_hold_and_a_naive_twin_agrees(levels: tuple[int, ...], far: f
     quantizer = plain(levels)
     vectors = torch.randn(20, len(levels), generator=rng(1)) * 2
     vectors[0] = far
-    rows, tokens = quantizer.through(vectors)
+    rows, tokens = quantizer(vectors)
     assert int(tokens.min()) >= 0 and int(tokens.max()) < quantizer.vocabulary
     for vector, row, token in zip(vectors.tolist(), rows.tolist(), tokens.tolist(), strict=True):
         index, stride = 0, 1
@@ -66,8 +67,8 @@ def test_the_bounds_hold_and_a_naive_twin_agrees(levels: tuple[int, ...], far: f
 def test_look_up_decoding_and_training_see_the_same_vectors() -> None:
     quantizer = Quantizer(Config(levels=(8, 5, 5), width=16))
     vectors = torch.randn(50, 4, 16, generator=rng(0))
-    rows, tokens = quantizer.through(vectors)
-    assert torch.equal(quantizer.quantize(vectors), tokens)
+    rows, tokens = quantizer(vectors)
+    assert torch.equal(quantizer.indices(vectors), tokens)
     assert torch.equal(quantizer.assign(vectors, rng(1)), tokens)
     assert torch.equal(quantizer.dequantize(tokens), rows)
     assert len(tokens.unique()) > 50, "vectors of unit variance should reach much of the grid"
@@ -83,7 +84,7 @@ def test_padding_decodes_to_zero() -> None:
 def test_the_gradient_passes_the_rounding() -> None:
     quantizer = plain((5, 8))
     vectors = torch.randn(10, 2, generator=rng(3)).requires_grad_()
-    quantizer.through(vectors)[0].sum().backward()
+    quantizer(vectors)[0].sum().backward()
     twin = vectors.detach().clone().requires_grad_()
     (quantizer.bounded(twin) / torch.tensor([2.0, 4.0])).sum().backward()
     assert vectors.grad is not None and twin.grad is not None
@@ -95,15 +96,15 @@ def test_an_agreed_library_gives_the_same_grid() -> None:
     library = pytest.importorskip("vector_quantize_pytorch")
     theirs = library.FSQ(levels=[8, 5, 5, 5])
     vectors = torch.randn(1, 200, 4, generator=rng(4))
-    rows, tokens = plain((8, 5, 5, 5)).through(vectors)
+    rows, tokens = plain((8, 5, 5, 5))(vectors)
     found, indices = theirs(vectors)
     assert torch.equal(indices.long(), tokens)
     torch.testing.assert_close(found, rows)
 
 
 def test_the_size_of_a_batch() -> None:
-    assert float(size(torch.full((4, 3), -2.0))) == pytest.approx(2.0)
-    assert float(size(torch.zeros(0, 3))) == 0.0
+    assert float(root_mean_square(torch.full((4, 3), -2.0))) == pytest.approx(2.0)
+    assert float(root_mean_square(torch.zeros(0, 3))) == 0.0
 
 
 @pytest.mark.parametrize("levels", [(), (1, 5), (1024, 1024, 2)])

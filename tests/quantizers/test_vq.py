@@ -6,22 +6,23 @@ import pytest
 import torch
 
 from kinescale.quantizers import FAMILY
-from kinescale.quantizers.vq import Config, Quantizer, perplexity, usage
+from kinescale.quantizers.base.usage import perplexity, usage
+from kinescale.quantizers.vq import Config, Quantizer
 from kinescale.tokens.token_map import PADDING
 from moscale_parts import rng
 
 
-def test_the_family_lists_both() -> None:
-    assert {"residual", "vq"} <= set(FAMILY.names())
+def test_the_family_lists_it() -> None:
+    assert {"vq", "fsq", "bsq", "product"} <= set(FAMILY.names())
 
 
 def test_codes_are_their_own_nearest_and_padding_is_zero() -> None:
     book = Quantizer(Config(codes=20, width=5))
     tokens = torch.arange(20).view(4, 5)
-    assert torch.equal(book.quantize(book.dequantize(tokens)), tokens)
+    assert torch.equal(book.indices(book.dequantize(tokens)), tokens)
     assert not book.dequantize(torch.full((2, 3), PADDING)).any()
     vectors = torch.randn(50, 5)
-    assert torch.equal(book.quantize(vectors), torch.cdist(vectors, book.codebook).argmin(1))
+    assert torch.equal(book.indices(vectors), torch.cdist(vectors, book.codebook).argmin(1))
 
 
 @pytest.mark.parametrize("faithful", [True, False])
@@ -31,7 +32,7 @@ def test_averages_agree_with_a_naive_twin(faithful: bool) -> None:
     book.code_sum.normal_()
     counts, sums = book.code_count.tolist(), book.code_sum.clone()
     vectors, tokens = torch.randn(40, 3), torch.randint(0, 4, (40,))
-    book.observe(vectors, tokens, rng(1))
+    book.update(vectors, tokens, rng(1))
     for code in range(6):
         mine = [v for v, t in zip(vectors, tokens.tolist(), strict=True) if t == code]
         count = 0.9 * counts[code] + 0.1 * len(mine)
@@ -51,7 +52,7 @@ def test_faithful_revival_waits_for_a_large_batch() -> None:
     book.code_count.fill_(0.5)
     book.code_sum.copy_(book.codebook * 0.5)
     before = book.codebook.clone()
-    book.observe(torch.zeros(30, 3), torch.zeros(30, dtype=torch.int64), rng(1))
+    book.update(torch.zeros(30, 3), torch.zeros(30, dtype=torch.int64), rng(1))
     torch.testing.assert_close(book.codebook[1:], before[1:])
 
 
@@ -59,14 +60,14 @@ def test_the_first_batch_fills_the_book_once() -> None:
     for faithful in (True, False):
         book = Quantizer(Config(codes=8, width=3, faithful=faithful))
         few = torch.randn(3, 3)
-        book.begin(few, rng(0))
+        book.initialize(few, rng(0))
         assert torch.cdist(book.codebook, few).amin(1).max() < 0.1
         kept = book.codebook.clone()
-        book.begin(torch.randn(20, 3), rng(0))
+        book.initialize(torch.randn(20, 3), rng(0))
         assert torch.equal(book.codebook, kept)
     many = torch.randn(9, 3)
     book = Quantizer(Config(codes=8, width=3, faithful=True))
-    book.begin(many, rng(0))
+    book.initialize(many, rng(0))
     assert torch.equal(book.codebook, many[:8])
 
 
@@ -85,14 +86,14 @@ def test_the_state_dict_carries_everything_training_needs() -> None:
     book = Quantizer(Config(codes=8, width=3))
     for step in range(3):
         vectors = torch.randn(50, 3, generator=rng(step))
-        book.begin(vectors, rng(step))
-        book.observe(vectors, book.quantize(vectors), rng(step))
+        book.initialize(vectors, rng(step))
+        book.update(vectors, book.indices(vectors), rng(step))
     twin = Quantizer(Config(codes=8, width=3))
     twin.load_state_dict(book.state_dict())
     vectors = torch.randn(50, 3, generator=rng(9))
     for one in (book, twin):
-        one.begin(vectors, rng(9))
-        one.observe(vectors, one.quantize(vectors), rng(9))
+        one.initialize(vectors, rng(9))
+        one.update(vectors, one.indices(vectors), rng(9))
     for name, value in book.state_dict().items():
         assert torch.equal(value, twin.state_dict()[name])
 
@@ -109,7 +110,7 @@ def test_revival_without_a_bound_takes_any_batch_row_by_row() -> None:
         book.code_count.fill_(0.5)
         book.code_sum.copy_(book.codebook * 0.5)
         vectors = torch.randn(count, 3, generator=rng(count))
-        book.observe(vectors, torch.zeros(count, dtype=torch.int64), rng(1))
+        book.update(vectors, torch.zeros(count, dtype=torch.int64), rng(1))
         for code in range(6):
             gap = float((book.codebook[code] - vectors[code % count]).abs().max())
             # with fewer vectors than codes they repeat with noise of 0.01 / sqrt(3)

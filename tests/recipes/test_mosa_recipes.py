@@ -47,7 +47,7 @@ def test_it_is_built_as_a_run_builds_it_and_steps_twice(name: str) -> None:
         with torch.no_grad():
             latent = tokenizer.eval().encode(features, lengths).latent
         tokenizer.train()
-        told = generator.training_loss(tokenizer, latent, lengths, small_text(2), rng(step))
+        told = generator.training_loss(tokenizer.codec, latent, lengths, small_text(2), rng(step))
         told.loss.backward()
         assert made.loss.isfinite() and told.loss.isfinite()
 

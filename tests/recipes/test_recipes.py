@@ -8,7 +8,6 @@ import torch
 from kinescale import generators, recipes, samplers, text, tokenizers
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import ConfigError, UnknownNameError
-from kinescale.tokenizers import seen_as
 from kinescale.training.config import RunConfig
 from kinescale.training.parts import build_feature, build_generator, build_tokenizer
 
@@ -46,7 +45,7 @@ def test_a_recipe_is_whole_and_its_networks_fit_each_other(name: str) -> None:
     sampler = config.sampling or Part(name=generators.FAMILY.get(config.generator.name, "SAMPLER"))
     assert sampler.name == generators.FAMILY.get(config.generator.name, "SAMPLER")
     assert samplers.FAMILY.get(sampler.name, "Config").parse(sampler.config) is not None
-    kind = seen_as(tokenizer, generator.token_kind).token_kind
+    kind = tokenizer.codec.view(generator.token_kind).token_kind
     assert kind == generator.token_kind
 
 

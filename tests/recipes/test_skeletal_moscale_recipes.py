@@ -54,7 +54,7 @@ def test_two_steps_of_each_stage_then_a_bundle_that_makes_the_same_motions(
     count = len(back.tokenizer.layout().scales)
     assert len(made.motions) == 3 and seen == list(range(count)) * 3
     assert all(len(motion) == 45 and bool(motion.root.isfinite().all()) for motion in made.motions)
-    for row, size in zip(made.tokens[0].scales, back.tokenizer.vocabularies, strict=True):
+    for row, size in zip(made.tokens[0].scales, back.tokenizer.codec.vocabularies, strict=True):
         assert row.ndim == 3 and int(row.min()) >= 0 and int(row.max()) < size
     again = TextToMotion(bundle)("a person walks", seconds=1.5, samples=[2], seed=4)
     assert torch.equal(again.motions[0].rotations, made.motions[2].rotations)

@@ -100,7 +100,7 @@ def test_numbers_out_of_range_are_refused_before_anything_is_written(walk: Motio
         with pytest.raises(InputError, match="poses"):
             render(walk, out, poses=poses)
     for fps in (0.0, float("nan"), 1000.0):
-        with pytest.raises(InputError, match="frames a second"):
+        with pytest.raises(InputError, match="frames per second"):
             render(walk, out, fps=fps)
     with pytest.raises(InputError, match="farther than"):
         render(walk.replace(root=walk.root * 1e9), out)

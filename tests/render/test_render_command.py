@@ -38,14 +38,14 @@ def test_it_draws_and_keeps_what_exists(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "then the picture to write"),
-        (["{clip}"], "then the picture to write"),
+        ([], "-o PATH"),
+        (["{clip}"], "-o PATH"),
         (["{clip}", "x.webm"], "not offered"),
         (["{clip}", "x.bvh"], r"\.gif, \.htm, \.html, \.mp4, \.png"),
         (["gone.npz", "x.png"], "no such file"),
         (["{clip}", "gone/x.png"], "does not exist"),
         (["{clip}", "x.png", "--poses", "0"], "0 poses"),
-        (["{clip}", "x.gif", "--fps", "nan"], "frames a second"),
+        (["{clip}", "x.gif", "--fps", "nan"], "frames per second"),
         (["{clip}", "x.mp4", "--height", "9"], "9 pixels of height"),
         (["{clip}", "x.mp4", "--camera", "drone"], "follow"),
         (["{clip}", "x.html", "--scales", "--bundle", "no/such"], "no/such"),

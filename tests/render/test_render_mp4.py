@@ -99,7 +99,7 @@ def test_without_the_extra_it_says_what_to_install(
     [
         ("cat > /dev/null; echo broken pipe dream >&2; exit 3", 60, "code 3: broken pipe dream"),
         ("exit 0", 60, "wrote nothing"),
-        ("exit 4", 60, "code 4: it said nothing"),
+        ("exit 4", 60, "code 4: no message"),
         ("exec sleep 60", 1, "not encoded within 1 s"),
     ],
 )

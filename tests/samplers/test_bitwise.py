@@ -45,7 +45,7 @@ def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **opti
     config = options.pop("config", Config(guidance_scale=3.0))
     request = SampleRequest(
         generator=generator,
-        codec=tokenizer,
+        codec=tokenizer.codec,
         text=small_text(len(lengths)) if text is None else text,
         layout=tokenizer.layout(max(lengths)),
         latent_lengths=steps_of(lengths),
@@ -60,12 +60,12 @@ def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **opti
 def test_every_position_is_drawn_and_the_latent_is_their_sum(schedule: Any, faithful: bool) -> None:
     tokenizer, generator = parts(schedule, faithful)
     drawn = make(tokenizer, generator, [128, 44, 6])
-    running = tokenizer.empty(drawn.tokens.layout, 3)
+    running = tokenizer.codec.empty(drawn.tokens.layout, 3)
     for k, row in enumerate(drawn.tokens.scales):
         valid = drawn.tokens.valid(k)
         assert bool(((row == 0) | (row == 1))[valid].all()) and bool((row == PADDING)[~valid].all())
         assert torch.equal(row[valid], drawn.chosen[k][valid])
-        running = running + tokenizer.contribution(row, k, drawn.tokens.layout)
+        running = running + tokenizer.codec.contribution(row, k, drawn.tokens.layout)
     torch.testing.assert_close(running, drawn.latent)
 
 

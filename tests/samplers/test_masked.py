@@ -30,7 +30,7 @@ def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **opti
     config = options.pop("config", Config(steps=(5,), guidance_scale=(2.0,)))
     request = SampleRequest(
         generator=generator,
-        codec=tokenizer,
+        codec=tokenizer.codec,
         text=small_text(len(lengths)) if text is None else text,
         layout=tokenizer.layout(max(lengths)),
         latent_lengths=torch.tensor(lengths) // 4,
@@ -65,10 +65,10 @@ class Rounds:
 def test_every_position_is_drawn_and_the_latent_is_their_sum(kind: dict, coarse_first: bool) -> None:
     tokenizer, generator = parts(**kind)
     drawn = make(tokenizer, generator, [128, 44, 6], config=Config(steps=(2, 3), coarse_first=coarse_first))
-    running = tokenizer.empty(drawn.tokens.layout, 3)
+    running = tokenizer.codec.empty(drawn.tokens.layout, 3)
     for k, row in enumerate(drawn.tokens.scales):
         assert torch.equal(row == PADDING, ~drawn.tokens.valid(k)) and not bool((row == MASKED).any())
-        running = running + tokenizer.contribution(row, k, drawn.tokens.layout)
+        running = running + tokenizer.codec.contribution(row, k, drawn.tokens.layout)
     torch.testing.assert_close(running, drawn.latent)
 
 

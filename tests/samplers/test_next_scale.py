@@ -29,7 +29,7 @@ def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **opti
     config = options.pop("config", Config(steps=(1, 2, 3, 4), guidance_scale=3.0))
     request = SampleRequest(
         generator=generator,
-        codec=tokenizer,
+        codec=tokenizer.codec,
         text=small_text(len(lengths)) if text is None else text,
         layout=tokenizer.layout(max(lengths)),
         latent_lengths=torch.tensor(lengths) // 4,
@@ -45,10 +45,10 @@ def test_every_position_is_drawn_and_the_latent_is_their_sum(scales: tuple[int, 
     tokenizer, generator = parts(scales, faithful)
     config = Config(steps=(1, 2, 3, 4), faithful=faithful)
     drawn = make(tokenizer, generator, [128, 44, 6], config=config)
-    running = tokenizer.empty(drawn.tokens.layout, 3)
+    running = tokenizer.codec.empty(drawn.tokens.layout, 3)
     for k, row in enumerate(drawn.tokens.scales):
         assert torch.equal(row == PADDING, ~drawn.tokens.valid(k)) and not bool((row == MASKED).any())
-        running = running + tokenizer.contribution(row, k, drawn.tokens.layout)
+        running = running + tokenizer.codec.contribution(row, k, drawn.tokens.layout)
     torch.testing.assert_close(running, drawn.latent)
 
 

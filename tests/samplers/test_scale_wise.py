@@ -32,7 +32,7 @@ def make(tokenizer, generator, lengths: list[int], text=None, seeds=None, **opti
     sampler = options.pop("sampler", sample)
     request = SampleRequest(
         generator=generator,
-        codec=tokenizer,
+        codec=tokenizer.codec,
         text=small_text(len(lengths)) if text is None else text,
         layout=layout,
         latent_lengths=layout.latents(torch.tensor(lengths)),
@@ -47,11 +47,11 @@ def test_every_position_is_drawn_and_the_latent_is_their_sum(padding: str) -> No
     tokenizer, generator = parts(padding=padding, bins=(3, 5, 11, 16))
     seen = []
     drawn = make(tokenizer, generator, [64, 41, 6], on_scale=lambda k, total: seen.append((k, total)))
-    running = tokenizer.empty(drawn.tokens.layout, 3)
+    running = tokenizer.codec.empty(drawn.tokens.layout, 3)
     for k, row in enumerate(drawn.tokens.scales):
         assert torch.equal(row == PADDING, ~drawn.tokens.valid(k)) and not bool((row == MASKED).any())
-        assert int(row.max()) < tokenizer.vocabularies[k]
-        running = running + tokenizer.contribution(row, k, drawn.tokens.layout)
+        assert int(row.max()) < tokenizer.codec.vocabularies[k]
+        running = running + tokenizer.codec.contribution(row, k, drawn.tokens.layout)
         assert seen[k][0] == k
         torch.testing.assert_close(seen[k][1], running)
     torch.testing.assert_close(running, drawn.latent)

@@ -30,17 +30,17 @@ def clips(lengths: list[int], frames: int, seed: int = 1) -> torch.Tensor:
 @pytest.mark.parametrize("scales", [(1,), (8, 4, 2, 1), (4, 1, 1, 1), (6, 3, 1)])
 def test_any_scale_list_goes_both_ways(scales: tuple[int, ...], groups: int) -> None:
     tokenizer = small(scales=scales, groups=groups, max_frames=96 if scales[0] == 6 else 128)
-    assert isinstance(tokenizer, Codec)
+    assert isinstance(tokenizer.codec, Codec)
     lengths = torch.tensor([92, 4, 36])
     encoded = tokenizer.encode(clips(lengths.tolist(), 92), lengths)
     layout = encoded.tokens.layout
-    running = tokenizer.empty(layout, 3)
+    running = tokenizer.codec.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
         assert torch.equal(row != PADDING, encoded.tokens.valid(k))
         left = encoded.latent - running
-        assert torch.equal(tokenizer.quantize_scale(left, k, layout, encoded.tokens.latents), row)
-        running = running + tokenizer.contribution(row, k, layout)
-        inputs = tokenizer.scale_input(running, k, layout, encoded.tokens.latents)
+        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latents), row)
+        running = running + tokenizer.codec.contribution(row, k, layout)
+        inputs = tokenizer.codec.scale_input(running, k, layout, encoded.tokens.latents)
         assert inputs.shape == (3, layout.scales[k].bins, groups, 6)
     torch.testing.assert_close(running, encoded.quantized)
     for count in range(1, len(scales) + 1):
@@ -75,9 +75,9 @@ def test_deeper_residuals_lose_less_once_codebooks_have_learned() -> None:
     assert int(tokenizer.steps_seen) == 60
     lengths = torch.tensor([64] * 8)
     encoded = tokenizer.eval().encode(clips([64] * 8, 64, seed=2), lengths)
-    running, left = tokenizer.empty(encoded.tokens.layout, 8), []
+    running, left = tokenizer.codec.empty(encoded.tokens.layout, 8), []
     for k, row in enumerate(encoded.tokens.scales):
-        running = running + tokenizer.contribution(row, k, encoded.tokens.layout)
+        running = running + tokenizer.codec.contribution(row, k, encoded.tokens.layout)
         left.append(float((encoded.latent - running).square().mean()))
     assert left == sorted(left, reverse=True)
 

@@ -13,7 +13,7 @@ from kinescale.tokens.token_map import PADDING
 
 def small(**changes: object) -> Tokenizer:
     torch.manual_seed(0)
-    sizes = {"feature_width": 10, "width": 8, "code_dim": 6, "codes": 16, "books": 3, "max_frames": 64}
+    sizes = {"feature_width": 10, "width": 8, "code_dim": 6, "codes": 16, "codebooks": 3, "max_frames": 64}
     return Tokenizer(Config(**{**sizes, "explicit_slice": (2, 5), "mask_padding": True, **changes})).eval()  # type: ignore[arg-type]
 
 
@@ -29,31 +29,31 @@ def test_the_defaults_are_the_published_network() -> None:
         built = Tokenizer(Config())
     sizes = [sum(p.numel() for p in part.parameters()) for part in (built.encoder, built.decoder)]
     assert sizes == [9_587_200, 9_849_607]
-    assert sum(built.pyramid.book(k).codebook.numel() for k in range(6)) == 6 * 512 * 512  # type: ignore[union-attr]
+    assert sum(built.pyramid.quantizer(k).codebook.numel() for k in range(6)) == 6 * 512 * 512  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("mask_padding", [True, False])
 def test_its_codec_agrees_with_encoding(mask_padding: bool) -> None:
     tokenizer = small(mask_padding=mask_padding)
-    assert isinstance(tokenizer, Codec)
+    assert isinstance(tokenizer.codec, Codec)
     lengths = torch.tensor([60, 4, 37])
     encoded = tokenizer.encode(clips([60, 4, 37], 60), lengths)
     layout = encoded.tokens.layout
     assert layout == tokenizer.layout(60)
     assert [scale.bins for scale in layout.scales] == [15, 15, 15]
-    running = tokenizer.empty(layout, 3)
+    running = tokenizer.codec.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
         assert torch.equal(row != PADDING, encoded.tokens.valid(k))
         left = encoded.latent - running
-        assert torch.equal(tokenizer.quantize_scale(left, k, layout, encoded.tokens.latents), row)
-        running = running + tokenizer.contribution(row, k, layout)
+        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latents), row)
+        running = running + tokenizer.codec.contribution(row, k, layout)
     torch.testing.assert_close(running, encoded.quantized)
     for count in (1, 2, 3):
         assert tokenizer.decode(encoded.tokens.first(count)).shape == (3, 60, 10)
 
 
-def test_each_book_brings_the_sum_nearer() -> None:
-    tokenizer = small(temperature=None, book_dropout=0.0)
+def test_each_codebook_brings_the_sum_nearer() -> None:
+    tokenizer = small(temperature=None, codebook_dropout=0.0)
     rng = torch.Generator().manual_seed(2)
     tokenizer.train()
     for _ in range(20):
@@ -85,7 +85,7 @@ def test_training_follows_its_generator_and_evaluation_changes_nothing() -> None
         tokenizer = small(dropout=0.3).train()
         step = tokenizer.training_loss(features, lengths, torch.Generator().manual_seed(5))
         step.loss.backward()
-        losses.append((float(step.loss.detach()), tokenizer.pyramid.book(0).state_dict()["codebook"].clone()))
+        losses.append((float(step.loss.detach()), tokenizer.pyramid.quantizer(0).state_dict()["codebook"].clone()))
     assert losses[0][0] == losses[1][0]
     assert torch.equal(losses[0][1], losses[1][1])
     tokenizer = small()
@@ -94,11 +94,11 @@ def test_training_follows_its_generator_and_evaluation_changes_nothing() -> None
     assert all(torch.equal(value, before[name]) for name, value in tokenizer.state_dict().items())
 
 
-def test_books_are_dropped_as_often_as_asked() -> None:
-    tokenizer = small(book_dropout=0.4).train()
+def test_codebooks_are_dropped_as_often_as_configured() -> None:
+    tokenizer = small(codebook_dropout=0.4).train()
     rng = torch.Generator().manual_seed(0)
-    counts = [len(tokenizer._books(tokenizer.layout(), rng).scales) for _ in range(2000)]
-    # a third of the dropped batches keeps all three books by chance
+    counts = [len(tokenizer._used(tokenizer.layout(), rng).scales) for _ in range(2000)]
+    # a third of the dropped batches keeps all three codebooks by chance
     assert counts.count(3) / 2000 == pytest.approx(0.6 + 0.4 / 3, abs=0.03)
     assert counts.count(1) / 2000 == pytest.approx(0.4 / 3, abs=0.03)
 

@@ -31,14 +31,14 @@ def test_the_defaults_are_the_published_network() -> None:
     assert sum(book.codebook.numel() for book in built.pyramid.quantizers) == 5120 * 512
     assert count(built.slots) == 515_480
     assert built.layout(40).positions == 236 and built.layout() == built.layout(40)
-    assert built.vocabularies == tuple(round(x) for x in torch.linspace(256, 768, 10).tolist())
+    assert built.codec.vocabularies == tuple(round(x) for x in torch.linspace(256, 768, 10).tolist())
 
 
 @pytest.mark.parametrize("padding", ["slots", "masked"])
 @pytest.mark.parametrize("bins", [(4, 8, 12, 16), UNEVEN, (2, 8, 14, 16)])
 def test_any_bins_go_both_ways(bins: tuple[int, ...], padding: str) -> None:
     tokenizer = small_tokenizer(bins=bins, padding=padding)
-    assert isinstance(tokenizer, Codec)
+    assert isinstance(tokenizer.codec, Codec)
     lengths = torch.tensor([60, 4, 37])
     features = clips(tokenizer, lengths.tolist(), 60)
     before = features.clone(), lengths.clone()
@@ -46,13 +46,13 @@ def test_any_bins_go_both_ways(bins: tuple[int, ...], padding: str) -> None:
     layout = encoded.tokens.layout
     assert layout == tokenizer.layout(60)
     for k, row in enumerate(encoded.tokens.scales):
-        assert torch.equal(row != PADDING, encoded.tokens.valid(k)) and int(row.max()) < tokenizer.vocabularies[k]
-    running = tokenizer.empty(layout, 3)
+        assert torch.equal(row != PADDING, encoded.tokens.valid(k)) and int(row.max()) < tokenizer.codec.vocabularies[k]
+    running = tokenizer.codec.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
         left = encoded.latent - running
-        assert torch.equal(tokenizer.quantize_scale(left, k, layout, encoded.tokens.latents), row)
-        running = running + tokenizer.contribution(row, k, layout)
-        assert tokenizer.scale_input(running, k, layout).shape == (3, layout.scales[k].bins, 1, 6)
+        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latents), row)
+        running = running + tokenizer.codec.contribution(row, k, layout)
+        assert tokenizer.codec.scale_input(running, k, layout).shape == (3, layout.scales[k].bins, 1, 6)
     torch.testing.assert_close(running, encoded.quantized)
     for kept in range(1, len(bins) + 1):
         decoded = tokenizer.decode(encoded.tokens.first(kept))
@@ -71,7 +71,7 @@ def test_masked_padding_does_not_matter(length: int) -> None:
         assert layout.capacity == frames // 4
         tokens = [row[encoded.tokens.valid(k)] for k, row in enumerate(encoded.tokens.scales)]
         decoded = tokenizer.decode(encoded.tokens)[:, :length]
-        inputs = tokenizer.scale_input(encoded.quantized, 2, layout)[encoded.tokens.valid(2)]
+        inputs = tokenizer.codec.scale_input(encoded.quantized, 2, layout)[encoded.tokens.valid(2)]
         if wanted_tokens is None:
             wanted_tokens, wanted_frames, wanted_inputs = tokens, decoded, inputs
         assert all(torch.equal(a, b) for a, b in zip(tokens, wanted_tokens, strict=True))
@@ -205,7 +205,7 @@ def test_bad_batches_are_refused_in_one_sentence() -> None:
     nan[0, 3, 3] = float("nan")
     none = torch.zeros(0, dtype=torch.int64)
     cases = [
-        (good[..., :9], lengths, "9 features a frame; this tokenizer takes 10"),
+        (good[..., :9], lengths, "9 features per frame; this tokenizer takes 10"),
         (good, torch.tensor([65]), "65 frames"),
         (good[:, :38], lengths, "40 frames"),
         (good, torch.tensor([3]), "expected 4"),

@@ -17,7 +17,7 @@ def test_the_defaults_are_the_published_network() -> None:
     with torch.device("meta"):
         built = Tokenizer(Config())
     assert sum(p.numel() for p in built.parameters()) == 32_062_759
-    assert built.pyramid.quantizer.codebook.shape == (512, 512)
+    assert built.pyramid.quantizers[0].codebook.shape == (512, 512)
     assert [scale.bins for scale in built.layout(40).scales] == [6, 12, 24, 49]
 
 
@@ -33,7 +33,7 @@ def test_weights_start_xavier_normal_and_biases_zero() -> None:
 @pytest.mark.parametrize("mask_padding", [True, False])
 def test_any_scale_list_goes_both_ways(scales: tuple[int, ...], mask_padding: bool) -> None:
     tokenizer = small_tokenizer(scales=scales, mask_padding=mask_padding)
-    assert isinstance(tokenizer, Codec)
+    assert isinstance(tokenizer.codec, Codec)
     lengths = torch.tensor([100, 4, 37])
     features = clips(tokenizer, lengths.tolist(), 100)
     before = features.clone(), lengths.clone()
@@ -42,12 +42,12 @@ def test_any_scale_list_goes_both_ways(scales: tuple[int, ...], mask_padding: bo
     assert layout == tokenizer.layout(100)
     for k, row in enumerate(encoded.tokens.scales):
         assert torch.equal(row != PADDING, encoded.tokens.valid(k))
-    running = tokenizer.empty(layout, 3)
+    running = tokenizer.codec.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
         left = encoded.latent - running
-        assert torch.equal(tokenizer.quantize_scale(left, k, layout, encoded.tokens.latents), row)
-        running = running + tokenizer.contribution(row, k, layout)
-        assert tokenizer.scale_input(running, k, layout).shape == (3, layout.scales[k].bins, 1, 6)
+        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latents), row)
+        running = running + tokenizer.codec.contribution(row, k, layout)
+        assert tokenizer.codec.scale_input(running, k, layout).shape == (3, layout.scales[k].bins, 1, 6)
     torch.testing.assert_close(running, encoded.quantized)
     for count in range(1, len(scales) + 1):
         decoded = tokenizer.decode(encoded.tokens.first(count))
@@ -154,8 +154,8 @@ def test_a_codebook_of_more_scales_leaves_less() -> None:
     tokenizer = small_tokenizer(codes=200)
     lengths = torch.tensor([128] * 4)
     encoded = tokenizer.encode(clips(tokenizer, [128] * 4, 128), lengths)
-    tokenizer.pyramid.quantizer.codebook[:] = encoded.latent.flatten(0, 2).repeat(2, 1)[:200]
-    tokenizer.pyramid.quantizer.codebook[0] = 0.0
+    tokenizer.pyramid.quantizers[0].codebook[:] = encoded.latent.flatten(0, 2).repeat(2, 1)[:200]
+    tokenizer.pyramid.quantizers[0].codebook[0] = 0.0
     sums = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latents).sums
     errors = [float((encoded.latent - part).square().mean()) for part in sums]
     assert errors[-1] < errors[0]
@@ -168,7 +168,7 @@ def test_bad_batches_are_refused_in_one_sentence() -> None:
     nan[0, 3, 3] = float("nan")
     none = torch.zeros(0, dtype=torch.int64)
     cases = [
-        (good[..., :9], lengths, "9 features a frame; this tokenizer takes 10"),
+        (good[..., :9], lengths, "9 features per frame; this tokenizer takes 10"),
         (good, torch.tensor([65]), "65 frames"),
         (good[:, :38], lengths, "40 frames"),
         (good, torch.tensor([3]), "expected 4"),

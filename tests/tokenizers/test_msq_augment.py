@@ -46,7 +46,7 @@ def test_mixed_streams_and_columns_come_from_the_same_clip(preset: str, residual
         changed = other in sources
         seen.add(changed)
         both = min(int(latents[clip]), int(latents[clip - 1]))
-        assert int(mixed.latents[clip]) == (both if changed else int(latents[clip]))
+        assert int(mixed.latent_lengths[clip]) == (both if changed else int(latents[clip]))
         for stage in stages:
             for member, held in zip(stage.members, GRANULARITIES[stage.granularity], strict=True):
                 wanted = {sources[part] for part in held}

@@ -7,10 +7,11 @@ import torch
 from torch.nn import functional
 
 from kinescale.core.errors import ConfigError, InputError
+from kinescale.pyramid.interpolation import interpolate
+from kinescale.pyramid.streams import pool
 from kinescale.quantizers import vq
 from kinescale.tokenizers.msq import Config, Tokenizer
 from kinescale.tokenizers.msq.parts import LEFT_ARM, RIGHT_ARM, TORSO
-from kinescale.tokenizers.msq.pyramid import pool, spread_weights
 from kinescale.tokens import Codec, TokenMap
 from kinescale.tokens.token_map import PADDING
 from msq_parts import KINDS, clips, rng, small_tokenizer
@@ -24,7 +25,7 @@ def test_token_counts_at_196_frames(preset: str, positions: int) -> None:
     assert (layout.capacity, layout.positions) == (49, positions)
     if preset == "pyramid":
         assert [(s.bins, s.groups) for s in layout.scales] == [(6, 1), (12, 1), (12, 2), (24, 2), (24, 6), (49, 6)]
-    assert layout.scales[-1].members[-1] == (built.latent_parts - 1,)
+    assert layout.scales[-1].members[-1] == (built.codec.latent_parts - 1,)
     short = built.layout(8)
     assert [s.bins for s in short.scales] == [max(1, 2 // s.factor) for s in layout.scales]
 
@@ -32,24 +33,24 @@ def test_token_counts_at_196_frames(preset: str, positions: int) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_goes_both_ways(kind: dict) -> None:
     tokenizer = small_tokenizer(**kind)
-    assert isinstance(tokenizer, Codec)
+    assert isinstance(tokenizer.codec, Codec)
     lengths = torch.tensor([100, 4, 37])
     features = clips(tokenizer, lengths.tolist(), 100)
     before = features.clone(), lengths.clone()
     encoded = tokenizer.encode(features, lengths)
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    running = tokenizer.empty(layout, 3)
-    assert running.shape == encoded.latent.shape == (3, 25, tokenizer.latent_parts, tokenizer.latent_width)
+    running = tokenizer.codec.empty(layout, 3)
+    assert running.shape == encoded.latent.shape == (3, 25, tokenizer.codec.latent_parts, tokenizer.codec.latent_width)
     for k, row in enumerate(encoded.tokens.scales):
         assert torch.equal(row != PADDING, encoded.tokens.valid(k))
         assert bool((row != PADDING).flatten(1).any(1).all()), "every clip fills a bin of every scale"
-        assert torch.equal(tokenizer.quantize_scale(encoded.latent - running, k, layout, latents), row)
-        added = tokenizer.contribution(row, k, layout)
-        others = [p for p in range(tokenizer.latent_parts) if p not in tokenizer.stages[k].members]
+        assert torch.equal(tokenizer.codec.quantize_scale(encoded.latent - running, k, layout, latents), row)
+        added = tokenizer.codec.contribution(row, k, layout)
+        others = [p for p in range(tokenizer.codec.latent_parts) if p not in tokenizer.stages[k].members]
         assert not bool(added[:, :, others].any()), "a scale adds to its own streams alone"
         running = running + added
-        inputs = tokenizer.scale_input(running, k, layout)
-        assert inputs.shape == (3, layout.scales[k].bins, layout.scales[k].groups, tokenizer.latent_width)
+        inputs = tokenizer.codec.scale_input(running, k, layout)
+        assert inputs.shape == (3, layout.scales[k].bins, layout.scales[k].groups, tokenizer.codec.latent_width)
     torch.testing.assert_close(running, encoded.quantized)
     for count in range(1, len(layout.scales) + 1):
         decoded = tokenizer.decode(encoded.tokens.first(count))
@@ -98,7 +99,7 @@ def test_bins_are_means_of_whole_latents_from_the_start() -> None:
 @pytest.mark.parametrize(("kind", "mode"), [("linear", "linear"), ("nearest", "nearest"), ("cubic", "bicubic")])
 def test_spreading_is_torchs_interpolation(kind: str, mode: str) -> None:
     rows = torch.randn(1, 3, 1, 6, generator=rng(2))
-    mine = torch.einsum("ti,bcni->bcnt", spread_weights(6, 4, 24, kind), rows)
+    mine = interpolate(rows[:, :, 0].transpose(1, 2)[:, :, None], 4, 24, kind)[:, :, 0].transpose(1, 2)[:, :, None]  # type: ignore[arg-type]
     if mode == "bicubic":
         wanted = functional.interpolate(rows, size=(1, 24), mode=mode)
     else:
@@ -138,7 +139,7 @@ def test_swapping_a_limbs_tokens_changes_that_limbs_stream_alone(residual: bool)
     layout = tokens.layout
 
     def summed(maps: tuple) -> torch.Tensor:
-        return torch.stack([tokenizer.contribution(row, k, layout) for k, row in enumerate(maps)]).sum(0)
+        return torch.stack([tokenizer.codec.contribution(row, k, layout) for k, row in enumerate(maps)]).sum(0)
 
     own, found = summed(tokens.scales), summed(mixed.scales)
     for stage in tokenizer.stages:
@@ -216,7 +217,7 @@ def test_gains_begin_with_the_size_of_what_is_asked() -> None:
     layout = tokenizer.layout(64)
     latent = tokenizer.encode(features, torch.tensor([64, 64])).latent
     tokenizer.pyramid(latent, layout, torch.tensor([16, 16]), rng(0))
-    asked = tokenizer.pyramid.pooled(latent, 0, layout, torch.tensor([16, 16]))
+    asked = tokenizer.pyramid.pool(latent, 0, layout, torch.tensor([16, 16]))
     wanted = asked.square().mean((0, 1, 3)).sqrt()
     torch.testing.assert_close(tokenizer.pyramid.log_gains[0].exp().detach(), wanted.detach())
     kept = [gain.clone() for gain in tokenizer.pyramid.log_gains]
@@ -248,9 +249,9 @@ def test_the_loss_is_the_formula(quantizer: str) -> None:
     wanted = wanted + 0.1 * functional.smooth_l1_loss(torch.cat(moves[:2]), torch.cat(moves[2:]))
     if quantizer == "vq":
         kept = torch.arange(8)[None] < encoded.tokens.latents[:, None]
-        running, terms = tokenizer.empty(encoded.tokens.layout, 2), []
+        running, terms = tokenizer.codec.empty(encoded.tokens.layout, 2), []
         for k, row in enumerate(encoded.tokens.scales):
-            running = running + tokenizer.contribution(row, k, encoded.tokens.layout)
+            running = running + tokenizer.codec.contribution(row, k, encoded.tokens.layout)
             here, there = (tokenizer.pyramid.streams(x, k)[kept] for x in (running, encoded.latent))
             terms.append(functional.mse_loss(here, there))
         wanted = wanted + 0.02 * sum(terms) / len(terms)
@@ -273,7 +274,7 @@ def test_bad_batches_are_refused_in_one_sentence() -> None:
     nan[0, 3, 3] = float("nan")
     none = torch.zeros(0, dtype=torch.int64)
     cases = [
-        (good[..., :263], lengths, "263 features a frame; this tokenizer takes 272"),
+        (good[..., :263], lengths, "263 features per frame; this tokenizer takes 272"),
         (good, torch.tensor([65]), "65 frames"),
         (good[:, :38], lengths, "40 frames"),
         (good, torch.tensor([3]), "expected 4"),
@@ -291,7 +292,7 @@ def test_bad_batches_are_refused_in_one_sentence() -> None:
     ("changes", "word"),
     [
         ({"preset": "fingers"}, "preset"),
-        ({"quantizer": "bsq"}, "quantizer"),
+        ({"quantizer": "lfq"}, "quantizer"),
         ({"max_frames": 130}, "max_frames"),
         ({"feature_width": 272}, "feature_width"),
         ({"feature_config": {"variant": "kit"}}, "251"),

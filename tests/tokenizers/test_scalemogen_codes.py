@@ -23,7 +23,7 @@ def begun(kind: str, **changes):
 
 def test_the_published_quantizer_adds_no_tensors_and_is_the_default() -> None:
     plain = small_tokenizer()
-    assert plain.token_kind == "bits" and plain.vocabulary == plain.latent_width == 5
+    assert plain.codec.token_kind == "bits" and plain.codec.vocabulary == plain.codec.latent_width == 5
     assert not [key for key in plain.state_dict() if key.startswith("pyramid")]
     assert plain.state_dict().keys() == small_tokenizer(quantizer="bsq").state_dict().keys()
 
@@ -31,15 +31,15 @@ def test_the_published_quantizer_adds_no_tensors_and_is_the_default() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_scale_by_scale_is_what_encoding_does(kind: str) -> None:
     tokenizer = begun(kind)
-    assert tokenizer.token_kind == "codes" and tokenizer.vocabulary == {"vq": 24, "fsq": 15}[kind]
+    assert tokenizer.codec.token_kind == "codes" and tokenizer.codec.vocabulary == {"vq": 24, "fsq": 15}[kind]
     encoded = tokenizer.encode(clips(LENGTHS, 128), torch.tensor(LENGTHS))
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    running = tokenizer.empty(layout, len(LENGTHS))
+    running = tokenizer.codec.empty(layout, len(LENGTHS))
     for scale, row in enumerate(encoded.tokens.scales):
-        again = tokenizer.quantize_scale(encoded.latent - running, scale, layout, latents)
+        again = tokenizer.codec.quantize_scale(encoded.latent - running, scale, layout, latents)
         assert torch.equal(again, row) and torch.equal(row == PADDING, ~encoded.tokens.valid(scale))
-        assert int(row.max()) < tokenizer.vocabulary
-        running = running + tokenizer.contribution(row, scale, layout)
+        assert int(row.max()) < tokenizer.codec.vocabulary
+        running = running + tokenizer.codec.contribution(row, scale, layout)
     inside = (torch.arange(layout.capacity) < latents[:, None])[:, :, None, None]
     torch.testing.assert_close(running * inside, encoded.quantized * inside, atol=1e-5, rtol=1e-5)
 
@@ -80,11 +80,11 @@ def test_training_reaches_the_encoder_and_lowers_the_loss(kind: str) -> None:
 
 def test_the_first_batch_sets_up_the_book_once() -> None:
     tokenizer = begun("fsq")
-    gains = tokenizer.pyramid.log_gains.detach().clone()
+    gains = torch.cat([gain.detach().clone() for gain in tokenizer.pyramid.log_gains])
     assert bool(tokenizer.pyramid.begun) and len(gains) == 11 and bool((gains != 0).all())
     tokenizer.train().training_loss(3 * clips(LENGTHS, 128), torch.tensor(LENGTHS), rng(2))
-    assert torch.equal(tokenizer.pyramid.log_gains, gains)
-    assert bool(begun("vq").pyramid.quantizer.initialized)
+    assert torch.equal(torch.cat(list(tokenizer.pyramid.log_gains)), gains)
+    assert bool(begun("vq").pyramid.quantizers[0].initialized)
 
 
 def test_evaluation_changes_no_book() -> None:

@@ -136,20 +136,20 @@ def test_other_columns_can_be_given() -> None:
 @pytest.mark.parametrize("faithful", [True, False])
 def test_any_list_goes_both_ways(numbering: Any, faithful: bool) -> None:
     tokenizer = small_tokenizer(schedule=numbering, faithful=faithful)
-    assert isinstance(tokenizer, Codec)
+    assert isinstance(tokenizer.codec, Codec)
     lengths = torch.tensor([100, 4, 37])
     motion = clips(lengths.tolist(), 100)
     before = motion.clone(), lengths.clone()
     encoded = tokenizer.encode(motion, lengths)
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
     assert layout == tokenizer.layout(100) and latents.tolist() == [25, 1, 10]
-    running = tokenizer.empty(layout, 3)
+    running = tokenizer.codec.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
         assert row.shape[-1] == 5 and torch.equal((row != PADDING).all(-1), encoded.tokens.valid(k))
-        assert torch.equal(tokenizer.quantize_scale(encoded.latent - running, k, layout, latents), row)
-        running = running + tokenizer.contribution(row, k, layout)
+        assert torch.equal(tokenizer.codec.quantize_scale(encoded.latent - running, k, layout, latents), row)
+        running = running + tokenizer.codec.contribution(row, k, layout)
         shape = (3, layout.scales[k].bins, layout.scales[k].groups, 5)
-        assert tokenizer.scale_input(running, k, layout, latents).shape == shape
+        assert tokenizer.codec.scale_input(running, k, layout, latents).shape == shape
     torch.testing.assert_close(running, encoded.quantized)
     for count in range(1, len(layout.scales) + 1):
         decoded = tokenizer.decode(encoded.tokens.first(count))
@@ -168,7 +168,7 @@ def test_padding_does_not_matter(length: int, numbering: Any) -> None:
         latents, layout = encoded.tokens.latents, encoded.tokens.layout
         assert layout.capacity == -(-frames // 4)
         tokens = [row[encoded.tokens.valid(k)] for k, row in enumerate(encoded.tokens.scales)]
-        inputs = [tokenizer.scale_input(encoded.quantized, k, layout, latents) for k in range(len(layout.scales))]
+        inputs = [tokenizer.codec.scale_input(encoded.quantized, k, layout, latents) for k in range(len(layout.scales))]
         inputs = [row[encoded.tokens.valid(k)] for k, row in enumerate(inputs)]
         decoded = tokenizer.decode(encoded.tokens)[0, : int(latents) * 4]
         wanted = wanted or [tokens, inputs, decoded]
@@ -214,11 +214,11 @@ def test_constant_codes_come_back_constant() -> None:
     for k, spec in enumerate(layout.scales):
         bits = torch.tensor([1, 0, 0, 1, 1]).expand(2, spec.bins, spec.groups, 5)
         bits = bits.masked_fill(~layout.valid(latents, k)[..., None], PADDING)
-        added = tokenizer.contribution(bits, k, layout)
-        code = Quantizer(tokenizer.pyramid.quantizer.config).dequantize(bits[0, 0, 0])
+        added = tokenizer.codec.contribution(bits, k, layout)
+        code = Quantizer(tokenizer.pyramid.quantizers[0].config).dequantize(bits[0, 0, 0])
         torch.testing.assert_close(added[0], code.expand(25, 7, 5))
         torch.testing.assert_close(added[1, :9], code.expand(9, 7, 5))
-        back = tokenizer.scale_input(added, k, layout, latents)[layout.valid(latents, k)]
+        back = tokenizer.codec.scale_input(added, k, layout, latents)[layout.valid(latents, k)]
         torch.testing.assert_close(back, code.expand_as(back))
 
 
@@ -246,9 +246,9 @@ def test_scale_dropout_leaves_out_all_scales_but_the_last() -> None:
     tokenizer = small_tokenizer(scale_dropout=0.99).train()
     layout, latents = tokenizer.layout(64), torch.tensor([16])
     grid = tokenizer.encode(clips([64], 64), torch.tensor([64])).latent
-    last = tokenizer.pyramid(grid, layout, latents, (True,) * 10 + (False,))
+    last = tokenizer.pyramid(grid, layout, latents, dropped=(True,) * 10 + (False,))
     assert len(last.losses) == 1
-    torch.testing.assert_close(last.total, tokenizer.contribution(last.tokens[-1], 10, layout))
+    torch.testing.assert_close(last.total, tokenizer.codec.contribution(last.tokens[-1], 10, layout))
     nothing_left_out = tokenizer.eval().training_loss(clips([64], 64), torch.tensor([64]), rng(0)).logs
     again = tokenizer.training_loss(clips([64], 64), torch.tensor([64]), rng(1)).logs
     left_out = tokenizer.train().training_loss(clips([64], 64), torch.tensor([64]), rng(1)).logs
@@ -268,7 +268,7 @@ def test_the_loss_is_the_formula() -> None:
 
     velocities = slice(4 + 9 * 22, 4 + 12 * 22)
     layout, latents = encoded.tokens.layout, encoded.tokens.latents
-    losses = tokenizer.pyramid(encoded.latent, layout, latents, (False,) * 11).losses
+    losses = tokenizer.pyramid(encoded.latent, layout, latents, dropped=(False,) * 11).losses
     wanted = error(slice(0, WIDTH)) + 0.5 * error(slice(0, 4)) + 0.5 * error(velocities) + 4 * sum(losses) / 11
     torch.testing.assert_close(tokenizer.training_loss(motion, lengths, rng(0)).loss, wanted)
 
@@ -289,7 +289,7 @@ def test_bad_batches_are_refused_in_one_sentence() -> None:
     nan = good.clone()
     nan[0, 3, 3] = float("nan")
     cases = [
-        (good[..., :9], lengths, "9 features a frame; this tokenizer takes 272"),
+        (good[..., :9], lengths, "9 features per frame; this tokenizer takes 272"),
         (good, torch.tensor([65]), "65 frames"),
         (good[:, :38], torch.tensor([39]), "39 frames in a tensor of 38"),
         (good, torch.tensor([3]), "expected 4"),

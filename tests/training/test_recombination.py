@@ -7,7 +7,7 @@ import torch
 
 from kinescale import generators, tokenizers
 from kinescale.generators import Generator
-from kinescale.tokenizers import Tokenizer, seen_as
+from kinescale.tokenizers import Tokenizer
 from kinescale.tokens import TextFeatures, TokenMap
 from kinescale.tokens.token_map import MASKED, PADDING
 from recombination import (
@@ -17,7 +17,6 @@ from recombination import (
     begun_tokenizer,
     draw,
     generator_parts,
-    plain_of,
     table,
     text,
     tokenizer_parts,
@@ -84,7 +83,7 @@ def _is_whole(found: Pair, tokenizer: Tokenizer) -> None:
     layout = found.tokens.layout
     for scale, row in enumerate(found.tokens.scales):
         valid = found.tokens.valid(scale)
-        most = 2 if row.ndim == 4 else tokenizer.vocabularies[scale]
+        most = 2 if row.ndim == 4 else tokenizer.codec.vocabularies[scale]
         assert int(row[valid].min()) >= 0 and int(row[valid].max()) < most and not bool((row == MASKED).any())
         assert bool((row[~valid] == PADDING).all())
     assert found.features.shape == (len(LENGTHS), layout.max_frames, tokenizer.feature_width)
@@ -93,11 +92,11 @@ def _is_whole(found: Pair, tokenizer: Tokenizer) -> None:
 
 def _is_the_same_alone(together: TokenMap, generator: Generator, tokenizer: Tokenizer) -> None:
     """The shortest clip of a batch is drawn as by itself, in a layout as small as it is."""
-    codec = seen_as(tokenizer, generator.token_kind)
+    codec = tokenizer.codec.view(generator.token_kind)
     clip = min(range(len(LENGTHS)), key=lambda i: LENGTHS[i])
     said = text(3)
     own = TextFeatures(said.tokens[clip : clip + 1], said.mask[clip : clip + 1])
-    alone = plain_of(codec, draw(generator, codec, torch.tensor([LENGTHS[clip]]), own, (clip,)))
+    alone = codec.to_native(draw(generator, codec, torch.tensor([LENGTHS[clip]]), own, (clip,)))
     for scale, row in enumerate(alone.scales):
         here = together.scales[scale][clip][together.valid(scale)[clip]]
         assert torch.equal(row[0][alone.valid(scale)[0]], here)

@@ -111,7 +111,7 @@ def test_a_tokenizer_alone_makes_a_bundle_that_reconstructs(data: Path, tmp_path
     arguments = ["--data", str(data), "--run", str(tmp_path / "run"), "--stage", "tokenizer", "--seed", "3"]
     code = command.run(["moscale.debug", *arguments, "--tokenizer-training.steps=1", "--tokenizer.config.codes", "8"])
     bundle = Bundle.from_pretrained(tmp_path / "run" / "bundle")
-    assert code == 0 and bundle.generator is None and bundle.tokenizer.vocabulary == 8
+    assert code == 0 and bundle.generator is None and bundle.tokenizer.codec.vocabulary == 8
 
 
 def test_parts_that_do_not_fit_are_named(data: Path, config: RunConfig, tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ from kinescale.core.records import Record, json_hash, write_json
 from kinescale.features import Feature, Normalizer
 from kinescale.generators import Generator
 from kinescale.text import TextEncoder
-from kinescale.tokenizers import Tokenizer, seen_as
-from kinescale.tokens import BitView, TokenMap
+from kinescale.tokenizers import Tokenizer
+from kinescale.tokens import Codec, TokenMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +59,7 @@ class Bundle:
     ----------
     text : family name and config of the text encoder; the encoder itself is built on first use.
     sampling : sampler defaults; ``None``: the sampler's own.
+    candidates : most draws per clip, unless the caller says otherwise (``TextToMotion``).
     licenses : of the training data, one a source; they follow the motions made with the bundle.
     provenance : how the weights came to be.
     offline : whether text weights may be downloaded.
@@ -79,6 +80,7 @@ class Bundle:
     generator: Generator | None = None
     text: Part | None = None
     sampling: Part | None = None
+    candidates: int = 1
     licenses: tuple[License, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     title: str = ""
@@ -107,7 +109,7 @@ class Bundle:
         made = {
             "vocabulary": ("vocabulary", codec.vocabulary),
             "vocabularies": ("vocabularies", codec.vocabularies),
-            "code_dim": ("code width", self.tokenizer.latent_width),
+            "code_dim": ("code width", codec.latent_width),
             "bins": ("bins of the scales", tuple(scale.bins for scale in layout.scales)),
             "groups": ("groups of the scales", tuple(scale.groups for scale in layout.scales)),
         }
@@ -130,6 +132,7 @@ class Bundle:
             generator=generator,
             text=self.text,
             sampling=self.sampling if self.sampling or generator is None else self._own_sampling(),
+            candidates=self.candidates,
             licenses=list(self.licenses),
             provenance=self.provenance,
         )
@@ -146,7 +149,9 @@ class Bundle:
         """SHA-256 over all that decides what comes out: family names, configs and weights as loaded."""
         manifest = self.manifest
         parts = {name: getattr(manifest, name) for name in ("feature", "tokenizer", "generator", "text", "sampling")}
-        plain = {name: None if part is None else part.to_json() for name, part in parts.items()}
+        plain: dict[str, Any] = {name: None if part is None else part.to_json() for name, part in parts.items()}
+        if manifest.candidates > 1:
+            plain["candidates"] = manifest.candidates
         digest = hashlib.sha256(json_hash(plain).encode())
         for key, value in sorted(self.tensors().items()):
             digest.update(f"{key}{tuple(value.shape)}{value.dtype}".encode())
@@ -176,13 +181,14 @@ class Bundle:
     # What it runs
 
     @cached_property
-    def codec(self) -> Tokenizer | BitView:
+    def codec(self) -> Codec:
         """The tokenizer as the generator sees it: codes as bits where it predicts bits."""
-        return self.tokenizer if self.generator is None else seen_as(self.tokenizer, self.generator.token_kind)
+        codec = self.tokenizer.codec
+        return codec if self.generator is None else codec.view(self.generator.token_kind)
 
     def plain(self, tokens: TokenMap) -> TokenMap:
         """What the generator drew, as the tokenizer's own tokens."""
-        return self.codec.plain(tokens) if isinstance(self.codec, BitView) else tokens
+        return self.codec.to_native(tokens)
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
@@ -357,6 +363,7 @@ def _build(manifest: Manifest, weights: Path, found: Shapes) -> Bundle:
         generator=modules.get("generator"),
         text=manifest.text,
         sampling=manifest.sampling,
+        candidates=manifest.candidates,
         licenses=tuple(manifest.licenses),
         provenance=manifest.provenance,
         title=manifest.title,

@@ -44,7 +44,7 @@ def _what(bundle: Bundle) -> str:
     rows = [
         (
             "motion",
-            f"{len(feature.skeleton)} joints ('{feature.skeleton.name}'), {feature.fps:g} frames a second",
+            f"{len(feature.skeleton)} joints ('{feature.skeleton.name}'), {feature.fps:g} frames per second",
         ),
         ("clip length", f"{bundle.stride / feature.fps:.2f} to {bundle.max_frames / feature.fps:.2f} s"),
         ("feature", f"{manifest.feature.name}, {feature.width} numbers a frame"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors import SafetensorError, safe_open
 
@@ -23,15 +25,43 @@ EARLIER_WORDS = {
 """Words in names of tensors as versions before 0.2 wrote them -> as they are now. A renamed module is added here."""
 
 
+_MOVED = (
+    (re.compile(r"\bpyramid\.quantizer\."), "pyramid.quantizers.0."),
+    (re.compile(r"\bpyramid\.books\.(\d+)\."), r"pyramid.quantizers.\1.codebooks."),
+)
+"""Where modules stood in earlier versions, and where they stand."""
+
+_MOST_SCALES = 64
+
+T = TypeVar("T")
+
+
 def current_name(key: str) -> str:
-    """Current name of a stored tensor: the words between its dots and slashes that were renamed are replaced.
+    """Current name of a stored tensor: words between its dots and slashes that were renamed, modules that moved.
 
     Weights are read through this (bundles, evaluators, checkpoints), so that files of earlier versions load.
 
     >>> current_name("model/pyramid.quantiser.codes")
-    'model/pyramid.quantizer.codes'
+    'model/pyramid.quantizers.0.codes'
     """
-    return re.sub(r"[^./]+", lambda word: EARLIER_WORDS.get(word[0], word[0]), key)
+    key = re.sub(r"[^./]+", lambda word: EARLIER_WORDS.get(word[0], word[0]), key)
+    for earlier, now in _MOVED:
+        key = earlier.sub(now, key)
+    return key
+
+
+def current(found: Mapping[str, T], split: Callable[[T], Sequence[T]]) -> dict[str, T]:
+    """Tensors (or their shapes) of a file of any version, as this version names and cuts them.
+
+    ``split`` cuts a tensor (or shape) of gains into one per scale; flags of pyramids without gains are left out.
+    """
+    named = {current_name(key): value for key, value in found.items()}
+    for key in [key for key in named if key.endswith("pyramid.log_gains")]:
+        named |= {f"{key}.{scale}": part for scale, part in enumerate(split(named.pop(key))[:_MOST_SCALES])}
+    for key in [key for key in named if key.endswith("pyramid.begun")]:
+        if f"{key.removesuffix('begun')}log_gains.0" not in named:
+            del named[key]
+    return named
 
 
 def read_shapes(path: Path) -> Shapes:
@@ -43,9 +73,10 @@ def read_shapes(path: Path) -> Shapes:
         raise BundleError(f"{path}: {size} bytes of weights; at most {MAX_WEIGHT_BYTES} are read.")
     try:
         with safe_open(path, framework="np") as file:
-            return {current_name(key): tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+            found = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as problem:
         raise corrupt(path, problem) from None
+    return current(found, lambda shape: [(1,)] * min(math.prod(shape), _MOST_SCALES))
 
 
 def corrupt(path: Path, problem: Exception) -> BundleError:

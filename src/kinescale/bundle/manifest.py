@@ -115,6 +115,8 @@ class Manifest(Record):
     generator: Part | None = None
     text: Part | None = None
     sampling: Part | None = None
+    candidates: int = Field(default=1, ge=1, le=64)
+    """Most draws per clip, of which the one that keeps most of its prompt's claims is given out."""
     licenses: list[License] = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
     weights_sha256: str = ""

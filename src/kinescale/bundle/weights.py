@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
-from kinescale.bundle.header import Shapes, corrupt, current_name, read_shapes
+from kinescale.bundle.header import Shapes, corrupt, current, read_shapes
 from kinescale.bundle.manifest import CONFIG_FILE
 from kinescale.core.errors import BundleError
 from kinescale.core.files import sha256_file
@@ -44,9 +44,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             for key in file.keys():  # noqa: SIM118
                 value = file.get_tensor(key)
                 half = value.dtype in (torch.float16, torch.bfloat16)
-                tensors[current_name(key)] = value.float() if half else value
+                tensors[key] = value.float() if half else value
     except (SafetensorError, OSError, ValueError) as problem:
         raise corrupt(path, problem) from None
+    tensors = current(tensors, lambda gains: gains.reshape(-1).split(1))
     for key, value in tensors.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise BundleError(f"{path}: the weight '{key}' is not finite; the bundle is damaged.")

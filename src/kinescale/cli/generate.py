@@ -90,6 +90,9 @@ class Options(Drawing, _What):
     """Passes for each scale, coarse to fine, such as 1,2,5,10."""
     scales: MaybeInt = None
     """Decode only the coarsest so many scales."""
+    candidates: MaybeInt = None
+    """Most draws per motion, of which the one that keeps most of what the sentence asks (sides, order, counts, as
+    measured on the motion) is written; the bundle's own number by default, 1 for a single draw."""
     raw: Flag = False
     """Leave the motion as decoded; else it is smoothed where it trembles, standing feet are planted and
     joints lifted out of the floor."""
@@ -203,10 +206,22 @@ def _motions(
                 on_scale=None if options.watch is None else watch.on_scale,
                 sampling={**sampling(options), "top_p": options.top_p, "steps": steps},
                 post_process=RAW if options.raw else FINISH,
+                candidates=options.candidates,
             )
             for name, value in one.timings.items():
                 made.timings[name] = made.timings.get(name, 0.0) + value
-            yield one.motions[0], _outside(pipe, one.motions[0], prompt)
+            yield one.motions[0], [*_outside(pipe, one.motions[0], prompt), *_missed(one.motions[0], sample)]
+
+
+def _missed(motion: Motion, sample: int) -> list[str]:
+    """What of its prompt the motion misses, as measured."""
+    missed = motion.meta.get("claims_missed")
+    if not missed:
+        return []
+    return [
+        f"measured on sample {sample}, not as the prompt asks: {', '.join(missed)}; another --seed or more --candidates "
+        "may do"
+    ]
 
 
 def _long(

@@ -1,1 +1,1 @@
-"""Ground everything stands on: conventions, errors, family look-up, records and JSON, atomic files."""
+"""Core of the package: conventions, errors, family look-up, records and JSON, atomic files, seeds, workers."""

@@ -1,4 +1,4 @@
-"""Axes, units and orders, stated once and used everywhere.
+"""Conventions of the whole package: axes, units, orders and bounds.
 
 Right-handed, Y up, facing +Z, so the character's left is +X. Meters, seconds, radians.
 Quaternions are ``xyzw``; rotations are local to the parent; the time axis comes before the joint axis.
@@ -8,7 +8,6 @@ Six-dimensional rotations are the first two *columns* of the matrix (Zhou et al.
 from __future__ import annotations
 
 UP = (0.0, 1.0, 0.0)
-FORWARD = (0.0, 0.0, 1.0)
 LEFT = (1.0, 0.0, 0.0)
 
 UP_AXIS = 1
@@ -32,13 +31,13 @@ NATIVE_FPS = 30.0
 
 MAX_FPS = 1000.0
 MIN_FPS = 1e-6
-"""A frame lasts at most 11 days."""
+"""Lowest frame rate: a frame lasts at most 11 days."""
 MAX_SECONDS = 1e8
-"""Longest clip, three years: its times in float32 are still numbers every format takes."""
+"""Longest clip, three years: its times are still representable in every format."""
 MAX_LENGTH_M = 1e7
-"""Farthest root and longest bone, meters: sums over any tree stay finite, and every format has room for them."""
+"""Farthest root and longest bone, meters: sums over any tree stay finite and representable in every format."""
 MAX_FRAMES = 1_000_000
 MAX_JOINTS = 1024
-"""Bounds a file must declare itself within before anything is allocated for it."""
+"""Bounds that the sizes declared in a file are checked against before anything is allocated."""
 
 DEFAULT_SEED = 0

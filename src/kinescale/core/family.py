@@ -1,7 +1,7 @@
-"""Family: the variants of one package, found by name: a variant is a module or a package in it.
+"""Family: plug-in look-up of a package's variants by name; a variant is a module or package in it.
 
 Nothing is registered: adding ``NAME.py`` or ``NAME/__init__.py`` adds the variant ``NAME``. Names that start with
-``_``, ``base`` (the contract and what the variants share) and ``main`` are not variants. Names and first docstring
+``_``, ``base`` (contract and shared code) and ``main`` are not variants. Names and first docstring
 lines are read without importing the variant, so that listing a family costs no heavy import.
 """
 
@@ -29,7 +29,7 @@ class Family:
     Parameters
     ----------
     package : dotted name of the package, normally its ``__name__``.
-    noun : what one variant is called in messages ("tokenizer").
+    noun : word for one variant in messages ("tokenizer").
     """
 
     package: str
@@ -45,9 +45,9 @@ class Family:
         return tuple(sorted(name for name in self._files() if not name.startswith("_") and name not in NOT_VARIANTS))
 
     def check(self, name: str) -> str:
-        """``name`` itself, or ``UnknownNameError`` that lists the names there are.
+        """The name of a variant, checked; ``UnknownNameError`` lists the known names.
 
-        Names with a hyphen are read as the underscore the file carries.
+        Hyphens are read as underscores.
         """
         wanted = str(name).replace("-", "_")
         names = self.names()
@@ -80,10 +80,17 @@ class Family:
                 return ast.literal_eval(node.value)
         return None
 
-    def functions(self, name: str) -> frozenset[str]:
-        """Names of the functions that the variant defines at top level, read without importing it."""
-        body = _parsed(self._files()[self.check(name)]).body
-        return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef))
+    def attributes(self, name: str) -> frozenset[str]:
+        """Names that the variant defines, imports or assigns at top level, read without importing it."""
+        found: set[str] = set()
+        for node in _parsed(self._files()[self.check(name)]).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                found.add(node.name)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                found |= {alias.asname or alias.name for alias in node.names}
+            elif isinstance(node, ast.Assign):
+                found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        return frozenset(found)
 
     def parameters(self, name: str, function: str) -> dict[str, bool]:
         """Parameters of a variant's function -> whether they are required, read without importing the variant."""

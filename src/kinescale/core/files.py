@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, bounded reads, hashes."""
+"""Atomic file writes, bounded reads, file locks and hashes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ except ImportError:  # Windows
 
 @contextlib.contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``target``; move it over ``target`` only if the block succeeds.
+    """Context of an atomic write: a temporary path in the same folder, moved to ``target`` if the block succeeds.
 
     The temporary file keeps the target's suffix, since some writers choose the format by it.
     """
@@ -29,7 +29,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         raise InputError(f"cannot write {target}: the folder {target.parent} does not exist; make it first.")
     handle, name = tempfile.mkstemp(prefix=_prefix(target), suffix=target.suffix, dir=target.parent)
     temporary = Path(name)
-    if not _lock(handle):
+    if not try_lock(handle):
         os.close(handle)
         handle = None
     try:
@@ -44,25 +44,25 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 
 def sweep_temporaries(target: str | Path) -> None:
-    """Remove what killed processes left of ``target`` half-written: temporary files that nobody writes any more."""
+    """Remove temporary files of ``target`` left by killed processes: those that no process has locked."""
     target = Path(target)
     for stray in target.parent.glob(f"{glob.escape(_prefix(target))}*{glob.escape(target.suffix)}"):
         with contextlib.suppress(OSError):
             if fcntl is not None:
                 with stray.open("r+b") as file:
-                    if not _lock(file.fileno()):
+                    if not try_lock(file.fileno()):
                         continue
                     stray.unlink()
             else:
-                stray.unlink()  # what is open cannot be removed there
+                stray.unlink()  # open files cannot be removed on Windows
 
 
 def _prefix(target: Path) -> str:
     return f".{target.stem[:40]}."
 
 
-def _lock(handle: int) -> bool:
-    """Hold a file until it is closed or its process ends; whether that could be done."""
+def try_lock(handle: int) -> bool:
+    """Lock an open file until it is closed or its process ends; False where that is not possible."""
     if fcntl is None:
         return False
     try:
@@ -73,7 +73,7 @@ def _lock(handle: int) -> bool:
 
 
 def flush(path: Path) -> int:
-    """Have a file's bytes on disk, so that a full one is noticed now; its size."""
+    """Flush a file to disk, so that a full disk is noticed now; returns its size in bytes."""
     with path.open("rb") as done:
         os.fsync(done.fileno())
         return os.fstat(done.fileno()).st_size
@@ -86,24 +86,24 @@ def _umask() -> int:
 
 
 def atomic_write_text(target: str | Path, text: str) -> None:
-    """Write ``text`` as UTF-8 with Unix line ends, whole or not at all."""
+    """Write ``text`` atomically as UTF-8 with Unix line ends."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def atomic_write_bytes(target: str | Path, data: bytes) -> None:
-    """Write ``data``, whole or not at all."""
+    """Write ``data`` atomically."""
     with atomic_path(target) as temporary:
         temporary.write_bytes(data)
 
 
 def refuse_overwrite(target: str | Path, force: bool) -> Path:
-    """``target`` as a path, or ``InputError`` when it exists and ``force`` is not given."""
+    """``target`` as a path; ``InputError`` when it exists and ``force`` is not given."""
     target = Path(target)
     try:
         folder, there = target.is_dir(), target.exists()
     except OSError as problem:
-        # a name that is too long, above all: better said before anything is made than after
+        # above all a name that is too long
         raise InputError(f"cannot write {str(target)[:120]}... ({problem.strerror or problem}).") from None
     if folder:
         raise InputError(f"{target} is a folder; name a file to write.")
@@ -113,7 +113,7 @@ def refuse_overwrite(target: str | Path, force: bool) -> Path:
 
 
 def read_bytes_bounded(path: str | Path, limit: int, *, error: type[Exception] = InputError) -> bytes:
-    """The file's bytes; ``error`` when it is missing, a folder, or larger than ``limit`` bytes."""
+    """Bytes of a file; raises ``error`` when it is missing, a folder, or larger than ``limit`` bytes."""
     path = Path(path)
     try:
         size = path.stat().st_size
@@ -122,7 +122,7 @@ def read_bytes_bounded(path: str | Path, limit: int, *, error: type[Exception] =
         if size > limit:
             raise error(f"{path}: {size} bytes, more than the {limit} allowed.")
         with path.open("rb") as file:
-            # Asking for the limit at once would reserve that much memory for a file of any size.
+            # not read(limit): that would allocate the limit for a file of any size
             data = file.read(min(size, limit) + 1)
             if len(data) > size:
                 data += file.read(limit + 1 - len(data))
@@ -134,7 +134,7 @@ def read_bytes_bounded(path: str | Path, limit: int, *, error: type[Exception] =
 
 
 def read_text_bounded(path: str | Path, limit: int, *, error: type[Exception] = InputError) -> str:
-    """The file as UTF-8 text (a byte-order mark is dropped)."""
+    """Text of a UTF-8 file without byte-order mark; errors as of ``read_bytes_bounded``."""
     data = read_bytes_bounded(path, limit, error=error)
     try:
         return data.decode("utf-8-sig")

@@ -1,7 +1,7 @@
-"""JSON from outside: bounded in bytes, depth, items and numbers before and while it is parsed.
+"""Parsing of untrusted JSON: bounded in bytes, depth, items and numbers before and while it is parsed.
 
-Every reader of JSON that others may have written goes through ``parse_json``. What passes holds finite floats, whole
-numbers of at most 64 bits and text that can be written as UTF-8; everything else is one error in one sentence.
+Every reader of JSON from outside uses ``parse_json``. Its values are finite floats, integers of at most 64 bits and
+text that can be written as UTF-8; everything else is an error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kinescale.core.files import read_bytes_bounded
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_ITEMS = 800_000
-"""Most brackets and commas of a text: they bound what it may grow to in memory, about 100 bytes each."""
+"""Most brackets and commas of a text: they bound its size in memory, about 100 bytes each."""
 MAX_INT = 2**63 - 1
 
 # a string, whole or cut short by the end; possessive, and never failing where it began, so the time is linear
@@ -40,7 +40,7 @@ def read_json(
     max_items: int = MAX_ITEMS,
     max_depth: int = MAX_DEPTH,
 ) -> Any:
-    """The value in a JSON file; ``error`` for a file that is absent, too large, or not sound JSON."""
+    """Value of a JSON file; raises ``error`` for a file that is absent, too large, or invalid."""
     path = Path(path)
     data = read_bytes_bounded(path, max_bytes, error=error)
     try:
@@ -52,7 +52,7 @@ def read_json(
 def parse_json(
     text: bytes | str, *, max_bytes: int = MAX_BYTES, max_items: int = MAX_ITEMS, max_depth: int = MAX_DEPTH
 ) -> Any:
-    """The value of a JSON text. ``ValueError``, in a few words, for anything that is not sound or over the bounds."""
+    """Value of a JSON text; ``ValueError`` for anything invalid or over the bounds."""
     data = text.encode("utf-8", errors="surrogatepass") if isinstance(text, str) else text
     if len(data) > max_bytes:
         raise ValueError(f"holds {len(data)} bytes of JSON; expected at most {max_bytes}")
@@ -71,7 +71,7 @@ def parse_json(
 
 
 def _check_structure(data: bytes, max_items: int, max_depth: int) -> None:
-    """Depth and number of items, from the brackets and commas that stand outside of strings."""
+    """Check depth and number of items by the brackets and commas outside of strings."""
     marks = _BLANK.sub(b"", _STRING.sub(b"", data))
     if len(marks) > max_items:
         raise ValueError(f"is not valid JSON here ({len(marks)} brackets and commas; expected at most {max_items})")
@@ -125,7 +125,7 @@ def check_size(value: Any, *, max_items: int, max_depth: int) -> None:
 
 
 def shown(value: Any, limit: int = _SHOWN) -> str:
-    """A value from outside as it can stand in a message: its first characters, or its kind and size."""
+    """A value from outside as shown in messages: its first characters, or its kind and size."""
     if isinstance(value, dict | list):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
     text = value[: limit + 1] if isinstance(value, str) else str(value)

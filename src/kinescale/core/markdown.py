@@ -1,4 +1,4 @@
-"""Text from outside as plain text in Markdown: no emphasis, links, images, tables or HTML come of it."""
+"""Markdown escaping of untrusted text: no emphasis, links, images, tables or HTML result from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def plain_markdown(text: str) -> str:
     White space is folded, and characters that cannot be printed (control and direction marks too) become a
     replacement character. Addresses are not turned into links.
 
-    Example: ``plain_markdown("[here](http://x.y)")`` is ``\\[here\\](http&#58;//x.y)``.
+    Example
+    -------
+    >>> print(plain_markdown("[here](http://x.y)"))
+    \\[here\\](http&#58;//x.y)
     """
     folded = " ".join(text.split())
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in folded)
@@ -27,7 +30,7 @@ def plain_markdown(text: str) -> str:
 
 
 def markdown_link(text: str, url: str) -> str:
-    """``text`` linked to a web address; ``text`` alone for any other kind of address."""
+    """A Markdown link to a web address; the escaped text alone for any other kind of address."""
     name = plain_markdown(text)
     sound = re.fullmatch(r"https?://[\w\-.~:/?#@!$&'*+,;=%]{1,2000}", url, re.ASCII)
     return f"[{name}](<{url}>)" if sound else name

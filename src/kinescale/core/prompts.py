@@ -1,4 +1,4 @@
-"""Prompts: what counts as a sentence; here, so that a bad one is refused before anything heavy is loaded."""
+"""Prompt validation, importable without torch so that a bad prompt is refused early."""
 
 from __future__ import annotations
 

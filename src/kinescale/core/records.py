@@ -1,4 +1,4 @@
-"""Frozen typed records (pydantic) and their JSON: how configs are written, checked and read back."""
+"""Typed configuration records (frozen pydantic models) and their JSON."""
 
 from __future__ import annotations
 
@@ -21,21 +21,26 @@ R = TypeVar("R", bound="Record")
 
 
 class Record(BaseModel):
-    """Base of every config: frozen, unknown fields refused, values checked.
+    """Base class of all configs: frozen, unknown fields refused, values validated.
 
-    A field that was renamed is declared in ``EARLIER_NAMES``, so that files of before are still read:
+    A field that was renamed is declared in ``EARLIER_NAMES``, so that earlier files are still read.
 
+    Example
+    -------
     >>> class Optimizer(Record):
     ...     EARLIER_NAMES = {"learning_rate": "lr"}
     ...     lr: float = 0.1
-    >>> Optimizer.parse({"learning_rate": 0.5}).lr
-    0.5
+    >>> Optimizer.parse({"learning_rate": 0.5}).to_json()
+    {'lr': 0.5}
+    >>> Optimizer.parse({"rate": 0.5})
+    Traceback (most recent call last):
+    kinescale.core.errors.ConfigError: config: field 'rate' of Optimizer: Extra inputs are not permitted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     MAX_PARSED_ITEMS: ClassVar[int] = 10_000
-    """Most items, at all depths together, that are looked at: every wrong one of them costs an error's memory."""
+    """Most items, at all depths together, that are validated: each invalid one costs the memory of an error."""
     MAX_PARSED_DEPTH: ClassVar[int] = 32
 
     EARLIER_NAMES: ClassVar[Mapping[str, str]] = {}
@@ -56,9 +61,9 @@ class Record(BaseModel):
 
     @classmethod
     def parse(cls: type[R], data: Any, *, where: str = "config") -> R:
-        """Check ``data`` (a mapping from JSON) against this record.
+        """Validate ``data`` (a mapping from JSON) as this record.
 
-        Raises ``ConfigError`` naming the first offending field, or for more items than a record can have.
+        Raises ``ConfigError`` naming the first invalid field, or for more items than a record can have.
         """
         try:
             check_size(data, max_items=cls.MAX_PARSED_ITEMS, max_depth=cls.MAX_PARSED_DEPTH)
@@ -70,7 +75,7 @@ class Record(BaseModel):
             first = error.errors(include_url=False, include_input=False)[0]
             field = shown(".".join(str(part) for part in first["loc"]))
             place = f"field '{field}' of {cls.__name__}: " if field else ""
-            # pydantic's prefix to the words of a record's own check
+            # prefix that pydantic adds to messages of validators
             problem = shown(first["msg"].removeprefix("Value error, "), limit=400)
             raise ConfigError(f"{where}: {place}{problem}.") from None
 

@@ -1,7 +1,7 @@
-"""Worker processes that end when their parent is interrupted, without a word of their own.
+"""Worker processes that end silently when their parent is interrupted.
 
-Ctrl-C reaches every process of a terminal's group. Workers leave it to the parent, from their first instruction on:
-one that is still importing would print a traceback.
+Ctrl-C reaches every process of a terminal's group. Workers ignore it from their first instruction on (one that is
+still importing would print a traceback); the parent ends them.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def worker_pool(
 
 @contextlib.contextmanager
 def ignoring_interrupts() -> Iterator[None]:
-    """Start processes that ignore SIGINT: they inherit that it is ignored in the meantime.
+    """Context in which new processes ignore SIGINT, as they inherit its handler.
 
-    In another thread than the main one, where signals cannot be set, nothing is changed.
+    No effect outside the main thread, where signal handlers cannot be set.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -60,7 +60,7 @@ def ignoring_interrupts() -> Iterator[None]:
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
-    # the pool forgets its processes when it is shut down
+    # shutdown drops the pool's list of processes
     processes = list((getattr(pool, "_processes", None) or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:

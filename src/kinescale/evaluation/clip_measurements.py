@@ -15,7 +15,7 @@ from kinescale.description.claim_scores import score
 from kinescale.description.claims import Claim
 from kinescale.evaluation import motion_metrics
 from kinescale.metrics import ground, peaks
-from kinescale.motion import Motion, canonicalise
+from kinescale.motion import Motion, canonicalize
 
 COURSE_FRAMES = 32
 """Frames of a course: motions of all lengths are resampled to this many for comparison."""
@@ -54,7 +54,7 @@ def measure_clip(motion: Motion, claims: Sequence[Claim] = ()) -> ClipMeasuremen
 
 def course(motion: Motion) -> Float[np.ndarray, "S J 3"]:
     """Joints about the root over the clip's whole length, resampled to ``COURSE_FRAMES``."""
-    positions = canonicalise(motion).positions().detach().cpu().float()
+    positions = canonicalize(motion).positions().detach().cpu().float()
     about = positions - positions[:, :1]
     at = torch.linspace(0, len(about) - 1, COURSE_FRAMES)
     low = at.floor().long()

@@ -16,7 +16,7 @@ from kinescale.core.errors import DataError, InputError
 from kinescale.core.randomness import derive_seed
 from kinescale.data.prepared import Prepared, PreparedClip
 from kinescale.features import Feature
-from kinescale.motion import Motion, canonicalise
+from kinescale.motion import Motion, canonicalize
 from kinescale.pipelines import Generated, TextToMotion, onto_feature
 
 Progress = Callable[[str, int, int], None]
@@ -110,7 +110,7 @@ def _left_out(clip: PreparedClip, fps: float, bundle: Bundle, evaluator: Evaluat
 
 def seen(motion: Motion, feature: Feature) -> Motion:
     """A motion as input of a feature: on its skeleton, at its frame rate, from the canonical start."""
-    return canonicalise(onto_feature(motion, feature).to(torch.float32))
+    return canonicalize(onto_feature(motion, feature).to(torch.float32))
 
 
 def generate(

@@ -15,9 +15,9 @@ from kinescale.tokens import TokenMap
 
 def usage(bundle: Bundle, source: str, maps: Sequence[TokenMap]) -> list[CodeRow]:
     """Use of each scale's codes; for bits, the mean over the bits of a codebook of two."""
-    bits = bundle.tokenizer.token_kind == "bits"
+    bits = bundle.tokenizer.codec.token_kind == "bits"
     found = []
-    for scale, size in enumerate(bundle.tokenizer.vocabularies):
+    for scale, size in enumerate(bundle.tokenizer.codec.vocabularies):
         ids = [_valid(tokens, scale) for tokens in maps]
         whole = torch.cat([one for one in ids if len(one)] or ids[:1])
         if not whole.numel():

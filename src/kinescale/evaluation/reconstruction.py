@@ -14,7 +14,7 @@ from kinescale.evaluation.protocol import Protocol
 from kinescale.evaluation.record import Row
 from kinescale.evaluation.report import figure
 from kinescale.metrics.base import Value
-from kinescale.motion import Motion, canonicalise
+from kinescale.motion import Motion, canonicalize
 from kinescale.pipelines import onto_feature, reconstruct
 from kinescale.tokens import TokenMap
 
@@ -52,7 +52,7 @@ def _compared(source: Motion, made: Motion) -> dict[str, float]:
 @torch.no_grad()
 def encoded(bundle: Bundle, motion: Motion) -> TokenMap:
     """The tokens of a motion on the bundle's skeleton, as far as one pass holds; only whole latent steps."""
-    features = bundle.feature.from_motion(canonicalise(motion))[: bundle.max_frames]
+    features = bundle.feature.from_motion(canonicalize(motion))[: bundle.max_frames]
     whole = max(len(features) // bundle.stride, 1) * bundle.stride
     normal = bundle.normalizer.apply(features[:whole]).to(bundle.device)
     held = torch.cat([normal, normal[-1:].expand(whole - len(normal), -1)])

@@ -28,7 +28,7 @@ from kinescale.evaluation.world_error import world_error_mm
 from kinescale.features import Feature, Normalizer
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.metrics import ground, jitter, mpjpe, peaks
-from kinescale.motion import Motion, canonicalise, facing_yaw
+from kinescale.motion import Motion, canonicalize, facing_yaw
 from kinescale.motion.canonicalize import transform
 from kinescale.motion.resample import resample
 from kinescale.motion.retarget import retarget
@@ -109,7 +109,7 @@ class TokenizerYardstick:
 
 def _reference(feature: Feature, sample: Sample) -> _Reference:
     motion = resample(retarget(sample.motion, feature.skeleton, feet=False), feature.fps).to(torch.float32)
-    source = canonicalise(motion)
+    source = canonicalize(motion)
     with torch.no_grad():
         features = feature.from_motion(source)
         lossless = feature.to_motion(features)

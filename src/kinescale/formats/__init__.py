@@ -1,4 +1,4 @@
-"""Motion file formats: one file each, ``read`` and/or ``write``, chosen by suffix."""
+"""Motion file formats: one module or package each, with ``read`` and/or ``write``, chosen by suffix."""
 
 from kinescale.core.family import Family
 from kinescale.formats.base import read_motion, write_motion

@@ -1,20 +1,19 @@
-"""AMASS npz: SMPL-H and SMPL-X body poses as axis-angles, in both published spellings.
+"""AMASS npz motion files: SMPL-H and SMPL-X body poses as axis-angles, in both published layouts.
 
 Mahmood et al. 2019, "AMASS: Archive of Motion Capture as Surface Shapes". SMPL-H files hold ``poses`` [T, 156] and
 ``mocap_framerate``; SMPL-X files ``root_orient``, ``pose_body``, ``pose_hand``, ``pose_jaw``, ``pose_eye`` and
 ``mocap_frame_rate`` (or ``poses`` [T, 165]), with ``surface_model_type``. All hold ``trans``, ``betas``, ``gender``.
 
 The world of the files is Z up. ``trans`` moves the model's origin, not the pelvis: the pelvis stands at ``trans`` plus
-where it rests in the model. Rest positions are those of a mean body with proportions of our own (``skeletons/_smpl``),
-since the models may not be passed on: ``betas`` are carried through in ``meta["amass"]`` and change bone lengths only
-where ``body_model`` names the user's own model file. Files written here also hold ``rest_joints`` [J, 3], which other
-programs ignore, so that reading them back gives the same bones. Any ``.npz`` is read, told by its members; a file is
-written as AMASS by the suffix ``.amass.npz``.
+where it rests in the model. Rest positions are those of a mean body with proportions of our own
+(``skeletons/base/smpl_body``), since the models may not be redistributed: ``betas`` are kept in ``meta["amass"]`` and
+change bone lengths only where ``body_model`` names the user's own model file. Files written here also hold
+``rest_joints`` [J, 3], which other programs ignore, so that reading them back gives the same bones. Files with the
+suffix ``.npz`` are recognized by their members; the suffix ``.amass.npz`` writes AMASS.
 """
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +25,13 @@ from jaxtyping import Float
 
 from kinescale import skeletons
 from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
-from kinescale.core.errors import FormatError, InputError, KinescaleError
-from kinescale.core.files import atomic_path
+from kinescale.core.errors import FormatError, InputError
 from kinescale.formats.base import Needs
+from kinescale.formats.base.damage import damage_as_format_error
 from kinescale.formats.base.smpl_model import Rest, mean_rest, read_rest
 from kinescale.formats.base.smpl_poses import axis_angles_to_quats, quats_to_axis_angles, to_y_up, to_z_up
-from kinescale.io.safe_npy import Expected, Picked, open_npz
+from kinescale.formats.base.world import WorldOptions
+from kinescale.io.safe_npy import Expected, Picked, open_npz, write_npz
 from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.motion.motion import Motion
 from kinescale.skeletons import Skeleton
@@ -39,7 +39,7 @@ from kinescale.skeletons import Skeleton
 SUFFIXES = (".amass.npz",)
 
 FREE_BYTES, MAX_RATIO = 32 * 1024 * 1024, 4
-"""Poses hardly shrink when packed, and they grow when read: archives may unpack to less than others."""
+"""Bound on the unpacked size, lower than for other archives: poses hardly compress, and grow when read."""
 MAX_BETAS = 400
 MAX_TEXT = 64
 BETAS, DMPLS = 16, 8
@@ -51,7 +51,7 @@ _RATES = ("mocap_framerate", "mocap_frame_rate")
 
 @dataclass(frozen=True)
 class _Model:
-    """A body model's spelling. ``parts``: member -> columns, in the order of ``poses``."""
+    """Array layout of a body model. ``parts``: member and number of columns, in the order of ``poses``."""
 
     parts: tuple[tuple[str, int], ...]
 
@@ -66,7 +66,7 @@ MODELS = {
         (("root_orient", 3), ("pose_body", _BODY), ("pose_jaw", 3), ("pose_eye", 6), ("pose_hand", _HANDS))
     ),
 }
-"""By the name of the skeleton."""
+"""Name of the skeleton -> layout."""
 DEFAULT = "smplh"
 ALWAYS = ("root_orient", "pose_body")
 
@@ -85,19 +85,18 @@ _MEMBERS = {
 
 
 def read(path: str | Path, *, fps: float | None = None, body_model: str | Path | None = None) -> Motion:
-    """Read an AMASS file; ``FormatError`` says what is not sound.
+    """Read an AMASS file; ``FormatError`` for damaged content.
 
     ``fps`` overrides the file's frame rate. ``body_model``: an SMPL-H or SMPL-X ``.npz`` of the user's (``v_template``,
-    ``J_regressor``, ``shapedirs``, ``kintree_table``), which with the file's ``betas`` gives the true bones.
+    ``J_regressor``, ``shapedirs``, ``kintree_table``), which with the file's ``betas`` gives the true bone lengths.
     """
     path = Path(path)
-    if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+    stated = WorldOptions(fps=fps)
     with open_npz(path) as archive:
         picked = archive.pick(_MEMBERS, free_bytes=FREE_BYTES, ratio=MAX_RATIO)
         trans = _track(path, picked, "trans", 3)
         name, poses = _poses(path, picked, len(trans))
-        rate = fps or _rate(path, picked)
+        rate = stated.fps or _rate(path, picked)
         betas = _betas(path, picked)
         about = {"model": name, "gender": _text(path, picked, "gender") or "neutral", "betas": betas.tolist()}
         if "dmpls" in picked and _track(path, picked, "dmpls", None).any():
@@ -110,16 +109,14 @@ def read(path: str | Path, *, fps: float | None = None, body_model: str | Path |
     meta = {"amass": {**about, "pelvis_rest": rest.pelvis.tolist()}}
     precise = trans.dtype == np.float64 and quats.dtype == np.float64
     dtype = torch.float64 if precise else torch.float32
-    try:
+    with damage_as_format_error(path):
         return Motion(rest.skeleton, rate, torch.from_numpy(root).to(dtype), torch.from_numpy(quats).to(dtype), meta)
-    except KinescaleError as problem:
-        raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
 
 
 def _track(
     path: Path, picked: Picked, name: str, width: int | None, frames: int | None = None
 ) -> Float[np.ndarray, "T C"]:
-    """One array over time, with a bounded number of frames and sound numbers."""
+    """One array over time, with a bounded number of frames and finite numbers."""
     if name not in picked:
         raise FormatError(f"lacks '{name}'; expected the members of an AMASS file.", path=path)
     values = picked.read(name, _MEMBERS[name])
@@ -136,11 +133,11 @@ def _track(
 
 
 def _poses(path: Path, picked: Picked, frames: int) -> tuple[str, Float[np.ndarray, "T C"]]:
-    """The model's name, as the file says or shows it, and all axis-angles in the order of its joints."""
-    said = _text(path, picked, "surface_model_type").lower()
-    name = said.split("_")[0]
-    if said and name not in MODELS:
-        raise FormatError(f"is of body model '{said}'; expected {' or '.join(MODELS)}.", path=path)
+    """Name of the model, from the file's label or members, and all axis-angles in the order of its joints."""
+    label = _text(path, picked, "surface_model_type").lower()
+    name = label.split("_")[0]
+    if label and name not in MODELS:
+        raise FormatError(f"is of body model '{label}'; expected {' or '.join(MODELS)}.", path=path)
     if "root_orient" in picked:
         name = name or max(MODELS, key=lambda name: sum(part in picked for part, _ in MODELS[name].parts))
         return name, _joined(path, picked, MODELS[name], frames)
@@ -205,7 +202,7 @@ def _betas(path: Path, picked: Picked) -> Float[np.ndarray, "B"]:
 
 
 def _rest(path: Path, picked: Picked, name: str, betas: np.ndarray, body_model: str | Path | None) -> Rest:
-    """The rest pose: of the model file given, else as a file of ours says, else of the mean body."""
+    """Rest pose: of the given model file, else from ``rest_joints``, else of the mean body."""
     mean = mean_rest(name)
     if body_model is not None:
         return read_rest(body_model, mean.skeleton, betas)
@@ -236,7 +233,7 @@ def _same_tree(one: Skeleton, two: Skeleton) -> bool:
 
 
 def write(motion: Motion, path: str | Path, *, kind: str | None = None) -> None:
-    """Write an AMASS file, whole or not at all; an existing file is replaced.
+    """Write an AMASS file atomically; an existing file is replaced.
 
     ``kind`` is "smplh" (``poses``, ``mocap_framerate``) or "smplx" (``root_orient`` ..., ``mocap_frame_rate``); when
     not given, what the motion's skeleton is. Gender and betas are those in ``meta["amass"]`` of the same model, else
@@ -248,16 +245,12 @@ def write(motion: Motion, path: str | Path, *, kind: str | None = None) -> None:
         raise InputError(
             f"the motion is on skeleton '{motion.skeleton.name}', the file holds '{name}'; retarget it first."
         )
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for member, array in _to_arrays(motion, name).items():
-            # A ZipInfo made by name alone carries no time of day.
-            with archive.open(zipfile.ZipInfo(f"{member}.npy"), "w", force_zip64=True) as target:
-                np.lib.format.write_array(target, array, allow_pickle=False)
+    write_npz(path, _to_arrays(motion, name))
 
 
 def _to_arrays(motion: Motion, name: str) -> dict[str, np.ndarray]:
-    said = motion.meta.get("amass")
-    about: Mapping[str, Any] = said if isinstance(said, Mapping) and said.get("model") == name else {}
+    kept = motion.meta.get("amass")
+    about: Mapping[str, Any] = kept if isinstance(kept, Mapping) and kept.get("model") == name else {}
     pelvis = _numbers(about.get("pelvis_rest"), 3)
     pelvis = mean_rest(name).pelvis if pelvis is None else pelvis
     betas = _numbers(about.get("betas"), None)

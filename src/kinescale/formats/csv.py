@@ -1,9 +1,9 @@
-"""CSV of joint positions: a row a frame, three columns a joint, meters, for spreadsheets and plotting programs.
+"""CSV files of joint positions, meters: one row per frame, three columns per joint, for spreadsheets and plots.
 
 Columns: ``frame`` (from 0), ``time_s``, then ``<joint>_x``, ``<joint>_y`` and ``<joint>_z`` for every joint, world
-positions to a micrometer. The header is quoted as in RFC 4180 where a joint's name asks for it. Rotations, parents and
+positions to a micrometer. The header is quoted as in RFC 4180 where a joint's name requires it. Rotations, parents and
 end sites are not in the file: a reader finds the skeleton by its joints' names, takes bone lengths from the track
-and rotations by inverse kinematics, so what comes back has the positions but not the twists of the bones.
+and rotations by inverse kinematics, so positions are restored, but not the twists of bones.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from kinescale.core.conventions import MAX_FPS, MAX_FRAMES, MAX_JOINTS, NATIVE_FPS
 from kinescale.core.errors import FormatError, InputError
 from kinescale.core.files import atomic_write_text
+from kinescale.formats.base.world import WorldOptions
 from kinescale.io.text_scanner import LARGEST, Source, bulk_numbers, first_bad_word, shown, sound, words_per_line
 from kinescale.motion.from_positions import motion_from_positions
 from kinescale.motion.motion import Motion
@@ -29,20 +30,20 @@ SUFFIXES = (".csv",)
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_HEADER_BYTES = 1024 * 1024
 FARTHEST_M = 1e5
-"""No clip strays farther from the origin than this; numbers beyond are in another unit."""
+"""Farthest position from the origin, meters; larger numbers are in another unit."""
 FREE_POSES, BYTES_A_POSE = 20_000, 24
-"""Frames times joints may be so many, plus one for so many bytes: a file of short numbers costs too long to solve."""
+"""Most frames times joints: a constant, plus one per so many bytes; bounds the time of inverse kinematics."""
 STRETCH, SLACK_M = 4.0, 0.05
-"""A bone's length may vary so much between its shorter and longer frames, by a factor and a length."""
+"""Largest variation of a bone's length between its shorter and longer frames: a factor and a length."""
 TIME_TOLERANCE = 0.01
-"""How far a time may lie from its even place, as a share of a frame."""
+"""Largest deviation of a time from even spacing, as a share of a frame."""
 
 _LEAD = ("frame", "time_s")
 _AXES = "xyz"
 
 
 def write(motion: Motion, path: str | Path) -> None:
-    """Write world positions of all joints, whole or not at all; an existing file is replaced."""
+    """Write world positions of all joints atomically; an existing file is replaced."""
     positions = motion.to(torch.float64).positions().detach().cpu().numpy().reshape(len(motion), -1)
     farthest = float(np.abs(positions).max())
     if farthest > FARTHEST_M:
@@ -57,14 +58,13 @@ def write(motion: Motion, path: str | Path) -> None:
 
 
 def read(path: str | Path, *, skeleton: str | None = None, fps: float | None = None) -> Motion:
-    """Read positions, and find rotations by inverse kinematics.
+    """Read positions and solve for rotations by inverse kinematics.
 
     ``skeleton`` names the bundled skeleton whose joints the columns are; by default the one that has exactly these
-    joints. Columns of other joints are passed over when it is given. ``fps`` replaces the rate that ``time_s``
-    tells. Raises ``FormatError`` naming the line, ``InputError`` for a skeleton or a rate that does not fit.
+    joints. Columns of other joints are ignored when it is given. ``fps`` replaces the rate of ``time_s``. Raises
+    ``FormatError`` naming the line, ``InputError`` for a skeleton or a rate that does not fit.
     """
-    if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+    WorldOptions(fps=fps)  # checks the rate
     named = None if skeleton is None else get(skeleton)
     source = Source.open(path, MAX_FILE_BYTES)
     columns, start = _read_header(source)
@@ -80,7 +80,7 @@ def read(path: str | Path, *, skeleton: str | None = None, fps: float | None = N
 
 
 def _read_header(source: Source) -> tuple[list[str], int]:
-    """Column names, and where the rows begin."""
+    """Column names, and the byte position of the first row."""
     stop = source.data.find(b"\n", 0, MAX_HEADER_BYTES)
     line = source.data[: stop if stop >= 0 else min(len(source.data), MAX_HEADER_BYTES)]
     try:
@@ -95,10 +95,10 @@ def _read_header(source: Source) -> tuple[list[str], int]:
 
 
 def _joints(source: Source, columns: list[str]) -> list[str]:
-    """Joint names, from columns that come in threes."""
+    """Joint names, from groups of three columns."""
     names, rest = [], columns[2:]
     if len(rest) % 3 or not 3 <= len(rest) <= 3 * MAX_JOINTS:
-        source.fail(f"{len(rest)} columns of positions; expected three a joint, for 1 to {MAX_JOINTS} joints.", 0)
+        source.fail(f"{len(rest)} columns of positions; expected three per joint, for 1 to {MAX_JOINTS} joints.", 0)
     for at in range(0, len(rest), 3):
         name = rest[at].removesuffix("_x")
         if rest[at : at + 3] != [f"{name}_{axis}" for axis in _AXES] or not name:
@@ -128,7 +128,7 @@ def _skeleton(source: Source, joints: list[str], named: Skeleton | None) -> Skel
 
 
 def _read_rows(source: Source, start: int, columns: int) -> Float[np.ndarray, "T C"]:
-    """The numbers of all rows; blank lines are passed over, and the offending line is sought only on failure."""
+    """The numbers of all rows; blank lines are ignored; the line of an error is searched only on failure."""
     block = source.data[start:]
     if block.count(b"\n") > MAX_FRAMES:
         source.fail(f"more than {MAX_FRAMES} lines follow the header.", start)
@@ -159,13 +159,13 @@ def _loose_cells(block: bytes, words: bytes, columns: int) -> Int[np.ndarray, " 
     commas = np.cumsum(np.frombuffer(block, dtype=np.uint8) == ord(","), dtype=np.int32)
     before = commas[at].reshape(-1, columns)
     loose = np.diff(before, axis=1) != 1
-    # nor may commas stand before the first word of a row, or after its last
+    # nor may commas be before the first word of a row, or after its last
     ends = np.append(before[1:, 0], commas[-1]) - before[:, 0] != columns - 1
     return np.append(at.reshape(-1, columns)[:, 1:][loose], at.reshape(-1, columns)[ends, 0])
 
 
 def _row_problem(source: Source, start: int, rows: tuple[np.ndarray, np.ndarray, int]) -> FormatError:
-    """The error for the first row that is not as it should be."""
+    """The error of the first invalid row."""
     lines, counts, columns = rows
     block = source.data[start:]
     words = block.replace(b",", b" ")
@@ -189,7 +189,7 @@ def _row_problem(source: Source, start: int, rows: tuple[np.ndarray, np.ndarray,
 
 
 def _check_bones(source: Source, positions: Float[np.ndarray, "T J 3"], skeleton: Skeleton) -> None:
-    """Refuse what inverse kinematics can make no body of, before it takes its time."""
+    """Refuse tracks that are no body with rigid bones, before the costly inverse kinematics."""
     poses, most = positions.shape[0] * positions.shape[1], FREE_POSES + len(source.data) // BYTES_A_POSE
     if poses > most:
         source.fail(f"{poses} joint positions in a file of this size; expected at most {most}: cut it into parts.")
@@ -206,7 +206,7 @@ def _check_bones(source: Source, positions: Float[np.ndarray, "T J 3"], skeleton
 
 
 def _rate(source: Source, start: int, times: Float[np.ndarray, " T"]) -> float:
-    """Frames a second of evenly spaced times, to nine digits; 30 where there is one frame only."""
+    """Frames per second of evenly spaced times, to nine digits; 30 where there is one frame only."""
     if len(times) == 1:
         return NATIVE_FPS
     span = float(times[-1] - times[0])

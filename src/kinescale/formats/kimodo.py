@@ -1,8 +1,8 @@
 """Kimodo npz: local rotation matrices and root positions of the 22 body joints of SMPL; read only.
 
 Members: ``local_rot_mats`` [T, 22, 3, 3], ``root_positions`` [T, 3] (meters) and ``posed_joints`` [T, 22, 3], which
-gives the bones' lengths where it is filled in. Files on other skeletons (SOMA, G1) have rest poses that are not in
-them: those are refused. No frame rate is in the file: 30 is taken, with a note.
+gives bone lengths where it is filled in. Files on other skeletons (SOMA, G1) are refused, as they do not contain the
+rest pose. The file has no frame rate: 30 is taken, with a note.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import torch
 
 from kinescale import skeletons
 from kinescale.core.conventions import MAX_FRAMES, NATIVE_FPS
-from kinescale.core.errors import FormatError, KinescaleError
+from kinescale.core.errors import FormatError
+from kinescale.formats.base.damage import damage_as_format_error
 from kinescale.formats.base.notes import with_notes
-from kinescale.formats.base.world import Stated, in_world, upright
+from kinescale.formats.base.world import WorldOptions, rate_notes, upright, with_up_axis
 from kinescale.io.safe_npy import Expected, open_npz
 from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.kinematics.rotations import matrix_to_quat, quat_continuous
@@ -25,11 +26,11 @@ from kinescale.skeletons import Skeleton
 
 SUFFIXES = (".kimodo.npz",)
 SKELETON = "humanml22"
-"""Has the joints of SMPL's body in their order."""
+"""The skeleton with the joints of SMPL's body in their order."""
 ORTHOGONAL = 1e-2
 LEAST_BODY_M = 0.3
 HIPS_M = (0.5, 1.3)
-"""Heights of hips over the floor."""
+"""Range of the height of hips over the floor."""
 
 _MEMBERS = {
     "local_rot_mats": Expected("f4 f8", (4,), lenient=True),
@@ -39,9 +40,9 @@ _MEMBERS = {
 
 
 def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -> Motion:
-    """Read a file; ``fps`` states its frame rate, ``up`` its up axis. ``FormatError`` says what is not sound."""
+    """Read a file; ``fps`` states its frame rate, ``up`` its up axis. ``FormatError`` for damaged content."""
     path = Path(path)
-    stated = Stated(up, None, fps)
+    stated = WorldOptions(up, None, fps)
     with open_npz(path) as archive:
         picked = archive.pick(_MEMBERS)
         missing = [name for name in ("local_rot_mats", "root_positions") if name not in picked]
@@ -65,17 +66,12 @@ def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -
     quats = quat_continuous(matrix_to_quat(torch.from_numpy(turns.astype(np.float64))))
     body = _with_lengths(skeleton, arrays.get("posed_joints"), turns)
     if body is skeleton and stated.up is None and _stands_on_z(root):
-        # rotations are given against a rest pose in the file's own world: it, too, has Z up there
-        body = in_world(skeleton, "+z")
-    try:
+        # rotations are relative to a rest pose in the file's world, which then has Z up too
+        body = with_up_axis(skeleton, "+z")
+    with damage_as_format_error(path):
         motion = Motion(body, stated.fps or NATIVE_FPS, torch.from_numpy(root.astype(np.float32)), quats.float())
-    except KinescaleError as problem:
-        raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
-    notes = (
-        [] if fps is not None else [f"the file says no frame rate: {NATIVE_FPS:g} is taken; --source-fps states it."]
-    )
-    motion, told = upright(motion, stated.up, identity_rest=True)
-    return with_notes(motion, [*notes, *told])
+    motion, up_notes = upright(motion, stated.up, identity_rest=True)
+    return with_notes(motion, [*rate_notes(fps), *up_notes])
 
 
 def _stands_on_z(root: np.ndarray) -> bool:
@@ -85,7 +81,7 @@ def _stands_on_z(root: np.ndarray) -> bool:
 
 
 def _with_lengths(skeleton: Skeleton, joints: np.ndarray | None, turns: np.ndarray) -> Skeleton:
-    """The skeleton with the bones of the posed joints; itself where they are not filled in."""
+    """The skeleton with bone lengths from the posed joints; unchanged where those are not filled in."""
     if joints is None or joints.shape != (len(turns), len(skeleton), 3) or not sound(joints):
         return skeleton
     if float(np.ptp(joints[0], axis=0).max()) < LEAST_BODY_M:

@@ -1,10 +1,10 @@
-"""npy: the field's arrays, told by shape: HumanML3D's, KIT-ML's and SnapMoGen's joints and features.
+"""npy arrays of joints or features as in HumanML3D, KIT-ML and SnapMoGen, recognized by their shape.
 
 Joints are [T, 22, 3] (HumanML3D's ``new_joints``), [T, 21, 3] and [T, 24, 3]; features [T, 263] (``new_joint_vecs``),
-[T, 251] (both Guo et al. 2022) and [T, 296] (SnapMoGen). Such a file holds no frame rate, unit or license: the layout's
-own are taken (20 fps and meters; KIT-ML 12.5 fps and millimeters; SnapMoGen 30 fps and centimeters). Joint positions
-hold no twist of the bones: rotations are made by inverse kinematics. Features leave out where a clip starts and faces,
-and hold one frame less than the motion.
+[T, 251] (both Guo et al. 2022) and [T, 296] (SnapMoGen). Such a file has no frame rate, unit or license: those of the
+layout are taken (20 fps and meters; KIT-ML 12.5 fps and millimeters; SnapMoGen 30 fps and centimeters). Joint positions
+do not contain the twist of bones: rotations are solved by inverse kinematics. Features do not contain the start
+position and facing of a clip, and have one frame less than the motion.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
-from kinescale.core.errors import FormatError, InputError, KinescaleError
+from kinescale.core.conventions import MAX_FRAMES
+from kinescale.core.errors import FormatError, InputError
 from kinescale.core.files import atomic_path
 from kinescale.features import Feature, humanml3d, snapmogen
 from kinescale.formats.base import Needs
+from kinescale.formats.base.damage import damage_as_format_error
+from kinescale.formats.base.world import WorldOptions
 from kinescale.io.safe_npy import Expected, read_npy
 from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.motion.from_positions import motion_from_positions
@@ -33,13 +35,13 @@ SUFFIXES = (".npy",)
 KINDS = ("joints", "features")
 LARGEST_UNIT_M = 1000.0
 MAX_JOINT_FRAMES = 20_000
-"""Inverse kinematics takes its time: a file of joints may hold about a quarter of an hour at 20 fps."""
+"""Most frames of joint positions, about a quarter of an hour at 20 fps: bounds the time of inverse kinematics."""
 _ARRAY = Expected("f4 f8", (2, 3), lenient=True)
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """One dataset's arrays. ``unit_m``: meters a unit."""
+    """Array layout of one dataset. ``unit_m``: meters per unit."""
 
     feature: Feature
     unit_m: float
@@ -60,26 +62,25 @@ class _Layout:
 
 @lru_cache
 def _layouts(unit_m: float | None = None) -> tuple[_Layout, ...]:
-    """Every layout, the first being the one for motions on other skeletons; ``unit_m`` instead of their own units."""
+    """All layouts, the first for motions on other skeletons; ``unit_m`` replaces their own units."""
     field = [humanml3d.build(humanml3d.Config(variant=v, unit_m=unit_m)) for v in ("humanml3d", "kit")]
-    # Published features are turned back without the slip that bends their tracks.
+    # without the drift of the published decoding
     config = snapmogen.Config(faithful=False)
     snap = snapmogen.build(config if unit_m is None else config.but(unit_m=unit_m))
     return tuple(_Layout(feature, feature.unit_m) for feature in (*field, snap))
 
 
 def read(path: str | Path, *, fps: float | None = None, unit_m: float | None = None) -> Motion:
-    """Read an array; ``FormatError`` says what is not sound.
+    """Read an array; ``FormatError`` for damaged content.
 
-    ``fps`` and ``unit_m`` (meters a unit) stand in for the layout's own. Joints come back on a skeleton of their own
+    ``fps`` and ``unit_m`` (meters per unit) replace those of the layout. Joints are read on a skeleton of their own
     bone lengths, in the file's float type.
     """
     path = Path(path)
-    if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+    WorldOptions(fps=fps)  # checks the rate
     _check_unit(unit_m)
     values = read_npy(path, _ARRAY)
-    layout, kind = _told_by_shape(path, values.shape, unit_m)
+    layout, kind = _layout_of_shape(path, values.shape, unit_m)
     most = MAX_JOINT_FRAMES if kind == KINDS[0] else MAX_FRAMES
     if not 1 <= len(values) <= most:
         raise FormatError(f"has {len(values)} frames of {kind}; expected 1 to {most}.", path=path)
@@ -87,22 +88,20 @@ def read(path: str | Path, *, fps: float | None = None, unit_m: float | None = N
         raise FormatError(f"holds a number that is not finite or above {LARGEST:g}.", path=path)
     numbers = torch.from_numpy(values).double()
     rate = fps or layout.feature.fps
-    try:
+    with damage_as_format_error(path):
         if kind == KINDS[0]:
             motion = motion_from_positions(numbers * layout.unit_m, layout.skeleton, rate)
         else:
             motion = layout.feature.to_motion(numbers).replace(fps=rate)
-    except KinescaleError as problem:
-        raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
     return motion if values.dtype == np.float64 else motion.to(torch.float32)
 
 
 def read_values(path: str | Path, *, axes: tuple[int, ...] = (2, 3)) -> Float[np.ndarray, "T ..."]:
-    """The numbers of an array file as they are (float32 or float64); ``FormatError`` for any other file."""
+    """Numbers of an array file without conversion (float32 or float64); ``FormatError`` for any other file."""
     return read_npy(Path(path), Expected("f4 f8", axes, lenient=True))
 
 
-def _told_by_shape(path: Path, shape: tuple[int, ...], unit_m: float | None) -> tuple[_Layout, str]:
+def _layout_of_shape(path: Path, shape: tuple[int, ...], unit_m: float | None) -> tuple[_Layout, str]:
     known = {(layout, kind): frame for layout in _layouts(unit_m) for kind, frame in layout.shapes.items()}
     for (layout, kind), frame in known.items():
         if shape[1:] == frame:
@@ -128,16 +127,16 @@ def needs(motion: Motion, *, kind: str = KINDS[0], unit_m: float | None = None) 
     """The layout's frame rate, and its skeleton unless the motion has its joints."""
     layout = _chosen(motion, kind, unit_m)
     lost = {
-        "joints": f"joint positions hold no twist of the bones; read back at {layout.feature.fps:g} fps when not told",
+        "joints": f"joint positions hold no twist of the bones; read back at {layout.feature.fps:g} fps by default",
         "features": "features leave out where the clip starts and faces, and hold one frame less",
     }
     return Needs(None if layout.fits(motion) else layout.skeleton, layout.feature.fps, (lost[kind],))
 
 
 def write(motion: Motion, path: str | Path, *, kind: str = KINDS[0], unit_m: float | None = None) -> None:
-    """Write joint positions or features as float32, whole or not at all; an existing file is replaced.
+    """Write joint positions or features as float32, atomically; an existing file is replaced.
 
-    ``kind`` is "joints" or "features". The motion's joints choose the layout, and ``unit_m`` stands in for its unit.
+    ``kind`` is "joints" or "features". The motion's joints choose the layout, and ``unit_m`` replaces its unit.
     Raises ``InputError`` for a motion on no such skeleton, and for features of another frame rate: retarget or
     resample it first.
     """

@@ -1,16 +1,15 @@
-"""npz, the native format: everything a Motion holds, bit for bit, in one NumPy archive without pickles.
+"""npz, the native motion format: a lossless NumPy archive of all data of a Motion, without pickles.
 
 Members: ``root`` [T, 3] and ``rotations`` [T, J, 4] (float32 or float64), ``fps``, ``joints`` (fixed-width
 Unicode), ``parents``, ``offsets``, ``end_joints`` and ``end_offsets``, ``t_pose`` where there is one, and
 ``header``: a JSON text with the format's name and version, the skeleton's name, ``roles`` and ``meta``. Equal
-motions give equal files. Archives of AMASS have the same suffix; ``sniff`` tells them apart.
+motions give equal files. Archives of AMASS have the same suffix; ``sniff`` distinguishes them.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,8 @@ import torch
 
 from kinescale.core.conventions import MAX_FRAMES, MAX_JOINTS
 from kinescale.core.errors import FormatError, InputError, KinescaleError
-from kinescale.core.files import atomic_path
 from kinescale.core.json_input import parse_json
-from kinescale.io.safe_npy import Archive, Expected, open_npz
+from kinescale.io.safe_npy import Archive, Expected, open_npz, write_npz
 from kinescale.io.sidecar import MAX_BYTES as MAX_META_BYTES
 from kinescale.io.sidecar import current_meta, meta_problem
 from kinescale.motion.motion import Motion
@@ -34,13 +32,13 @@ HOLDS_META = True
 FORMAT, VERSION = "kinescale-motion", 1
 MAX_HEADER_BYTES = 2 * MAX_META_BYTES
 TAIL_BYTES = 64 * 1024
-"""Where an archive's directory stands: its end. That of a motion takes a few hundred bytes."""
+"""Bytes at the end of an archive that hold its directory; that of a motion takes a few hundred."""
 _OTHERS = {
     "kimodo": ((b"local_rot_mats.npy",), (b"root_positions.npy",)),
     "smpl_params": ((b"body_pose.npy", b"pose_world.npy", b"smpl_poses.npy", b"pose.npy"), (b"trans",)),
     "amass": ((b"trans.npy",),),
 }
-"""Other formats with the suffix: of each group of members one is there."""
+"""Other formats with the suffix -> groups of members, one of each of which is present."""
 _NATIVE = b"header.npy"
 
 _MEMBERS = {
@@ -59,16 +57,11 @@ _OPTIONAL = {"t_pose"}
 
 
 def write(motion: Motion, path: str | Path) -> None:
-    """Write the native file, whole or not at all; an existing file is replaced.
+    """Write the native file atomically; an existing file is replaced.
 
-    Raises ``InputError`` when ``meta`` holds what JSON cannot.
+    Raises ``InputError`` when ``meta`` has values that JSON cannot hold.
     """
-    arrays = _to_arrays(motion)
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            # A ZipInfo made by name alone carries no time of day.
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+    write_npz(path, _to_arrays(motion))
 
 
 def _to_arrays(motion: Motion) -> dict[str, np.ndarray]:
@@ -112,16 +105,16 @@ def _plain(values: torch.Tensor) -> np.ndarray:
 
 
 def sniff(path: Path) -> str:
-    """Name of the format that reads this archive, by the members its directory names."""
+    """Name of the format that reads this archive, by the members in its directory."""
     try:
         with path.open("rb") as file:
             file.seek(-min(file.seek(0, os.SEEK_END), TAIL_BYTES), os.SEEK_END)
             tail = file.read(TAIL_BYTES)
     except OSError:
-        tail = b""  # reading it will say why
+        tail = b""  # reading it will raise the error
     if _NATIVE in tail:
         return __name__.rpartition(".")[2]
-    # the poses of AMASS have widths of their own: what SMPL's other tools write is told by its members
+    # other tools for SMPL have other members than AMASS
     for name, groups in _OTHERS.items():
         if all(any(member in tail for member in group) for group in groups):
             return name
@@ -129,10 +122,7 @@ def sniff(path: Path) -> str:
 
 
 def read(path: str | Path) -> Motion:
-    """Read a native file; ``FormatError`` says what is not sound.
-
-    All sizes are checked before anything is unpacked.
-    """
+    """Read a native file; ``FormatError`` for damaged content. All sizes are checked before anything is unpacked."""
     path = Path(path)
     with open_npz(path) as archive:
         arrays = _read_members(path, archive)

@@ -1,11 +1,11 @@
-"""npz of SMPL parameters, as pose estimators write them (GVHMR, WHAM and others): axis-angles or matrices; read only.
+"""npz of SMPL parameters from pose estimators (GVHMR, WHAM and others): axis-angles or matrices; read only.
 
 Members, by spelling: ``global_orient``, ``body_pose``, ``transl`` (GVHMR; also below a name that ends with ``_global``,
 which is taken before one in the camera's view), or ``pose_world`` and ``trans_world``, else ``pose`` and ``trans``
 (WHAM), or ``smpl_poses`` and ``smpl_trans``. Poses hold 3 or 9 numbers for each of the 21 body joints of SMPL-X or the
 23 of SMPL, whose two hands are left out; ``pose`` begins with the root's. The bones are those of a mean body: ``betas``
-are not read. Such files say neither their up axis nor a frame rate: the body tells the first, 30 frames a second are
-taken.
+are not read. Such files have neither an up axis nor a frame rate: the first is found from the body, 30 frames per
+second are assumed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import torch
 from jaxtyping import Float
 
 from kinescale.core.conventions import MAX_FRAMES, NATIVE_FPS
-from kinescale.core.errors import FormatError, KinescaleError
+from kinescale.core.errors import FormatError
+from kinescale.formats.base.damage import damage_as_format_error
 from kinescale.formats.base.notes import with_notes
 from kinescale.formats.base.smpl_model import mean_rest
 from kinescale.formats.base.smpl_poses import axis_angles_to_quats
-from kinescale.formats.base.world import Stated, upright
+from kinescale.formats.base.world import WorldOptions, rate_notes, upright
 from kinescale.io.safe_npy import Expected, open_npz
 from kinescale.io.text_scanner import LARGEST, sound
 from kinescale.kinematics.rotations import matrix_to_quat, quat_continuous
@@ -34,15 +35,15 @@ SPLIT = (("global_orient", "body_pose", "transl"), ("global_orient", "body_pose"
 WHOLE = (("pose_world", "trans_world"), ("smpl_poses", "smpl_trans"), ("pose", "trans"), ("poses", "transl"))
 PREFIXES = ("smpl_params_global", "params_global", "global", "smpl_params_incam", "")
 STANDS = 0.9
-"""Share of a clip's frames that decides the up axis alone: what is filmed mostly stands."""
+"""Share of standing frames that suffices for the up axis: filmed people mostly stand."""
 
 _ARRAY = Expected("f4 f8", (2, 3, 4), lenient=True)
 
 
 def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -> Motion:
-    """Read a file; ``fps`` states its frame rate, ``up`` its up axis. ``FormatError`` says what is not sound."""
+    """Read a file; ``fps`` states its frame rate, ``up`` its up axis. ``FormatError`` for damaged content."""
     path = Path(path)
-    stated = Stated(up, None, fps)
+    stated = WorldOptions(up, None, fps)
     with open_npz(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.names()]
         wanted = members(names)
@@ -63,15 +64,10 @@ def read(path: str | Path, *, fps: float | None = None, up: str | None = None) -
     whole[..., 3] = 1.0
     whole[:, : 1 + BODY_JOINTS] = quats[:, : 1 + BODY_JOINTS]
     root = torch.from_numpy(trans.astype(np.float64) + rest.pelvis)
-    try:
+    with damage_as_format_error(path):
         motion = Motion(rest.skeleton, stated.fps or NATIVE_FPS, root.float(), quat_continuous(whole).float())
-    except KinescaleError as problem:
-        raise FormatError(f"the motion in it is not sound: {problem}", path=path) from None
-    notes = (
-        [] if fps is not None else [f"the file says no frame rate: {NATIVE_FPS:g} is taken; --source-fps states it."]
-    )
-    motion, told = upright(motion, stated.up, identity_rest=False, least=STANDS)
-    return with_notes(motion, [*notes, *told])
+    motion, up_notes = upright(motion, stated.up, identity_rest=False, least=STANDS)
+    return with_notes(motion, [*rate_notes(fps), *up_notes])
 
 
 def members(names: list[str]) -> tuple[str, ...] | None:
@@ -100,6 +96,6 @@ def _quats(path: Path, name: str, values: np.ndarray, frames: int) -> Float[torc
     flat = values.reshape(frames, -1)
     if values.ndim == 4 or not flat.shape[1] or flat.shape[1] % 3:
         raise FormatError(
-            f"'{name}' has shape {values.shape}; expected three numbers, or a matrix, a joint.", path=path
+            f"'{name}' has shape {values.shape}; expected three numbers, or a matrix, per joint.", path=path
         )
     return torch.from_numpy(axis_angles_to_quats(flat.astype(np.float64)))

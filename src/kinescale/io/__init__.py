@@ -1,1 +1,1 @@
-"""Files from outside that are no single motion: archives unpacked within bounds, and temporary folders that go away."""
+"""Input and output below the motion formats: archives, npy and text parsing, sidecars, temporary folders."""

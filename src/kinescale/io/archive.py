@@ -1,8 +1,8 @@
-"""Archives from outside, unpacked into a temporary folder: bounded in size and number, never outside the folder.
+"""Safe unpacking of untrusted archives: bounded in size and number of files, never outside the target folder.
 
-A .tar (plain, .gz, .bz2, .xz) or a .zip. What it may unpack to follows from its own size, so that a small file
-cannot fill a disk; times and owners are left out, links out of the folder and devices refused. Everything that is
-wrong with an archive is one ``DataError``.
+A .tar (plain, .gz, .bz2, .xz) or a .zip. The unpacked size is bounded by the archive's own size, so that a small file
+cannot fill a disk; times and owners are ignored, links out of the folder and devices refused. All problems are
+``DataError``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from kinescale.core.errors import DataError, KinescaleError
 from kinescale.io.scratch import scratch_folder
 
 FREE_BYTES, MAX_RATIO, MAX_BYTES = 256 * 1024**2, 64, 64 * 1024**3
-"""An archive may unpack to so many bytes plus so many times its own size, and never to more than the last.
+"""Bound on the unpacked size: a constant, plus a multiple of the archive's size, and an absolute limit.
 
-Motion capture as text packs to a tenth of its size at best.
+Motion capture as text compresses to a tenth of its size at best.
 """
 FREE_MEMBERS, BYTES_A_MEMBER, MAX_MEMBERS = 10_000, 32, 1_000_000
-"""Likewise for the number of members: one more for so many bytes of the archive."""
+"""The same for the number of members: a constant, plus one per so many bytes of the archive."""
 MAX_HEADER_BYTES = 1024 * 1024
 """Most bytes of a tar member's extended header, which is read into memory at once."""
 
@@ -36,9 +36,9 @@ _HEADERS = (
 
 @contextlib.contextmanager
 def unpacked(source: str | Path) -> Iterator[Path]:
-    """The folder itself, or a temporary one holding what an archive unpacks to; it is removed after the block.
+    """Context with the folder itself, or a temporary folder with an archive's content, removed after the block.
 
-    Raises ``DataError`` for a source that is not there, is no archive, is damaged, or unpacks to more than its size
+    Raises ``DataError`` for a source that does not exist, is no archive, is damaged, or unpacks to more than its size
     allows or the disk has room for.
     """
     source = Path(source)
@@ -72,7 +72,7 @@ def unpack(source: Path, folder: Path) -> None:
 
 @dataclass
 class _Budget:
-    """What an archive may still unpack to."""
+    """Remaining budget of bytes and members while unpacking."""
 
     source: Path
     limit: int
@@ -92,7 +92,7 @@ class _Budget:
         )
 
     def take(self, size: int) -> None:
-        """Count one member; ``DataError`` when that is too much."""
+        """Count one member; ``DataError`` when that exceeds the budget."""
         if size < 0:
             raise DataError(f"{self.source}: a member declares {size} bytes; the archive is damaged.")
         self.members += 1
@@ -112,7 +112,7 @@ class _Budget:
 
 
 class _Member(tarfile.TarInfo):
-    """A member whose extended headers are bounded: they are read whole, and unpacked ones may be of any size."""
+    """A tar member with bounded extended headers, which are read into memory whole."""
 
     def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _HEADERS and not 0 <= self.size <= MAX_HEADER_BYTES:
@@ -124,7 +124,7 @@ def _untar(source: Path, folder: Path, budget: _Budget) -> None:
     with tarfile.open(source, tarinfo=_Member) as archive:
         for member in archive:
             budget.take(member.size)
-            # no time is set: a damaged one must not spoil the file
+            # times are not set: they may be damaged
             archive.extract(member.replace(mtime=None, deep=False), folder, filter="data")  # type: ignore[arg-type]
 
 

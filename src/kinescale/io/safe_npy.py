@@ -1,4 +1,4 @@
-"""NumPy arrays from files nobody vouches for: every size is checked before anything is allocated, no pickle is read."""
+"""Safe reading of untrusted .npy and .npz files: sizes are checked before allocation, pickles are refused."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kinescale.core.errors import FormatError, KinescaleError
-from kinescale.core.files import read_bytes_bounded
+from kinescale.core.files import atomic_path, read_bytes_bounded
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_MEMBERS = 4096
 FREE_BYTES, MAX_RATIO = 64 * 1024 * 1024, 8
-"""The members read may unpack to so many bytes, plus so many times the file: what is larger is a bomb."""
+"""Bound on the unpacked size of an archive's members: a constant plus a multiple of the file's size."""
 
 BLOCK_BYTES = 1 << 20
 DIRECTORY_ENTRY = b"PK\x01\x02"
-# What zipfile, zlib and NumPy raise on damaged files.
+# exceptions of zipfile, zlib and NumPy for damaged files
 BROKEN = (
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError, RecursionError, EOFError, OSError),
     *(RuntimeError, NotImplementedError, ValueError, TypeError, KeyError, OverflowError, MemoryError, SystemError),
@@ -33,7 +33,8 @@ BROKEN = (
 
 @dataclass(frozen=True)
 class Expected:
-    """What an array must be. ``kinds``: types such as "f4 f8", or "U" and "S" for text. ``axes``: how many.
+    """Expected type and shape of an array. ``kinds``: types such as "f4 f8", or "U" and "S" for text. ``axes``: how
+    many.
 
     ``lenient`` takes any byte order and column-major arrays too.
     """
@@ -56,7 +57,7 @@ class Expected:
 
 @contextlib.contextmanager
 def foreign_errors(path: Path, what: str) -> Iterator[None]:
-    """Turn what the libraries raise on damaged files into one ``FormatError``."""
+    """Context that turns exceptions of the libraries on damaged files into ``FormatError``."""
     try:
         yield
     except KinescaleError:
@@ -67,14 +68,14 @@ def foreign_errors(path: Path, what: str) -> Iterator[None]:
 
 
 def read_npy(path: Path, expected: Expected) -> np.ndarray:
-    """The array of an ``.npy`` file."""
+    """Array of an ``.npy`` file; ``FormatError`` where it is not as expected."""
     data = read_bytes_bounded(path, MAX_FILE_BYTES)
     with foreign_errors(path, "npy file"):
         return read_array(path, "the array", io.BytesIO(data), len(data), expected)
 
 
 def read_array(path: Path, name: str, stream: io.BufferedIOBase, size: int, expected: Expected) -> np.ndarray:
-    """One array from a stream of ``size`` bytes, once its header agrees with them and with what is expected."""
+    """One array from a stream of ``size`` bytes, after checking its header against them and ``expected``."""
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
@@ -118,7 +119,7 @@ class Archive:
         return [info.filename for info in self.zip.infolist()]
 
     def pick(self, names: Collection[str], *, free_bytes: int = FREE_BYTES, ratio: int = MAX_RATIO) -> Picked:
-        """Those of the arrays ``names`` that are there, once their packing and declared sizes are in order."""
+        """Those of the arrays ``names`` that are present, after checking their compression and declared sizes."""
         members: dict[str, zipfile.ZipInfo] = {}
         for info in self.zip.infolist():
             name = info.filename.removesuffix(".npy")
@@ -140,7 +141,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Picked:
-    """Members that may be read."""
+    """Checked members of an archive."""
 
     archive: Archive
     members: dict[str, zipfile.ZipInfo]
@@ -158,9 +159,18 @@ class Picked:
 
 @contextlib.contextmanager
 def open_npz(path: Path) -> Iterator[Archive]:
-    """The archive, open for the block; what breaks in the block is a ``FormatError``."""
+    """Context with an open archive; errors of damaged data inside the block become ``FormatError``."""
     data = read_bytes_bounded(path, MAX_FILE_BYTES)
     if data.count(DIRECTORY_ENTRY) > MAX_MEMBERS:
         raise FormatError(f"holds more than {MAX_MEMBERS} members; expected a handful.", path=path)
     with foreign_errors(path, "npz archive"), zipfile.ZipFile(io.BytesIO(data)) as archive:
         yield Archive(path, archive, len(data))
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an uncompressed archive of arrays atomically; equal arrays give equal files."""
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            # a ZipInfo made by name alone has no time of day
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)

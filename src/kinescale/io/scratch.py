@@ -1,8 +1,7 @@
-"""Temporary folders that are removed in the end, even after a kill: the next one to need a folder removes them.
+"""Temporary folders that are removed even after a kill: creating one removes those of ended processes.
 
-Every folder holds a lock file that its process keeps locked. The system frees the lock when the process ends,
-however it ends, so a folder whose lock can be taken belongs to nobody. Where there are no such locks (Windows) an
-open file cannot be removed, which does as well.
+Every folder has a lock file that its process keeps locked. The system frees the lock when the process ends, so a folder
+whose lock can be taken is stale. Without such locks (Windows) the lock file is kept open, which cannot be removed.
 """
 
 from __future__ import annotations
@@ -15,10 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from kinescale.core.files import fcntl, try_lock
 
 PREFIX = "kinescale-scratch-"
 LOCK = ".lock"
@@ -26,9 +22,9 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def scratch_folder(within: str | Path | None = None) -> Iterator[Path]:
-    """A new empty folder in the system's temporary folder (or in ``within``), removed after the block.
+    """Context with a new empty folder in the system's temporary folder (or in ``within``), removed after the block.
 
-    Folders that killed processes left there are removed first.
+    Folders left there by killed processes are removed first.
     """
     place = Path(tempfile.gettempdir() if within is None else within)
     sweep(place)
@@ -46,7 +42,7 @@ def scratch_folder(within: str | Path | None = None) -> Iterator[Path]:
 
 
 def sweep(place: Path) -> list[Path]:
-    """Remove this user's folders in ``place`` that no process holds; those removed."""
+    """Remove this user's stale folders in ``place``; returns those removed."""
     removed = []
     for folder in place.glob(f"{PREFIX}*"):
         lock = folder / LOCK
@@ -54,10 +50,10 @@ def sweep(place: Path) -> list[Path]:
             if folder.is_symlink() or not _mine(folder) or not lock.is_file() or lock.is_symlink():
                 continue
             with lock.open("r+b") as file:
-                if not _take(file):
+                if fcntl is not None and not try_lock(file.fileno()):
                     continue
                 if fcntl is not None:
-                    # while the lock is held, so that no two sweep the same folder
+                    # while the lock is held: no two processes remove the same folder
                     shutil.rmtree(folder, ignore_errors=True)
             if fcntl is None:
                 lock.unlink()
@@ -67,26 +63,16 @@ def sweep(place: Path) -> list[Path]:
 
 
 def _lock(folder: Path) -> IO[bytes]:
-    """The folder's lock file, open and locked; it gets its name only then, so that nobody sees it free."""
+    """Create the folder's lock file, open and locked; it gets its name only then, so that it never appears unlocked."""
     fresh = folder / f"{LOCK}.new"
     file = fresh.open("w+b")
     if fcntl is not None:
-        _take(file)
+        try_lock(file.fileno())
         os.replace(fresh, folder / LOCK)
         return file
     file.close()
     os.replace(fresh, folder / LOCK)
     return (folder / LOCK).open("r+b")
-
-
-def _take(file: IO[bytes]) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _mine(folder: Path) -> bool:

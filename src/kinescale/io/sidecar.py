@@ -1,7 +1,7 @@
-"""Where a motion's provenance goes when its file format has no room for it: ``walk.bvh.json`` beside ``walk.bvh``.
+"""Sidecar files: provenance of a motion whose file format cannot hold it, ``walk.bvh.json`` next to ``walk.bvh``.
 
-License, prompt and seed must stay with a file that leaves the program. A format that keeps ``Motion.meta`` itself
-declares ``HOLDS_META = True`` and gets no sidecar.
+License, prompt and seed must stay with an exported file. A format that stores ``Motion.meta`` itself declares
+``HOLDS_META = True`` and gets no sidecar.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kinescale.core.json_input import check_size, read_json
 
 MARK = "kinescale-meta"
 PROVENANCE = ("license", "prompt", "source")
-"""A motion that carries one of these gets a sidecar; what a reader merely noted does not deserve a file."""
+"""Entries of ``Motion.meta`` that require a sidecar; notes of a reader alone do not."""
 RENAMED = {"licence": "license"}
 """Entries of ``Motion.meta`` under the names that earlier versions wrote."""
 
@@ -33,20 +33,20 @@ def sidecar(path: Path) -> Path:
 
 
 def wants_sidecar(meta: Mapping[str, Any]) -> bool:
-    """Whether this provenance is worth a file."""
+    """Whether provenance has an entry that requires a sidecar."""
     return any(key in meta for key in PROVENANCE)
 
 
 def check_sidecar(path: Path, force: bool) -> None:
-    """Refuse to replace a file that only looks like our sidecar, or any without ``force``."""
-    beside = refuse_overwrite(sidecar(path), force=True)
-    if beside.exists() and not is_ours(beside):
-        raise FormatError("exists and is not a provenance file; move it away first.", path=beside)
-    refuse_overwrite(beside, force)
+    """``FormatError`` for a foreign file in the sidecar's place, ``InputError`` where one exists without ``force``."""
+    file = refuse_overwrite(sidecar(path), force=True)
+    if file.exists() and not is_ours(file):
+        raise FormatError("exists and is not a provenance file; move it away first.", path=file)
+    refuse_overwrite(file, force)
 
 
 def is_ours(file: Path) -> bool:
-    """Whether a file is a provenance file that we wrote."""
+    """Whether a file is a sidecar of Kinescale."""
     try:
         value = read_json(file, error=FormatError, max_bytes=MAX_BYTES)
     except FormatError:
@@ -55,9 +55,9 @@ def is_ours(file: Path) -> bool:
 
 
 def sidecar_text(meta: Mapping[str, Any]) -> str:
-    """The provenance as the text of a sidecar; values that are not plain JSON are written as text.
+    """Text of a sidecar; values that JSON cannot hold are written as text.
 
-    Raises ``InputError`` for more than a reader takes.
+    Raises ``InputError`` beyond the bounds of ``read_sidecar``.
     """
     held = {str(key): plain(value) for key, value in meta.items()}
     text = json.dumps({"format": MARK, "meta": held}, indent=2, sort_keys=True, allow_nan=False) + "\n"
@@ -69,32 +69,32 @@ def sidecar_text(meta: Mapping[str, Any]) -> str:
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:
-    """The provenance beside ``path``; empty when there is none or the file is something else."""
-    beside = sidecar(path)
-    if not beside.is_file() or beside.stat().st_size > MAX_BYTES:
+    """Provenance from the sidecar of ``path``; empty where there is none. ``FormatError`` for one beyond the bounds."""
+    file = sidecar(path)
+    if not file.is_file() or file.stat().st_size > MAX_BYTES:
         return {}
     try:
-        value = read_json(beside, error=FormatError, max_bytes=MAX_BYTES)
+        value = read_json(file, error=FormatError, max_bytes=MAX_BYTES)
     except FormatError:
         return {}
     if not isinstance(value, dict) or value.get("format") != MARK:
         return {}
     problem = meta_problem(value.get("meta"))
     if problem:
-        raise FormatError(f"{problem}.", path=beside)
+        raise FormatError(f"{problem}.", path=file)
     return current_meta(value["meta"])
 
 
 def current_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Provenance read from a file, with today's name for every entry that an earlier version named otherwise.
+    """Provenance read from a file, entries of earlier versions renamed to today's names.
 
-    An entry that stands under both names keeps the value under today's.
+    Where an entry has both names, the value under today's is kept.
     """
     return {RENAMED.get(key, key): entry for key, entry in meta.items() if RENAMED.get(key) not in meta}
 
 
 def meta_problem(meta: Any) -> str:
-    """What is wrong with provenance from a file: it is no object, or too large or too deep; empty when nothing is."""
+    """Problem of provenance from a file, as part of a sentence: not an object, too large, or too deep; else empty."""
     if not isinstance(meta, dict) or len(meta) > MAX_ENTRIES:
         return f"its 'meta' is no object of at most {MAX_ENTRIES} entries"
     try:
@@ -105,7 +105,7 @@ def meta_problem(meta: Any) -> str:
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """``value`` as plain JSON values; what JSON cannot hold becomes text. ``InputError`` for too deep a nesting."""
+    """``value`` as JSON values; others become text. ``InputError`` beyond ``MAX_DEPTH`` levels."""
     if isinstance(value, (str, bool, int)) or value is None:
         return value
     if isinstance(value, float):

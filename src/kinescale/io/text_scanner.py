@@ -1,4 +1,4 @@
-"""Text files of numbers read in bulk: tokens with their lines, rows of numbers, errors that name the line."""
+"""Scanner for text files of numbers: tokens with line numbers, bulk parsing of rows, errors that name the line."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from kinescale.core.files import read_bytes_bounded
 
 MAX_NAME = 256
 LARGEST = 1e9
-"""No sound file holds a larger number, whatever its unit: larger ones are damage."""
+"""Largest number that is accepted, in any unit."""
 NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-# The same numbers, as a run that is never gone back into: twice as quick as a search for what is not one.
+# the same numbers as a possessive run: twice as fast as a search for the first other word
 NUMBERS = re.compile(rb"\s*+(?:[+-]?+(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?+[0-9]{1,4}+)?+(?:\s++|\Z))*+")
 TOKEN = re.compile(rb"[{}]|[^\s{}]+")
 _BOM = b"\xef\xbb\xbf"
 MAX_HEAD = 1 << 20
-"""Bytes at a file's beginning in which names stand."""
+"""Bytes at the beginning of a file that may hold names."""
 MOSTLY = 0.3
 PIECE = 1 << 20
-"""Bytes whose words are counted at once."""
+"""Bytes per block in which words are counted."""
 _ENCODINGS = {"cp932": "Shift-JIS", "gb2312": "GB 2312", "cp1252": "Windows-1252"}
 
 
@@ -34,13 +34,13 @@ def _is_utf8(data: bytes) -> bool:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as problem:
-        # a name cut in two by the bound is no other encoding
+        # a character cut by the bound is not another encoding
         return problem.start >= len(data) - 3
     return True
 
 
 def _legacy_encoding(text: bytes) -> str:
-    """Shift-JIS where that gives kana, GB 2312 where that gives Chinese characters, else Windows-1252."""
+    """Guess of an encoding: Shift-JIS where that gives kana, GB 2312 where that gives Chinese, else Windows-1252."""
     for encoding, low, high in (("cp932", "\u3040", "\u30ff"), ("gb2312", "\u4e00", "\u9fff")):
         try:
             letters = [c for c in text.decode(encoding) if not c.isascii()]
@@ -52,7 +52,7 @@ def _legacy_encoding(text: bytes) -> str:
 
 
 class Source:
-    """A file's bytes, and errors that say where in it something is wrong."""
+    """Bytes of a text file, with errors that name the line."""
 
     def __init__(self, path: Path, data: bytes):
         if b"\n" not in data:
@@ -67,7 +67,7 @@ class Source:
         return cls(path, read_bytes_bounded(path, limit))
 
     def in_utf8(self, notes: list[str]) -> Source:
-        """The same text in UTF-8 where it is in UTF-16 or in a legacy encoding of some language, with a note."""
+        """The text converted to UTF-8 from UTF-16 or a legacy encoding, with a note."""
         data = self.data
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
             notes.append("the file is in UTF-16; it is read as such.")
@@ -105,7 +105,7 @@ class Source:
 
 
 class Tokens:
-    """Words of a header one after the other; braces are words of their own."""
+    """Tokenizer of a header: one word at a time; braces are words of their own."""
 
     def __init__(self, source: Source, start: int = 0, stop: int | None = None):
         self.source = source
@@ -116,7 +116,7 @@ class Tokens:
 
     @property
     def end(self) -> int:
-        """Byte position just after the last word taken."""
+        """Byte position after the last word taken."""
         return self._end
 
     def take(self, expected: str) -> bytes:
@@ -147,7 +147,7 @@ class Tokens:
 
 
 def to_number(word: bytes) -> float | None:
-    """A plain decimal number of at most ``LARGEST``, or ``None``."""
+    """Decimal number of at most ``LARGEST``; ``None`` for any other word."""
     if len(word) > 64 or not NUMBER.fullmatch(word):
         return None
     value = float(word)
@@ -155,12 +155,12 @@ def to_number(word: bytes) -> float | None:
 
 
 def to_count(word: bytes) -> int | None:
-    """A plain whole number of at most 15 digits, or ``None``."""
+    """Whole number of at most 15 digits; ``None`` for any other word."""
     return int(word) if re.fullmatch(rb"[+-]?[0-9]{1,15}", word) else None
 
 
 def shown(word: bytes, limit: int = 40) -> str:
-    """A word of a file as it can stand in a message."""
+    """A word of a file as shown in messages."""
     text = word[:limit].decode("utf-8", errors="replace")
     text = "".join(c if c.isprintable() else "?" for c in text)
     return text + "..." if len(word) > limit else text
@@ -178,7 +178,7 @@ def to_name(word: bytes) -> str | None:
 
 
 def words_per_line(block: bytes) -> tuple[Int[np.ndarray, " L"], Int[np.ndarray, " L"]]:
-    """Of every line that is not blank: its 0-based number in the block, and how many words it holds."""
+    """Number in the block (0-based) and count of words of every line that is not blank."""
     raw = np.frombuffer(block, dtype=np.uint8)
     starts = raw > 32
     starts[1:] &= raw[:-1] <= 32
@@ -189,7 +189,7 @@ def words_per_line(block: bytes) -> tuple[Int[np.ndarray, " L"], Int[np.ndarray,
         words = np.add.reduceat(starts[first : first + PIECE], begins, dtype=np.int64)
         some = np.flatnonzero(words)
         if some.size and not some[0] and found[-1].size and found[-1][-1] == line:
-            # the line that goes on from the piece before
+            # the line continued from the block before
             counts[-1][-1] += words[0]
             some = some[1:]
         if some.size:
@@ -200,9 +200,9 @@ def words_per_line(block: bytes) -> tuple[Int[np.ndarray, " L"], Int[np.ndarray,
 
 
 def bulk_numbers(block: bytes) -> Float[np.ndarray, " N"] | None:
-    """All numbers of a block that holds nothing else; ``None`` when some word is not a number at all.
+    """All numbers of a block; ``None`` when some word is not a number.
 
-    Infinities and NaN come back as such. The count must still be compared with the number of words: "1-2" is
+    Infinities and NaN are returned as such. The count must still be compared with the number of words: "1-2" is
     one word and two numbers here.
     """
     with warnings.catch_warnings():

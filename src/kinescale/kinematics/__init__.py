@@ -1,1 +1,1 @@
-"""Rotations, forward and inverse kinematics, retargeting, mirroring, contacts: arrays in, arrays out."""
+"""Kinematics on arrays: rotations, forward and inverse kinematics, retargeting, mirroring, foot contacts."""

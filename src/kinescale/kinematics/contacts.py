@@ -1,4 +1,4 @@
-"""Foot contacts from speed and height, and what follows from them: the floor, and how much standing feet slide."""
+"""Foot contact detection from speed and height; floor height and foot sliding."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 SPEED_LIMIT = 0.35
-"""Meters a second below which a foot joint may count as standing."""
+"""Meters per second below which a foot joint may count as standing."""
 
 HEIGHT_LIMIT = 0.10
 """Meters above the floor under which a foot joint may count as standing (ankles: plus their height over the toes)."""
 
 
 def velocities(positions: Float[Tensor, "T *b 3"], fps: float) -> Float[Tensor, "T *b 3"]:
-    """Forward differences in meters a second; the last frame repeats the one before it."""
+    """Forward differences in meters per second; the last frame repeats the one before it."""
     if positions.shape[0] < 2:
         return torch.zeros_like(positions)
     difference = (positions[1:] - positions[:-1]) * fps
@@ -47,21 +47,21 @@ def lowest_tenth(heights: Float[Tensor, "*b"]) -> float:
 
 
 def foot_slide(feet: Float[Tensor, "T K 3"], contacts: Bool[Tensor, "T K"], fps: float) -> float:
-    """Mean horizontal speed of standing feet, meters a second; 0 when none stands."""
+    """Mean horizontal speed of standing feet, meters per second; 0 when none stands."""
     speed = velocities(feet, fps)[..., [0, 2]].norm(dim=-1)
     return float(speed[contacts].mean()) if bool(contacts.any()) else 0.0
 
 
 STANDING_SPEED = 0.15
-"""Meters a second below which a foot joint of an adult (a leg of ``ADULT_LEG_M``) stands, not merely touches."""
+"""Meters per second below which a foot joint of an adult (a leg of ``ADULT_LEG_M``) stands, not merely touches."""
 
 STANDING_HEIGHT = 0.06
-"""Meters over the floor under which its sole then is."""
+"""Highest sole of such a joint over the floor, meters."""
 
 ADULT_LEG_M = 0.85
 
 SHORTEST_STANCE_S = 0.1
-"""Stances and gaps in one that are shorter are noise."""
+"""Shorter stances, and shorter gaps in them, are noise, seconds."""
 
 
 def standing(
@@ -70,7 +70,7 @@ def standing(
     """Which of K foot joints stand still on the ground: low and slow for at least ``SHORTEST_STANCE_S``.
 
     ``rest``: each joint's height over the sole when it stands flat, meters. The floor is the lowest tenth of those
-    soles. Limits grow with the leg. Unlike ``foot_contacts``, which says what touches, this leaves out a foot that
+    soles. Limits scale with the leg. Unlike ``foot_contacts``, which reports touching, this excludes a foot that
     drags.
     """
     scale = leg_m / ADULT_LEG_M
@@ -78,7 +78,7 @@ def standing(
     low = soles - lowest_tenth(soles) < STANDING_HEIGHT * scale
     if feet.shape[0] < 2:
         return low
-    # Over a thirtieth of a second each way: at 120 frames a second marker noise alone looks like speed.
+    # Over a thirtieth of a second each way: at 120 frames per second marker noise alone looks like speed.
     reach = min(max(1, round(fps / 30)), feet.shape[0] - 1)
     at = torch.arange(feet.shape[0], device=feet.device)
     before, after = (at - reach).clamp(min=0), (at + reach).clamp(max=feet.shape[0] - 1)
@@ -89,7 +89,7 @@ def standing(
 
 
 ENTER, LEAVE = 0.6, 0.35
-"""A joint begins to stand where its contact rises above the one, and stops where it falls below the other."""
+"""Hysteresis of contacts: a stance begins above the first value and ends below the second."""
 
 
 def steady_contacts(contacts: Float[Tensor, "T K"], fps: float) -> Bool[Tensor, "T K"]:
@@ -109,9 +109,9 @@ def steady_contacts(contacts: Float[Tensor, "T K"], fps: float) -> Bool[Tensor, 
 
 
 def _opened(flags: Float[Tensor, "K 1 T"], wide: int, sign: float) -> Float[Tensor, "K 1 T"]:
-    """Runs of ones shorter than ``wide`` gone; with ``sign`` -1, runs of zeros instead."""
+    """Morphological opening: remove runs of ones shorter than ``wide``; with ``sign`` -1, runs of zeros."""
     values = flags if sign > 0 else 1 - flags
-    # At the clip's ends a run goes on beyond what is seen.
+    # runs at the ends of the clip may continue beyond it
     padded = torch.nn.functional.pad(values, (wide, wide), mode="replicate")
     eroded = -torch.nn.functional.max_pool1d(-padded, wide, stride=1)
     grown = torch.nn.functional.max_pool1d(eroded, wide, stride=1)

@@ -1,6 +1,7 @@
-"""Put a body's feet where another body's feet stand: legs by two-bone inverse kinematics, hips up or down a little.
+"""Foot planting for retargeting: feet of one body stand where those of another do, by two-bone inverse kinematics.
 
-Feet keep their orientation, knees the direction they bend in, and everything above the hips stays as it is.
+The hips move up or down a little. Feet keep their orientation, knees their bending direction, and the upper body is
+unchanged.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.kinematics.filters import gaussian_smooth, smoothstep
 from kinescale.kinematics.retarget import Body, ancestors
 from kinescale.kinematics.rotations import quat_between, quat_conjugate, quat_multiply
 from kinescale.kinematics.stance_correction import TOES, filled, stance_corrections
@@ -24,7 +25,7 @@ FADE_S = 0.2
 MOST_SLIDE_M, MOST_DROP_M = 0.06, 0.05
 """Farthest a stance is corrected, and the hips lowered for a leg that is too short; for an adult, others scale."""
 BEARING_M = (0.02, 0.12)
-"""Height of a sole up to which it bears the body fully, and from which not at all."""
+"""Heights of a sole up to which it carries the body fully, and from which not at all."""
 LEAST_WEIGHT = 0.05
 NEAR_GROUND_M = (0.1, 0.3)
 """Height of a sole up to which, and from which no longer, its height over the ground is the source's."""
@@ -44,7 +45,7 @@ class Feet:
 def plant_feet(
     positions: Float[Tensor, "T J 3"], world: Float[Tensor, "T J 4"], body: Body, feet: Feet, fps: float
 ) -> tuple[Float[Tensor, "T 3"], Float[Tensor, "T J 4"]]:
-    """What is to be added to the root [T, 3], and new world orientations [T, J, 4].
+    """Correction of the root [T, 3], and new world orientations [T, J, 4].
 
     ``positions`` and ``world`` are the body's pose with its floor at height 0.
     """
@@ -82,7 +83,7 @@ def reach_with_legs(
     """
     roles = [[body.roles[f"{side}_{part}"] for part in ("hip", "knee", "ankle")] for side in SIDES]
     hip, knee, ankle = (positions[:, list(joints)] for joints in zip(*roles, strict=True))
-    # As turns from the T-pose: there a knee points along +Z, which a straight leg is bent by.
+    # rotations relative to the T-pose, in which knees point along +Z: the bending direction of a straight leg
     upper, lower = (
         quat_multiply(world[:, joints], quat_conjugate(body.t_world[joints]))
         for joints in ([leg[part] for leg in roles] for part in (0, 1))
@@ -102,7 +103,7 @@ def _swung(bone: Float[Tensor, "T 2 3"], by: Float[Tensor, "T 2 3"]) -> Float[Te
     flat = bone + by
     left = bone.square().sum(-1) - flat[..., 0].square() - flat[..., 2].square()
     height = -left.clamp(min=0).sqrt()
-    # An almost level foot would have to stand up for a little more length.
+    # an almost level foot would have to be raised steeply for little extra length
     most = 2 * by.norm(dim=-1)
     height = torch.where(bone[..., 1] < 0, height, -height)
     height = torch.minimum(torch.maximum(height, bone[..., 1] - most), bone[..., 1] + most)
@@ -114,7 +115,7 @@ def _points(body: Body, side: str, count: int) -> list[int]:
 
 
 def _heights(wrong: Float[Tensor, "T 2"], feet: Feet, fps: float) -> tuple[Tensor, Tensor]:
-    """How far the hips rise [T] and each ankle [T, 2]: what low feet have in common, then what is left to each."""
+    """Rise of the hips [T], the common part of low feet, and of each ankle [T, 2], the remaining part."""
     weight = _share_below(feet.heights, *(limit * feet.scale for limit in BEARING_M))
     total = weight.sum(1, keepdim=True)
     common = filled((weight * wrong).sum(1, keepdim=True) / total.clamp(min=LEAST_WEIGHT), total > LEAST_WEIGHT)
@@ -124,9 +125,8 @@ def _heights(wrong: Float[Tensor, "T 2"], feet: Feet, fps: float) -> tuple[Tenso
 
 
 def _share_below(heights: Tensor, low: float, high: float) -> Tensor:
-    """1 up to one height, 0 from the other, smooth between."""
-    share = ((high - heights) / (high - low)).clamp(0, 1)
-    return share.square() * (3 - 2 * share)
+    """Weight 1 up to height ``low``, 0 from ``high``, smooth in between."""
+    return smoothstep((high - heights) / (high - low))
 
 
 def hips_drop(
@@ -136,9 +136,9 @@ def hips_drop(
     most_m: float,
     fps: float,
 ) -> Float[Tensor, " T"]:
-    """How far the hips must sink, meters, for standing ankles to reach their ``goal``: smooth, and at most ``most_m``.
+    """Lowering of the hips, meters, with which standing ankles reach their ``goal``: smooth, and at most ``most_m``.
 
-    ``leg``: hips, knees and ankles, [T, 2, 3] each, as they are before.
+    ``leg``: hips, knees and ankles, [T, 2, 3] each, before the correction.
     """
     hip, knee, ankle = leg
     longest = ((knee - hip).norm(dim=-1) + (ankle - knee).norm(dim=-1)) * STRETCH

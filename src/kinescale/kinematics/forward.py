@@ -1,4 +1,4 @@
-"""Forward kinematics: local rotations along the tree to world positions and orientations."""
+"""Forward kinematics: local joint rotations to world positions and orientations."""
 
 from __future__ import annotations
 
@@ -20,8 +20,16 @@ def forward_kinematics(
 ) -> tuple[Float[Tensor, "*b J 3"], Float[Tensor, "*b J 4"]]:
     """World positions [..., J, 3] and world quaternions [..., J, 4].
 
-    ``root`` is joint 0's world position (its own offset is not added). Joints of one depth are done together, so the
-    cost is a handful of batched products whatever J is. Differentiable in everything but ``parents``.
+    ``root`` is joint 0's world position (its own offset is not added). Joints of one depth are computed together, in
+    one batched product per level of the tree. Differentiable in everything but ``parents``.
+
+    Example
+    -------
+    >>> identity = torch.tensor([[0.0, 0.0, 0.0, 1.0]]).expand(2, 4)
+    >>> offsets = torch.tensor([[0.0, 0.0, 0.0], [0.0, -0.5, 0.0]])
+    >>> positions, world = forward_kinematics(torch.tensor([0.0, 1.0, 0.0]), identity, offsets, (-1, 0))
+    >>> positions[1]
+    tensor([0.0000, 0.5000, 0.0000])
     """
     position: list[Tensor] = [root] * len(parents)
     world: list[Tensor] = [rotations[..., 0, :]] * len(parents)
@@ -37,7 +45,7 @@ def forward_kinematics(
 
 
 def local_to_global(rotations: Float[Tensor, "*b J 4"], parents: Sequence[int]) -> Float[Tensor, "*b J 4"]:
-    """World orientations from local ones."""
+    """World orientations from local rotations."""
     world: list[Tensor] = [rotations[..., 0, :]] * len(parents)
     for joint in range(1, len(parents)):
         world[joint] = quat_multiply(world[parents[joint]], rotations[..., joint, :])

@@ -1,4 +1,4 @@
-"""Inverse kinematics of whole poses: joint positions to local rotations, and rest offsets from a track.
+"""Inverse kinematics of whole poses from joint positions (Procrustes), and rest offsets from a position track.
 
 A joint with several children that span a plane is fitted to their directions (Kabsch 1976, weighted
 Procrustes); one with a single child turns onto its bone by the shortest rotation in its parent's frame; a
@@ -28,24 +28,24 @@ from kinescale.kinematics.rotations import (
 )
 
 LEAST_OFFSET_M = 1e-6
-"""Shorter bones say nothing about direction."""
+"""Shorter bones have no reliable direction, meters."""
 LEAST_SPREAD = 0.05
-"""Second over first singular value of the children's offsets, below which they lie so near to one line that noise would
-turn the joint about it; how far they then decide the twist depends on how well they fit."""
+"""Second over first singular value of the children's offsets, below which they are so near to one line that noise would
+rotate the joint about it; their weight for the twist then depends on how well they fit."""
 ON_A_LINE = 1e-4
-"""The same, below which they lie on one line and decide no twist at all."""
+"""The same, below which they are on one line and give no twist at all."""
 TWIST_PRIOR_RAD = 0.1
-"""How far the twist of such a joint is expected to be from its parent's; against the noise it gives their shares."""
+"""Expected deviation of the twist of such a joint from its parent's, weighed against the noise."""
 PULL = 1e-5
-"""Weight of the parent's orientation in the fit: it decides a twist that the children leave open."""
+"""Weight of the parent's orientation in the fit: it gives the twist where the children do not."""
 NEAR_OPPOSITE = -0.5
-"""Cosine between a bone and its rest direction below which the shortest rotation's twist may swing round."""
+"""Cosine between a bone and its rest direction below which the shortest rotation's twist may flip."""
 TWIST_RETURN_RAD = 0.05
-"""How far a carried twist goes back to the shortest rotation's in a frame."""
+"""Rate at which a carried twist returns to the shortest rotation's, radians per frame."""
 SUDDEN_RAD = 0.5
-"""A turn about the bone in one frame, beyond those of the frames around, that is no movement: the parent has jumped."""
+"""Twist in one frame, beyond that of neighboring frames, from which the parent has jumped."""
 AROUND = 2
-"""Frames before and after whose turns say what is usual; bodies that spin go on spinning."""
+"""Neighboring frames on each side that give the usual twist: bodies may spin."""
 PROCRUSTES_ROUNDS = 5
 
 
@@ -78,7 +78,7 @@ def positions_to_rotations(
         above = orientation_below(positions, reached[joint], moves[joint], through[joint], above)
         world[joint] = above
         if moves[joint]:
-            # Aiming from where the joint has come to, not from where it should be, keeps errors from adding up.
+            # aim from the reached position, not from the given one: errors do not add up
             children, rest = gathered(moves[joint])
             share = None if weights is None else weights[children]
             world[joint] = pointed(positions[:, children] - reached[joint][:, None], rest, above, share)
@@ -142,7 +142,7 @@ def pointed(
 
 
 def aim_along(bones: Float[Tensor, "T C 3"], rest: Float[Tensor, "C 3"]) -> Float[Tensor, "T 3"]:
-    """Where siblings on one line point together."""
+    """Common direction of siblings on one line."""
     return (bones * (rest @ main_line(rest))[:, None]).sum(1)
 
 
@@ -153,7 +153,8 @@ def orientation_below(
     through: list[tuple[int, Tensor]],
     above: Float[Tensor, "T 4"],
 ) -> Float[Tensor, "T 4"]:
-    """``above``, or what the joints reached through others that lie in this one say, where its own say too little."""
+    """Parent orientation for the fit: ``above``, or the one shown by joints below, where the own children show too
+    little."""
     if len(through) == len(moves) or (moves and spread(gathered(moves)[1]) >= LEAST_SPREAD):
         return above
     children, rest = gathered(through)
@@ -184,7 +185,7 @@ def fit_directions(
 ) -> Float[Tensor, "T 4"]:
     """World orientation that turns ``rest`` [C, 3] onto ``bones`` [T, C, 3] by least squares.
 
-    ``pull``, square meters: weight of ``above`` beside them.
+    ``pull``, square meters: weight of ``above`` in the fit.
     """
     weighted = rest if weights is None else rest * weights[:, None]
     least = PULL * weighted.norm() * rest.norm()
@@ -230,7 +231,7 @@ def steadied(world: Float[Tensor, "T 4"], aim: Float[Tensor, "T 3"]) -> Float[Te
     step = 2 * torch.atan2((turn[:, :3] * now).sum(-1), turn[:, 3])
     around = torch.cat([step[:1].expand(AROUND), step, step[-1:].expand(AROUND)])
     beyond = step - around.unfold(0, 2 * AROUND + 1, 1).median(-1).values
-    # A bone that has swung round itself, or has no length, says nothing about its twist.
+    # a bone that has flipped, or has no length, does not show its twist
     sudden = (beyond.abs() > SUDDEN_RAD) & ((before * now).sum(-1) > 0)
     if not bool(sudden.any()):
         return world

@@ -1,8 +1,8 @@
-"""A whole skeleton laid onto a track of joint positions: smooth rotations that meet it in the sense of least squares.
+"""Least-squares inverse kinematics: smooth joint rotations of a skeleton fitted to a track of joint positions.
 
-Top-down first (``inverse``): joints with several children by Procrustes, lone bones by the shortest turn, steadied
-where the joint above jumps, upper limbs twisted until knees and elbows bend about their hinges. What changing bone
-lengths leave is shared out by damped Gauss-Newton steps (Levenberg 1944), every frame at once.
+Top-down first (``inverse``): joints with several children by Procrustes, single bones by the shortest rotation,
+smoothed where the parent jumps, upper limbs twisted until knees and elbows bend about their hinges. The remaining
+errors, from changing bone lengths, are minimized by damped Gauss-Newton steps (Levenberg 1944), all frames at once.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ from kinescale.kinematics.rotations import quat_apply, quat_conjugate, quat_cont
 from kinescale.kinematics.stance_correction import filled
 
 COLLAPSED = 0.1
-"""A bone shorter than this share of its length says nothing about its direction."""
+"""A bone shorter than this share of its length has no reliable direction."""
 HINGE_SIGMAS_S = ((1.5, 0.02), (0.25, 0.2), (0.04, 1.0))
-"""Width, seconds, and weight of the Gaussians that a hinge's direction is averaged by: a straight limb, which shows
-none, takes it from the moments around."""
+"""Width, seconds, and weight of the Gaussians that average a hinge's axis over time: a straight limb shows none and
+takes it from neighboring frames."""
 HINGE_REST = 1e-4
-"""Weight of the untwisted limb, against the squared sine of the bend: it decides for a limb that is never bent."""
+"""Weight of the untwisted limb, against the squared sine of the bend: it decides for a limb that never bends."""
 HINGE_STEP_RAD, HINGE_RATE_RAD_S = 0.5, 25.0
-"""The most a limb twists from one frame to the next, and in a second; the elbow or knee makes up for the rest."""
+"""Largest twist of a limb per frame and per second; elbow or knee compensate for the rest."""
 DAMPING = 1e-4
-"""Square meters added to the normal equations; what positions leave open stays as it was."""
+"""Damping of the normal equations, square meters; what positions leave open is not changed."""
 OVERSTRETCHED = 0.94
 """Cosine of the farthest that a knee or elbow bends the wrong way (20 degrees)."""
 FOLDED = -0.97
-"""Cosine between the bones of a hinge below which its axis is no longer sure: the limb is all but folded up."""
+"""Cosine between the bones of a hinge below which its axis is unreliable: the limb is nearly folded."""
 ROUNDS = 4
 CHUNK = 256
 GOOD_ENOUGH_M = 2e-5
-"""A track that is met as well as this is exact but for rounding; positions in files are."""
+"""Error of a track that is exact up to rounding, meters; positions in files are rounded."""
 
 
 @dataclass(frozen=True, eq=False)
 class Hinge:
-    """A knee or elbow: ``upper`` is the joint above it (hip, shoulder), ``middle`` itself, ``lower`` what it swings.
+    """A knee or elbow: ``upper`` is the joint above it (hip, shoulder), ``middle`` itself, ``lower`` the one it moves.
 
     ``axis`` [3], a unit vector in ``upper``'s frame: the bend turns the lower bone about it, by a positive angle.
     """
@@ -78,7 +78,7 @@ def fit_track(
 ) -> tuple[Float[Tensor, "T 3"], Float[Tensor, "T J 4"]]:
     """Root track and local rotations (xyzw, continuous) whose forward kinematics is closest to ``positions``.
 
-    ``trunk``: a chain of joints, lowest first, along which the twist between its ends is shared out evenly. Joints
+    ``trunk``: a chain of joints, lowest first, along which the twist between its ends is distributed evenly. Joints
     without children keep the identity. Positions must be finite.
     """
     positions, seen = _without_collapse(positions, offsets, parents)
@@ -94,7 +94,7 @@ def fit_track(
 def _without_collapse(
     positions: Tensor, offsets: Tensor, parents: Sequence[int]
 ) -> tuple[Float[Tensor, "T J 3"], Bool[Tensor, "T J"]]:
-    """The track with bones that have collapsed pointing as in the frames around, and which joints are as given."""
+    """The track with collapsed bones directed as in neighboring frames, and a mask of unchanged joints."""
     up = [max(parent, 0) for parent in parents]
     bones = positions - positions[:, up]
     length = offsets.norm(dim=-1)
@@ -108,7 +108,7 @@ def _without_collapse(
     mended = torch.where(seen[..., None], bones, around * length[:, None])
     made = [positions[:, 0]]
     for joint in range(1, len(parents)):
-        # A joint below one that was mended keeps its own place.
+        # a joint below a repaired one keeps its own position
         own = positions[:, joint]
         made.append(torch.where(seen[:, joint, None], own, made[parents[joint]] + mended[:, joint]))
     return torch.stack(made, dim=1), seen
@@ -117,7 +117,7 @@ def _without_collapse(
 def _top_down(
     positions: Tensor, offsets: Tensor, parents: Sequence[int], fps: float, hinges: dict[int, Hinge]
 ) -> Float[Tensor, "T J 4"]:
-    """World orientations, each joint after the one above it."""
+    """World orientations, parents first."""
     moves, through = direct_children(offsets, parents), reach_through(offsets, parents)
     folding = {hinge.middle for hinge in hinges.values()}
     top = root_orientation(positions, offsets, parents)
@@ -146,7 +146,7 @@ def _top_down(
 def _twisted(
     world: Float[Tensor, "T 4"], aim: Float[Tensor, "T 3"], positions: Tensor, hinge: Hinge, fps: float
 ) -> Float[Tensor, "T 4"]:
-    """``world`` turned about the bone until the hinge's axis is where the limb's bend shows it."""
+    """``world`` rotated about the bone until the hinge axis matches the limb's bend."""
     along = torch.nn.functional.normalize(aim, dim=-1)
     lower = torch.nn.functional.normalize(positions[:, hinge.lower] - positions[:, hinge.middle], dim=-1)
     shown = torch.linalg.cross(along, lower)
@@ -155,7 +155,7 @@ def _twisted(
     across = torch.linalg.cross(along, axis)
     # The bend's normal in the untwisted limb's own frame, where nothing turns that the limb does not.
     plane = torch.stack([(shown * axis).sum(-1), (shown * across).sum(-1)])
-    # Squared: a limb that is all but straight shows noise.
+    # squared: an almost straight limb shows noise
     plane = plane * plane.norm(dim=0)
     longest = max(0.5, (plane.shape[1] - 1) / 4)
     bent = (1 - (along * lower).sum(-1)) / (1 - OVERSTRETCHED)
@@ -163,7 +163,7 @@ def _twisted(
     total = torch.zeros_like(plane)
     total[0] = HINGE_REST
     for sigma, weight in HINGE_SIGMAS_S:
-        # A limb bent a little the wrong way shows its axis from behind: what is known so far tells.
+        # a limb bent slightly the wrong way shows its axis reversed: the sign comes from the frames before
         facing = (torch.nn.functional.normalize(plane, dim=0) * torch.nn.functional.normalize(total, dim=0)).sum(0)
         facing = sure + (1 - sure) * facing if sigma < HINGE_SIGMAS_S[0][0] else torch.ones_like(facing)
         total = total + weight * gaussian_smooth(plane * facing, min(max(sigma * fps, 0.25), longest))
@@ -172,9 +172,9 @@ def _twisted(
 
 
 def _eased(angle: Float[Tensor, "T"], most: float) -> Float[Tensor, "T"]:
-    """The angle with no step above ``most``: a limb that passes through straight shows its axis turning in no time.
+    """The angle with steps limited to ``most``: the axis of a limb that passes through straight flips at once.
 
-    The mean of what follows the angle as fast as it may from its beginning on, and from its end on.
+    Mean of the rate-limited angle from its beginning and of that from its end.
     """
     step = torch.diff(angle)
     step = torch.atan2(torch.sin(step), torch.cos(step))
@@ -207,7 +207,7 @@ def _refined(
 ) -> tuple[Tensor, Tensor]:
     joints = len(parents)
     turning = sorted({p for p in parents if p >= 0})
-    # below[j, k]: whether joint k hangs from turning joint j.
+    # below[j, k]: whether joint k is below rotating joint j
     below = torch.zeros(joints, joints, dtype=torch.bool)
     for joint in range(1, joints):
         below[:, joint] = below[:, parents[joint]]
@@ -221,7 +221,7 @@ def _refined(
             break
         step = _step(at, left, mask, weight, turning)
         root = root + step[:, 0]
-        # Joints turn all that hangs from them: a joint's own turn adds up with those above it.
+        # a joint rotates all joints below it: rotations of ancestors add up
         total = torch.einsum("jk,tjx->tkx", mask + _self(turning, joints, mask), step[:, 1:])
         world = quat_multiply(_from_vector(total), world)
     return root, world
@@ -234,7 +234,7 @@ def _self(turning: list[int], joints: int, like: Tensor) -> Tensor:
 
 
 def _step(at: Tensor, left: Tensor, mask: Tensor, weight: Tensor, turning: list[int]) -> Float[Tensor, "T N 3"]:
-    """Shift of the root, then a turn (world axes, radians) of each turning joint."""
+    """Shift of the root, then a rotation vector (world axes, radians) of each rotating joint."""
     frames, joints = at.shape[:2]
     arm = (at[:, None] - at[:, turning, None]) * mask[None, :, :, None]
     zero = torch.zeros_like(arm[..., 0])
@@ -259,7 +259,8 @@ def _from_vector(vector: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 4"]:
 
 
 def _shared_twist(world: Tensor, offsets: Tensor, trunk: Sequence[int]) -> Float[Tensor, "T J 4"]:
-    """The trunk's inner joints turned about their own bones, so that the twist between its ends is spread evenly."""
+    """Inner joints of the trunk rotated about their own bones, so that the twist between its ends is distributed
+    evenly."""
     if len(trunk) < 3:
         return world
     relative = quat_multiply(quat_conjugate(world[:, trunk[-2]]), world[:, trunk[-1]])

@@ -17,7 +17,7 @@ def reflect_points(points: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
 
 
 def reflect_quats(quat_xyzw: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 4"]:
-    """The rotation seen in the mirror: S R S with S = diag(-1, 1, 1)."""
+    """Mirrored rotation: S R S with S = diag(-1, 1, 1)."""
     return quat_xyzw * quat_xyzw.new_tensor([1.0, -1.0, -1.0, 1.0])
 
 
@@ -26,8 +26,8 @@ def mirror_world(
 ) -> Float[Tensor, "T J 4"]:
     """World orientations after mirroring.
 
-    ``partner[j]`` is the joint on the other side. What a joint turned from its T-pose is reflected and given to its
-    partner, so it works for skeletons whose two sides have differently laid frames.
+    ``partner[j]`` is the joint on the other side. The rotation of a joint from its T-pose is reflected and applied
+    to its partner, so it works for skeletons whose two sides have different joint frames.
     """
     turned = reflect_quats(quat_multiply(world, quat_conjugate(t_world)))
     swapped = turned[:, torch.as_tensor(list(partner))]

@@ -1,7 +1,7 @@
-"""Carry orientations from one joint tree to another, joint by joint of the same role.
+"""Retargeting of joint orientations from one joint tree to another by roles.
 
-Both characters are brought to the same T-pose in thought; what a joint has turned away from it, seen from the world, is
-what its counterpart turns too. Bones that point elsewhere in the two T-poses (a leg that rests 20 degrees spread, a
+The world rotation of a joint away from the T-pose is applied to its counterpart, whose T-pose is the same. Bones whose
+directions differ in the two T-poses (a leg that rests 20 degrees spread, a
 foot bone that slopes more) are aligned, so that limbs point the same way on both bodies.
 """
 
@@ -30,28 +30,29 @@ BONES = {
 
 FEET = ("left_ankle", "right_ankle")
 TRUNK = ("spine1", "spine2", "spine3", "neck", "head")
-"""Joints without a counterpart share out the turn between these; elsewhere they follow their parent."""
+"""Joints without a counterpart interpolate the rotation between these; elsewhere they follow their parent."""
 
 LINES = {
     "hips": (("left_hip", "right_hip"),),
     "spine3": (("left_collar", "right_collar"), ("left_shoulder", "right_shoulder")),
 }
-"""Role -> the pairs whose line the joint carries: the first that is known, and apart, says how pelvis and chest lie."""
+"""Role -> pairs of roles whose line shows the orientation of pelvis or chest; the first known pair is used."""
 OFF_LINE_DEGREES = 2.0
 """A line that strays farther than this from where its joint carries it is turned by joints in between."""
 
 BENDING = ("spine1", "spine2", "spine3")
-"""The part of the trunk that carries no limb but at its upper end."""
+"""The part of the trunk with limbs only at its upper end."""
 
 LEG = ("hip", "knee", "ankle")
 ARM = ("collar", "shoulder", "elbow", "wrist")
 SIDES = ("left", "right")
 
 RESTING_COLLAR = (0.98, 0.06, -0.18)
-"""Direction of a left collar bone, from chest to shoulder, where nothing is known of it: the mean of captured takes."""
+"""Direction of a left collar bone, from chest to shoulder, by default: the mean of captured takes."""
 FORK_SHARE = 0.2
-"""A collar that begins nearer to the midline than this share of its distance from the chest is a fork of the trunk, as
-in ASF files, and does not move."""
+"""A collar nearer to the midline than this share of its distance from the chest is a branching point of the trunk, as
+in
+ASF files, and does not move."""
 
 CHORD_ROUNDS = 3
 LEAST_BONE_M = 1e-3
@@ -59,7 +60,7 @@ LEAST_BONE_M = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """What retargeting knows of a skeleton: its tree, roles (role -> joint) and T-pose (root at the origin)."""
+    """A skeleton for retargeting: tree, roles (role -> joint) and T-pose (root at the origin)."""
 
     parents: tuple[int, ...]
     roles: Mapping[str, int]
@@ -83,8 +84,8 @@ def retarget_rotations(
 ) -> Float[Tensor, "T Jt 4"]:
     """World orientations of the target's joints, [T, Jt, 4].
 
-    A trunk joint of the target whose role the source lacks takes an even share of the turn between its neighbors,
-    any other follows its parent. ``flat_soles`` leaves the foot bone unaligned: a sole that is flat on the source is
+    A trunk joint of the target whose role the source lacks interpolates the rotation between its neighbors, any
+    other follows its parent. ``flat_soles`` leaves the foot bone unaligned: a sole that is flat on the source is
     flat on the target, however the foot bones slope.
     """
     turn: dict[int, Tensor] = {}
@@ -109,13 +110,13 @@ def retarget_rotations(
 
 
 def _delta(source_world: Float[Tensor, "T J 4"], body: Body, joint: int) -> Float[Tensor, "T 4"]:
-    """What a joint has turned away from the T-pose, seen from the world."""
+    """World rotation of a joint away from its T-pose."""
     return quat_multiply(source_world[:, joint], quat_conjugate(body.t_world[joint]))
 
 
 def _line_turns(source_world: Float[Tensor, "T J 4"], body: Body) -> dict[int, Float[Tensor, "T 4"]]:
-    """joint -> the turn of pelvis and chest where joints between them and their limbs turn too, so that the joint alone
-    does not say it: midway between the joints that carry left and right, and then onto the line between those."""
+    """joint -> rotation of pelvis and chest where joints between them and their limbs rotate too: midway between the
+    parents of left and right, and then onto the line between those."""
     found: dict[int, Tensor] = {}
     for role, pairs in LINES.items():
         pair = next((pair for pair in pairs if all(name in body.roles for name in pair)), None)
@@ -124,7 +125,7 @@ def _line_turns(source_world: Float[Tensor, "T J 4"], body: Body) -> dict[int, F
         joint = body.roles[role]
         ways = [_way(joint, body.roles[name], body.parents) for name in pair]
         if not all(ways) or all(len(way) == 1 for way in ways):
-            continue  # the joint itself carries both
+            continue  # both are attached to the joint itself
         ends = [_carried(source_world, body, [joint, *way]) for way in ways]
         still = body.t_positions[ways[0][-1]] - body.t_positions[ways[1][-1]]
         line = ends[0] - ends[1]
@@ -135,7 +136,7 @@ def _line_turns(source_world: Float[Tensor, "T J 4"], body: Body) -> dict[int, F
         middle = slerp(above[0], above[1], above[0].new_full(above[0].shape[:1], 0.5))
         least = math.radians(OFF_LINE_DEGREES)
         off_line = float(_angle(quat_apply(own, still), line).max()) > least
-        # both halves turn as one, away from the joint: they, not it, are the pelvis, though the line may not show it
+        # both halves rotate as one, away from the joint: they are the pelvis, though the line may not show it
         as_one = all(_bears(body, way) for way in ways) and float(quat_angle(above[0], above[1]).max()) < least
         if not off_line and not (as_one and float(quat_angle(middle, own).max()) > least):
             continue
@@ -144,19 +145,19 @@ def _line_turns(source_world: Float[Tensor, "T J 4"], body: Body) -> dict[int, F
 
 
 def _bears(body: Body, way: Sequence[int]) -> bool:
-    """Whether the joint above the last one of a way stands apart from it, and so moves it."""
+    """Whether the last joint of a path is apart from its parent, which therefore moves it."""
     bone = body.t_positions[way[-1]] - body.t_positions[body.parents[way[-1]]]
     return len(way) > 1 and float(bone.norm()) > LEAST_BONE_M
 
 
 def _way(above: int, joint: int, parents: Sequence[int]) -> list[int]:
-    """The joints below ``above`` down to ``joint``; empty where it does not hang from it."""
+    """The joints below ``above`` down to ``joint``; empty where ``above`` is no ancestor."""
     chain = [joint, *ancestors(joint, parents)]
     return chain[: chain.index(above)][::-1] if above in chain else []
 
 
 def _carried(source_world: Float[Tensor, "T J 4"], body: Body, way: Sequence[int]) -> Float[Tensor, "T 3"]:
-    """Where the last joint of a way is, from the first."""
+    """Vector from the first to the last joint of a path."""
     bones = [
         quat_apply(quat_conjugate(body.t_world[a]), body.t_positions[b] - body.t_positions[a]) for a, b in pairwise(way)
     ]
@@ -164,19 +165,19 @@ def _carried(source_world: Float[Tensor, "T J 4"], body: Body, way: Sequence[int
 
 
 def _angle(a: Float[Tensor, "T 3"], b: Float[Tensor, "T 3"]) -> Float[Tensor, " T"]:
-    """Between vectors, radians."""
+    """Angle between vectors, radians."""
     return torch.atan2(torch.linalg.cross(a, b).norm(dim=-1), (a * b).sum(-1))
 
 
 def _unpaired(joint: int, parent: int, body: Body, turn: Mapping[int, Tensor]) -> Tensor:
-    """Turn of a joint that has no counterpart."""
+    """Rotation of a joint without a counterpart."""
     if parent < 0:
         return _unpaired_root(joint, body, turn[body.roles["hips"]])
     above = turn[parent]
     for side in SIDES:
         if body.roles.get(f"{side}_collar") == joint:
             return _resting_collar(side, body, above)
-    # Only the trunk is shared out: a twist bone or a second hip bone has nothing to turn on its own account.
+    # only the trunk is interpolated: twist bones and second hip bones have no rotation of their own
     below = [j for j in (body.roles.get(role) for role in TRUNK) if j is not None and j in turn]
     below = [j for j in below if joint in ancestors(j, body.parents)]
     if not below:
@@ -187,7 +188,7 @@ def _unpaired(joint: int, parent: int, body: Body, turn: Mapping[int, Tensor]) -
 
 
 def _resting_collar(side: str, body: Body, chest: Tensor) -> Tensor:
-    """A collar's turn when nothing is known of it but its parent's."""
+    """Rotation of a collar from its parent's alone."""
     joint, shoulder = body.roles[f"{side}_collar"], body.roles.get(f"{side}_shoulder")
     if shoulder is None:
         return chest
@@ -200,9 +201,9 @@ def _resting_collar(side: str, body: Body, chest: Tensor) -> Tensor:
 
 
 def _reach_for_lost_collars(turn: dict[int, Tensor], source_world: Tensor, source: Body, target: Body) -> None:
-    """Where the target lacks a collar of the source, swing the arm (in place in ``turn``): the hand makes up for it.
+    """Where the target lacks a collar of the source, swing the arm (in place in ``turn``) to compensate at the hand.
 
-    The shoulder cannot be where the source's collar brings it; the hand then goes as far as the shoulder should have.
+    The shoulder cannot follow the source's collar; the hand then moves by the displacement of the source's shoulder.
     """
     for side in SIDES:
         collar, shoulder, elbow, wrist = (f"{side}_{part}" for part in ARM)
@@ -227,7 +228,7 @@ def _reach_for_lost_collars(turn: dict[int, Tensor], source_world: Tensor, sourc
 
 
 def _unpaired_root(joint: int, body: Body, hips: Tensor) -> Tensor:
-    """The hips' turn; where hips and spine both hang from the root, with the spine upright over the hips."""
+    """Rotation of the hips; where hips and spine are both children of the root, with the spine upright on the hips."""
     spine = body.roles.get("spine1")
     if spine is None or body.parents[spine] != joint or body.parents[body.roles["hips"]] != joint:
         return hips
@@ -238,7 +239,7 @@ def _unpaired_root(joint: int, body: Body, hips: Tensor) -> Tensor:
 
 
 def _bend_for_lost_joints(turn: dict[int, Tensor], source_world: Tensor, source: Body, target: Body) -> None:
-    """Where the target lacks spine joints of the source, turn the one below them so that it carries their bend too.
+    """Where the target lacks spine joints of the source, rotate the one below them so that it includes their bend.
 
     It is turned (in place in ``turn``, which is the caller's own) until the source's spine, its lost joints shared out
     evenly again, would point as it does.
@@ -260,12 +261,12 @@ def _bend_for_lost_joints(turn: dict[int, Tensor], source_world: Tensor, source:
 
 
 def _summed(turns: Sequence[Tensor], bones: Sequence[Tensor]) -> Float[Tensor, "T 3"]:
-    """Where a chain of bones ends when each is turned by its own."""
+    """End of a chain of bones, each with its own rotation."""
     return torch.stack([quat_apply(turn, bone) for turn, bone in zip(turns, bones, strict=False)]).sum(0)
 
 
 def ancestors(joint: int, parents: Sequence[int]) -> list[int]:
-    """The joints above one, nearest first."""
+    """Ancestors of a joint, nearest first."""
     found = []
     while parents[joint] >= 0:
         joint = parents[joint]

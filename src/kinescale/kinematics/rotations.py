@@ -51,7 +51,15 @@ def rot6d_to_quat(rot6d: Float[Tensor, "*b 6"]) -> Float[Tensor, "*b 4"]:
 
 
 def quat_multiply(a: Float[Tensor, "*b 4"], b: Float[Tensor, "*c 4"]) -> Float[Tensor, "*d 4"]:
-    """``a`` after ``b`` (Hamilton product); shapes broadcast."""
+    """Hamilton product, the rotation ``a`` after ``b``; shapes broadcast.
+
+    Example
+    -------
+    >>> quarter = quat_about_y(torch.tensor(torch.pi / 2))
+    >>> half = quat_about_y(torch.tensor(torch.pi))
+    >>> torch.allclose(quat_multiply(quarter, quarter), half, atol=1e-6)
+    True
+    """
     ax, ay, az, aw = a.unbind(-1)
     bx, by, bz, bw = b.unbind(-1)
     return torch.stack(
@@ -110,16 +118,16 @@ def quat_yaw(quat_xyzw: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b"]:
 
 
 def quat_yaw_between(there: Float[Tensor, "*b 4"], here: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b"]:
-    """The turn about the vertical, radians in (-pi, pi], in the rotation that takes ``here`` to ``there``."""
+    """Yaw, radians in (-pi, pi], of the rotation from ``here`` to ``there``."""
     relative = quat_multiply(there, quat_conjugate(here))
     yaw = 2 * torch.atan2(relative[..., 1], relative[..., 3])
     return torch.atan2(torch.sin(yaw), torch.cos(yaw))
 
 
 def euler_to_quat(angles: Float[Tensor, "*b 3"], order: str) -> Float[Tensor, "*b 4"]:
-    """Intrinsic Euler angles in radians to quaternions; ``order``, such as "zyx", is how the angles stand.
+    """Intrinsic Euler angles in radians to quaternions; ``order``, such as "zyx", is the order of the angles.
 
-    The first angle turns about the parent's axis, the next about the turned one: BVH's convention.
+    The first angle rotates about the parent's axis, the next about the rotated one, as in BVH.
     """
     _check_order(order)
     quats = [axis_angle_quat(angles[..., i], axis) for i, axis in enumerate(order)]

@@ -1,7 +1,7 @@
-"""What has to be added to feet so that those that stand stay where they are, passing smoothly from stance to stance.
+"""Foot skate correction: displacements that keep standing feet in place, blended smoothly between stances.
 
-The displacement of the point that bears a foot (heel, whole foot, toes, as it rolls) is summed up over a stance and
-taken back, after Kovar et al. 2002, "Footskate Cleanup for Motion Capture Editing". All frames at once.
+The displacement of the point of support (heel, whole foot, toes, as the foot rolls) is accumulated over a stance and
+subtracted, after Kovar et al. 2002, "Footskate Cleanup for Motion Capture Editing". All frames at once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from kinescale.kinematics.filters import smoothstep
 
 ANKLE, TOES = 0, 1
 
@@ -18,14 +20,14 @@ def stance_corrections(
 ) -> Float[Tensor, "T S P 3"]:
     """Horizontal corrections, meters, of P = 1 or 2 points (ankle, toes) of S feet.
 
-    While both points stand the foot does not turn either. A stance keeps its mean place and its foot's mean direction;
-    one whose correction would pass ``most_m`` is a foot that drags: it is corrected that far only. Off the ground a
-    correction fades within ``fade`` frames.
+    While both points stand the foot does not rotate either. A stance keeps its mean place and its foot's mean
+    direction; a correction above ``most_m`` (a foot that drags) is cut to that length. Off the ground a correction
+    fades within ``fade`` frames.
     """
     flat = feet * feet.new_tensor([1.0, 0.0, 1.0])
     both = (stands[1:] & stands[:-1]).to(feet)[..., None]
     step = (flat[1:] - flat[:-1]) * both
-    # A point that does not stand moves with the other one.
+    # a point that does not stand moves with the other one
     step = step + (1 - both) * step.flip(2) if feet.shape[2] > 1 else step
     path = -torch.cat([torch.zeros_like(flat[:1]), step.cumsum(0)])
     known = stands.any(2)
@@ -45,9 +47,9 @@ def stance_corrections(
 def filled(
     values: Float[Tensor, "T S *c"], known: Bool[Tensor, "T S"], fade: float | None = None
 ) -> Float[Tensor, "T S *c"]:
-    """``values`` where known; between, an even passage (smoothstep) from the last known to the next; 0 if none is.
+    """``values`` where known, else smoothstep interpolation between the last known and the next; 0 if none is.
 
-    With ``fade``, they go to 0 within so many frames of the last known, and come back so.
+    With ``fade``, values fade to 0 within so many frames after the last known one, and in before the next.
     """
     frames, feet = known.shape
     at = torch.arange(frames, device=values.device)[:, None].expand(frames, feet)
@@ -55,12 +57,12 @@ def filled(
     after = torch.where(known, at, torch.full_like(at, frames)).flip(0).cummin(0).values.flip(0)
     first = torch.where(before < 0, after, before).clamp(max=frames - 1)
     last = torch.where(after >= frames, before, after).clamp(min=0)
-    share = _eased((at - first).to(values) / (last - first).clamp(min=1).to(values))
+    share = smoothstep((at - first).to(values) / (last - first).clamp(min=1).to(values))
     old, new = 1 - share, share
     if fade is not None:
         old, new = (
-            old * (1 - _eased((at - first).abs().to(values) / fade)),
-            new * (1 - _eased((last - at).abs().to(values) / fade)),
+            old * (1 - smoothstep((at - first).abs().to(values) / fade)),
+            new * (1 - smoothstep((last - at).abs().to(values) / fade)),
         )
     shape = (frames, feet, *[1] * (values.dim() - 2))
     foot = torch.arange(feet, device=values.device)
@@ -68,20 +70,15 @@ def filled(
     return (old.reshape(shape) * values[first, foot] + new.reshape(shape) * values[last, foot]) * some
 
 
-def _eased(share: Tensor) -> Tensor:
-    share = share.clamp(0, 1)
-    return share.square() * (3 - 2 * share)
-
-
 def _runs(known: Bool[Tensor, "T S"]) -> Tensor:
-    """[T, S] number of the run of true that a frame is in; runs of different feet have different numbers."""
+    """Index of the run of true values that a frame is in, [T, S]; runs of different feet have different indices."""
     begins = known & ~torch.cat([torch.zeros_like(known[:1]), known[:-1]])
     frames = known.shape[0]
     return begins.cumsum(0) + (frames + 1) * torch.arange(known.shape[1], device=known.device)
 
 
 def _at_begin(values: Float[Tensor, "T S *c"], known: Bool[Tensor, "T S"]) -> Float[Tensor, "T S *c"]:
-    """At each frame of a run, the values that it began with."""
+    """Values at the first frame of the run that each frame is in."""
     begins = known & ~torch.cat([torch.zeros_like(known[:1]), known[:-1]])
     at = torch.arange(len(known), device=known.device)[:, None].expand_as(known)
     first = torch.where(begins, at, torch.zeros_like(at)).cummax(0).values

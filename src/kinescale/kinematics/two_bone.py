@@ -1,6 +1,6 @@
-"""Two-bone inverse kinematics: turn a hip and a knee (shoulder and elbow) so that the ankle (wrist) is where it should.
+"""Two-bone inverse kinematics: rotate hip and knee (shoulder and elbow) so that the ankle (wrist) meets its target.
 
-The law of cosines, with the bend kept in the plane it had, as far as it had one; all frames at once.
+By the law of cosines, with the bend kept in its plane where it has one; all frames at once.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from torch import Tensor
 from kinescale.kinematics.rotations import quat_apply, quat_between, quat_multiply
 
 STRETCH = 0.9995
-"""Longest reach as a share of both bones: a little short of straight, where the bend's plane would be lost."""
+"""Longest reach over the length of both bones: below 1, where the bend's plane would be lost."""
 
 NEARLY_STRAIGHT = 0.08
-"""Share of a limb's length: so far off its line (18 degrees of bend) its middle joint alone tells where it bends to."""
+"""Distance of the middle joint from the limb's line, over its length (18 degrees of bend), from which it alone gives
+the bending direction."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reached:
-    """World orientations of the upper and lower bone's joints [T, 4], and how far each frame fell short, meters [T]."""
+    """World orientations of the upper and lower bone's joints [T, 4], and distance from the target in each frame,
+    meters [T]."""
 
     upper: Tensor
     lower: Tensor
@@ -52,7 +54,7 @@ def two_bone(
     cosine = (first.square() + distance.square() - second.square()) / (2 * first * distance).clamp(min=1e-12)
     cosine = cosine.clamp(-1, 1)
     sine = (1 - cosine.square()).clamp(min=0).sqrt()
-    # The bend: the knee's way off the line from hip to ankle, carried over to the new line.
+    # bend: offset of the knee from the line hip to ankle, transferred to the new line
     turn = quat_between(_unit(end - start), direction)
     bend = quat_apply(turn, _bend(start, middle, end, lower, first * sine))
     bend = _unit(bend - (bend * direction).sum(-1, keepdim=True) * direction)
@@ -67,10 +69,10 @@ def two_bone(
 
 
 def _bend(start: Tensor, middle: Tensor, end: Tensor, lower: Tensor, wanted: Tensor) -> Float[Tensor, "T 3"]:
-    """Unit vector from the line start-end to the middle joint, which is to come ``wanted`` meters [T] off it.
+    """Unit vector from the line start-end to the middle joint, which is to be ``wanted`` meters [T] off it.
 
-    The straighter the limb, the more of what it is bent further goes to the lower bone's own +Z, which is where a knee
-    points in the T-pose: one that is overstretched a little must not fold backwards.
+    The straighter the limb, the more the direction is the lower bone's own +Z, where a knee points in the T-pose: a
+    slightly overstretched knee must not fold backwards.
     """
     line = _unit(end - start)
     off = middle - start

@@ -75,5 +75,5 @@ def _feet(feet: Numbers, fps: float) -> Float[Tensor, "T K 3"]:
     if values.ndim != 3 or values.shape[-1] != 3 or len(values) < 2:
         raise InputError(f"feet of shape {tuple(values.shape)}; expected [two frames or more, feet, 3].")
     if not fps > 0:
-        raise InputError(f"{fps} frames a second; expected more than 0.")
+        raise InputError(f"{fps} frames per second; expected more than 0.")
     return torch.as_tensor(values)

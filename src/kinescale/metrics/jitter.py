@@ -29,7 +29,7 @@ def third_derivative(positions: Numbers, fps: float) -> Float[Tensor, "..."]:
     if values.ndim < 3 or values.shape[-1] != 3 or values.shape[-3] <= ORDER:
         raise InputError(f"positions of shape {tuple(values.shape)}; expected [..., over {ORDER} frames, joints, 3].")
     if not fps > 0:
-        raise InputError(f"{fps} frames a second; expected more than 0.")
+        raise InputError(f"{fps} frames per second; expected more than 0.")
     return torch.diff(values, n=ORDER, dim=-3).norm(dim=-1) * fps**ORDER
 
 

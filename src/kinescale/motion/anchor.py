@@ -1,7 +1,7 @@
-"""Anchor the feet: move the root along the ground so that feet said to stand do stand. Rotations are not touched.
+"""Foot anchoring: horizontal root correction against foot sliding; rotations are unchanged.
 
-A decoded root track and decoded legs come from different numbers and disagree by some centimeters a second, which is
-seen as sliding. Where a foot stands, the root's velocity follows from the leg: it is the one that keeps the foot still.
+A decoded root track and decoded legs are independent outputs that disagree by some centimeters per second, visible as
+sliding. Where a foot stands, the root velocity is replaced by the one that keeps the foot still.
 """
 
 from __future__ import annotations
@@ -18,30 +18,31 @@ from kinescale.motion.canonicalize import FEET
 from kinescale.motion.motion import Motion
 
 SMOOTHING = 1.5
-"""Sigma, in frames, of the Gaussian that keeps the correction from jumping as feet land and leave."""
+"""Sigma, in frames, of the Gaussian that smooths the correction where feet land and leave."""
 
 
 @dataclass(frozen=True, eq=False)
 class Anchored:
-    """The corrected clip and what was done: the farthest the root was moved (meters) over the whole clip."""
+    """Corrected clip, and the largest displacement of the root over the clip, meters."""
 
     motion: Motion
     moved_m: float
 
 
 def anchor_feet(motion: Motion, contacts: Float[Tensor, "T 4"]) -> Anchored:
-    """``contacts`` in [0, 1] for left ankle, left toes, right ankle, right toes: how surely each stands.
+    """Move the root along the ground so that feet in contact do not slide.
 
-    The correction is the mean horizontal drift of the standing foot joints, weighted by their contacts, taken out of
-    the root's velocity as far as any foot stands. Feet that stand already, and frames in flight, change nothing.
-    Raises ``InputError`` for contacts of another shape, ``SkeletonError`` for a skeleton without feet.
+    ``contacts``: [T, 4] in [0, 1] for left ankle, left toes, right ankle, right toes. The correction is the mean
+    horizontal drift of the standing foot joints, weighted by their contacts, subtracted from the root's velocity as far
+    as any foot stands. Feet that do not slide, and frames in flight, change nothing. Raises ``InputError`` for contacts
+    of another shape, ``SkeletonError`` for a skeleton without feet.
     """
     if contacts.shape != (len(motion), len(FEET)):
         raise InputError(f"contacts {tuple(contacts.shape)}; expected [{len(motion)}, {len(FEET)}].")
     feet = motion.positions()[:, [motion.skeleton.role(role) for role in FEET]]
     if len(motion) < 2:
         return Anchored(motion, 0.0)
-    # Sharpened: a joint that may or may not stand should pull neither way.
+    # sharpened: an uncertain contact has no weight
     weight = (contacts.to(feet) * 2 - 1).clamp(0, 1)
     weight = torch.minimum(weight[1:], weight[:-1])[..., None]
     step = (feet[1:] - feet[:-1])[..., [0, 2]]

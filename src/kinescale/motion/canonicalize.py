@@ -1,4 +1,4 @@
-"""The canonical start: on the floor, at the origin, facing +Z; and the character's facing in general."""
+"""Canonical start of a clip (on the floor, at the origin, facing +Z), rigid transforms on the ground, facing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOE_HEIGHT = 0.02
 
 
 def facing_yaw(positions: Float[Tensor, "*b J 3"], skeleton: Skeleton) -> Float[Tensor, "*b"]:
-    """Where the body faces, radians about the vertical (0 = +Z, positive to its left), from hips and shoulders.
+    """Facing direction of a body, radians about the vertical (0 = +Z, positive to its left), from hips and shoulders.
 
     The line from the right hip to the left and from the right shoulder to the left are added (Guo et al. 2022).
     """
@@ -38,7 +38,7 @@ def facing_yaw(positions: Float[Tensor, "*b J 3"], skeleton: Skeleton) -> Float[
 
 
 def transform(motion: Motion, yaw: Tensor, shift: Tensor) -> Motion:
-    """Turn the clip about the world's vertical axis by ``yaw`` (radians), then move it by ``shift`` [3]."""
+    """Rotate a clip about the world's vertical axis by ``yaw`` (radians), then translate it by ``shift`` [3]."""
     turn = quat_about_y(yaw.to(motion.root.dtype))
     root = quat_apply(turn, motion.root) + shift.to(motion.root.dtype)
     rotations = motion.rotations.clone()
@@ -46,10 +46,10 @@ def transform(motion: Motion, yaw: Tensor, shift: Tensor) -> Motion:
     return motion.replace(root=root, rotations=rotations)
 
 
-def canonicalise(motion: Motion, *, floor: bool = True) -> Motion:
-    """The clip with frame 0's root above the origin, facing +Z there, and (with ``floor``) its feet on y = 0.
+def canonical_transform(motion: Motion, *, floor: bool = True) -> tuple[Float[Tensor, ""], Float[Tensor, "3"]]:
+    """Yaw (radians) and shift (meters, [3]) that bring a clip to its canonical start; see ``canonicalize``.
 
-    The floor is found under the toes (mean of the lowest tenth of their heights).
+    ``transform(motion, yaw, shift)`` applies them, to this clip or to any other in the same world.
     """
     positions = motion.positions()
     yaw = -facing_yaw(positions[0], motion.skeleton)
@@ -58,5 +58,25 @@ def canonicalise(motion: Motion, *, floor: bool = True) -> Motion:
     toes = [motion.skeleton.role(r) for r in ("left_toes", "right_toes") if r in motion.skeleton.roles]
     if floor and toes:
         drop = drop + TOE_HEIGHT - floor_height(positions[:, toes])
-    shift = torch.stack([-start[0], drop, -start[2]])
+    return yaw, torch.stack([-start[0], drop, -start[2]])
+
+
+def canonicalize(motion: Motion, *, floor: bool = True) -> Motion:
+    """Move a clip so that frame 0 has its root above the origin and faces +Z, and (with ``floor``) its feet on y = 0.
+
+    The floor is found under the toes (mean of the lowest tenth of their heights). ``SkeletonError`` for a skeleton
+    without hip and shoulder roles.
+
+    Example
+    -------
+    >>> import torch
+    >>> from kinescale import skeletons
+    >>> from kinescale.motion import Motion, canonicalize
+    >>> body = skeletons.get("humanml22")
+    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
+    >>> clip = canonicalize(Motion(body, 30.0, torch.full((60, 3), 5.0), still))
+    >>> clip.root[0, [0, 2]].abs().max() < 1e-5
+    tensor(True)
+    """
+    yaw, shift = canonical_transform(motion, floor=floor)
     return transform(motion, yaw, shift)

@@ -1,4 +1,4 @@
-"""A motion from joint positions alone: rotations by inverse kinematics on a skeleton of the track's bone lengths."""
+"""Motion from joint positions: rotations by inverse kinematics on a skeleton with the track's bone lengths."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BENDS = {
     ("shoulder", "elbow", "wrist", "left"): (0.0, -1.0, 0.0),
     ("shoulder", "elbow", "wrist", "right"): (0.0, 1.0, 0.0),
 }
-"""Axes that knees and elbows bend about in the T-pose: shins go back, forearms forward."""
+"""Hinge axes of knees and elbows in the T-pose: shins bend back, forearms forward."""
 
 
 def motion_from_positions(
@@ -32,7 +32,7 @@ def motion_from_positions(
 
     The result's skeleton is ``skeleton`` with the track's median bone lengths; with ``keep_lengths`` it is ``skeleton``
     itself, and a body of another size is met as well as that allows. Twists that positions do not show (of forearms,
-    of joints without children) are the least. Knees and elbows are told by their roles. Raises ``InputError`` for
+    of joints without children) are minimal. Knees and elbows are found by their roles. Raises ``InputError`` for
     another shape, no frames or values that are not finite.
     """
     if positions.shape[0] == 0 or positions.shape[1:] != (len(skeleton), 3):
@@ -57,7 +57,7 @@ def with_lengths_of(positions: Float[Tensor, "T J 3"], skeleton: Skeleton) -> Sk
 
 
 def _hinges(skeleton: Skeleton) -> list[Hinge]:
-    """Knees and elbows whose joints have roles and hang one from the other."""
+    """Knees and elbows whose joints have roles and lie on one chain."""
     roles, (world, _) = skeleton.role_indices(), t_pose(skeleton)
     found = []
     for (upper, middle, lower, side), axis in BENDS.items():
@@ -72,7 +72,7 @@ def _hinges(skeleton: Skeleton) -> list[Hinge]:
 
 
 def _trunk(skeleton: Skeleton) -> list[int]:
-    """Joints from the hips to the highest of the spine, if each hangs from the one before."""
+    """Joints from the hips to the highest of the spine, if each is below the one before."""
     roles = skeleton.role_indices()
     spine = [role for role in TRUNK if role in roles and role.startswith("spine")]
     if "hips" not in roles or not spine:

@@ -1,4 +1,4 @@
-"""The motion in the mirror: left becomes right."""
+"""Mirroring of a motion: left and right exchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,21 @@ def mirror_partners(skeleton: Skeleton) -> tuple[int, ...]:
 
 
 def mirror(motion: Motion) -> Motion:
-    """The clip reflected in the plane x = 0 with left and right exchanged. Twice is the identity."""
+    """Reflect a clip in the plane x = 0, with left and right exchanged. Applied twice it is the identity.
+
+    Raises ``SkeletonError`` for a skeleton with a role on one side only.
+
+    Example
+    -------
+    >>> import torch
+    >>> from kinescale import skeletons
+    >>> from kinescale.motion import Motion, mirror
+    >>> body = skeletons.get("humanml22")
+    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
+    >>> root = torch.tensor([[1.0, 0.9, 0.0]]).expand(60, 3)
+    >>> mirror(Motion(body, 30.0, root, still)).root[0]
+    tensor([-1.0000,  0.9000,  0.0000])
+    """
     t_world, _ = t_pose(motion.skeleton, motion.root.dtype)
     world = mirror_world(motion.global_rotations(), t_world, mirror_partners(motion.skeleton))
     local = quat_continuous(global_to_local(world, motion.skeleton.parents))

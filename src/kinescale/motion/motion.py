@@ -17,7 +17,7 @@ from kinescale.kinematics.forward import forward_kinematics
 from kinescale.skeletons.base import Skeleton
 
 NORM_SLACK = 1e-2
-"""How far from 1 the length of a normalized quaternion may be, in any float type."""
+"""Largest deviation from 1 of the length of a normalized quaternion, in any float type."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Motion:
     Parameters
     ----------
     skeleton : the joint tree, J joints.
-    fps : frames a second.
+    fps : frames per second.
     root : [T, 3] position of joint 0 in the world, meters. It replaces the root's rest offset.
     rotations : [T, J, 4] unit quaternions, xyzw, local to the parent (the root's to the world).
     meta : provenance that travels with the clip and into files: ``license``, ``source``, ``prompt``, ``seed`` ...
@@ -62,7 +62,7 @@ class Motion:
         if frames == 0:
             raise MotionError("a motion needs at least one frame.")
         if not MIN_FPS <= float(self.fps) <= MAX_FPS:
-            raise MotionError(f"{self.fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+            raise MotionError(f"{self.fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")
         if frames > MAX_SECONDS * float(self.fps):
             raise MotionError(f"{frames / self.fps:g} seconds; expected at most {MAX_SECONDS:g}: is the rate right?")
         if not (bool(torch.isfinite(self.root).all()) and bool(torch.isfinite(self.rotations).all())):
@@ -124,7 +124,7 @@ class Motion:
 
 
 def _unit(rotations: Float[Tensor, "T J 4"]) -> Float[Tensor, "T J 4"]:
-    """Quaternions of length 1; as they are where they all have it already."""
+    """Normalized quaternions; the same tensor where all have length 1 already."""
     norm = rotations.detach().norm(dim=-1)
     if bool((norm < 1e-6).any()):
         raise MotionError("the motion holds a quaternion of zero length.")

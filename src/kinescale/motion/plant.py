@@ -1,9 +1,9 @@
-"""Plant the feet of a decoded motion: legs bent so that standing feet neither slide nor sink, no joint underground.
+"""Foot planting of decoded motions: legs corrected so that standing feet neither slide nor sink, no joint underground.
 
-Contacts say when a foot stands. Over a stance its bearing point is held where it is in the mean, and its toes at the
-height of the floor (y = 0); the hips rise or sink by what the standing feet have in common, the legs take the rest by
-two-bone inverse kinematics. Corrections set in and fade within ``FADE_S``, so that a body in flight is left alone, and
-are bounded (``MOST_SLIDE_M``, ``MOST_UP_M``): a foot farther off is wrong in the motion, not in its contacts.
+Contacts say when a foot stands. During a stance its point of support is held at its mean position, and its toes at
+floor height (y = 0); the hips move by the common part of the vertical corrections, the legs take the rest by two-bone
+inverse kinematics. Corrections fade in and out within ``FADE_S``, so that a body in flight is unchanged, and are
+bounded (``MOST_SLIDE_M``, ``MOST_UP_M``): a larger error is in the motion, not in its contacts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kinescale.core.errors import InputError
 from kinescale.kinematics.contacts import ADULT_LEG_M, steady_contacts, velocities
-from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.kinematics.filters import gaussian_smooth, upper_envelope
 from kinescale.kinematics.foot_planting import SIDES, hips_drop, reach_with_legs
 from kinescale.kinematics.forward import global_to_local
 from kinescale.kinematics.retarget import Body, ancestors
@@ -29,7 +29,7 @@ from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import t_pose
 
 FADE_S = 0.2
-"""Seconds within which a correction sets in before a stance and fades after it."""
+"""Seconds within which a correction fades in before a stance and out after it."""
 
 SMOOTHING_S = 0.1
 """Sigma of the Gaussian over the rise and fall of the hips."""
@@ -39,7 +39,7 @@ MOST_SLIDE_M, MOST_UP_M, MOST_DROP_M = 0.08, 0.1, 0.04
 adult's legs, others scale."""
 
 LOW_M, HIGH_M = 0.005, 0.03
-"""Standing toes so little below or above their height on the floor are left as they are."""
+"""Standing toes this near to their height on the floor are not moved, meters below and above."""
 
 LEAST_BONE_M = 0.03
 """A foot bone shorter than this, seen from above, is not turned."""
@@ -57,7 +57,7 @@ MOST_LIFT_M = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """The corrected clip and what was done, each the largest over the clip, meters: ``foot_m``, ``hips_up_m``,
+    """Corrected clip, and the largest corrections over the clip, meters: ``foot_m``, ``hips_up_m``,
     ``hips_down_m``."""
 
     motion: Motion
@@ -72,11 +72,12 @@ def plant_stances(
     free: Float[Tensor, "T 2"] | None = None,
     floor: float = 0.0,
 ) -> Planted:
-    """``contacts`` in [0, 1] for left ankle, left toes, right ankle, right toes: how surely each stands.
+    """Hold standing feet in place by two-bone inverse kinematics of the legs, with small moves of the hips.
 
-    ``hips``: whether the hips may rise and sink; ``free``: from 0 to 1, how far each leg (left, right) may be corrected
-    in each frame; ``floor``: its height, meters. Rotations of all but the legs stay to the bit. Raises ``InputError``
-    for contacts of another shape, ``SkeletonError`` for a skeleton without legs or toes.
+    ``contacts``: [T, 4] in [0, 1] for left ankle, left toes, right ankle, right toes. ``hips``: whether the hips may
+    move up and down; ``free``: weight in [0, 1] of the correction of each leg (left, right) per frame; ``floor``: its
+    height, meters. Rotations outside the legs are bit-identical. Raises ``InputError`` for contacts of another shape,
+    ``SkeletonError`` for a skeleton without legs or toes.
     """
     if contacts.shape != (len(motion), len(FEET)):
         raise InputError(f"contacts {tuple(contacts.shape)}; expected [{len(motion)}, {len(FEET)}].")
@@ -89,7 +90,8 @@ def plant_stances(
     up = feet.points.new_tensor([0.0, 1.0, 0.0])
     turn, shift = _turned_feet(feet.points, shift)
     goal = feet.ankle + shift + lift[..., None] * up
-    leg = tuple(part + rise[:, None, None] * up for part in (feet.hip, feet.knee, feet.ankle))
+    raised = rise[:, None, None] * up
+    leg = (feet.hip + raised, feet.knee + raised, feet.ankle + raised)
     drop = torch.zeros_like(rise)
     if hips:
         drop = hips_drop(leg, goal, feet.stands.any(2), MOST_DROP_M * feet.scale, motion.fps)
@@ -158,9 +160,9 @@ class _Feet:
 def _turned_feet(
     points: Float[Tensor, "T 2 2 3"], shift: Float[Tensor, "T 2 2 3"]
 ) -> tuple[Float[Tensor, "T 2 4"], Float[Tensor, "T 2 3"]]:
-    """Turns of the feet about the vertical, and shifts of the ankles, that bring the toes to where they should be.
+    """Rotations of the feet about the vertical, and shifts of the ankles, that bring the toes to their targets.
 
-    About the vertical alone: a foot that stands flat stays flat, and its toes at their height.
+    About the vertical alone: a flat foot stays flat, and its toes at their height.
     """
     bone = (points[:, :, TOES] - points[:, :, 0])[..., [0, 2]]
     wanted = bone + (shift[:, :, TOES] - shift[:, :, 0])[..., [0, 2]]
@@ -173,7 +175,7 @@ def _turned_feet(
 
 
 def _heights(feet: _Feet, hips: bool) -> tuple[Float[Tensor, " T"], Float[Tensor, "T 2"]]:
-    """How far the hips rise, and each ankle: what standing feet have in common, and what is left to each."""
+    """Rise of the hips, the common part of standing feet, and of each ankle, the remaining part."""
     toes, ankles = feet.points[..., TOES, 1], feet.ankle[..., 1]
     fade, most = FADE_S * feet.fps, MOST_UP_M * feet.scale
     known = feet.stands[..., TOES]
@@ -186,26 +188,16 @@ def _heights(feet: _Feet, hips: bool) -> tuple[Float[Tensor, " T"], Float[Tensor
         rise = filled(common, known.any(1, keepdim=True), fade)
         rise = _smooth(rise[:, 0], SMOOTHING_S * feet.fps)
         lowest = _upper_joints(feet).amin(-1) + rise
-        rise = rise + _envelope((-UNDER_M - lowest).clamp(0, MOST_LIFT_M), SMOOTHING_S * feet.fps)
+        rise = rise + upper_envelope((-UNDER_M - lowest).clamp(0, MOST_LIFT_M), SMOOTHING_S * feet.fps, 0.5)
     lift = rise[:, None] + filled(wrong - rise[:, None], known, fade)
     under = (-UNDER_M - torch.minimum(toes, ankles) - lift).clamp(0, MOST_LIFT_M)
-    return rise, lift + _envelope(under.T, 1.0).T
+    return rise, lift + upper_envelope(under.T, 1.0, 0.5).T
 
 
 def _upper_joints(feet: _Feet) -> Float[Tensor, "T N"]:
     """Heights of all joints but the feet's."""
     legs = [feet.body.roles[f"{side}_{name}"] for side in SIDES for name in ("ankle", "toes")]
     return feet.positions[:, [joint for joint in range(feet.positions.shape[1]) if joint not in legs], 1]
-
-
-def _envelope(values: Float[Tensor, "*c T"], sigma: float) -> Float[Tensor, "*c T"]:
-    """A smooth curve that is nowhere below ``values``."""
-    if not bool((values > 0).any()):
-        return torch.zeros_like(values)
-    radius = max(1, round(2 * sigma))
-    rows = values.reshape(1, -1, values.shape[-1])
-    wide = torch.nn.functional.max_pool1d(rows, 2 * radius + 1, stride=1, padding=radius)[0]
-    return torch.maximum(gaussian_smooth(wide, max(sigma / 2, 0.5)).view_as(values), values)
 
 
 def _smooth(values: Float[Tensor, " T"], sigma: float) -> Float[Tensor, " T"]:
@@ -215,9 +207,9 @@ def _smooth(values: Float[Tensor, " T"], sigma: float) -> Float[Tensor, " T"]:
 def _with_legs(
     motion: Motion, root: Float[Tensor, "T 3"], world: Float[Tensor, "T J 4"], changed: Bool[Tensor, "T 2"]
 ) -> Motion:
-    """The clip with its legs turned where they were changed; all other rotations to the bit."""
+    """The clip with new leg rotations where they were changed; all others are bit-identical."""
     local = global_to_local(world, motion.skeleton.parents)
-    # on the same side as it was, so that quaternions go on evenly over time
+    # same sign as before, so that quaternions stay continuous over time
     local = torch.where((local * motion.rotations).sum(-1, keepdim=True) < 0, -local, local)
     rotations = motion.rotations.clone()
     roles = motion.skeleton.role_indices()

@@ -1,4 +1,8 @@
-"""Resampling to another frame rate: linear (as data are prepared), or cubic where frames are added to an edited clip."""
+"""Resampling to another frame rate: linear with slerp, or cubic (Catmull-Rom).
+
+``resample`` keeps the clip's length and is what training data and conversion use; linear pieces jerk at every old
+frame, so ``resample_cubic`` is for frames that are added to a clip, as in editing.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +16,28 @@ from kinescale.kinematics.rotations import quat_continuous, quat_slerp
 from kinescale.motion.motion import Motion
 
 FREE_POSES = 1_000_000
-"""So many joint rotations (frames times joints) any clip may be resampled to, and ``MAX_STRETCH`` times its own."""
+"""Most joint rotations (frames times joints) after resampling; ``MAX_STRETCH`` times those before if that is more."""
 MAX_STRETCH = 64
 
 
 def resample(motion: Motion, fps: float) -> Motion:
-    """The motion at ``fps`` frames per second, linear between frames (rotations along the great circle).
+    """Resample a clip to ``fps`` frames per second: frame 0 stays, the clip does not get longer.
 
-    Frame 0 stays, the last instant is not passed. When the new rate divides the old one, frames are taken, not blended. Raises ``InputError`` where a few slow frames
-    would become more than ``FREE_POSES`` poses of joints and ``MAX_STRETCH`` times their own number.
+    When the new rate divides the old one, frames are dropped, not blended. Raises ``InputError`` where a few slow
+    frames would become more than ``FREE_POSES`` poses of joints and ``MAX_STRETCH`` times their own number.
+
+    Example
+    -------
+    >>> import torch
+    >>> from kinescale import skeletons
+    >>> from kinescale.motion import Motion, resample
+    >>> body = skeletons.get("humanml22")
+    >>> still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, len(body), 4)
+    >>> resample(Motion(body, 30.0, torch.zeros(60, 3), still), 20.0)
+    Motion(humanml22, 40 frames at 20 fps, 2.00 s)
     """
     if not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+        raise InputError(f"{fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")
     if fps == motion.fps:
         return motion
     last = len(motion) - 1
@@ -50,9 +64,9 @@ def resample(motion: Motion, fps: float) -> Motion:
 
 
 def resample_cubic(motion: Motion, fps: float, frames: int) -> Motion:
-    """``frames`` frames at ``fps`` by Catmull-Rom interpolation, which does not jerk at every old frame as lines do.
+    """``frames`` frames at ``fps`` by cubic (Catmull-Rom) interpolation; frame 0 stays, the last one is held.
 
-    Frame 0 stays, the last one is held; at the motion's own rate frames are taken as they are.
+    At the motion's own rate frames are taken as they are. Raises ``InputError`` for fewer than one frame.
     """
     if frames < 1:
         raise InputError(f"{frames} frames; expected 1 or more.")
@@ -69,7 +83,7 @@ def resample_cubic(motion: Motion, fps: float, frames: int) -> Motion:
 
 
 def _cubic(values: Float[Tensor, "T C"], low: Int[Tensor, "N"], part: Float[Tensor, "N"]) -> Float[Tensor, "N C"]:
-    """Catmull-Rom between frames ``low`` and ``low + 1``; past the ends the values go on in a straight line."""
+    """Catmull-Rom between frames ``low`` and ``low + 1``; linear extrapolation past the ends."""
     if len(values) == 1:
         return values[low].clone()
     ends = (2 * values[:1] - values[1:2], values, 2 * values[-1:] - values[-2:-1])

@@ -1,4 +1,4 @@
-"""Motion on another skeleton: by roles, with the other body's proportions, and feet that stand where they stood."""
+"""Retargeting of a motion to another skeleton by roles, with its proportions and corrected foot contacts."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def t_pose(skeleton: Skeleton, dtype: torch.dtype = torch.float64) -> tuple[Tens
 
 
 def retarget(motion: Motion, skeleton: Skeleton, *, feet: bool = True) -> Motion:
-    """The motion on ``skeleton``.
+    """Retarget a motion to ``skeleton``.
 
-    Orientations go over by role. The point between the hip joints follows the source's, scaled by the ratio of leg
-    lengths, so that strides fit the legs. With ``feet``, soles that are flat stay flat at the same height over the
-    floor, and feet that stand do not slide: legs are bent, and hips rise or sink, by what that takes. Without it
-    orientations alone are carried over. On the same skeleton both are the identity.
+    Orientations are transferred by role. The point between the hip joints follows the source's, scaled by the ratio of
+    leg lengths, so that strides fit the legs. With ``feet``, soles that are flat stay flat at the same height over the
+    floor, and feet that stand do not slide: legs bend, and hips move up or down, as needed. Without it orientations
+    alone are transferred. On the same skeleton both are the identity.
 
     Raises ``SkeletonError`` when either skeleton lacks hips or legs.
 
@@ -93,7 +93,7 @@ def _body(skeleton: Skeleton, dtype: torch.dtype) -> Body:
 
 
 def _soles(skeleton: Skeleton, body: Body) -> Float[Tensor, "2 2"]:
-    """Heights over the sole in the T-pose, meters: per side ankle and toes (the sole's own where there are none)."""
+    """Heights over the sole in the T-pose, meters: per side ankle and toes (the sole's own without toes)."""
     found = []
     for side in SIDES:
         ankle = body.roles[f"{side}_ankle"]
@@ -124,7 +124,7 @@ def standing_points(motion: Motion) -> tuple[list[str], Bool[Tensor, "T K"]]:
 def _standing_feet(
     positions: Float[Tensor, "T J 3"], source: Body, target: Body, soles: list[Tensor], fps: float, scale: float
 ) -> tuple[Feet, Float[Tensor, " 3"]]:
-    """What the source's feet do, in the target's measure, and where the target's floor lies."""
+    """Foot heights and stances of the source, scaled to the target, and the target's floor."""
     both = all(f"{side}_toes" in body.roles for side in SIDES for body in (source, target))
     parts = ("ankle", "toes") if both else ("ankle",)
     points = positions[:, [source.roles[f"{side}_{part}"] for side in SIDES for part in parts]]

@@ -1,4 +1,4 @@
-"""What a motion is called in pictures and files: its prompt, with what tells it from others of the same prompt."""
+"""Titles of motions in pictures and files: the prompt, with sample number or seed where prompts are equal."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from kinescale.motion.motion import Motion
 
 
 def titles(motions: Sequence[Motion], names: Sequence[str], *, longest: int | None = None) -> list[str]:
-    """A title for each motion that no other has.
+    """A unique title for each motion.
 
-    The prompt, cut to ``longest`` letters, else the name; samples after the first say which they are; where titles are
-    still alike, the seed, then the name, then a number tells them apart.
+    The prompt, cut to ``longest`` characters, else the name; samples after the first get their number; where titles are
+    still equal, the seed, then the name, then a number is appended.
     """
     found = [_title(motion, name, longest) for motion, name in zip(motions, names, strict=True)]
     for more in (_seed, _name):
@@ -29,8 +29,8 @@ def titles(motions: Sequence[Motion], names: Sequence[str], *, longest: int | No
 
 
 def _title(motion: Motion, name: str, longest: int | None) -> str:
-    said = motion.meta.get("prompt")
-    title = " ".join(said.split())[:longest].rstrip() if isinstance(said, str) and said.strip() else name
+    prompt = motion.meta.get("prompt")
+    title = " ".join(prompt.split())[:longest].rstrip() if isinstance(prompt, str) and prompt.strip() else name
     sample = motion.meta.get("sample")
     return f"{title} (sample {sample})" if isinstance(sample, int) and sample > 0 else title
 

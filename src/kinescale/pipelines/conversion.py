@@ -13,7 +13,7 @@ from kinescale import features, skeletons
 from kinescale.core.errors import InputError
 from kinescale.formats import read_motion, write_motion
 from kinescale.formats.base import needs_of
-from kinescale.motion.canonicalize import canonicalise
+from kinescale.motion.canonicalize import canonicalize
 from kinescale.motion.motion import Motion
 from kinescale.motion.resample import resample
 from kinescale.motion.retarget import retarget
@@ -96,4 +96,4 @@ def motion_features(motion: Motion, feature: str = "humanml3d") -> Float[Tensor,
     torch.Size([19, 263])
     """
     built = features.FAMILY.get(feature, "build")(features.FAMILY.get(feature, "Config")())
-    return built.from_motion(canonicalise(onto_feature(motion, built)))
+    return built.from_motion(canonicalize(onto_feature(motion, built)))

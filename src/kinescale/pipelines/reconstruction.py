@@ -11,7 +11,7 @@ import torch
 from kinescale.bundle.bundle import Bundle
 from kinescale.core.errors import InputError
 from kinescale.kinematics.rotations import quat_about_y, quat_apply
-from kinescale.motion.canonicalize import canonicalise, facing_yaw, transform
+from kinescale.motion.canonicalize import canonicalize, facing_yaw, transform
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipelines.runtime import GENERATOR, decode, encode, onto_feature
@@ -37,7 +37,7 @@ def reconstruct(bundle: Bundle, motion: Motion, scales: int | None = None) -> Mo
         raise InputError(f"{scales} scales; this bundle has 1 to {most}.")
     source = onto_feature(motion, bundle.feature).to(torch.float32)
     with torch.no_grad():
-        features = bundle.feature.from_motion(canonicalise(source))
+        features = bundle.feature.from_motion(canonicalize(source))
         windows = features.split(bundle.max_frames)
         decoded = [decode(bundle, encode(bundle, window).tokens, len(window), scales=scales) for window in windows]
         made = bundle.feature.to_motion(torch.cat(decoded))

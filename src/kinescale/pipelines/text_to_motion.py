@@ -7,6 +7,7 @@ number of threads (``nn.threads``): its motion does not depend on what else is m
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,15 +23,19 @@ from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record
+from kinescale.description.prompts import parse_prompt
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipelines import runtime
+from kinescale.pipelines.candidates import Verdict, judge
 from kinescale.pipelines.post_process import FINISH, PostProcess, postprocess
 from kinescale.samplers.base import OnScale as OnLatent
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
 OnScale = Callable[[int, Sequence[Motion]], None]
+
+MAX_CANDIDATES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +82,16 @@ class _Settings:
     scales: int | None
     on_scale: OnScale | None
     shared_passes: bool
+    batch: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """One clip as drawn and decoded, with the seed of its draw."""
+
+    motion: Motion
+    tokens: TokenMap
+    seed: int
 
 
 class TextToMotion(runtime.Pipeline):
@@ -120,6 +135,7 @@ class TextToMotion(runtime.Pipeline):
         on_scale: OnScale | None = None,
         batch: int = 1,
         shared_passes: bool = False,
+        candidates: int | None = None,
     ) -> Generated:
         """Make motions.
 
@@ -138,33 +154,79 @@ class TextToMotion(runtime.Pipeline):
         shared_passes : draw a batch's clips in the same network passes: faster on an accelerator and for small
             networks, but matrix products then round differently, which now and then turns a draw, so that a motion
             may depend on what else is in its batch (``docs/batch_invariance.md``).
+        candidates : most draws per clip. A clip that misses a claim of its prompt, such as a side or an order, as
+            measured on the motion (``pipelines.candidates``), is drawn again, and the best draw is kept; its ``meta``
+            has the claims kept and missed. 1: a single draw. By default the bundle's number.
 
         Raises ``InputError`` for a value out of range or a setting that the sampler lacks.
         """
         clock: dict[str, float] = {"text": 0.0, "sampling": 0.0, "decoding": 0.0, "total": 0.0}
-        motions: list[Motion] = []
-        tokens: list[TokenMap] = []
         with _timed(clock, "total"), torch.no_grad():
             prompts = [check_prompt(p) for p in ([prompt] if isinstance(prompt, str) else prompt)]
             config = self.bundle.settings(sampling or {})
-            ask = _Settings(self.frames(seconds), config, post_process, scales, on_scale, shared_passes)
+            ask = _Settings(self.frames(seconds), config, post_process, scales, on_scale, shared_passes, batch)
             clips = self._clips(prompts, runtime.sample_indices(samples), seed, ask)
             self._check_scales(scales)
             if batch < 1:
                 raise InputError(f"batch is {batch}; expected at least 1.")
-            with _timed(clock, "text"):
-                text = runtime.encode_text(self.bundle, prompts)
-            for first in range(0, len(clips), batch):
-                some = clips[first : first + batch]
-                with _timed(clock, "sampling"):
-                    sampled = self._sampled(text, some, ask)
-                with _timed(clock, "decoding"):
-                    singles = [runtime.one_clip(sampled, i) for i in range(len(some))]
-                    for single, clip in zip(singles, some, strict=True):
-                        features = runtime.decode(self.bundle, single, ask.frames, scales=scales)
-                        motions.append(self._motion(features, clip, ask))
-                tokens += singles
-        return Generated(tuple(motions), tuple(tokens), tuple(clip.seed for clip in clips), clock)
+            draws = self.bundle.candidates if candidates is None else candidates
+            if not 1 <= draws <= MAX_CANDIDATES:
+                raise InputError(f"candidates is {draws}; expected 1 to {MAX_CANDIDATES}.")
+            made = self._make(prompts, clips, ask, clock)
+            if draws > 1 and scales is None:
+                made = self._improve(prompts, clips, made, ask, draws, clock)
+        return Generated(*zip(*((one.motion, one.tokens, one.seed) for one in made), strict=True), clock)
+
+    def _make(self, prompts: list[str], clips: list[_Clip], ask: _Settings, clock: dict[str, float]) -> list[_Made]:
+        """One draw of each clip."""
+        made: list[_Made] = []
+        with _timed(clock, "text"):
+            text = runtime.encode_text(self.bundle, prompts)
+        for first in range(0, len(clips), ask.batch):
+            some = clips[first : first + ask.batch]
+            with _timed(clock, "sampling"):
+                sampled = self._sampled(text, some, ask)
+            with _timed(clock, "decoding"):
+                for i, clip in enumerate(some):
+                    single = runtime.one_clip(sampled, i)
+                    features = runtime.decode(self.bundle, single, ask.frames, scales=ask.scales)
+                    made.append(_Made(self._motion(features, clip, ask), single, clip.seed))
+        return made
+
+    def _improve(
+        self,
+        prompts: list[str],
+        clips: list[_Clip],
+        made: list[_Made],
+        ask: _Settings,
+        draws: int,
+        clock: dict[str, float],
+    ) -> list[_Made]:
+        """Draw clips again that miss a claim of their prompt; of the draws of a clip, the best by its claims.
+
+        Every other candidate is drawn from the prompt in the words of captions. Each has a seed of its own, derived
+        from the clip's, so that neither the other clips nor their number matter.
+        """
+        requests = [parse_prompt(prompt) for prompt in prompts]
+        best = list(made)
+        verdicts = [
+            judge(one.motion, requests[clip.row]) if requests[clip.row].main else None
+            for one, clip in zip(made, clips, strict=True)
+        ]
+        quiet = dataclasses.replace(ask, on_scale=None)
+        for number in range(1, draws):
+            missing = [i for i, verdict in enumerate(verdicts) if verdict is not None and not verdict.complete]
+            if not missing:
+                break
+            texts = [requests[clips[i].row].plain if number % 2 else prompts[clips[i].row] for i in missing]
+            again = [
+                _again(clips[i], row, number, text) for row, (i, text) in enumerate(zip(missing, texts, strict=True))
+            ]
+            for i, one in zip(missing, self._make(texts, again, quiet, clock), strict=True):
+                verdict, before = judge(one.motion, requests[clips[i].row]), verdicts[i]
+                if verdict is not None and before is not None and verdict.score > before.score:
+                    best[i], verdicts[i] = one, verdict
+        return [_labeled(one, verdict) for one, verdict in zip(best, verdicts, strict=True)]
 
     def _clips(self, prompts: list[str], indices: Sequence[int], seed: int, ask: _Settings) -> list[_Clip]:
         if not 1 <= len(prompts) * len(indices) <= runtime.MAX_CLIPS:
@@ -219,6 +281,22 @@ class TextToMotion(runtime.Pipeline):
     def _motion(self, features: Float[Tensor, "T F"], clip: _Clip, ask: _Settings) -> Motion:
         done = postprocess(self.bundle.feature, features, ask.post_process)
         return done.motion.with_meta(**clip.meta, **done.report)
+
+
+def _again(clip: _Clip, row: int, number: int, text: str) -> _Clip:
+    """A further candidate of a clip, drawn from ``text``."""
+    meta = {**clip.meta, "candidate": number}
+    if text != clip.meta["prompt"]:
+        meta["drawn_as"] = text
+    return _Clip(row, derive_seed(clip.seed, "candidate", number), meta)
+
+
+def _labeled(made: _Made, verdict: Verdict | None) -> _Made:
+    """The clip with its claims in ``meta``."""
+    if verdict is None:
+        return made
+    claims = {"claims_kept": list(verdict.kept), "claims_missed": list(verdict.missed)}
+    return dataclasses.replace(made, motion=made.motion.with_meta(**claims))
 
 
 @contextlib.contextmanager

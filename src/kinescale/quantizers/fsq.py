@@ -1,10 +1,10 @@
-"""Finite scalar quantization: a few bounded numbers, each rounded to a handful of values; no codebook to learn.
+"""Finite scalar quantization (FSQ): a few bounded numbers, each rounded to a handful of values; no learned codebook.
 
 Mentzer et al. 2023 (arXiv 2309.15505), sections 3.1 and 3.2, with linear maps to and from the vector's width.
 
 Written here rather than taken from vector-quantize-pytorch: its rounding is the same arithmetic (twenty lines), but
-there vectors and tokens come out of one call, while our pyramid looks up, decodes and trains in separate ones, and
-padding has to decode to zero, not to the image of a code.
+there vectors and tokens come out of one call, while the pyramid looks up, decodes and trains in separate ones, and
+padding has to decode to zero, not to a code.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from kinescale.core.records import Record
 from kinescale.quantizers import base
-from kinescale.quantizers.base import processes as _processes
 from kinescale.tokens.token_map import PADDING
 
 SLACK = 1e-3
@@ -44,8 +43,9 @@ class Config(Record):
 
 
 class Quantizer(base.Quantizer):
-    """``through`` is the differentiable look-up; the rest is the contract. Nothing is learned but the linear maps."""
+    """Rounding between two learned linear maps."""
 
+    needs_gain = True
     config: Config
     levels: Tensor
     strides: Tensor
@@ -84,36 +84,27 @@ class Quantizer(base.Quantizer):
         half = torch.div(self.levels, 2, rounding_mode="floor")
         return ((rounded.detach().round().long() + half) * self.strides).sum(-1)
 
-    def through(self, vectors: Float[Tensor, "*b D"]) -> tuple[Float[Tensor, "*b D"], Int[Tensor, "*b"]]:
-        """What the vectors become, with the gradient passed straight through the rounding, and their tokens."""
+    def forward(
+        self, vectors: Float[Tensor, "*b D"], rng: torch.Generator | None = None
+    ) -> tuple[Float[Tensor, "*b D"], Int[Tensor, "*b"]]:
+        """Codes, with the gradient passed straight through the rounding, and tokens."""
         bounded = self.bounded(self.inward(vectors))
         # The sum is exactly the rounded value, so that training and decoding see the same vectors.
         rounded = bounded.detach().round() + (bounded - bounded.detach())
         half = torch.div(self.levels, 2, rounding_mode="floor")
         return self.outward(rounded / half), self.index(bounded)
 
-    def quantize(self, vectors: Float[Tensor, "*b D"]) -> Int[Tensor, "*b"]:
-        """The token of every vector."""
+    def indices(self, vectors: Float[Tensor, "*b D"]) -> Int[Tensor, "*b"]:
+        """Token of each vector."""
         return self.index(self.bounded(self.inward(vectors)))
 
     def dequantize(self, tokens: Int[Tensor, "*b"]) -> Float[Tensor, "*b D"]:
-        """The vector of every token; zero at ``PADDING``."""
+        """Vector of each token; zero at ``PADDING``."""
         rows = self.outward(self.digits(tokens).to(self.outward.weight.dtype))
         return rows * (tokens != PADDING).unsqueeze(-1).to(rows.dtype)
 
-    def assign(self, vectors: Float[Tensor, "*b D"], rng: torch.Generator) -> Int[Tensor, "*b"]:
-        """As ``quantize``: nothing is drawn."""
-        return self.quantize(vectors)
-
-    def begin(self, vectors: Float[Tensor, "N D"], rng: torch.Generator) -> None:
-        """Nothing to set up."""
-
-    def observe(self, vectors: Float[Tensor, "N D"], tokens: Int[Tensor, "N"], rng: torch.Generator) -> None:
-        """Nothing to learn."""
-
-
-def size(vectors: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
-    """Root mean square of a batch's numbers (of all processes' batches), which a gain is begun with."""
-    square = _processes.summed(vectors.detach().square().sum())
-    count = _processes.summed(torch.tensor(float(vectors.numel()), device=vectors.device))
-    return (square / count.clamp(min=1.0)).sqrt()
+    def loss(
+        self, vectors: Float[Tensor, "*b D"], codes: Float[Tensor, "*b D"], valid: Bool[Tensor, "*b"]
+    ) -> Float[Tensor, ""]:
+        """Zero: there is no codebook to stay near."""
+        return vectors.new_zeros(())

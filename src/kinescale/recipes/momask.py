@@ -21,7 +21,7 @@ EXPLICIT = ("rotations", "positions")
 """Blocks of the rotations feature that count extra in training."""
 
 SMALL_TOKENIZER = tokenizer.Config(
-    width=192, code_dim=128, codes=512, books=6, blocks=3, max_frames=256, mask_padding=True, dropout=0.05,
+    width=192, code_dim=128, codes=512, codebooks=6, blocks=3, max_frames=256, mask_padding=True, dropout=0.05,
     explicit_blocks=EXPLICIT,
 )  # fmt: skip
 
@@ -32,7 +32,14 @@ SAMPLING = masked.Config(steps=(10, 1), guidance_scale=(4.0, 5.0), schedule="clo
 def debug() -> RunConfig:
     """Every part at its smallest, for tests."""
     config = tokenizer.Config(
-        width=16, code_dim=8, codes=16, books=3, blocks=1, max_frames=64, mask_padding=True, explicit_blocks=EXPLICIT
+        width=16,
+        code_dim=8,
+        codes=16,
+        codebooks=3,
+        blocks=1,
+        max_frames=64,
+        mask_padding=True,
+        explicit_blocks=EXPLICIT,
     )
     return debug_run("momask.debug", config, generator.Config(width=16, heads=2, feed_forward=32, layers=2))
 

@@ -1,25 +1,23 @@
-"""Pictures of motions: a sheet of poses, an animation, a video, a page to turn it around in; the suffix chooses."""
+"""Rendering of motions: pose sheet (png), animation (gif), video (mp4), interactive page (html), chosen by suffix."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kinescale.core.family import Family
+from kinescale.core.lazy import lazy
+from kinescale.render.base.options import Options
 from kinescale.render.base.suffix import output_for, suffixes
 
 if TYPE_CHECKING:
-    from kinescale.render.base import Options as Options
-    from kinescale.render.base import render as render
-    from kinescale.render.base.scene import Stages as Stages
+    from kinescale.render.base.rendering import render
+    from kinescale.render.base.scene import Stages
 
 FAMILY = Family(__name__, "picture")
 
 __all__ = ["FAMILY", "Options", "Stages", "output_for", "render", "suffixes"]
 
-
-def __getattr__(name: str) -> Any:
-    # ``output_for`` is a cheap check that commands make before anything heavy is imported.
-    if name in ("Options", "Stages", "render"):
-        return getattr(importlib.import_module("kinescale.render.base"), name)
-    raise AttributeError(f"module 'kinescale.render' has no attribute '{name}'")
+# torch and matplotlib are loaded only by these, so that commands can check a suffix first
+__getattr__, __dir__ = lazy(
+    __name__, {"kinescale.render.base.rendering": "render", "kinescale.render.base.scene": "Stages"}
+)

@@ -1,4 +1,4 @@
-"""An animation anyone can open: bodies over a floor of 1 m squares, followed by a calm camera.
+"""GIF animation: bodies over a floor of 1 m squares, followed by a smoothed camera.
 
 One fixed palette for all frames, so that files stay small and equal motions give equal bytes. GIF counts time in
 hundredths of a second: the rate is rounded to that.
@@ -23,7 +23,7 @@ SUFFIXES = (".gif",)
 
 DEFAULT_FPS = 20.0
 MAX_IMAGES = 300
-"""Longer clips keep their length and lose frames, so that time and size stay bounded."""
+"""Most frames of an animation: longer clips keep their duration and lose frames."""
 
 CELLS = {1: 480, 2: 400, 3: 320, 4: 320}
 SMALL_CELL = 240
@@ -33,7 +33,7 @@ COLUMNS = 4
 
 
 def encode(scenes: Sequence[Scene], options: Options) -> bytes:
-    """The GIF file, looping for ever; shorter motions wait at their end for the longest."""
+    """Bytes of a GIF that loops forever; shorter motions hold their last frame."""
     delay, times = schedule(max(each.last_s for each in scenes), float(options.fps or DEFAULT_FPS))
     side = CELLS.get(len(scenes), SMALL_CELL)
     columns = min(COLUMNS, len(scenes))
@@ -66,9 +66,9 @@ def schedule(last_s: float, fps: float) -> tuple[int, Float[np.ndarray, " N"]]:
 
 
 def _palette() -> Image.Image:
-    """Every color in use and the blends that smoothed edges make: with the paper, and of fillings with their rims."""
+    """Palette: all colors in use and their blends at anti-aliased edges, with the background and with rims."""
     entries = [(255.0, 255.0, 255.0)]
-    # Pillow matches coarsely: blends close to white would be taken for white itself.
+    # Pillow matches colors coarsely: blends close to white would become white
     shades = {**dict.fromkeys((INK, FAINT), 5), LINES: 3, SHADOW: 1}
     for name, count in shades.items():
         entries += _blends(_color(name), np.full(3, 255.0), count)

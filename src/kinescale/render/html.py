@@ -1,8 +1,9 @@
-"""One self-contained page that plays motions in 3-D: turn it around, scrub, slow down, see coarse become fine.
+"""Self-contained HTML page that plays motions in 3-D: orbit, scrub, slow motion, coarse-to-fine stages.
 
 The page is ``player.html`` (built from ``web/player``) with the motions put in as JSON: the body's path in float32,
-points around it in int16 steps far below a millimeter, base64. Titles are never markup: they travel inside JSON with
-``<``, ``>`` and ``&`` escaped and are shown as text. The page's policy lets it fetch nothing and run no other script.
+points around it in int16 steps far below a millimeter, base64. Titles are never markup: they are JSON strings with
+``<``, ``>`` and ``&`` escaped, shown as text. The page's content security policy allows no requests and no other
+script.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SHOWS_STAGES = True
 
 STEPS = 32767
 MAX_VALUES = 6_000_000
-"""Coordinates in one page, about 16 MB; longer motions lose frames, and the notes say so."""
+"""Most coordinates in one page, about 16 MB; longer motions lose frames, with a note."""
 
 MAX_FOOTPRINTS = 1000
 """Of one motion; later ones are left out."""
@@ -37,7 +38,7 @@ TITLE, DATA = "{{title}}", "{{data}}"
 
 
 def encode(scenes: Sequence[Scene], options: Options) -> bytes:
-    """The page, UTF-8."""
+    """Bytes of the page, UTF-8."""
     values = sum(track.points.size for each in scenes for track in _tracks(each))
     stride = max(1, -(-values // MAX_VALUES))
     page = files("kinescale.render").joinpath("player.html").read_text(encoding="utf-8")
@@ -48,7 +49,7 @@ def encode(scenes: Sequence[Scene], options: Options) -> bytes:
 
 
 def pack(each: Scene, stride: int = 1) -> dict[str, Any]:
-    """One motion as the page reads it: what its tracks share, then the tracks, coarse to fine."""
+    """One motion as JSON of the page: common data, then its tracks, coarse to fine."""
     labels = [label for label, _ in each.stages] or [""]
     tracks = [_pack_track(track, label, stride) for label, track in zip(labels, _tracks(each), strict=True)]
     return {
@@ -97,7 +98,7 @@ def _pack_track(each: Scene, label: str, stride: int) -> dict[str, Any]:
 
 
 def script_json(value: Any) -> str:
-    """JSON that no script element or comment can be ended from within."""
+    """JSON for a script element, escaped so that it cannot end the element or begin a comment."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

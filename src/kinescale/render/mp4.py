@@ -1,4 +1,4 @@
-"""A video any player and phone shows: H.264, encoded by the ffmpeg that comes with imageio-ffmpeg's wheel.
+"""MP4 video (H.264), encoded by the ffmpeg of the imageio-ffmpeg wheel.
 
 Frames are drawn as for the GIF and piped in raw; ffmpeg runs without a shell, under a time limit, into a temporary
 folder.
@@ -25,26 +25,26 @@ from kinescale.render.base.scene import Scene
 SUFFIXES = (".mp4",)
 
 MAX_FRAMES = 18_000
-"""Ten minutes at 30 frames a second."""
+"""Most frames of a video: ten minutes at 30 frames per second."""
 
 SHAPE = Fraction(16, 9)
 QUALITY = 20
-"""x264's constant rate factor: nothing of the drawing is seen to suffer."""
+"""Constant rate factor of x264, without visible loss in drawings."""
 
 LIMIT_S = 120.0
-"""Seconds an encoding may take, and ``LIMIT_FRAME_S`` more for each frame."""
+"""Time limit of an encoding, seconds: a constant and an amount per frame."""
 
 LIMIT_FRAME_S = 0.2
 
 
 def check(scenes: Sequence[Scene], options: Options) -> None:
-    """Refuse what would be too long, and a missing encoder, before anything is drawn."""
+    """Raise for a video that is too long or a missing encoder, before anything is drawn."""
     schedule(scenes, options.fps)
     encoder()
 
 
 def encode(scenes: Sequence[Scene], options: Options) -> bytes:
-    """The MP4 file: yuv420p, even sizes, ready to stream; shorter motions wait at their end for the longest."""
+    """Bytes of the MP4 file: yuv420p, even sizes, fast start; shorter motions hold their last frame."""
     rate, times = schedule(scenes, options.fps)
     height = options.height // 2 * 2
     width = round(height * SHAPE / 2) * 2
@@ -52,7 +52,7 @@ def encode(scenes: Sequence[Scene], options: Options) -> bytes:
     with scratch_folder() as folder:
         out = Path(folder) / "film.mp4"
         command = [encoder(), *_arguments(width, height, rate), str(out)]
-        with _running(command, Path(folder) / "said.txt", LIMIT_S + LIMIT_FRAME_S * len(times)) as pipe:
+        with _running(command, Path(folder) / "log.txt", LIMIT_S + LIMIT_FRAME_S * len(times)) as pipe:
             for picture in pictures:
                 pipe.write(picture.data)
         if not out.is_file():
@@ -61,10 +61,10 @@ def encode(scenes: Sequence[Scene], options: Options) -> bytes:
 
 
 def schedule(scenes: Sequence[Scene], fps: int | float | None) -> tuple[Fraction, Float[np.ndarray, " N"]]:
-    """Frames a second as a fraction, and the times of the frames; ``InputError`` for too many.
+    """Frames per second as a fraction, and the times of the frames; ``InputError`` for too many.
 
-    Without ``fps`` every frame of the quickest motion is shown, or every second, third ... of it where the rate would
-    be above what players take.
+    Without ``fps`` every frame of the motion with the highest rate is shown, or every second, third ... where the rate
+    would be too high for players.
     """
     if fps is None:
         quickest = max(each.fps for each in scenes)
@@ -77,7 +77,7 @@ def schedule(scenes: Sequence[Scene], fps: int | float | None) -> tuple[Fraction
 
 
 def encoder() -> str:
-    """Where ffmpeg lies; ``MissingDependencyError`` when the wheel that carries it is not installed."""
+    """Path of ffmpeg; ``MissingDependencyError`` when imageio-ffmpeg is not installed."""
     try:
         import imageio_ffmpeg
 
@@ -91,7 +91,7 @@ def encoder() -> str:
 
 def _arguments(width: int, height: int, rate: Fraction) -> list[str]:
     into = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", f"{width}x{height}", "-r", str(rate), "-i", "pipe:0"]
-    # Colors are named, or players guess by the size; bitexact and a set number of threads: equal frames, equal bytes.
+    # explicit color space, else players guess by size; bitexact and a fixed number of threads: reproducible bytes
     named = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"
     colors = ["-vf", f"scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,{named}"]
     video = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(QUALITY), "-threads", "2"]
@@ -101,7 +101,7 @@ def _arguments(width: int, height: int, rate: Fraction) -> list[str]:
 
 
 class _Pipe:
-    """ffmpeg's standard input; a write fails when it has gone."""
+    """Standard input of ffmpeg; a write fails when it has ended."""
 
     def __init__(self, process: subprocess.Popen[bytes]):
         assert process.stdin is not None
@@ -109,9 +109,9 @@ class _Pipe:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], said: Path, limit_s: float) -> Iterator[_Pipe]:
+def _running(command: list[str], log: Path, limit_s: float) -> Iterator[_Pipe]:
     """A running encoder to write frames to; ``InputError`` when it fails or takes longer than ``limit_s``."""
-    with said.open("wb") as words:
+    with log.open("wb") as words:
         try:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=words)
         except OSError as problem:
@@ -124,7 +124,7 @@ def _running(command: list[str], said: Path, limit_s: float) -> Iterator[_Pipe]:
     clock.daemon = True
     clock.start()
     try:
-        # When ffmpeg stops early, writing fails; what it said is worth more than that.
+        # when ffmpeg stops early, writing fails: its log is the better message
         with contextlib.suppress(BrokenPipeError):
             yield _Pipe(process)
             assert process.stdin is not None
@@ -137,5 +137,5 @@ def _running(command: list[str], said: Path, limit_s: float) -> Iterator[_Pipe]:
     if late.is_set():
         raise InputError(f"the video was not encoded within {limit_s:.0f} s; choose a smaller height or fps.")
     if code != 0:
-        words = said.read_text(encoding="utf-8", errors="replace").split()
-        raise InputError(f"the video encoder stopped with code {code}: {' '.join(words)[-300:] or 'it said nothing'}.")
+        words = log.read_text(encoding="utf-8", errors="replace").split()
+        raise InputError(f"the video encoder stopped with code {code}: {' '.join(words)[-300:] or 'no message'}.")

@@ -1,4 +1,4 @@
-"""A sheet to judge a motion by: poses over time, the path from above, feet and wrists; many motions as short rows.
+"""Pose sheet (PNG): poses over time, path from above, foot and wrist tracks; many motions as short rows.
 
 Everything is drawn by matplotlib's object interface, which keeps no global state, and without date or version in the
 file, so that equal motions give equal bytes.
@@ -44,10 +44,10 @@ ROW = ROW_HEAD + ROW_STRIP + ROW_FOOT
 """Pixels."""
 
 ROW_TITLE = 85
-"""Letters of a row's title: the legend stands beside the first."""
+"""Longest title of a row, characters: the legend is next to the first."""
 
 MOST_BLOCKS = 2
-"""Motions drawn in full; more than that become rows of poses and path."""
+"""Most motions drawn in full; more become rows of poses and path."""
 
 TILE = 0.5
 """Meters of the square under each figure, along the start's axes."""
@@ -57,7 +57,7 @@ GAP = 0.06
 """Meters between figures."""
 
 OVERLAP = 0.78
-"""Figures may come as close as this share of their widths: small figures help nobody."""
+"""Smallest distance of figures, over their widths: figures rather overlap than shrink."""
 
 Pixels = int | float
 
@@ -88,7 +88,7 @@ def encode(scenes: Sequence[Scene], options: Options) -> bytes:
         draw(_Page(figure, height - row * step, height), each, pose_frames(len(each), options.poses))
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # Prompts come in every script; a character the font lacks is drawn as a box.
+        # prompts may be in any script; characters missing in the font are drawn as boxes
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
@@ -164,10 +164,10 @@ def _strip(axes: Axes, each: Scene, frames: list[int], shape: float) -> None:
 def spread(
     across: Float[np.ndarray, "N P"], least: float, gap: float, room: float
 ) -> tuple[Float[np.ndarray, " N"], float]:
-    """Where figures stand side by side, each as wide as it is (``least`` to each side), and how wide all are.
+    """Horizontal positions of figures side by side, each with its own width (``least`` to each side), and the total
+    width.
 
-    ``across``: their points' places, 0 being where the figure stands. They fill ``room``, or overlap a little, or
-    need more.
+    ``across``: positions of their points relative to the figure. They fill ``room``, overlap a little, or need more.
     """
     left = np.maximum(-across.min(axis=1), least) + gap
     right = np.maximum(across.max(axis=1), least) + gap

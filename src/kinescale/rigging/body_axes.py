@@ -1,9 +1,9 @@
-"""Up, left and forward of a body in a pose, and how its limbs stand: T-pose, A-pose, arms down or none of these."""
+"""Body axes (up, left, forward) in a pose, and classification of rest poses: T-pose, A-pose, arms down or other."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +33,8 @@ MIRRORED = (0.8, 0.5)
 class Axes:
     """Unit vectors of a body in its pose's coordinates.
 
-    ``ahead`` is how surely the front is at +``forward``: positive where the evidence, named in ``seen_by`` ("toes",
-    "knees", "elbows"), agrees with the sides, negative where it does not, 0 (``seen_by`` "") where there is none.
+    ``ahead``: evidence that the front is at +``forward``, from ``seen_by`` ("toes", "knees", "elbows"): positive where
+    it agrees with the sides, negative where it does not, 0 (``seen_by`` "") where there is none.
     """
 
     up: Float[np.ndarray, "3"]
@@ -44,7 +44,7 @@ class Axes:
 
     @property
     def forward(self) -> Float[np.ndarray, "3"]:
-        """Where the body faces, by its sides."""
+        """Direction the body faces, by its sides."""
         return np.cross(self.left, self.up)
 
     @property
@@ -54,13 +54,13 @@ class Axes:
 
 
 def body_axes(tree: Tree, roles: Mapping[str, int]) -> Axes | None:
-    """The axes of a body whose sides are told apart by ``roles``; ``None`` where too few joints are known."""
+    """The axes of a body with known ``roles``; ``None`` where too few joints are known."""
     at = {role: tree.positions[joint] for role, joint in roles.items()}
     legs, trunk = _down_legs(at), _along_trunk(at)
     if legs is None and trunk is None:
         return None
     rising = [part for part in (trunk, None if legs is None else -legs) if part is not None]
-    up = _snapped(_unit(np.sum(rising, axis=0)), SNAP_UP_DEGREES)
+    up = snapped(_unit(np.sum(rising, axis=0)), SNAP_UP_DEGREES)
     pairs = [(f"left_{p}", f"right_{p}") for p in ("hip", "shoulder")]
     across = [_unit(at[a] - at[b]) for a, b in pairs if a in at and b in at]
     if not across:
@@ -70,7 +70,7 @@ def body_axes(tree: Tree, roles: Mapping[str, int]) -> Axes | None:
     if float(np.linalg.norm(level)) < 0.1 * len(across):
         return None
     left = _unit(level)
-    left = _snapped(left, SNAP_LEFT_DEGREES) if tree.symmetric else left
+    left = snapped(left, SNAP_LEFT_DEGREES) if tree.symmetric else left
     left = _unit(left - up * float(left @ up))
     ahead, seen_by = _front(tree, roles, up, np.cross(left, up))
     return Axes(up, left, ahead, seen_by)
@@ -97,7 +97,7 @@ def _between(at: Mapping[str, np.ndarray], pair: str, others: tuple[str, ...]) -
 
 
 def _front(tree: Tree, roles: Mapping[str, int], up: np.ndarray, forward: np.ndarray) -> tuple[float, str]:
-    """How far the feet point along ``forward``; without feet the knees, or against it the elbows."""
+    """Evidence for ``forward`` and its source: feet point along it, else knees bend along it or elbows against it."""
     feet = [foot for side in SIDES if (foot := foot_bone(tree, roles, side)) is not None]
     if feet:
         share = float(np.sum(feet, axis=0) @ forward) / sum(float(np.linalg.norm(foot)) for foot in feet)
@@ -114,19 +114,16 @@ def _front(tree: Tree, roles: Mapping[str, int], up: np.ndarray, forward: np.nda
 
 
 def foot_bone(tree: Tree, roles: Mapping[str, int], side: str) -> np.ndarray | None:
-    """From the ankle to the toes, or else to the farthest thing that hangs from the ankle; ``None`` without any."""
+    """From the ankle to the toes, else to the farthest child or end site of the ankle; ``None`` without any."""
     ankle, toes = roles.get(f"{side}_ankle"), roles.get(f"{side}_toes")
     if ankle is None:
         return None
-    ends = [tree.positions[c] for c in tree.skeleton.children[ankle]] if toes is None else [tree.positions[toes]]
-    if toes is None and ankle in tree.tip_of:
-        ends.append(tree.tip_of[ankle])
-    bone = max((end - tree.positions[ankle] for end in ends), key=lambda b: float(b @ b), default=None)
+    bone = tree.longest_bone(ankle) if toes is None else tree.positions[toes] - tree.positions[ankle]
     return bone if bone is not None and float(np.linalg.norm(bone)) > 0 else None
 
 
 def _bend(tree: Tree, roles: Mapping[str, int], places: tuple[str, ...], forward: np.ndarray) -> float:
-    """How far the middle joints of both limbs stand off the line between their ends, along ``forward``."""
+    """Offset of the middle joints of both limbs from the line between their ends, along ``forward``, over that line."""
     shares = []
     for side in SIDES:
         joints = [roles.get(f"{side}_{place}") for place in places]
@@ -144,24 +141,18 @@ def _bend(tree: Tree, roles: Mapping[str, int], places: tuple[str, ...], forward
 def is_body(tree: Tree, roles: Mapping[str, int]) -> bool:
     """Whether the pose is one that a person can stand in: legs straight, apart and against the trunk, not twisted.
 
-    Files whose joint frames point along the bones draw a rest pose that is folded up; such a one is no body.
+    Files whose joint frames point along the bones have a folded rest pose, which is none.
     """
     at = {role: tree.positions[joint] for role, joint in roles.items()}
     moving = 0 if tree.symmetric else 1
-    for side in SIDES:
-        joints = [at.get(f"{side}_{place}") for place in _LEG]
-        if any(joint is None for joint in joints):
-            continue
-        a, b, c = (np.asarray(joint) for joint in joints)
-        whole = float(np.linalg.norm(b - a) + np.linalg.norm(c - b))
-        if np.linalg.norm(c - a) < LEAST_STRAIGHT[moving] * whole:
-            return False
+    if any(np.linalg.norm(span) < LEAST_STRAIGHT[moving] * whole for span, whole in _spans(at, _LEG)):
+        return False
     legs, trunk = _down_legs(at), _along_trunk(at)
     if legs is None and trunk is None:
         return False
     if legs is not None and trunk is not None and float(legs @ trunk) > -0.5:
         return False
-    # The ankles of someone who walks are anywhere.
+    # ankles in a walk may be anywhere
     pairs = [(f"left_{p}", f"right_{p}") for p in ("hip", "shoulder", *(() if moving else ("ankle",)))]
     lines = [_unit(at[a] - at[b]) for a, b in pairs if a in at and b in at]
     if any(float(a @ b) < MIRRORED[moving] for a in lines[:1] for b in lines[1:]):
@@ -178,23 +169,23 @@ def is_creature(tree: Tree, roles: Mapping[str, int]) -> bool:
     legs, trunk = _down_legs(at), _along_trunk(at)
     if legs is None or trunk is None or abs(float(legs @ trunk)) > LEVEL_TRUNK:
         return False
-    limbs = [[at.get(f"{side}_{place}") for place in places] for side in SIDES for places in (_LEG, _ARM)]
-    for limb in limbs:
-        if any(joint is None for joint in limb):
-            continue
-        a, b, c = (np.asarray(joint) for joint in limb)
-        whole = float(np.linalg.norm(b - a) + np.linalg.norm(c - b))
-        if float((c - a) @ legs) < LEAST_DOWN * whole:
-            return False
-    return True
+    return all(float(span @ legs) >= LEAST_DOWN * whole for span, whole in _spans(at, _LEG, _ARM))
+
+
+def _spans(at: Mapping[str, np.ndarray], *kinds: tuple[str, ...]) -> Iterator[tuple[np.ndarray, float]]:
+    """Of each limb whose three joints are known: vector from its first to its last joint, length along its bones."""
+    for names in ([f"{side}_{place}" for place in places] for side in SIDES for places in kinds):
+        if all(name in at for name in names):
+            a, b, c = (at[name] for name in names)
+            yield c - a, float(np.linalg.norm(b - a) + np.linalg.norm(c - b))
 
 
 def arm_angle_degrees(tree: Tree, roles: Mapping[str, int], axes: Axes) -> float | None:
     """How far the arms point below the level, degrees: 0 in a T-pose, 90 when they hang; mean of both."""
     angles = []
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        if f"{side}_shoulder" in roles and f"{side}_wrist" in roles:
-            arm = tree.positions[roles[f"{side}_wrist"]] - tree.positions[roles[f"{side}_shoulder"]]
+    for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
+        arm = tree.bone(roles, f"{side}_shoulder", f"{side}_wrist")
+        if arm is not None:
             out = math.hypot(sign * float(arm @ axes.left), float(arm @ axes.forward))
             angles.append(math.degrees(math.atan2(-float(arm @ axes.up), out)))
     return float(np.mean(angles)) if angles else None
@@ -207,9 +198,10 @@ def rest_kind(tree: Tree, roles: Mapping[str, int], axes: Axes) -> str:
     angle = arm_angle_degrees(tree, roles, axes)
     if angle is None or angle < -T_POSE_DEGREES:
         return "other"
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        if f"{side}_shoulder" in roles and f"{side}_wrist" in roles:
-            arm = _unit(tree.positions[roles[f"{side}_wrist"]] - tree.positions[roles[f"{side}_shoulder"]])
+    for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
+        arm = tree.bone(roles, f"{side}_shoulder", f"{side}_wrist")
+        if arm is not None:
+            arm = _unit(arm)
             # arms stretched to the front are neither
             if angle < A_POSE_DEGREES and sign * float(arm @ axes.left) < abs(float(arm @ axes.forward)):
                 return "other"
@@ -227,7 +219,8 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / length if length > 0 else vector
 
 
-def _snapped(direction: np.ndarray, degrees: float) -> np.ndarray:
+def snapped(direction: Float[np.ndarray, "3"], degrees: float) -> Float[np.ndarray, "3"]:
+    """A unit vector, or the coordinate axis that it is within ``degrees`` of."""
     axis = int(np.argmax(np.abs(direction)))
     near = np.zeros(3)
     near[axis] = np.sign(direction[axis])

@@ -1,4 +1,4 @@
-"""Body parts by name: the roles of each part and the joints that play them on a skeleton.
+"""Body parts by name: the roles of each part and their joints on a skeleton.
 
 A part is a set of roles, so that one name means the same on every skeleton. Every role is a part of its own, too.
 """
@@ -12,7 +12,7 @@ from kinescale.core.errors import InputError, SkeletonError
 from kinescale.skeletons.base import ROLES, Skeleton
 
 ROOT_ROLE = "hips"
-"""The role whose joint carries the path over the ground."""
+"""The role whose joint follows the path over the ground."""
 
 
 def _limb(side: str, *roles: str) -> tuple[str, ...]:

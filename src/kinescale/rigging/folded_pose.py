@@ -1,12 +1,12 @@
-"""The T-pose of a body whose rest pose is folded up, from what a skeleton shows by itself.
+"""T-pose of a body whose rest pose is folded, from the skeleton alone.
 
-Files whose joint frames point along the bones draw a rest pose that no one can stand in. A frame of the motion that
-stands is no T-pose either: whoever leans in it would stand upright afterwards. So bones are set one after the other,
-from the hips outwards: hips and chest by the lines across hips and shoulders and the trunk above, every other bone by
-the shortest turn to where it points in a T-pose. A frame's axis that lies near a bone is set in its place, since rigs
-turn their axes, not their crooked bones, into line.
+Files whose joint frames point along the bones draw a rest pose in which no body can stand. A standing frame of the
+motion is no T-pose either: a body that leans in it would be upright after retargeting. So bones are set one after the
+other, from the hips outwards: hips and chest by the lines across hips and shoulders and the trunk above, every other
+bone by the shortest turn to where it points in a T-pose. An axis of the joint's frame that is near a bone is used
+instead of it, since rigs align axes, not crooked bones.
 
-What bones do not show is how a limb's frame is turned about it. That follows the joint above, but for quarter turns
+Bones do not show the rotation of a limb's frame about itself. It follows the parent joint, except for quarter turns
 where the frames of a motion clearly show one: so clips of one skeleton have one T-pose.
 """
 
@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.kinematics.forward import global_to_local
 from kinescale.kinematics.rotations import (
     matrix_to_quat,
     quat_apply,
@@ -28,8 +27,8 @@ from kinescale.kinematics.rotations import (
     quat_conjugate,
     quat_multiply,
 )
-from kinescale.rigging.body_axes import SIDES
-from kinescale.rigging.joint_tree import Tree, world_orientations
+from kinescale.rigging.body_axes import SIDES, snapped
+from kinescale.rigging.joint_tree import Tree
 
 TRUNK = ("spine1", "spine2", "spine3", "neck", "head")
 SNAP_DEGREES = 15.0
@@ -52,36 +51,28 @@ def folded_t_pose(tree: Tree, roles: Mapping[str, int], frames: Sequence[Tree] =
     needed = ["hips", *(f"{side}_{place}" for side in SIDES for place in ("hip", "knee", "ankle"))]
     if any(role not in roles for role in needed) or not any(role in roles for role in TRUNK):
         return None
-    base = torch.from_numpy(_orientations(tree, tree.pose))
-    aims = _aims(tree, roles)
-    blocks = _blocks(tree, roles)
-    moving = [torch.from_numpy(_orientations(frame, frame.pose)) for frame in frames]
-    world: list[torch.Tensor] = []
-    for joint, parent in enumerate(tree.skeleton.parents):
-        turned = base[joint]
-        if parent >= 0:
-            turned = quat_multiply(world[parent], quat_multiply(quat_conjugate(base[parent]), base[joint]))
+    aims, blocks = _aims(tree, roles), _blocks(tree, roles)
+
+    def place(joint: int, carried: torch.Tensor, world: list[torch.Tensor]) -> torch.Tensor:
         if joint in blocks:
-            turned = _fitted(base[joint], blocks[joint])
-        elif joint in aims:
-            bone, aim = (torch.from_numpy(vector) for vector in aims[joint])
-            own = torch.from_numpy(_axis_of(quat_apply(quat_conjugate(base[joint]), bone).numpy()))
-            turned = quat_multiply(_shortest(quat_apply(turned, own), aim), turned)
-            if moving and parent >= 0:
-                pairs = [(pose[parent], pose[joint]) for pose in moving]
-                turned = _quarter_turned(turned, world[parent], aim, pairs)
-        world.append(turned)
-    return global_to_local(torch.stack(world), tree.skeleton.parents).numpy()
+            return _fitted(tree.world[joint], blocks[joint])
+        if joint not in aims:
+            return carried
+        bone, aim = (torch.from_numpy(vector) for vector in aims[joint])
+        own = quat_apply(quat_conjugate(tree.world[joint]), bone).numpy()
+        own = torch.from_numpy(snapped(own / np.linalg.norm(own), SNAP_DEGREES))
+        turned = quat_multiply(_shortest(quat_apply(carried, own), aim), carried)
+        parent = tree.skeleton.parents[joint]
+        if not frames or parent < 0:
+            return turned
+        pairs = [(frame.world[parent], frame.world[joint]) for frame in frames]
+        return _quarter_turned(turned, world[parent], aim, pairs)
 
-
-def _orientations(tree: Tree, pose: np.ndarray | None) -> Float[np.ndarray, "J 4"]:
-    if pose is None:
-        return np.tile([0.0, 0.0, 0.0, 1.0], (len(tree.skeleton), 1))
-    return world_orientations(tree.skeleton, np.asarray(pose, dtype=np.float64)[None])[0][0]
+    return tree.posed_by(place)
 
 
 def _aims(tree: Tree, roles: Mapping[str, int]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """joint -> its bone at rest, and the direction that takes in the T-pose; for every joint of trunk and limbs."""
+    """joint -> its bone at rest and the direction of that bone in the T-pose, for all joints of trunk and limbs."""
     aims: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def along(joints: Sequence[int], direction: np.ndarray) -> None:
@@ -91,10 +82,8 @@ def _aims(tree: Tree, roles: Mapping[str, int]) -> dict[int, tuple[np.ndarray, n
                 aims[joint] = (bone, direction)
 
     def tip(joint: int, direction: np.ndarray) -> None:
-        ends = [tree.positions[child] for child in tree.skeleton.children[joint]]
-        ends += [tree.tip_of[joint]] if joint in tree.tip_of else []
-        bone = max((end - tree.positions[joint] for end in ends), key=lambda b: float(b @ b), default=np.zeros(3))
-        if float(np.linalg.norm(bone)) > 0:
+        bone = tree.longest_bone(joint)
+        if bone is not None:
             aims[joint] = (bone, direction)
 
     trunk = [roles[role] for role in TRUNK if role in roles]
@@ -117,7 +106,7 @@ def _aims(tree: Tree, roles: Mapping[str, int]) -> dict[int, tuple[np.ndarray, n
 
 
 def _limb(tree: Tree, roles: Mapping[str, int], names: Sequence[str]) -> list[int]:
-    """All joints from the first to the last that a limb has, twist joints in between among them."""
+    """All joints from the first to the last of a limb, including twist joints in between."""
     ends = [roles[name] for name in names if name in roles]
     return [*ends[:1], *(joint for a, b in pairwise(ends) for joint in tree.down(a, b))]
 
@@ -148,7 +137,7 @@ def _blocks(tree: Tree, roles: Mapping[str, int]) -> dict[int, tuple[np.ndarray,
         here = tree.positions[joint]
         size = 1e-3 * max(tree.reach[joint], 1e-9)
         pair = next((pair for pair in pairs if all(name in roles for name in pair)), None)
-        # only what the joint itself carries says how its frame lies: a chain below may be folded
+        # only bones attached to the joint itself show its frame: a chain below may be folded
         across = None if pair is None else np.subtract(*(_carried(tree, joint, roles[name]) for name in pair))
         up = next(
             (
@@ -164,7 +153,7 @@ def _blocks(tree: Tree, roles: Mapping[str, int]) -> dict[int, tuple[np.ndarray,
 
 
 def _carried(tree: Tree, joint: int, below: int) -> Float[np.ndarray, "3"]:
-    """Where the first joint is, at rest, that stands apart from ``joint`` on the way to one below."""
+    """Rest position of the first joint apart from ``joint`` on the path to a joint below it."""
     for step in tree.down(joint, below):
         if float(np.linalg.norm(tree.positions[step] - tree.positions[joint])) > 0:
             return tree.positions[step]
@@ -172,7 +161,7 @@ def _carried(tree: Tree, joint: int, below: int) -> Float[np.ndarray, "3"]:
 
 
 def _fitted(base: torch.Tensor, lines: tuple[np.ndarray, np.ndarray]) -> torch.Tensor:
-    """The orientation in which the first line points left, and the second up as far as it can."""
+    """The orientation in which the first line points left and the second up as far as possible."""
     across, up = lines
     left = across / np.linalg.norm(across)
     up = up - left * float(up @ left)
@@ -183,7 +172,7 @@ def _fitted(base: torch.Tensor, lines: tuple[np.ndarray, np.ndarray]) -> torch.T
 
 
 def _straightened(turn: torch.Tensor) -> torch.Tensor:
-    """The orientation itself, or the one along the coordinate axes that it nearly is."""
+    """The orientation, or the one along the coordinate axes that it is within ``SNAP_DEGREES`` of."""
     axes = quat_apply(turn, torch.eye(3, dtype=turn.dtype)).numpy()
     near = np.zeros((3, 3))
     for row, axis in enumerate(axes):
@@ -194,19 +183,8 @@ def _straightened(turn: torch.Tensor) -> torch.Tensor:
     return matrix_to_quat(torch.from_numpy(near.T.copy()))
 
 
-def _axis_of(bone: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
-    """A bone in its joint's frame as a unit vector: the frame's axis where it is near one."""
-    unit = bone / np.linalg.norm(bone)
-    axis = int(np.argmax(np.abs(unit)))
-    if abs(float(unit[axis])) < math.cos(math.radians(SNAP_DEGREES)):
-        return unit
-    near = np.zeros(3)
-    near[axis] = np.sign(unit[axis])
-    return near
-
-
 def _shortest(bone: torch.Tensor, aim: torch.Tensor) -> torch.Tensor:
-    """The shortest turn from a bone to its aim; for opposite ones about the axis that points ahead, as rigs have it."""
+    """The shortest rotation from a bone to its aim; for opposite directions about the forward axis, as in rigs."""
     if float(bone @ aim) > -1 + OPPOSITE:
         return quat_between(bone, aim)
     ahead = torch.from_numpy(_AHEAD) - aim * float(aim[2])
@@ -218,7 +196,7 @@ def _shortest(bone: torch.Tensor, aim: torch.Tensor) -> torch.Tensor:
 def _quarter_turned(
     turned: torch.Tensor, above: torch.Tensor, aim: torch.Tensor, pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]
 ) -> torch.Tensor:
-    """``turned``, or turned about its bone by the quarters with which a motion twists it least against ``above``."""
+    """``turned``, or that rotated about its bone by quarter turns, with the least twist against ``above`` in motion."""
     twists = []
     options = [_about(aim, quarters, turned) for quarters in range(4)]
     for option in options:

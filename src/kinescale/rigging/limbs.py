@@ -1,8 +1,8 @@
-"""Which joints of a limb's chain are its hip, knee and ankle, or its shoulder, elbow and wrist.
+"""Limb fitting: which joints of a chain are hip, knee and ankle, or shoulder, elbow and wrist.
 
 Three joints of the chain are chosen so that the bones between them have the proportions of a body (Drillis and Contini
 1966, "Body Segment Parameters": thigh and shin nearly equal, upper arm and forearm a third of the leg each), leave out
-no bend of the chain, and fit what the names say. Joints that twist in the middle of a bone fall out that way.
+no bend of the chain, and fit what the names say. That leaves out twist joints in the middle of a bone.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from kinescale.rigging.joint_tree import Tree
 from kinescale.rigging.role_names import NameTag
 
 MAX_CHAIN = 16
-"""Joints of a chain that are looked at."""
+"""Longest part of a chain that is examined, joints."""
 NAME_WEIGHT = 2.0
 STRANGE = 0.7
-"""Taken off where a name knows another place than the one tried."""
+"""Penalty where a name means another place than the one tried."""
 HELPER = 4.0
-"""Taken off where a helper is tried as a main joint."""
+"""Penalty where a helper joint is tried as a main joint."""
 BEND = 4.0
 """Weight of a bend that is skipped, as a share of the bone that skips it."""
 APART, TOGETHER = 0.05, 2.0
-"""Least distance between a left and a right joint, over their limb's length, and what is taken off below it."""
+"""Least distance between a left and a right joint, over their limb's length, and the penalty below it."""
 UPPER_ARM, FOREARM = 0.325, 0.30
 """Bones of the arm over thigh plus shin."""
 THIGH_TO_SHIN, UPPER_TO_FOREARM = 0.97, 1.07
@@ -38,7 +38,7 @@ MAIN = {"leg": ("hip", "knee", "ankle"), "arm": ("shoulder", "elbow", "wrist")}
 
 @dataclass(frozen=True)
 class Limb:
-    """One limb: its joints by place ("hip" or "collar" ...), and how badly its proportions fit (0 is perfect)."""
+    """One limb: joints by place ("hip", "collar" ...), deviation from body proportions (0 is best), and its chain."""
 
     places: dict[str, int]
     misfit: float
@@ -48,10 +48,10 @@ class Limb:
 def fit_pair(
     tree: Tree, chains: Sequence[Sequence[int]], tags: Sequence[NameTag], kind: str, leg_length: float, bent: bool
 ) -> tuple[Limb, ...] | None:
-    """The limbs of two sides, or of one, on the chains of joints that lead down them; ``None`` for chains too short.
+    """Fit limbs of one or two sides to chains of joints; ``None`` for chains that are too short.
 
     Chains of the same number of joints are fitted together, so that left and right agree. ``leg_length`` (0: not
-    known) measures arms; ``bent`` says that the pose shows true bends, else only lengths along the chain count.
+    known) scales arms; ``bent``: the pose shows true bends, else only lengths along the chain count.
     """
     chains = [list(chain)[:MAX_CHAIN] for chain in chains]
     if len({len(chain) for chain in chains}) > 1:
@@ -105,7 +105,7 @@ def _whole(tree: Tree, chain: Sequence[int]) -> float:
 def _misfit(
     span: np.ndarray, skip: np.ndarray, whole: float, kind: str, leg_length: float
 ) -> Float[np.ndarray, "N N N"]:
-    """How far each choice of three joints is from a body's proportions; infinite where they are not in order."""
+    """Deviation of each choice of three joints from body proportions; infinite where they are not in order."""
     count = len(span)
     order = np.arange(count)
     upper, lower = span[:, :, None], span[None, :, :]
@@ -123,11 +123,11 @@ def _misfit(
 
 
 def _named(chain: Sequence[int], tags: Sequence[NameTag], places: Sequence[str]) -> Float[np.ndarray, "3 N"]:
-    return np.array([[suits(tags[joint], place) for joint in chain] for place in places])
+    return np.array([[name_fit(tags[joint], place) for joint in chain] for place in places])
 
 
-def suits(tag: NameTag, place: str) -> float:
-    """How well a name suits a place: up to 1; 0 where it says nothing, less where it says otherwise."""
+def name_fit(tag: NameTag, place: str) -> float:
+    """Fit of a joint's name to a place: up to 1; 0 where the name means nothing, negative for another place."""
     if tag.helper:
         return -HELPER
     return tag.fits.get(place, -STRANGE if tag.known else 0.0)
@@ -138,20 +138,20 @@ def _places(
 ) -> dict[str, int]:
     places = dict(zip(MAIN[kind], (chain[i] for i in main), strict=True))
     if kind == "arm":
-        before = [joint for joint in chain[: main[0]] if suits(tags[joint], "collar") > -STRANGE]
+        before = [joint for joint in chain[: main[0]] if name_fit(tags[joint], "collar") > -STRANGE]
         if before:
-            places["collar"] = max(before, key=lambda joint: suits(tags[joint], "collar"))
+            places["collar"] = max(before, key=lambda joint: name_fit(tags[joint], "collar"))
         return places
     after = list(chain[main[2] + 1 :])
     if after:
         along = np.cumsum([tree.lengths[joint] for joint in after])
         whole = along[-1] + tree.tip_length(after[-1])
         scores = [
-            NAME_WEIGHT * suits(tags[joint], "toes") - abs(way / whole - TOES_AT if whole > 0 else 0.0)
+            NAME_WEIGHT * name_fit(tags[joint], "toes") - abs(way / whole - TOES_AT if whole > 0 else 0.0)
             for joint, way in zip(after, along, strict=True)
         ]
         best = int(np.argmax(scores))
-        # A name that only means something else leaves the foot without toes.
+        # a joint whose name means something else is not taken for the toes
         if scores[best] > -NAME_WEIGHT * STRANGE:
             places["toes"] = after[best]
     return places

@@ -1,4 +1,4 @@
-"""A small JSON in which a user says which joint plays which role, and how the rest pose stands.
+"""User override of roles and T-pose: a small JSON file that maps roles to joints and describes the rest pose.
 
     {"roles": {"left_shoulder": "LeftArm", "spine2": null}, "guess": true, "rest": "auto", "up": "+y", "forward": "+z"}
 
@@ -39,7 +39,7 @@ _SHOWN = 60
 
 @dataclass(frozen=True)
 class Override:
-    """What a user says of a skeleton; see the module's docstring. ``source`` leads the messages."""
+    """Override of roles and rest pose; fields as in the module's docstring. ``source`` begins error messages."""
 
     roles: Mapping[str, str | None] = field(default_factory=dict)
     guess: bool = True
@@ -74,7 +74,7 @@ class Override:
 
 
 def read_override(path: str | Path) -> Override:
-    """Read the JSON file; ``InputError`` in one sentence for anything that is not as it should be."""
+    """Read an override from a JSON file; ``InputError`` for anything that is not as described above."""
     read_bytes_bounded(path, MAX_BYTES)
     value = read_json(path, error=InputError)
     where = str(path)
@@ -100,29 +100,29 @@ def _lower(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, **{key: axis if axis[:1] in ("+", "-") else f"+{axis}" for key, axis in axes.items()}}
 
 
-def override(skeleton: Skeleton, said: Override, *, poses: Poses | None = None) -> Skeleton:
-    """The skeleton with the roles as said, and the T-pose that follows.
+def override(skeleton: Skeleton, wanted: Override, *, poses: Poses | None = None) -> Skeleton:
+    """The skeleton with the roles of an override, and the T-pose that follows from them.
 
-    ``poses`` are frames of a motion, looked at where the rest pose is folded up, as in ``recognize``. Raises
-    ``InputError`` for a joint that is not there, naming the nearest one, and ``SkeletonError`` when ``rest`` calls for
-    a T-pose and the roles do not show how the body stands.
+    ``poses``: local rotations [T, J, 4] of a motion, examined where the rest pose is folded up, as in ``recognize``.
+    Raises ``InputError`` for a joint that is not there, naming the nearest one, and ``SkeletonError`` when ``rest``
+    calls for a T-pose and the roles do not show how the body stands.
     """
-    for joint in said.roles.values():
+    for joint in wanted.roles.values():
         if joint is not None and joint not in skeleton.joints:
             raise InputError(
-                f"{said.source}: there is no joint '{_short(joint)}' in '{_short(skeleton.name)}'"
+                f"{wanted.source}: there is no joint '{_short(joint)}' in '{_short(skeleton.name)}'"
                 f"{_nearest(joint, skeleton.joints)}"
             )
-    given = {role: joint for role, joint in said.roles.items() if joint is not None}
-    # A joint that is given a role loses the one that was guessed for it.
+    given = {role: joint for role, joint in wanted.roles.items() if joint is not None}
+    # a joint that is given a role loses the one guessed for it
     kept = {
         role: joint
-        for role, joint in (skeleton.roles if said.guess else {}).items()
-        if role not in said.roles and joint not in given.values()
+        for role, joint in (skeleton.roles if wanted.guess else {}).items()
+        if role not in wanted.roles and joint not in given.values()
     }
     made = replace(skeleton, roles={role: joint for role in ROLES if (joint := {**kept, **given}.get(role))})
     roles = made.role_indices()
-    if said.rest == "auto" and said.up is None:
+    if wanted.rest == "auto" and wanted.up is None:
         if all(
             made.roles.get(role) == skeleton.roles.get(role) for role in ROLES if role.startswith(("left", "right"))
         ):
@@ -130,19 +130,20 @@ def override(skeleton: Skeleton, said: Override, *, poses: Poses | None = None) 
         options = [tree(made), *([] if made.t_pose is None else [tree(made, made.t_pose)])]
         return with_t_pose(made, [*options, *posed_trees_of(made, poses)])[0]
     rest = tree(made)
-    axes = _axes(said) if said.up is not None else body_axes(rest, roles)
+    axes = _axes(wanted) if wanted.up is not None else body_axes(rest, roles)
     if axes is None:
         raise SkeletonError(
-            f"{said.source}: the roles do not show how the body stands at rest; give 'up' and 'forward', or the roles "
-            f"of both hips and ankles."
+            f"{wanted.source}: the roles do not show how the body stands at rest; give 'up' and 'forward', or the "
+            f"roles of both hips and ankles."
         )
-    if said.rest == "t_pose":
+    if wanted.rest == "t_pose":
         return replace(made, t_pose=_turned_only(made, axes))
     return replace(made, t_pose=t_pose(rest, roles, axes))
 
 
-def _axes(said: Override) -> Axes:
-    up, forward = (np.eye(3)["xyz".index(axis[1])] * (1 if axis[0] == "+" else -1) for axis in (said.up, said.forward))  # type: ignore[index]
+def _axes(wanted: Override) -> Axes:
+    given = (wanted.up or "+y", wanted.forward or "+z")
+    up, forward = (np.eye(3)["xyz".index(axis[1])] * (1 if axis[0] == "+" else -1) for axis in given)
     return Axes(up, np.cross(up, forward), 1.0, "")
 
 

@@ -1,6 +1,7 @@
-"""Give a skeleton read from a file its roles and T-pose: from a known skeleton of its names, else by guessing.
+"""Skeleton recognition: roles and T-pose of a skeleton from a file, by known joint names, else by names and geometry.
 
-Names and geometry are combined: see ``_guess``. ``examine`` also says what was found and how, so that it can be shown.
+``recognize`` returns the skeleton; ``examine`` returns a report of what was found and how. ``role_guess`` combines
+names and geometry.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from kinescale.skeletons.base import Skeleton
 LEAST_SHARE = 0.9
 """Share of a known skeleton's role joints that must be present by name."""
 MAX_POSES = 16
-"""Frames of a motion that are looked at where the rest pose says nothing."""
+"""Frames of a motion that are examined where the rest pose shows no standing body."""
 
 Pose = Float[np.ndarray, "J 4"]
 Poses = Float[np.ndarray, "T J 4"]
@@ -39,13 +40,13 @@ Poses = Float[np.ndarray, "T J 4"]
 
 @dataclass(frozen=True)
 class Reading:
-    """What was found out about a skeleton.
+    """Report on a skeleton: roles, how each was found, T-pose, axes and size.
 
     Parameters
     ----------
     skeleton : with its roles and T-pose.
     how : role -> "known skeleton NAME", "name", "geometry" or "file".
-    sides : what tells left from right: "names", "toes", "knees", "elbows", or "convention" where nothing does.
+    sides : evidence for left and right: "names", "toes", "knees", "elbows", or "convention" where there is none.
     rest : "T-pose", "A-pose", "arms down" or "other"; "unknown" without a body's roles.
     arm_angle_degrees : how far the arms hang below the level at rest; ``None`` where unknown.
     up, forward : coordinate axis nearest to the body's at rest, as "+Y"; ``None`` where unknown.
@@ -80,17 +81,24 @@ class _Found:
 def recognize(
     skeleton: Skeleton, *, rest: Pose | None = None, poses: Float[np.ndarray, "T J 4"] | None = None
 ) -> Skeleton:
-    """The same tree with roles and T-pose, as far as they can be told.
+    """The same tree with roles and T-pose, as far as they can be determined.
 
-    Roles already set are kept. ``rest``: local rotations xyzw of the rest pose, where it is not the identities (the
-    nodes' own rotations in a glTF file). ``poses``: frames of a motion, of which some are looked at where the rest
-    pose is folded up and shows no body. A skeleton that is no person's comes back unchanged.
+    Roles already set are kept. ``rest``: local rotations xyzw [J, 4] of the rest pose, where it is not the identities
+    (node rotations of a glTF file). ``poses``: local rotations [T, J, 4] of a motion, some of which are examined where
+    the rest pose is folded and shows no body. A skeleton that is not a person's is returned unchanged.
+
+    Example
+    -------
+    >>> from kinescale import skeletons
+    >>> bare = replace(skeletons.get("mixamo"), roles={})
+    >>> recognize(bare).roles["left_knee"]
+    'mixamorig:LeftLeg'
     """
     return skeleton if skeleton.roles else _find(skeleton, rest, poses, True).skeleton
 
 
-def posed(skeleton: Skeleton, pose: Pose) -> Skeleton | None:
-    """The skeleton with the roles and T-pose that a pose shows in which the body stands; ``None`` where it does not.
+def recognize_in_pose(skeleton: Skeleton, pose: Pose) -> Skeleton | None:
+    """The skeleton with roles and T-pose taken from one pose; ``None`` where the body does not stand in it.
 
     ``pose``: local rotations xyzw, such as those that a skin was bound in. Roles already set are kept.
     """
@@ -109,7 +117,7 @@ def examine(
     poses: Poses | None = None,
     known: bool = True,
 ) -> Reading:
-    """What ``recognize`` finds, and how. Roles already set are kept, and compared with what would be found.
+    """Report of what ``recognize`` finds, and how. Roles already set are kept, and compared with what would be found.
 
     ``known=False`` leaves out the look-up of known skeletons by their names.
     """
@@ -124,7 +132,7 @@ def examine(
 
 
 def _one_t_pose(one: Skeleton, other: Skeleton) -> bool:
-    """Whether the joints of one tree stand in the same places in two T-poses: else one is known from elsewhere."""
+    """Whether two T-poses of one tree have the same joint positions; else one comes from outside the skeleton."""
     a, b = (tree(each, each.t_pose).positions for each in (one, other))
     return bool(np.abs(a - b).max() < 1e-3 * max(float(np.ptp(a[:, 1])), 1e-9))
 
@@ -156,10 +164,10 @@ def _is_animal(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None) 
 
 
 def with_t_pose(skeleton: Skeleton, trees: Sequence[Tree]) -> tuple[Skeleton, bool | None]:
-    """The skeleton with the T-pose that the first standing rest pose gives, and whether there was none of those.
+    """The skeleton with the T-pose that the first standing rest pose gives, and whether there was none.
 
-    Where none stands the T-pose is made from the bones' directions (``_folded``), so that it does not hang on the clip;
-    ``None`` when the roles do not even allow that, and the T-pose is left as it is.
+    Where none stands the T-pose is made from bone directions (``folded_pose``), so that it does not depend on the clip;
+    ``None`` when the roles do not allow that either, and the T-pose is left as it is.
     """
     roles = skeleton.role_indices()
     for option in trees:
@@ -174,7 +182,7 @@ def with_t_pose(skeleton: Skeleton, trees: Sequence[Tree]) -> tuple[Skeleton, bo
 
 
 def _trees(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None) -> list[Tree]:
-    """The rest pose, then (where it does not stand) the frames looked at."""
+    """The rest pose, followed by the examined frames where the body does not stand at rest."""
     first = tree(skeleton, rest)
     return [first] if is_body(first, skeleton.role_indices()) else [first, *posed_trees_of(skeleton, poses)]
 
@@ -182,12 +190,12 @@ def _trees(skeleton: Skeleton, rest: Pose | None, poses: np.ndarray | None) -> l
 def stature(skeleton: Skeleton) -> float | None:
     """Height of a person: of the T-pose where that stands, else from the legs; ``None`` where those have no roles.
 
-    In the unit of the offsets, and in no way dependent on a clip.
+    In the unit of the offsets, independent of any clip.
     """
     roles = skeleton.role_indices()
     tall = tree(skeleton, skeleton.t_pose)
     if roles and is_body(tall, roles):
-        return float(np.ptp([*tall.positions[:, 1], *(tip[1] for _, tip in tall.tips)])) or None
+        return tall.height or None
     legs = [
         [roles[f"{side}_{place}"] for place in ("hip", "knee", "ankle")]
         for side in SIDES
@@ -205,7 +213,7 @@ def rest_up(skeleton: Skeleton) -> str | None:
 
 
 def posed_trees_of(skeleton: Skeleton, poses: Poses | None) -> list[Tree]:
-    """The skeleton in some frames of a motion, evenly spread."""
+    """The skeleton in up to ``MAX_POSES`` evenly spaced frames of a motion."""
     if poses is None or not len(poses):
         return []
     chosen = np.unique(np.linspace(0, len(poses) - 1, MAX_POSES).round().astype(int))
@@ -213,7 +221,7 @@ def posed_trees_of(skeleton: Skeleton, poses: Poses | None) -> list[Tree]:
 
 
 def _known(skeleton: Skeleton) -> Skeleton | None:
-    """The known skeleton whose role joints are here by name, most of them; ``None`` when none fits."""
+    """The known skeleton of which most role joints are present by name; ``None`` when none fits."""
     family = Family("kinescale.skeletons", "skeleton")
     here = set(skeleton.joints)
     best: tuple[int, Skeleton] | None = None
@@ -226,7 +234,7 @@ def _known(skeleton: Skeleton) -> Skeleton | None:
 
 
 def _as_known(skeleton: Skeleton, known: Skeleton, rest: Pose | None, poses: np.ndarray | None) -> _Found:
-    """Roles as the known skeleton has them, and its T-pose where that makes one of this skeleton too."""
+    """Roles of the known skeleton, and its T-pose where that is a T-pose of this skeleton too."""
     roles = {role: joint for role, joint in known.roles.items() if joint in skeleton.joints}
     how = dict.fromkeys(roles, f"known skeleton {known.name}")
     pose = None
@@ -237,10 +245,10 @@ def _as_known(skeleton: Skeleton, known: Skeleton, rest: Pose | None, poses: np.
             if joint in known.joints:
                 pose[row] = known.t_pose[known.index(joint)]
     named = replace(skeleton, roles=roles, t_pose=pose)
-    taken = tree(named, pose)
-    if rest is None and stands_like(taken, tree(known, known.t_pose)):
+    in_known_pose = tree(named, pose)
+    if rest is None and stands_like(in_known_pose, tree(known, known.t_pose)):
         return _Found(named, how, "names", False)
-    trees = [tree(named, rest), taken, *posed_trees_of(named, poses)]
+    trees = [tree(named, rest), in_known_pose, *posed_trees_of(named, poses)]
     made, folded = with_t_pose(named, trees)
     return _Found(made, how, "names", folded)
 
@@ -256,8 +264,7 @@ def _describe(found: _Found, trees: Sequence[Tree]) -> Reading:
         angle = arm_angle_degrees(rest, roles, axes) if axes is not None else None
     height = None
     if standing is not None:
-        tall = tree(found.skeleton, found.skeleton.t_pose)
-        height = float(np.ptp([*tall.positions[:, 1], *(tip[1] for _, tip in tall.tips)]))
+        height = tree(found.skeleton, found.skeleton.t_pose).height
     return Reading(
         found.skeleton,
         found.how,
@@ -280,18 +287,18 @@ def _warnings(found: _Found, trees: Sequence[Tree], standing: Tree | None) -> li
         ]
     if not roles:
         return ["no joint has a role: the names say nothing, and the shape is not that of a person."]
-    said = []
+    warnings = []
     axes = body_axes(trees[0], roles) if standing is trees[0] else None
     if found.sides == "convention":
-        said.append("nothing tells left from right; sides are taken as if the body faced +Z (-Y where Z is up).")
+        warnings.append("nothing tells left from right; sides are taken as if the body faced +Z (-Y where Z is up).")
     elif axes is not None and axes.seen_by == "toes" and axes.ahead < 0:
-        said.append("the toes point backwards for these sides; left and right may be exchanged.")
+        warnings.append("the toes point backwards for these sides; left and right may be exchanged.")
     if found.folded is None and found.skeleton.t_pose is None and standing is None:
-        said.append("no pose was found in which the body stands, so that its T-pose is not known.")
+        warnings.append("no pose was found in which the body stands, so that its T-pose is not known.")
     elif found.folded:
         never = "" if standing is not None else ", and no frame shows the body standing"
-        said.append(
+        warnings.append(
             f"the rest pose is folded up{never}; the T-pose was made from the directions of the bones, and how limbs "
             f"are turned about themselves is a guess."
         )
-    return said
+    return warnings

@@ -1,8 +1,8 @@
-"""Legs and arms by shape alone, for skeletons whose names say nothing.
+"""Legs and arms by geometry alone, for skeletons whose joint names are meaningless.
 
-A limb has a twin: two branches of one joint whose bones have equal lengths. Of all pairs of twins, legs and arms are
-two that stand as on a person: the legs run against the trunk, the arms are shorter and as wide apart the same way. A
-quadruped, whose trunk lies across its legs, has no such two; neither has a hand, a chain or a spider.
+Twins are two branches of one joint whose bones have equal lengths. Of all pairs of twins, legs and arms are two that
+are arranged as on a person: legs opposite to the trunk, arms shorter and apart the same way. A quadruped, whose
+trunk lies across its legs, has no such two; neither has a hand, a chain or a spider.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from kinescale.rigging.role_names import NameTag
 
 MAX_JOINTS = 512
 MAX_COMPARED = 20_000
-"""Pairs of joints compared before giving up: bounds the time that a made-up tree can take."""
+"""Most pairs of joints that are compared: bounds the time for hostile trees."""
 BRANCHES = 12
-"""Branches of one joint that are compared, longest first: with more than a few, none but the longest are limbs."""
+"""Branches of one joint that are compared, longest first: limbs are among the longest."""
 TWIN = 0.15
-"""How far lengths of twin bones may differ, as a share of the longer one."""
+"""Largest difference in length of twin bones, as a share of the longer one."""
 LEAST_LIMB = 0.12
-"""Length of the shortest limb looked at, as a share of the longest way down from the root."""
+"""Shortest limb, as a share of the longest path from the root."""
 KEPT = 16
-"""Pairs of twins looked at, longest first."""
+"""Pairs of twins that are examined, longest first."""
 
 AGAINST = -0.5
 """Largest cosine between trunk and legs: a trunk rises from the legs."""
@@ -39,7 +39,7 @@ TRUNK_RANGE = (0.25, 1.4)
 
 @dataclass(frozen=True)
 class Pair:
-    """Two branches of equal bones: where they meet, their chains, and the length they share."""
+    """Twins, two branches of equal bones: the joint they branch from, their chains, and their common length."""
 
     joint: int
     chains: tuple[tuple[int, ...], tuple[int, ...]]
@@ -54,17 +54,17 @@ class Limbs:
     arms: tuple[Limb, Limb]
 
 
-class _TooMuchError(Exception):
-    """More pairs than it is worth comparing."""
+class _TooManyPairsError(Exception):
+    """More than ``MAX_COMPARED`` pairs of joints."""
 
 
 def find_twins(tree: Tree) -> list[Pair]:
-    """The longest pairs of twins, the same in every pose; none in trees too large to be a person's."""
+    """The longest pairs of twins, which are the same in every pose; none for trees too large to be a person's."""
     if len(tree.skeleton) > MAX_JOINTS or max(tree.depth) > MAX_DEPTH:
         return []
     try:
         return sorted(_twins(tree), key=lambda pair: -pair.length)[:KEPT]
-    except _TooMuchError:
+    except _TooManyPairsError:
         return []
 
 
@@ -97,7 +97,7 @@ def _bone(tree: Tree, limb: Limb, a: str, b: str) -> float:
 
 
 class _Matcher:
-    """Compares branches bone by bone, each two of them once."""
+    """Branch comparison bone by bone, each pair of branches once."""
 
     def __init__(self, tree: Tree):
         self.tree = tree
@@ -113,11 +113,11 @@ class _Matcher:
     def alike(self, a: float, b: float) -> bool:
         self.compared += 1
         if self.compared > MAX_COMPARED:
-            raise _TooMuchError
+            raise _TooManyPairsError
         return abs(a - b) <= TWIN * max(a, b) + self.slack
 
     def match(self, a: int, b: int) -> tuple[float, tuple[tuple[int, int], ...]]:
-        """Length that two branches share below their tops, and the joints along the longest such way."""
+        """Common length of two branches below their tops, and the pairs of joints along the longest common path."""
         if (a, b) not in self.seen:
             tips = (self.tree.tip_length(a), self.tree.tip_length(b))
             best: tuple[float, tuple[tuple[int, int], ...]] = (min(tips) if self.alike(*tips) else 0.0, ())
@@ -170,12 +170,12 @@ def _center(tree: Tree, limbs: Sequence[Limb], place: str) -> np.ndarray:
 
 
 def _with_arms(tree: Tree, tags: Sequence[NameTag], legs: tuple[Pair, tuple[Limb, ...]], arms: Pair) -> Limbs | None:
-    """Both pairs as one body, or ``None`` where the second cannot be the arms to the first's legs."""
+    """Two pairs as legs and arms of one body; ``None`` where the second cannot be its arms."""
     pair, fitted = legs
     inside = {joint for chain in pair.chains for joint in chain}
     if arms.joint == pair.joint or arms.joint in inside or inside & {j for chain in arms.chains for j in chain}:
         return None
-    # Neither pair may hang from the other.
+    # neither pair may be attached to the other
     tops = {chain[0] for chain in (*pair.chains, *arms.chains)}
     if tops & {*tree.up(pair.joint), *tree.up(arms.joint)} - {pair.joint, arms.joint}:
         return None

@@ -1,4 +1,4 @@
-"""Roles of any skeleton: limbs by names where they speak, else by shape; then the trunk between them."""
+"""Role assignment for any skeleton: limbs by joint names, else by geometry; then the trunk between them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from kinescale.rigging.body_axes import SIDES, body_axes, is_body
 from kinescale.rigging.joint_tree import MAX_DEPTH, Tree
-from kinescale.rigging.limbs import MAIN, Limb, fit_pair, suits
+from kinescale.rigging.limbs import MAIN, Limb, fit_pair, name_fit
 from kinescale.rigging.role_geometry import Pair, find_limbs, find_twins, leg_length
 from kinescale.rigging.role_names import NameTag, read_names
 from kinescale.rigging.trunk import Sided, find_trunk, roles_of, whole_legs
@@ -23,8 +23,8 @@ LEAST_NAMED = 2
 
 @dataclass(frozen=True)
 class Guess:
-    """``roles``: role -> joint. ``how``: role -> "name" or "geometry". ``sides``: what tells left from right, "names",
-    "toes", "knees", "elbows" or "" for the convention."""
+    """Assigned roles. ``roles``: role -> joint. ``how``: role -> "name" or "geometry". ``sides``: evidence for left and
+    right, "names", "toes", "knees", "elbows" or "" for the convention."""
 
     roles: Mapping[str, int]
     how: Mapping[str, str]
@@ -32,10 +32,10 @@ class Guess:
 
 
 def guess(rest: Tree, frames: Callable[[], Sequence[Tree]] = tuple) -> Guess:
-    """Roles of a skeleton; empty where it is not that of a person.
+    """Assign roles to the joints of a skeleton; none where it is not that of a person.
 
-    ``frames`` gives other poses that it takes; they are asked for only where names leave limbs open and the rest pose
-    shows no body, and vote.
+    ``frames`` returns further poses. It is called only where names leave limbs open and the rest pose shows no body;
+    the roles found in most of them are taken.
     """
     tags = read_names(rest.skeleton.joints)
     limbs = _by_names(rest, tags)
@@ -63,22 +63,28 @@ def _complete(tree: Tree, named: Sided, tags: Sequence[NameTag], twins: Sequence
     if not _paired(named):
         shaped, seen_by = _by_shape(tree, tags, twins)
         if shaped and all(_agree(shaped, named, kind) for kind, _ in named):
-            # What names have found stays; shape adds what they leave open, on the sides they tell.
+            # limbs found by name are kept; geometry adds the others, on the sides that names give
             limbs = {**(_swapped(shaped) if _crossed(shaped, named) else shaped), **named}
             sides = sides or seen_by
     roles: dict[str, int] = {}
     for role, joint in roles_of(limbs).items():
-        if joint not in roles.values():  # limbs of a torn shape may share a joint
+        if joint not in roles.values():  # limbs of a damaged skeleton may share a joint
             roles[role] = joint
-    how = {role: "name" if suits(tags[joint], role.split("_")[1]) > 0 else "geometry" for role, joint in roles.items()}
     trunk = find_trunk(tree, limbs, tags)
-    for role, joint in trunk.items():
-        how[role] = "name" if suits(tags[joint], role.rstrip("123")) > 0 else "geometry"
+    how = {
+        role: "name" if name_fit(tags[joint], _place(role)) > 0 else "geometry"
+        for role, joint in {**roles, **trunk}.items()
+    }
     return Guess({**trunk, **roles}, how, sides)
 
 
+def _place(role: str) -> str:
+    """A role as the vocabulary of names has it: without side and number."""
+    return role.removeprefix("left_").removeprefix("right_").rstrip("123")
+
+
 def _by_names(tree: Tree, tags: Sequence[NameTag]) -> Sided:
-    """Limbs whose joints are named; the bends of the rest pose count only where it shows a body."""
+    """Limbs found by joint names; bends of the rest pose count only where it shows a body."""
     chains = {(kind, side): chain for kind in MAIN for side in SIDES if (chain := _named_chain(tree, tags, kind, side))}
     plain = _fitted(tree, chains, tags, bent=False)
     return _fitted(tree, chains, tags, bent=True) if plain and is_body(tree, roles_of(plain)) else plain
@@ -96,24 +102,24 @@ def _fitted(
         length = leg_length(tree, whole_legs(found))
         limbs = fit_pair(tree, tops, tags, kind, length, bent) or [_partly(chain, tags, kind) for chain in tops]
         for side, limb in zip(sides, limbs, strict=True):
-            named = sum(suits(tags[limb.places[place]], place) > 0 for place in MAIN[kind] if place in limb.places)
+            named = sum(name_fit(tags[limb.places[place]], place) > 0 for place in MAIN[kind] if place in limb.places)
             if named >= LEAST_NAMED:
                 found[kind, side] = limb
     return found
 
 
 def _partly(chain: Sequence[int], tags: Sequence[NameTag], kind: str) -> Limb:
-    """A limb too short to have all three main joints: those that are named."""
+    """A limb with fewer than three main joints: those that are named."""
     places: dict[str, int] = {}
     for place in PLACES[kind]:
-        left = [joint for joint in chain if joint not in places.values() and suits(tags[joint], place) > 0.5]
+        left = [joint for joint in chain if joint not in places.values() and name_fit(tags[joint], place) > 0.5]
         if left and (not places or left[0] > max(places.values())):
             places[place] = left[0]
     return Limb(places, 0.0, tuple(chain))
 
 
 def _named_chain(tree: Tree, tags: Sequence[NameTag], kind: str, side: str) -> list[int]:
-    """The way down from the root to the deepest joint of the branch that holds most of a limb's named joints."""
+    """Path from the root to the deepest joint of the branch that holds most of a limb's named joints."""
     named = [
         joint
         for joint, tag in enumerate(tags)
@@ -143,7 +149,7 @@ def _named_chain(tree: Tree, tags: Sequence[NameTag], kind: str, side: str) -> l
 
 
 def _apart(tree: Tree, chains: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The chains from where they part; a single one from where the tree last branches above its limb."""
+    """Two chains from where they diverge; the last six joints of a single one."""
     if len(chains) == 2:
         shared = next((i for i, (a, b) in enumerate(zip(*chains, strict=False)) if a != b), min(map(len, chains)))
         return [list(chain[shared:]) for chain in chains]
@@ -152,19 +158,19 @@ def _apart(tree: Tree, chains: Sequence[Sequence[int]]) -> list[list[int]]:
 
 
 def _by_shape(tree: Tree, tags: Sequence[NameTag], twins: Sequence[Pair]) -> tuple[Sided, str]:
-    """Limbs by geometry, with left and right told by names, by what shows the front, or by convention."""
+    """Limbs by geometry, with left and right from names, from what shows the front, or by convention."""
     found = find_limbs(tree, tags, twins)
     if found is None:
         return {}, ""
     limbs = {("leg", s): leg for s, leg in zip(SIDES, found.legs, strict=True)}
     limbs |= {("arm", s): arm for s, arm in zip(SIDES, found.arms, strict=True)}
-    spoken = sum(
+    named_sides = sum(
         (tags[joint].side == side) - (tags[joint].side not in ("", side))
         for (_, side), limb in limbs.items()
         for joint in limb.places.values()
     )
-    if spoken:
-        return (limbs if spoken > 0 else _swapped(limbs)), "names"
+    if named_sides:
+        return (limbs if named_sides > 0 else _swapped(limbs)), "names"
     axes = body_axes(tree, roles_of(limbs))
     if axes is None:
         return {}, ""
@@ -183,7 +189,7 @@ def _swapped(limbs: Sided) -> Sided:
 
 
 def _agree(shaped: Sided, named: Sided, kind: str) -> bool:
-    """Whether shape has found the limbs of this kind that names have (on either side)."""
+    """Whether geometry and names have found the same limbs of this kind (on either side)."""
     tops = {shaped[kind, side].places[MAIN[kind][1]] for side in SIDES}
     return all(limb.places.get(MAIN[kind][1]) in tops for (k, _), limb in named.items() if k == kind)
 

@@ -1,8 +1,8 @@
-"""What a joint's name says: its side, the places along a limb or the trunk it may take, or that it is a helper.
+"""Joint name parsing: side, possible places along a limb or the trunk, or helper joint.
 
 A name never decides alone. ``LeftShoulder`` is a collar where an upper arm follows and an upper arm where an elbow
-does, ``LeftLeg`` a shin below a thigh and a thigh above a shin; so a name gives weights, and the chain it stands in
-settles them.
+does, ``LeftLeg`` a shin below a thigh and a thigh above a shin; so a name gives weights, and the chain that the
+joint is part of decides.
 """
 
 from __future__ import annotations
@@ -14,50 +14,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 MAX_NAME = 128
-"""Longer names are read up to here."""
+"""Characters of a name that are read."""
 
-SIDES = {"left": "left", "l": "left", "lft": "left"} | {
-    "right": "right",
-    "r": "right",
-    "rgt": "right",
-    "rt": "right",
-    "rht": "right",
-}
+SIDES = dict.fromkeys(("left", "l", "lft"), "left") | dict.fromkeys(("right", "r", "rgt", "rt", "rht"), "right")
 MIDDLE = {"c", "ct", "center", "mid", "m"}
-RIGS = {
-    *("bip", "biped", "valve", "valvebiped", "mixamorig", "def", "org", "mch", "cc", "base", "j", "rig", "armature"),
-    *(
-        "skeleton",
-        "character",
-        "avg",
-        "genesis",
-        "bone",
-        "bn",
-        "jnt",
-        "joint",
-        "jt",
-        "sk",
-        "skel",
-        "hik",
-        "ref",
-        "reference",
-    ),
-}
+_RIGS = (
+    "bip biped valve valvebiped mixamorig def org mch cc base j rig armature skeleton character avg genesis bone "
+    "bn jnt joint jt sk skel hik ref reference"
+)
+RIGS = frozenset(_RIGS.split())
 ENDINGS = {"jnt", "joint", "jt", "bone", "bn", "bend", "skin", "bind", "def", "sk"}
 
-HELPERS = {
-    *("twist", "roll", "end", "tip", "nub", "site", "endsite", "effector", "ik", "fk", "pole", "target", "goal"),
-    *("helper", "prop", "weapon", "attach", "socket", "dummy", "null", "ctrl", "control", "offset", "muscle", "share"),
-    *("corrective", "volume", "finger", "fingers", "thumb", "index", "middle", "ring", "pinky", "pinkie", "little"),
-    *("metacarpal", "carpal", "eye", "eyes", "jaw", "tongue", "hair", "ear", "brow", "lip", "cheek", "nose", "teeth"),
-    *("chin", "breast", "pec", "skirt", "cloth", "cape", "tail", "wing", "sec", "top", "half", "adj", "trans", "heel"),
-    *("front", "hind", "rear", "fore", "paw", "hoof", "wheel", "track", "camera", "light"),
-}
+_HELPERS = (
+    "twist roll end tip nub site endsite effector ik fk pole target goal helper prop weapon attach socket dummy "
+    "null ctrl control offset muscle share corrective volume finger fingers thumb index middle ring pinky pinkie "
+    "little metacarpal carpal eye eyes jaw tongue hair ear brow lip cheek nose teeth chin breast pec skirt cloth "
+    "cape tail wing sec top half adj trans heel front hind rear fore paw hoof wheel track camera light"
+)
+HELPERS = frozenset(_HELPERS.split())
 _INSIDE = ("twist", "finger", "thumb", "pinky", "metacarpal", "helper", "corrective", "捩", "指", "先")
-"""Parts that mark a helper wherever they stand in a word."""
+"""Parts of a word that mark a helper joint anywhere in it."""
 
 _SIDED_WORDS: tuple[tuple[str, dict[str, float]], ...] = (
-    # how far words with a side fit each place; those for other parts of the body fit none
+    # weights of each place for words with a side; words for other parts of the body have none
     ("collar clavicle clav collarbone scapula 肩", {"collar": 1.0}),
     ("shoulder", {"collar": 0.8, "shoulder": 0.8}),
     ("shldr", {"collar": 0.5, "shoulder": 0.9}),
@@ -85,14 +64,14 @@ _SIDED = {word: fits for words, fits in _SIDED_WORDS for word in words.split()}
 _MIDDLE = {word: fits for words, fits in _MIDDLE_WORDS for word in words.split()}
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+")
 SHARED = 0.5
-"""Words that begin (or end) this share of all names say nothing about any of them."""
+"""Words that begin (or end) this share of all names carry no information."""
 LATER = 0.1
-"""What each step of a trailing number takes from the fit, so that the first of several like joints is preferred."""
+"""Decrease of the weights per unit of a trailing number, so that the first of several like joints is preferred."""
 
 
 @dataclass(frozen=True)
 class NameTag:
-    """What one name says. ``known``: it holds a word of the vocabulary, so that places it does not fit are unlikely."""
+    """One parsed name. ``fits``: place -> weight. ``known``: a vocabulary word, so other places are unlikely."""
 
     side: str = ""
     fits: Mapping[str, float] = field(default_factory=dict)
@@ -110,14 +89,14 @@ def read_names(joints: Sequence[str]) -> tuple[NameTag, ...]:
 
 def _words(name: str) -> list[str]:
     plain = unicodedata.normalize("NFKC", name[:MAX_NAME])
-    # A namespace ends with a colon or a bar; what stands behind the last one is the joint.
+    # a namespace ends with a colon or a bar; the joint follows the last one
     own = [part for part in re.split(r"[:|/]", plain) if part]
     found = [word.lower() for word in _CAMEL.findall(own[-1])] if own else []
     return [part for word in found for part in _cut_side(word)]
 
 
 def _cut_side(word: str) -> list[str]:
-    """Japanese names, and names all in small letters, carry the side without a gap: cut it off."""
+    """Split off the side of Japanese names, which is written without a gap."""
     for mark, side in (("左", "left"), ("右", "right")):
         if word.startswith(mark):
             return [side, word[1:]] if len(word) > 1 else [side]
@@ -131,8 +110,8 @@ def _without_shared(words: list[list[str]], end: int) -> list[list[str]]:
         if not firsts:
             return words
         word, count = firsts.most_common(1)[0]
-        spoken = word in SIDES or word in _SIDED or word in _MIDDLE
-        if count < max(4, SHARED * len(words)) or spoken:
+        meaningful = word in SIDES or word in _SIDED or word in _MIDDLE
+        if count < max(4, SHARED * len(words)) or meaningful:
             return words
         words = [_trimmed(parts, end) if len(parts) > 1 and parts[end] == word else parts for parts in words]
 
@@ -165,7 +144,7 @@ def _tag(parts: list[str]) -> NameTag:
 
 
 def _readings(own: list[str]) -> list[str]:
-    """The words as one, then without endings that only say "joint"."""
+    """The words joined, then without endings that only mean "joint"."""
     found = ["".join(own)]
     while len(own) > 1 and own[-1] in ENDINGS:
         own = own[:-1]

@@ -1,4 +1,4 @@
-"""The T-pose of any body whose roles are known, from its rest pose or another pose it takes.
+"""T-pose of any body with known roles, from its rest pose or another pose in which it stands.
 
 The whole body is turned upright to face +Z. Then, from the trunk outwards, each arm bone is swung along +-X and each
 leg bone straight down, by the shortest way, so that a limb keeps the twist it had; feet keep their slope and turn
@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.kinematics.forward import global_to_local
 from kinescale.kinematics.rotations import (
     matrix_to_quat,
     quat_about_y,
@@ -24,7 +23,7 @@ from kinescale.kinematics.rotations import (
     quat_multiply,
 )
 from kinescale.rigging.body_axes import Axes, foot_bone
-from kinescale.rigging.joint_tree import Tree, world_orientations
+from kinescale.rigging.joint_tree import Tree
 
 LIMB_DEGREES, FOOT_DEGREES = 3.0, 15.0
 """A rest pose within these of a T-pose is one."""
@@ -33,7 +32,7 @@ LIKE_DEGREES = (3.0, 20.0)
 FLAT = 0.3
 """Least level share of a foot that shows a heading."""
 STEEPEST = 0.5
-"""Least level share of a foot that stands; one that points down like a shin says nothing of its slope."""
+"""Least level share of a foot that stands; one that points down like a shin does not show its slope."""
 SLOPE_DEGREES = 28.0
 """How far a foot runs down from the ankle to the toes where the pose does not show it."""
 
@@ -54,8 +53,8 @@ def stands_in_t_pose(tree: Tree, roles: Mapping[str, int], limb_degrees: float, 
     known = False
     for side, sign in _SIGN.items():
         for a, b, direction, turned in BONES:
-            if f"{side}_{a}" in roles and f"{side}_{b}" in roles:
-                bone = tree.positions[roles[f"{side}_{b}"]] - tree.positions[roles[f"{side}_{a}"]]
+            bone = tree.bone(roles, f"{side}_{a}", f"{side}_{b}")
+            if bone is not None:
                 known = True
                 if float(bone @ direction) * (sign if turned else 1.0) < least * float(np.linalg.norm(bone)):
                     return False
@@ -63,25 +62,25 @@ def stands_in_t_pose(tree: Tree, roles: Mapping[str, int], limb_degrees: float, 
         level = foot is not None and math.hypot(foot[0], foot[2]) > FLAT * np.linalg.norm(foot)
         if level and foot is not None and abs(math.degrees(math.atan2(foot[0], foot[2]))) > foot_degrees:
             return False
+    level_enough = math.cos(math.radians(min(foot_degrees, 45.0)))
     for place in ("hip", "shoulder"):
-        if f"left_{place}" in roles and f"right_{place}" in roles:
-            across = tree.positions[roles[f"left_{place}"]] - tree.positions[roles[f"right_{place}"]]
-            if float(across[0]) < math.cos(math.radians(min(foot_degrees, 45.0))) * float(np.linalg.norm(across)):
-                return False
+        across = tree.bone(roles, f"right_{place}", f"left_{place}")
+        if across is not None and float(across[0]) < level_enough * float(np.linalg.norm(across)):
+            return False
     return known
 
 
 def stands_like(tree: Tree, other: Tree) -> bool:
-    """Whether a body's arms and legs point as another's do; both skeletons have their roles."""
+    """Whether arms and legs of two bodies point the same way; both skeletons have roles."""
     ours, theirs = tree.skeleton.role_indices(), other.skeleton.role_indices()
     lines = [(f"{side}_{a}", f"{side}_{b}", LIKE_DEGREES[0]) for side in _SIGN for a, b, _, _ in BONES]
     lines += [(f"right_{place}", f"left_{place}", LIKE_DEGREES[1]) for place in ("hip", "shoulder")]
     for a, b, degrees in lines:
-        if {a, b} <= ours.keys() & theirs.keys():
-            u = tree.positions[ours[b]] - tree.positions[ours[a]]
-            v = other.positions[theirs[b]] - other.positions[theirs[a]]
-            if float(u @ v) < math.cos(math.radians(degrees)) * float(np.linalg.norm(u) * np.linalg.norm(v)):
-                return False
+        u, v = tree.bone(ours, a, b), other.bone(theirs, a, b)
+        if u is None or v is None:
+            continue
+        if float(u @ v) < math.cos(math.radians(degrees)) * float(np.linalg.norm(u) * np.linalg.norm(v)):
+            return False
     return True
 
 
@@ -90,54 +89,39 @@ def t_pose(tree: Tree, roles: Mapping[str, int], axes: Axes) -> Float[np.ndarray
     turn_degrees = math.degrees(math.acos(min(1.0, (float(np.trace(axes.matrix)) - 1) / 2)))
     if turn_degrees < FOOT_DEGREES and stands_in_t_pose(tree, roles, LIMB_DEGREES, FOOT_DEGREES):
         return tree.pose
-    skeleton = tree.skeleton
-    base = list(_orientations(tree))
     upright = matrix_to_quat(torch.from_numpy(axes.matrix.copy()))
     aims = _aims(tree, roles)
     feet = {roles[f"{s}_ankle"]: s for s in _SIGN if f"{s}_ankle" in roles}
-    world: list[torch.Tensor] = []
-    for joint, parent in enumerate(skeleton.parents):
-        if parent < 0:
-            turned = quat_multiply(upright, base[joint])
-        else:
-            turned = quat_multiply(world[parent], quat_multiply(quat_conjugate(base[parent]), base[joint]))
+
+    def place(joint: int, carried: torch.Tensor, _: list[torch.Tensor]) -> torch.Tensor:
+        standing = quat_multiply(upright, tree.world[joint])
         if joint in aims:
             bone, aim = aims[joint]
-            own = quat_apply(quat_conjugate(base[joint]), torch.from_numpy(bone))
-            turned = quat_multiply(quat_between(quat_apply(turned, own), torch.from_numpy(aim)), turned)
-        elif joint in feet:
-            # As it stood on the ground: a foot does not roll when its leg is brought to the middle.
-            turned = quat_multiply(upright, base[joint])
-            foot = foot_bone(tree, roles, feet[joint])
-            if foot is not None:
-                bone = quat_apply(upright, torch.from_numpy(foot))
-                turned = quat_multiply(_ahead(bone), turned)
-        world.append(turned)
-    return global_to_local(torch.stack(world), skeleton.parents).numpy()
+            turned = carried if joint else standing
+            own = quat_apply(quat_conjugate(tree.world[joint]), torch.from_numpy(bone))
+            return quat_multiply(quat_between(quat_apply(turned, own), torch.from_numpy(aim)), turned)
+        foot = foot_bone(tree, roles, feet[joint]) if joint in feet else None
+        if foot is not None:
+            # as it stood on the ground: a foot does not roll when its leg is brought to the middle
+            return quat_multiply(_ahead(quat_apply(upright, torch.from_numpy(foot))), standing)
+        return standing if joint in feet or not joint else carried
 
-
-def _orientations(tree: Tree) -> torch.Tensor:
-    """World orientations [J, 4] in the tree's pose."""
-    if tree.pose is None:
-        return torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64).expand(len(tree.skeleton), 4)
-    return torch.from_numpy(world_orientations(tree.skeleton, tree.pose[None])[0][0])
+    return tree.posed_by(place)
 
 
 def _aims(tree: Tree, roles: Mapping[str, int]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """joint -> its bone in the pose, and the direction it takes in the T-pose."""
+    """joint -> its bone in the pose, and the direction of that bone in the T-pose."""
     aims = {}
     for side, sign in _SIGN.items():
         for a, b, direction, turned in BONES:
-            if f"{side}_{a}" in roles and f"{side}_{b}" in roles:
-                joint = roles[f"{side}_{a}"]
-                bone = tree.positions[roles[f"{side}_{b}"]] - tree.positions[joint]
-                if float(np.linalg.norm(bone)) > 0:
-                    aims[joint] = (bone, direction * sign if turned else direction)
+            bone = tree.bone(roles, f"{side}_{a}", f"{side}_{b}")
+            if bone is not None and float(np.linalg.norm(bone)) > 0:
+                aims[roles[f"{side}_{a}"]] = (bone, direction * sign if turned else direction)
     return aims
 
 
 def _ahead(foot: torch.Tensor) -> torch.Tensor:
-    """The turn that brings a foot bone to point ahead, about the vertical, so that its slope stays."""
+    """Rotation about the vertical that points a foot bone forward and keeps its slope."""
     level = math.hypot(float(foot[0]), float(foot[2]))
     if level < STEEPEST * float(foot.norm()):
         slope = math.radians(SLOPE_DEGREES)

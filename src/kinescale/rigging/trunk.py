@@ -1,4 +1,4 @@
-"""Hips, spine, neck and head of a body, from where its limbs hang and what the names in between say."""
+"""Trunk roles: hips, spine, neck and head, from where the limbs are attached and the names in between."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from kinescale.rigging.body_axes import SIDES, Axes, body_axes, is_body
 from kinescale.rigging.joint_tree import MAX_DEPTH, Tree
-from kinescale.rigging.limbs import MAIN, Limb, suits
+from kinescale.rigging.limbs import MAIN, Limb, name_fit
 from kinescale.rigging.role_geometry import leg_length
 from kinescale.rigging.role_names import NameTag
 
@@ -35,7 +35,7 @@ def roles_of(limbs: Sided) -> dict[str, int]:
 
 
 def find_trunk(tree: Tree, limbs: Sided, tags: Sequence[NameTag]) -> dict[str, int]:
-    """Hips, spine, neck and head from where the limbs hang."""
+    """Assign hips, spine, neck and head: role -> joint."""
     if not limbs or max(tree.depth) > MAX_DEPTH:
         return {}
     chest = _meeting(tree, limbs, "arm")
@@ -51,7 +51,7 @@ def find_trunk(tree: Tree, limbs: Sided, tags: Sequence[NameTag]) -> dict[str, i
 
 
 def _meeting(tree: Tree, limbs: Sided, kind: str) -> int | None:
-    """The joint that both limbs of a kind hang from, or the one that the only limb does."""
+    """The joint that both limbs of a kind are attached to, or the parent of the only one."""
     firsts = [min(limb.places.values()) for side in SIDES if (limb := limbs.get((kind, side))) is not None]
     if len(firsts) == 2:
         return tree.meet(*firsts)
@@ -68,23 +68,23 @@ def whole_legs(limbs: Sided) -> list[Limb]:
 def _hips(tree: Tree, limbs: Sided, tags: Sequence[NameTag], chest: int | None) -> int | None:
     meeting = _meeting(tree, limbs, "leg")
     if meeting is None:
-        return next((joint for joint, tag in enumerate(tags) if suits(tag, "hips") > 0), None)
+        return next((joint for joint, tag in enumerate(tags) if name_fit(tag, "hips") > 0), None)
     shared = meeting if chest is None else tree.meet(meeting, chest)
     leg = leg_length(tree, whole_legs(limbs))
     apart = float(np.linalg.norm(tree.positions[shared] - tree.positions[meeting]))
     if shared != chest and SAME_PLACE * leg < apart < NEAR * leg:
-        # Legs on a joint of their own below the one that carries legs and trunk: the upper one moves the body.
+        # legs attached to a joint of their own below the one that carries legs and trunk: the upper one moves the body
         return shared
-    if suits(tags[meeting], "hips") > 0:
+    if name_fit(tags[meeting], "hips") > 0:
         return meeting
-    # Some rigs hang the legs from the lowest spine joint; the pelvis is then right above.
-    above = [joint for joint in tree.up(meeting)[1:] if suits(tags[joint], "hips") > 0]
+    # some rigs attach the legs to the lowest spine joint; the pelvis is then right above
+    above = [joint for joint in tree.up(meeting)[1:] if name_fit(tags[joint], "hips") > 0]
     close = above and float(np.linalg.norm(tree.positions[above[0]] - tree.positions[meeting])) < NEAR * leg
     return above[0] if close else meeting
 
 
 def _spine(tree: Tree, hips: int, chest: int, tags: Sequence[NameTag]) -> dict[str, int]:
-    """The joints on the way from the hips to where the arms hang: first, middle and last."""
+    """First, middle and last joint on the path from the hips to where the arms are attached."""
     meeting = tree.meet(hips, chest)
     if meeting == chest:
         way = tree.up(hips)
@@ -108,11 +108,11 @@ def _neck_and_head(tree: Tree, base: int, limbs: Sided, tags: Sequence[NameTag])
     tops = {limb.chain[0] for limb in limbs.values()}
     hanging = {j for top in tops if top != base for j in tree.below(top)}
     free = [j for j in tree.below(base) if j not in hanging and j != base]
-    named = [j for j in free if suits(tags[j], "head") > 0]
+    named = [j for j in free if name_fit(tags[j], "head") > 0]
     if named:
-        head = min(named, key=lambda j: (-suits(tags[j], "head"), tree.depth[j], j))
+        head = min(named, key=lambda j: (-name_fit(tags[j], "head"), tree.depth[j], j))
         way = [j for j in tree.down(base, head)[:-1] if not tags[j].helper]
-        necks = [j for j in way if suits(tags[j], "neck") > 0] or way
+        necks = [j for j in way if name_fit(tags[j], "neck") > 0] or way
         return {"head": head, **({"neck": necks[0]} if necks and base != head else {})}
     if ("arm", "left") not in limbs and ("arm", "right") not in limbs:
         return {}
@@ -128,7 +128,7 @@ def _neck_and_head(tree: Tree, base: int, limbs: Sided, tags: Sequence[NameTag])
 
 
 def _longest(tree: Tree, base: int, free: set[int], tags: Sequence[NameTag]) -> list[int]:
-    """Joints of the longest way up from the chest, where the pose does not show which way is up."""
+    """Joints of the longest path from the chest, where the pose does not show which way is up."""
     way: list[int] = []
     here = base
     while True:
@@ -140,7 +140,7 @@ def _longest(tree: Tree, base: int, free: set[int], tags: Sequence[NameTag]) -> 
 
 
 def _rising(tree: Tree, base: int, free: set[int], axes: Axes, leg: float) -> list[int]:
-    """Joints that rise from the chest in the body's middle, as far as the way goes on."""
+    """Joints that rise from the chest in the body's middle, as far as the path continues."""
     up, left = axes.up, axes.left
     moving = 0 if tree.symmetric else 1
     top = {j: float(tree.positions[j] @ up) for j in free}
@@ -155,7 +155,7 @@ def _rising(tree: Tree, base: int, free: set[int], axes: Axes, leg: float) -> li
     here = base
     while True:
         steps = {c: tree.positions[c] - tree.positions[here] for c in tree.skeleton.children[here] if c in free}
-        # A face has eyes and a jaw: the first stand aside, two of them, the other goes forward.
+        # a face has two eyes at the sides and a jaw in front: the path to the head ends above them
         aside = [float((tree.positions[c] - tree.positions[here]) @ left) for c in steps]
         if way and min(aside, default=0.0) < -EYES * leg and max(aside, default=0.0) > EYES * leg:
             break
@@ -173,7 +173,7 @@ def _rising(tree: Tree, base: int, free: set[int], axes: Axes, leg: float) -> li
 
 
 def _to_head(tree: Tree, way: Sequence[int], leg: float) -> list[int]:
-    """The joints of the way from the first to the head's, without the skull's top."""
+    """The joints of the path up to the head joint, without the top of the skull."""
     if not way:
         return []
     stature = leg / LEG_TO_HEIGHT if leg > 0 else float("inf")

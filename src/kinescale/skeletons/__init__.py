@@ -1,4 +1,4 @@
-"""Skeletons as data: names, parents, rest offsets, T-pose and roles; one file per skeleton."""
+"""Skeleton definitions as data: joint names, parents, rest offsets, T-pose and roles; one file per skeleton."""
 
 from kinescale.core.family import Family
 from kinescale.skeletons.base import EndSite, Skeleton
@@ -7,7 +7,13 @@ FAMILY = Family(__name__, "skeleton")
 
 
 def get(name: str) -> Skeleton:
-    """The named skeleton, e.g. ``get("humanml22")``."""
+    """Skeleton by name; ``UnknownNameError`` lists the known ones.
+
+    Example
+    -------
+    >>> get("humanml22")
+    Skeleton(humanml22, 22 joints, 22 roles)
+    """
     return FAMILY.get(name, "SKELETON")
 
 

@@ -1,7 +1,7 @@
 """bandai_namco: the 21 body joints of the Bandai-Namco Research Motiondataset (its 22nd node stands on the floor).
 
-The files' joint frames point along the bones (left limbs along +x, right limbs along -x), so their rest pose is folded
-up and says nothing; the T-pose below was worked out from the hinges: knees and elbows bend about local y.
+The files' joint frames point along the bones (left limbs along +x, right limbs along -x), so their rest pose is
+folded; the T-pose below was derived from the hinges: knees and elbows bend about local y.
 """
 
 import numpy as np

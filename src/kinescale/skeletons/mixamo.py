@@ -4,7 +4,7 @@ Names as in the program's files. Its ``LeftShoulder`` is the collarbone, ``LeftA
 shin; ``HeadTop_End`` and the ``Toe_End``s are tips, as is the fourth joint of each finger.
 """
 
-from kinescale.skeletons._adult import adult, both
+from kinescale.skeletons.base.adult import adult, both
 
 _PREFIX = "mixamorig:"
 _PARTS = {

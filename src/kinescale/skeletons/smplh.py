@@ -4,6 +4,6 @@ Romero et al. 2017, "Embodied Hands". AMASS files carry a shape (``betas``) too;
 the user gives the body model (``formats/amass.py``).
 """
 
-from kinescale.skeletons._smpl import hand_rows, with_body
+from kinescale.skeletons.base.smpl_body import hand_rows, with_body
 
 SKELETON = with_body("smplh", [*hand_rows("left"), *hand_rows("right")])

@@ -4,7 +4,7 @@ Pavlakos et al. 2019, "Expressive Body Capture". AMASS files carry a shape (``be
 where the user gives the body model (``formats/amass.py``).
 """
 
-from kinescale.skeletons._smpl import Row, hand_rows, with_body
+from kinescale.skeletons.base.smpl_body import Row, hand_rows, with_body
 
 _FACE: list[Row] = [
     ("jaw", "head", (0.0, 0.01, 0.01)),

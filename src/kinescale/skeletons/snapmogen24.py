@@ -1,6 +1,6 @@
 """snapmogen24: the 24 joints of SnapMoGen's motions in the order of their 296 features, in meters.
 
-Guo et al. 2025 (SnapMoGen); the order and tree are those of the features' kinematic chains, where both legs hang from
+Guo et al. 2025 (SnapMoGen); the order and tree are those of the features' kinematic chains, where both legs start at
 joint 15, a second joint of the pelvis. The names are ours, since features have none, and so are the offsets:
 rounded adult proportions in a T-pose.
 """

@@ -3,7 +3,7 @@
 Names are those of the program's ``HumanBodyBones``; which of them a character has is up to its avatar.
 """
 
-from kinescale.skeletons._adult import adult, both
+from kinescale.skeletons.base.adult import adult, both
 
 _FINGERS = {"thumb": "Thumb", "index": "Index", "middle": "Middle", "ring": "Ring", "pinky": "Little"}
 _PARTS = {

@@ -1,7 +1,7 @@
-"""Tokenizers: motion features to a token pyramid and back; one file a system."""
+"""Tokenizers: motion features to a token pyramid and back; one file or package per system."""
 
 from kinescale.core.family import Family
-from kinescale.tokenizers.base import Encoded, Tokenizer, seen_as
+from kinescale.tokenizers.base import Encoded, Tokenizer
 
 FAMILY = Family(__name__, "tokenizer")
 
@@ -12,4 +12,4 @@ def part_wise() -> tuple[str, ...]:
     return tuple(name for name, kind in known if kind.latent_roles is not Tokenizer.latent_roles)
 
 
-__all__ = ["FAMILY", "Encoded", "Tokenizer", "part_wise", "seen_as"]
+__all__ = ["FAMILY", "Encoded", "Tokenizer", "part_wise"]

@@ -17,15 +17,14 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinescale.core.errors import InputError
-from kinescale.core.records import Record
 from kinescale.nn.steps import valid_steps, zero_after
-from kinescale.pyramid import residual
-from kinescale.quantizers import product, vq
+from kinescale.pyramid import Quantized
+from kinescale.pyramid.temporal import Config as PyramidConfig
+from kinescale.pyramid.temporal import TemporalPyramid
 from kinescale.tokenizers import base
-from kinescale.tokenizers.base import Encoded, Reconstruction, StepLoss
+from kinescale.tokenizers.base import Reconstruction, StepLoss
+from kinescale.tokenizers.base.losses import commitment_loss, feature_errors, reconstruction_loss
 from kinescale.tokens.layout import Scale, TokenLayout
-from kinescale.tokens.token_map import TokenMap
 
 DILATIONS = (1, 3, 9)
 """Dilations of the residual convolutions, in turn."""
@@ -34,7 +33,7 @@ RESIDUAL_GAIN = 0.3
 """Initial scale of a residual branch, so that a deep stack starts near the identity."""
 
 
-class Config(Record):
+class Config(base.Config):
     """Sizes and rates.
 
     ``width`` of the network at the latent rate, ``frame_width`` at the frame rate; ``stride`` frames per latent;
@@ -46,6 +45,7 @@ class Config(Record):
     """
 
     feature_width: int = Field(default=272, ge=1)
+    max_frames: int = Field(default=256, ge=1)
     width: int = Field(default=256, ge=1)
     frame_width: int = Field(default=96, ge=1)
     stride: int = Field(default=4, ge=2, multiple_of=2)
@@ -55,8 +55,6 @@ class Config(Record):
     code_dim: int = Field(default=32, ge=1)
     codes: int = Field(default=512, ge=2)
     scales: tuple[int, ...] = (8, 4, 2, 1)
-    max_frames: int = Field(default=256, ge=1)
-    ema_decay: float = Field(default=0.99, ge=0.0, lt=1.0)
     commitment_weight: float = Field(default=0.1, ge=0.0)
     scale_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     continuous_steps: int = Field(default=0, ge=0)
@@ -153,47 +151,41 @@ class Decoder(nn.Module):
 
 
 class Tokenizer(base.Tokenizer):
-    """Network, codec and training objective.
+    """Network and training objective.
 
     A clip's tokens and decoded frames do not depend on what follows it, and ``layout(frames)`` is as small as the
     clip allows. Every group decodes to the whole body.
     """
 
-    token_kind = "codes"
     config: Config
     steps_seen: Tensor
 
     def __init__(self, config: Config):
         super().__init__()
         self.config = c = config
-        self.vocabulary = c.codes
-        self.latent_parts, self.latent_width = c.groups, c.code_dim
         self.feature_width = c.feature_width
         self.encoder, self.decoder = Encoder(c), Decoder(c)
-        books = product.Config(groups=c.groups, codes=c.codes, width=c.code_dim, decay=c.ema_decay)
-        looks = residual.Config(scales=len(c.scales), width=c.code_dim, hold=True)
-        self.pyramid = residual.ResidualPyramid(looks, [product.Quantizer(books) for _ in c.scales])
+        offered = {"width": c.code_dim, "codes": c.codes, "temperature": None}
+        quantizers = [c.build_quantizer(groups=c.groups, **offered) for _ in c.scales]
+        capacity = c.max_frames // c.stride
+        scales = tuple(Scale(capacity // factor, c.groups, factor) for factor in c.scales)
+        layout = TokenLayout(scales, capacity, c.stride, "up", unit=c.scales[0])
+        settings = PyramidConfig(hold=True, scale_input="filled")
+        self.pyramid = TemporalPyramid(quantizers, layout, (c.groups, c.code_dim), settings)
         self.register_buffer("steps_seen", torch.zeros((), dtype=torch.int64))
 
-    def layout(self, frames: int | None = None) -> TokenLayout:
-        """The pyramid for clips of at most ``frames`` frames."""
-        c = self.config
-        if frames is not None and not c.stride <= frames <= c.max_frames:
-            raise InputError(f"clips of {frames} frames; expected {c.stride} to {c.max_frames}.")
-        capacity = -(-(c.max_frames if frames is None else frames) // c.unit) * c.scales[0]
-        scales = tuple(Scale(capacity // factor, c.groups, factor) for factor in c.scales)
-        return TokenLayout(scales, capacity, c.stride, "up")
+    def latents(
+        self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], layout: TokenLayout
+    ) -> Float[Tensor, "B T2 G D"]:
+        """The encoder's latent grid."""
+        padded = functional.pad(features, (0, 0, 0, layout.max_frames - features.shape[1]))
+        return self.encoder(padded, layout.latents(lengths))
 
-    def encode(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]) -> Encoded:
-        """Features to tokens, in the layout of ``T`` frames. Raises ``InputError`` for a batch that does not fit."""
-        layout, latents = self.checked(features, lengths)
-        grid = self._grid(features, layout, latents)
-        quantized = self.pyramid(grid.float(), layout, latents)
-        return Encoded(TokenMap(layout, latents, quantized.tokens), grid, quantized.total)
-
-    def decode_latent(self, latent: Float[Tensor, "B T G D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
+    def decode_latent(
+        self, latent: Float[Tensor, "B T G D"], latent_lengths: Int[Tensor, "B"]
+    ) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features."""
-        return self.decoder(latent, latents)
+        return self.decoder(latent, latent_lengths)
 
     def training_loss(
         self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], rng: torch.Generator
@@ -202,75 +194,34 @@ class Tokenizer(base.Tokenizer):
 
         In ``train()`` mode some clips skip the codebooks at first, scales are left out and codebooks are updated.
         """
-        layout, latents = self.checked(features, lengths)
-        grid = self._grid(features, layout, latents)
+        layout, latent_lengths = self.checked(features, lengths)
+        grid = self.latents(features, lengths, layout)
         with torch.autocast(grid.device.type, enabled=False):
             grid = grid.float()
-            quantized = self.pyramid(grid, layout, latents, rng if self.training else None)
-        decoded = self.decode_latent(self._through(grid, quantized, rng), latents)[:, : features.shape[1]].float()
-        coded = latents * layout.stride
-        inside = valid_steps(coded, features.shape[1])[:, :, None]
-        error = functional.smooth_l1_loss(decoded, features, reduction="none") * inside
-        everything = error.sum() / (inside.sum() * features.shape[2])
-        commitment = self._commitment(grid, quantized.sums, latents)
-        loss = everything + self.config.commitment_weight * commitment
-        logs = {"loss": loss, "reconstruction": everything, "commitment": commitment}
-        for scale, codes in enumerate(quantized.taken):
-            logs[f"usage.{scale}"] = vq.usage(codes, self.vocabulary)
+            quantized = self.pyramid(grid, layout, latent_lengths, rng if self.training else None)
+        through = self._through(grid, quantized, rng)
+        decoded = self.decode_latent(through, latent_lengths)[:, : features.shape[1]].float()
+        coded = latent_lengths * layout.stride
+        errors = feature_errors(decoded, features, valid_steps(coded, features.shape[1]))
+        loss, logs = reconstruction_loss(errors, None, 0.0)
+        commitment = commitment_loss(grid, quantized.sums, valid_steps(latent_lengths, layout.capacity))
+        loss = loss + self.config.commitment_weight * commitment
         if self.training:
-            self.pyramid.observe(quantized, rng)
+            self.pyramid.update(quantized, rng)
             self.steps_seen += 1
-        made = Reconstruction(decoded, features, coded)
-        return StepLoss(loss, {name: float(value.detach()) for name, value in logs.items()}, made)
+        logs |= {"commitment": float(commitment.detach()), **self.pyramid.token_usage(quantized)}
+        return StepLoss(loss, {"loss": float(loss.detach()), **logs}, Reconstruction(decoded, features, coded))
 
-    def _through(self, grid: Tensor, quantized: residual.Quantized, rng: torch.Generator) -> Tensor:
-        """What is decoded in a training step, with the gradient passed straight to the encoder."""
+    def _through(self, grid: Tensor, quantized: Quantized, rng: torch.Generator) -> Tensor:
+        """The latents decoded in a training step, with the gradient passed straight to the encoder."""
         c = self.config
         total = quantized.total
         chance, depth = torch.rand(2, generator=rng).tolist()
         clips = torch.rand(len(grid), generator=rng)
         if self.training and chance < c.scale_dropout:
-            total = quantized.sums[int(depth * len(quantized.sums))]
+            total = quantized.sums[int(depth * len(quantized.added))]
         straight = total + (grid - grid.detach())
         if not self.training or int(self.steps_seen) >= c.continuous_steps:
             return straight
         skip = clips >= int(self.steps_seen) / c.continuous_steps
         return torch.where(skip.to(grid.device)[:, None, None, None], grid, straight)
-
-    def _commitment(self, grid: Tensor, sums: tuple[Tensor, ...], latents: Tensor) -> Tensor:
-        inside = valid_steps(latents, grid.shape[1])[:, :, None, None].to(grid.dtype)
-        squared = torch.stack([((grid - partial.detach()) * inside).square().sum() for partial in sums]).sum()
-        return squared / (len(sums) * inside.sum() * grid.shape[2] * grid.shape[3])
-
-    def empty(self, layout: TokenLayout, batch: int) -> Float[Tensor, "B T G D"]:
-        """F before any scale: zeros."""
-        device = self.decoder.enter.weight.device
-        return torch.zeros(batch, layout.capacity, self.latent_parts, self.latent_width, device=device)
-
-    def contribution(
-        self, tokens: Int[Tensor, "B bins groups"], scale: int, layout: TokenLayout
-    ) -> Float[Tensor, "B T G D"]:
-        """What one scale's tokens add to F."""
-        return self.pyramid.contribution(tokens, scale, layout)
-
-    def scale_input(
-        self,
-        running: Float[Tensor, "B T G D"],
-        scale: int,
-        layout: TokenLayout,
-        latents: Int[Tensor, "B"] | None = None,
-    ) -> Float[Tensor, "B bins groups D"]:
-        """F pooled to the bins of ``scale``; the mean over the filled steps where a bin is filled in part."""
-        if latents is None:
-            return residual.down(running, layout.scales[scale].bins)
-        return self.pyramid.pooled(running, scale, layout, latents)
-
-    def quantize_scale(
-        self, residual: Float[Tensor, "B T G D"], scale: int, layout: TokenLayout, latents: Int[Tensor, "B"]
-    ) -> Int[Tensor, "B bins groups"]:
-        """Nearest codes of what is left at one scale."""
-        return self.pyramid.quantize_scale(residual, scale, layout, latents)
-
-    def _grid(self, features: Tensor, layout: TokenLayout, latents: Tensor) -> Tensor:
-        padded = functional.pad(features, (0, 0, 0, layout.max_frames - features.shape[1]))
-        return self.encoder(padded, latents)

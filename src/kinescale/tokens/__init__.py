@@ -1,7 +1,6 @@
-"""The token pyramid's vocabulary: layouts, token maps, the codec protocol, and what a generator sees of a sentence."""
+"""Token pyramids: layouts, token maps, codecs, and the features of a sentence that a generator reads."""
 
-from kinescale.tokens.bit_view import BitView
-from kinescale.tokens.codec import Codec
+from kinescale.tokens.codec import BitView, Codec
 from kinescale.tokens.layout import Scale, TokenLayout
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap

@@ -1,4 +1,4 @@
-"""Layout of a token pyramid: the scales, coarse to fine, and which positions a clip of a given length fills."""
+"""Layout of a token pyramid: scales, coarse to fine, and the positions that a clip of a given length fills."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Scale:
 
     Parameters
     ----------
-    bins : places in time.
-    groups : places in the body.
-    factor : latents a bin (capacity // bins); 0 where bins are spread evenly over the capacity (MoSa's 3 6 10 15 ...).
-    members : the latent parts that each group pools; () means that group g is part g, or that one group holds all.
+    bins : positions in time.
+    groups : positions over the body.
+    factor : latents per bin (capacity // bins); 0 where bins are spread evenly over the capacity (MoSa).
+    members : latent parts that each group pools; () means that group g is part g, or that one group holds all.
     """
 
     bins: int
@@ -43,13 +43,14 @@ class TokenLayout:
     ----------
     scales : coarse to fine.
     capacity : latent steps the tensors hold (padding included).
-    stride : frames a latent step stands for.
+    stride : frames per latent step.
     rounding : which bins a clip fills: "down" only whole ones (MoScale), "up" also those it fills in part (ScaleMoGen),
-        "all" every bin whatever the length, since what stands after a clip's end is coded too (MoSa).
+        "all" every bin whatever the length, since padding after a clip's end is coded too (MoSa).
     least : bins of each scale that any clip fills, however short (MSQ: 1; what they pool is then part of a bin).
     partly : whether a latent step that a clip reaches into, but does not fill, is one of its latents (ScaleMoGen).
     longest : latent steps of the longest clip where that is more than ``capacity``: a pyramid cut short by ``coarsest``
         (0: the capacity).
+    unit : capacities of layouts for shorter clips are multiples of it (0: every clip has this layout).
     """
 
     scales: tuple[Scale, ...]
@@ -59,6 +60,7 @@ class TokenLayout:
     least: int = 0
     partly: bool = False
     longest: int = 0
+    unit: int = 0
 
     @property
     def positions(self) -> int:
@@ -75,8 +77,28 @@ class TokenLayout:
 
     @property
     def max_frames(self) -> int:
-        """Frames the capacity stands for."""
+        """Frames of the capacity."""
         return self.capacity * self.stride
+
+    def for_frames(self, frames: int) -> TokenLayout:
+        """The pyramid for clips of at most ``frames`` frames, as small as ``unit`` allows.
+
+        Raises ``InputError`` for a length below one latent step or above the capacity.
+        """
+        if not self.stride <= frames <= self.max_frames:
+            raise InputError(f"clips of {frames} frames; expected {self.stride} to {self.max_frames}.")
+        if not self.unit:
+            return self
+        capacity = -(-frames // (self.stride * self.unit)) * self.unit
+        scales = tuple(replace(spec, bins=self._bins(spec, capacity)) for spec in self.scales)
+        return replace(self, scales=scales, capacity=capacity)
+
+    def _bins(self, spec: Scale, capacity: int) -> int:
+        """Bins of one scale over another capacity."""
+        if not spec.factor:
+            return spec.bins * capacity // self.capacity
+        whole = capacity + spec.factor - 1 if self.rounding == "up" else capacity
+        return max(self.least, whole // spec.factor)
 
     def check(self, frames: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
         """``frames`` itself; ``InputError`` when one is below one latent step or above the capacity."""
@@ -135,6 +157,6 @@ class TokenLayout:
         return torch.cat([self.valid(latents, k).flatten(1) for k in range(len(self.scales))], dim=1)
 
     def scale_of_position(self) -> Int[Tensor, "L"]:
-        """Index of the scale each flattened position belongs to."""
+        """Index of the scale of each flattened position."""
         sizes = torch.tensor([scale.size for scale in self.scales])
         return torch.repeat_interleave(torch.arange(len(self.scales)), sizes)

@@ -51,6 +51,10 @@ class TokenMap:
             raise InputError(f"the first {count} scales of {len(self.scales)}; expected 1 to {len(self.scales)}.")
         return TokenMap(self.layout, self.latents, self.scales[:count])
 
+    def with_scales(self, scales: tuple[Int[Tensor, "B ..."], ...]) -> TokenMap:
+        """The same clips with other tokens."""
+        return TokenMap(self.layout, self.latents, scales)
+
     def flatten(self) -> Int[Tensor, "B L ..."]:
         """All scales in one row a clip, scales in order, time-major inside a scale."""
         return torch.cat([tokens.flatten(1, 2) for tokens in self.scales], dim=1)

@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kinescale.bundle.header import current_name
+from kinescale.bundle.header import current
 from kinescale.core.errors import BundleError
 from kinescale.core.files import atomic_path
 from kinescale.core.json_input import parse_json
@@ -90,7 +90,7 @@ def load(path: Path, *, as_stored: bool = False) -> Checkpoint:
     if digest(tensors, state) != header.get("sha256"):
         raise BundleError(f"{path}: its content does not match its digest; the checkpoint before it may be whole.")
     if not as_stored:
-        tensors = {current_name(key): value for key, value in tensors.items()}
+        tensors = current(tensors, lambda gains: gains.reshape(-1).split(1))
     try:
         return Checkpoint(tensors, parse_json(state))
     except ValueError as problem:

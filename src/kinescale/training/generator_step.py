@@ -9,7 +9,7 @@ from torch import nn
 
 from kinescale.generators import Generator
 from kinescale.generators.base import StepLoss
-from kinescale.tokenizers import Tokenizer, seen_as
+from kinescale.tokenizers import Tokenizer
 from kinescale.tokens import TextFeatures
 from kinescale.training.data import Batch, Batches
 from kinescale.training.text_cache import TextCache
@@ -41,7 +41,7 @@ class GeneratorStep:
     ):
         self.module: nn.Module = generator
         self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
-        self._codec = seen_as(self._tokenizer, generator.token_kind)
+        self._codec = self._tokenizer.codec.view(generator.token_kind)
         self._batches, self._texts, self._device = batches, texts, device
 
     def batch(self, step: int) -> Told:

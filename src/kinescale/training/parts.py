@@ -14,7 +14,7 @@ from kinescale.core.randomness import derive_seed
 from kinescale.evaluators import Evaluator
 from kinescale.features import Feature
 from kinescale.generators import Generator
-from kinescale.tokenizers import Tokenizer, seen_as
+from kinescale.tokenizers import Tokenizer
 
 FAMILIES: dict[str, Family] = {
     "feature": features.FAMILY,
@@ -67,20 +67,20 @@ def build_evaluator(part: Part, feature: str, feature_width: int, text_width: in
 def build_generator(part: Part, tokenizer: Tokenizer, text_width: int, text_tokens: int, seed: int) -> Generator:
     """A new generator that fits the tokenizer and the text encoder, with weights drawn from ``seed``.
 
-    A generator of bits sees a tokenizer's codes as bits. ``ConfigError`` says why a pair does not fit.
+    A generator of bits reads a tokenizer's codes as bits. ``ConfigError`` says why a pair does not fit.
     """
     layout = tokenizer.layout()
-    seen = seen_as(tokenizer, generators.FAMILY.get(part.name, "Generator").token_kind)
+    codec = tokenizer.codec.view(generators.FAMILY.get(part.name, "Generator").token_kind)
     fixed = {
-        "vocabulary": seen.vocabulary,
-        "vocabularies": list(seen.vocabularies),
-        "code_dim": tokenizer.latent_width,
+        "vocabulary": codec.vocabulary,
+        "vocabularies": list(codec.vocabularies),
+        "code_dim": codec.latent_width,
         "scales": [scale.factor for scale in layout.scales],
         "bins": [scale.bins for scale in layout.scales],
         "groups": [scale.groups for scale in layout.scales],
         "capacity": layout.capacity,
         "stride": layout.stride,
-        "parts": tokenizer.latent_parts,
+        "parts": codec.latent_parts,
         "text_width": text_width,
         "text_tokens": text_tokens,
     }

@@ -25,7 +25,7 @@ from kinescale.core.records import Record, write_json
 from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
 from kinescale.data.scope import words_of
 from kinescale.features import Feature, Normalizer
-from kinescale.tokenizers import Tokenizer, seen_as
+from kinescale.tokenizers import Tokenizer
 from kinescale.training import checkpoint as files
 from kinescale.training.config import RunConfig, Stage
 from kinescale.training.data import Batches
@@ -222,7 +222,7 @@ def _generator(run: _Run, data: Path) -> Outcome:
     cache = data / ".features" if (data / ".features").is_dir() else run.folder / "cache"
     texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
     generator = build_generator(config.generator, tokenizer, texts.width, texts.max_tokens, config.seed)
-    generator.adopt(seen_as(tokenizer, generator.token_kind))
+    generator.adopt(tokenizer.codec.view(generator.token_kind))
     if run.start is not None and run.start.generator is not None:
         _begin_with(generator, run.start.generator, "generator")
     step = GeneratorStep(generator, tokenizer, batches, texts, run.device)

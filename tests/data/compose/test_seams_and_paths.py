@@ -13,12 +13,12 @@ from kinescale.data.compose.retime import retime
 from kinescale.data.compose.track import Track
 from kinescale.data.compose.transition import NONE, best_transition, join_clips
 from kinescale.description import describe
-from kinescale.motion import canonicalise
+from kinescale.motion import canonicalize
 from made_bodies import Plan, arm, made, walking
 
 
 def track(plan: Plan) -> Track:
-    return Track.of(canonicalise(made(plan)))
+    return Track.of(canonicalize(made(plan)))
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
         "width": width,
         "code_dim": code_dim,
         "codes": codes,
-        "books": count_of(state, r"quantizer\.layers\.(\d+)\."),
+        "codebooks": count_of(state, r"quantizer\.layers\.(\d+)\."),
         "levels": levels,
         "blocks": count_of(state, r"encoder\.model\.2\.1\.model\.(\d+)\."),
     }
@@ -74,13 +74,13 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
         sizes["explicit_blocks"] = []
     config = tokenizer.Config.parse({**sizes, **given}, where=_TOKENIZER)
     renamed = _tokenizer_renaming(levels).apply(state)
-    # The averages behind the books are not in the published files: each code starts as the mean of one use.
-    for book in range(config.books):
-        codebook = renamed.get(f"pyramid.quantizers.{book}.codebook")
+    # The averages behind the codebooks are not in the published files: each code starts as the mean of one use.
+    for index in range(config.codebooks):
+        codebook = renamed.get(f"pyramid.quantizers.{index}.codebook")
         if codebook is not None:
-            renamed[f"pyramid.quantizers.{book}.code_sum"] = codebook
-            renamed[f"pyramid.quantizers.{book}.code_count"] = torch.ones(len(codebook))
-            renamed[f"pyramid.quantizers.{book}.initialized"] = torch.tensor(True)
+            renamed[f"pyramid.quantizers.{index}.code_sum"] = codebook
+            renamed[f"pyramid.quantizers.{index}.code_count"] = torch.ones(len(codebook))
+            renamed[f"pyramid.quantizers.{index}.initialized"] = torch.tensor(True)
     built = tokenizer.Tokenizer(config)
     load_strictly(built, renamed, _TOKENIZER)
     return built.eval()

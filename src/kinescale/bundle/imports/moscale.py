@@ -57,7 +57,7 @@ def _tokenizer_renaming() -> Renaming:
         (r"decoder\.outproj\.2\.(\w+)", r"decoder.leave.\1"),
         (r"encoder\.res_blocks\.(\d+)\.0\.(weight|bias)", r"encoder.narrow.\1.\2"),
         (r"decoder\.res_blocks\.(\d+)\.2\.(weight|bias)", r"decoder.widen.\1.\2"),
-        (r"quantizer\.codebook", r"pyramid.quantizer.codebook"),
+        (r"quantizer\.codebook", r"pyramid.quantizers.0.codebook"),
     ]
     for side, place in (("encoder", 1), ("decoder", 0)):
         for theirs, ours in (("1", "wide"), ("2", "mix")):
@@ -100,10 +100,10 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
     renamed = _tokenizer_renaming().apply(state)
     built = tokenizer.Tokenizer(config)
     # The averages behind the codebook were never saved: each code starts as the mean of one use.
-    codebook = renamed["pyramid.quantizer.codebook"]
-    renamed["pyramid.quantizer.code_sum"] = codebook
-    renamed["pyramid.quantizer.code_count"] = torch.ones(len(codebook))
-    renamed["pyramid.quantizer.initialized"] = torch.tensor(True)
+    codebook = renamed["pyramid.quantizers.0.codebook"]
+    renamed["pyramid.quantizers.0.code_sum"] = codebook
+    renamed["pyramid.quantizers.0.code_count"] = torch.ones(len(codebook))
+    renamed["pyramid.quantizers.0.initialized"] = torch.tensor(True)
     load_strictly(built, renamed, _TOKENIZER)
     return built.eval()
 

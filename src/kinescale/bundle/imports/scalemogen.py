@@ -209,7 +209,7 @@ def scales_of(tokens: tokenizer.Tokenizer) -> dict[str, Any]:
         "bins": [scale.bins for scale in layout.scales],
         "groups": [scale.groups for scale in layout.scales],
         "capacity": layout.capacity,
-        "parts": tokens.latent_parts,
+        "parts": tokens.codec.latent_parts,
     }
 
 

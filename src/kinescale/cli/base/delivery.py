@@ -29,7 +29,7 @@ def check_ready(path: Path) -> None:
         raise InputError(f"cannot write {path}: the folder {path.parent} takes no files from you; name another.")
     family = Family("kinescale.formats", "format")
     for name in family.names():
-        if path.suffix.lower() in (family.literal(name, "SUFFIXES") or ()) and "ready" in family.functions(name):
+        if path.suffix.lower() in (family.literal(name, "SUFFIXES") or ()) and "ready" in family.attributes(name):
             family.get(name, "ready")()
 
 

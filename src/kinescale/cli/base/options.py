@@ -158,7 +158,7 @@ def check_input(path: Path) -> Path:
 def check_fps(fps: float | None) -> float | None:
     """``fps`` itself when it is a frame rate or ``None``."""
     if fps is not None and not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+        raise InputError(f"{fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")
     return fps
 
 
@@ -171,7 +171,7 @@ def check_positive(value: float | None, name: str) -> None:
 def motion_suffixes(action: str) -> tuple[str, ...]:
     """Suffixes of the formats that offer ``action`` ("read" or "write"), without importing them."""
     family = Family("kinescale.formats", "format")
-    able = [name for name in family.names() if action in family.functions(name)]
+    able = [name for name in family.names() if action in family.attributes(name)]
     return tuple(sorted(suffix for name in able for suffix in family.literal(name, "SUFFIXES") or ()))
 
 

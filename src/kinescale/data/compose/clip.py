@@ -22,7 +22,7 @@ from kinescale.data.compose.tempo import with_tempo
 from kinescale.data.compose.track import Track
 from kinescale.data.prepared import PreparedRow
 from kinescale.description import Description, describe
-from kinescale.motion import Motion, canonicalise, mirror
+from kinescale.motion import Motion, canonicalize, mirror
 
 TRIES = 8
 """Attempts at one clip of a kind."""
@@ -75,7 +75,7 @@ def _accepted(
         raise Rejected("too short")
     if floats(made.track):
         raise Rejected("off the floor")
-    motion = canonicalise(made.track.motion(), floor=False)
+    motion = canonicalize(made.track.motion(), floor=False)
     track = Track.of(motion)
     found = describe(motion)
     physics, acceleration, jerk = physics_of(track, found.path.gait)

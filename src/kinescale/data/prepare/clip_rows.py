@@ -17,7 +17,7 @@ from kinescale.data.datasets.base.captions import ClipCaptions
 from kinescale.data.prepare.settings import PART_AMOUNTS, Settings
 from kinescale.data.prepare.windows import Window, windows
 from kinescale.data.prepared import PreparedRow
-from kinescale.motion import Motion, canonicalise, mirror, resample, retarget
+from kinescale.motion import Motion, canonicalize, mirror, resample, retarget
 
 LEAST_FRAMES = 8
 FASTEST_JOINT = 40.0
@@ -28,7 +28,7 @@ def clip_rows(clip: RawClip, settings: Settings, license: str) -> list[PreparedR
     """Read one clip, bring it to the common skeleton, rate and start, and caption it; a long take in windows."""
     module = datasets.FAMILY.load(clip.corpus)
     motion = module.load(clip)
-    motion = canonicalise(resample(retarget(motion, skeletons.get(settings.skeleton), feet=False), settings.fps))
+    motion = canonicalize(resample(retarget(motion, skeletons.get(settings.skeleton), feet=False), settings.fps))
     if len(motion) < LEAST_FRAMES:
         raise DataError(
             f"{clip.files[0].name}: {len(motion)} frames after resampling; at least {LEAST_FRAMES} are needed."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kinescale.motion import Motion, canonicalise
+from kinescale.motion import Motion, canonicalize
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,5 +36,5 @@ def windows(motion: Motion, longest: int) -> Iterator[Window]:
     length = -(-2 * frames // (count + 1))
     for number in range(count):
         start = round(number * (frames - length) / (count - 1))
-        part = canonicalise(motion.slice(start, start + length), floor=False)
+        part = canonicalize(motion.slice(start, start + length), floor=False)
         yield Window(part, start, start + length, False)

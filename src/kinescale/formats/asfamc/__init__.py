@@ -1,8 +1,8 @@
-"""ASF/AMC, Acclaim's skeleton and motion pair, as CMU and HDM05 publish it: read only.
+"""ASF/AMC motion files (Acclaim skeleton and motion pair, as in CMU and HDM05); read only.
 
-The skeleton is the ``.asf`` beside the ``.amc``. Lengths are scaled inches (meters = value / unit * 0.0254).
+The skeleton is in an ``.asf`` file next to the ``.amc``. Lengths are scaled inches (meters = value / unit * 0.0254).
 A bone's local rotation is C M C^-1 with C its axis frame and M the frame's angles about fixed axes in the
-axis' order: "XYZ" is Rz Ry Rx. AMC says nothing of its frame rate; both corpora were taken at 120.
+axis' order: "XYZ" is Rz Ry Rx. AMC has no frame rate; both corpora were captured at 120.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.core.conventions import MAX_FPS, MAX_FRAMES
+from kinescale.core.conventions import MAX_FRAMES
 from kinescale.core.errors import InputError
 from kinescale.formats.asfamc.asf import LINE, Asf, read_asf
+from kinescale.formats.base.world import WorldOptions
 from kinescale.io.text_scanner import LARGEST, Source, bulk_numbers, shown, sound, to_number, words_per_line
 from kinescale.kinematics.rotations import euler_to_quat, quat_conjugate, quat_multiply
 from kinescale.motion.motion import Motion
@@ -34,12 +35,11 @@ _NAMES = re.compile(rb"^[ \t]*([A-Za-z_][^\s]*)", re.MULTILINE)
 def read(path: str | Path, *, asf: str | Path | None = None, fps: float = CAPTURE_FPS) -> Motion:
     """Read an AMC file with its skeleton.
 
-    ``asf`` names the skeleton file; otherwise it is looked for beside the AMC: the same name, the longest
-    name that the AMC's begins with (``01.asf`` of ``01_02.amc``), or the only one in the folder. Numbers come
+    ``asf`` names the skeleton file; otherwise it is searched next to the AMC: the same name, the longest
+    name that is a prefix of the AMC's (``01.asf`` of ``01_02.amc``), or the only one in the folder. Numbers come
     back as float32. Raises ``FormatError`` naming file and line, ``InputError`` for a missing file.
     """
-    if not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+    WorldOptions(fps=fps)  # checks the rate
     path = Path(path)
     source = Source.open(path, MAX_FILE_BYTES)
     skeleton_path = find_asf(path) if asf is None else Path(asf)
@@ -52,16 +52,16 @@ def read(path: str | Path, *, asf: str | Path | None = None, fps: float = CAPTUR
 
 
 def find_asf(path: str | Path) -> Path:
-    """The skeleton file beside an AMC file; ``InputError`` when none fits."""
+    """The skeleton file next to an AMC file; ``InputError`` when none fits."""
     path = Path(path)
-    beside = sorted(file for file in path.parent.iterdir() if file.suffix.lower() == ".asf")
-    fits = [file for file in beside if path.stem == file.stem or path.stem.startswith(file.stem + "_")]
+    candidates = sorted(file for file in path.parent.iterdir() if file.suffix.lower() == ".asf")
+    fits = [file for file in candidates if path.stem == file.stem or path.stem.startswith(file.stem + "_")]
     if fits:
         return max(fits, key=lambda file: len(file.stem))
-    if len(beside) == 1:
-        return beside[0]
-    have = f"the folder has {len(beside)} .asf files, none of its name" if beside else "the folder has no .asf file"
-    raise InputError(f"{path}: no skeleton found ({have}); name the skeleton file with the option asf.")
+    if len(candidates) == 1:
+        return candidates[0]
+    have = f"{len(candidates)} .asf files, none of its name" if candidates else "no .asf file"
+    raise InputError(f"{path}: no skeleton found (the folder has {have}); name the skeleton file with the option asf.")
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -97,10 +97,10 @@ def _read_header(source: Source, angle: float) -> tuple[int, float]:
 def _read_frames(
     source: Source, start: int, names: dict[bytes, int], widths: dict[int, int]
 ) -> tuple[Float[np.ndarray, "T C"], list[int]]:
-    """Values of all frames, and the joints in the order that their columns stand in.
+    """Values of all frames, and the joints in the order of their columns.
 
-    Files repeat the first frame's layout, so all is read in bulk and compared with it; anything else is left
-    to the slow reader, which takes bones in any order and finds the offending line.
+    Files repeat the first frame's layout, so all is read in bulk and compared with it; other files go to the slow
+    reader, which accepts bones in any order and finds the line of an error.
     """
     block = source.data[start:]
     layout = _first_layout(block, len(names))
@@ -115,8 +115,8 @@ def _read_frames(
             if values is not None:
                 return values, order
         else:
-            # The trouble is in the frame of the first odd line or the one before: look there first, since
-            # going through a long file line by line takes seconds. Bones in another order are no trouble.
+            # an error is in the frame of the first deviating line or the one before: these are read first, since
+            # reading a long file line by line takes seconds; bones in another order are no error
             frame = (int(wrong[0]) if wrong.size else counts.size) // pattern.size - 1
             if frame > 0:
                 line = int(lines[frame * pattern.size]) + source.line(start)
@@ -134,7 +134,7 @@ def _first_layout(block: bytes, count: int) -> list[bytes]:
 
 
 def _bulk(block: bytes, layout: list[bytes], frames: int, width: int) -> Float[np.ndarray, "T C"] | None:
-    """The numbers without frame numbers, or ``None`` when anything departs from the layout."""
+    """The numbers without frame numbers; ``None`` when anything deviates from the layout."""
     if _NAMES.findall(block) != layout * frames:
         return None
     values = bulk_numbers(_NAMES.sub(b"", block))
@@ -149,7 +149,7 @@ def _bulk(block: bytes, layout: list[bytes], frames: int, width: int) -> Float[n
 def _slow_frames(
     source: Source, start: int, names: dict[bytes, int], widths: dict[int, int]
 ) -> Float[np.ndarray, "T C"]:
-    """Line by line: bones in any order, and errors that name the line. Columns stand as in ``widths``."""
+    """Line by line: bones in any order, and errors that name the line. Columns are in the order of ``widths``."""
     frames: list[list[float]] = []
     frame: dict[int, list[float]] = {}
     number: int | None = None

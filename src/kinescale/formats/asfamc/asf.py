@@ -1,4 +1,4 @@
-"""ASF, Acclaim's skeleton file: bones with a direction, a length, an axis frame and degrees of freedom.
+"""ASF skeleton files (Acclaim): bones with direction, length, axis frame and degrees of freedom.
 
 A bone becomes a joint at the bone's *start*, since its rotation moves the bone. So a joint's offset is its
 parent bone's vector, children of the root sit in the root itself, and the end of a bone without children is
@@ -32,7 +32,7 @@ _Line = tuple[int, list[bytes]]
 
 @dataclass(frozen=True)
 class Asf:
-    """A skeleton file, meters and radians.
+    """Content of a skeleton file in meters and radians.
 
     ``order`` is the root's channels ("TX" ...), ``dofs`` each joint's axes in the order of its values,
     ``axes`` the axis order of each joint, ``frames`` [J, 4] the quaternion of its axis frame; entry 0 is the
@@ -62,7 +62,7 @@ class _Bone:
 
 @dataclass
 class _Parts:
-    """What the sections say, in the file's units."""
+    """Content of the sections, in the file's units."""
 
     length: float = 1.0
     angle: float = math.radians(1.0)
@@ -205,7 +205,7 @@ def _read_bone_entry(source: Source, line: _Line, bone: _Bone) -> None:
 
 
 def _read_hierarchy(source: Source, lines: list[_Line], bones: dict[bytes, _Bone]) -> dict[bytes, list[bytes]]:
-    """The section ``:hierarchy``: children of each bone; every bone hangs once, and none before the root."""
+    """The section ``:hierarchy``: children of each bone; every bone has one parent, and none comes before the root."""
     children: dict[bytes, list[bytes]] = {}
     placed = {b"root"}
     for position, words in lines:

@@ -1,4 +1,4 @@
-"""Rest positions of SMPL-H and SMPL-X bodies: of a mean body, or of the user's own model file and a shape.
+"""Rest pose of SMPL-H and SMPL-X bodies: of a mean body, or from the user's model file and shape parameters.
 
 Loper et al. 2015, "SMPL", equation 10: the joints rest at a regression from the shaped template's vertices.
 """
@@ -18,7 +18,7 @@ from kinescale.io.text_scanner import sound
 from kinescale.skeletons import Skeleton
 
 MEAN_PELVIS = {"smplh": (0.0, -0.22, 0.03), "smplx": (0.0, -0.35, 0.01)}
-"""About where the pelvis rests in the models' own axes, meters: their origin is in the chest."""
+"""Approximate rest position of the pelvis in the models' axes, meters: their origin is in the chest."""
 
 MAX_VERTICES = 100_000
 _MEMBERS = {
@@ -31,7 +31,7 @@ _MEMBERS = {
 
 @dataclass(frozen=True)
 class Rest:
-    """A skeleton and where its pelvis rests in the model's axes (meters, float64 [3])."""
+    """A skeleton, and the rest position of its pelvis in the model's axes (meters, float64 [3])."""
 
     skeleton: Skeleton
     pelvis: Float[np.ndarray, "3"]
@@ -42,7 +42,7 @@ class Rest:
         joints = joints.astype(np.float64)
         offsets = joints - joints[[max(parent, 0) for parent in like.parents]]
         made = Skeleton(like.name, like.joints, like.parents, offsets, like.roles, like.t_pose, like.ends)
-        # The named skeleton itself where the numbers agree, so that it compares equal to it.
+        # the named skeleton itself where the numbers agree, so that both compare equal
         return cls(like if np.allclose(offsets, like.offsets, rtol=0, atol=1e-9) else made, joints[0])
 
     def joints(self) -> Float[np.ndarray, "J 3"]:

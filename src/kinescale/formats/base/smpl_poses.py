@@ -1,6 +1,6 @@
-"""Axis-angles and the Z-up world of AMASS files, against quaternions and the Y-up world here.
+"""Conversion of SMPL poses: axis-angles to and from quaternions, the Z-up world of AMASS to and from Y-up.
 
-In blocks of frames and in place: a file of poses is large, and so would be each temporary copy of it.
+In blocks of frames and in place, as files of poses are large.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TO_Y_UP = (-_S, 0.0, 0.0, _S)
 
 
 def axis_angles_to_quats(poses: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T J 4"]:
-    """Axis-angles, three numbers a joint, to unit quaternions whose signs go on over time; the type stays."""
+    """Axis-angles, three numbers per joint, to unit quaternions with continuous signs over time, of the same type."""
     frames, joints = len(poses), poses.shape[1] // 3
     quats = np.empty((frames, joints, 4), poses.dtype)
     for start in range(0, frames, BLOCK_FRAMES):
@@ -33,7 +33,7 @@ def axis_angles_to_quats(poses: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "
 
 
 def quats_to_axis_angles(quats: Float[np.ndarray, "T J 4"]) -> Float[np.ndarray, "T C"]:
-    """Unit quaternions to axis-angles of at most half a turn, three numbers a joint."""
+    """Unit quaternions to axis-angles of at most half a turn, three numbers per joint."""
     upper = np.where(quats[..., 3:] < 0, -quats, quats)
     sine = np.linalg.norm(upper[..., :3], axis=-1, keepdims=True)
     angle = 2 * np.arctan2(sine, upper[..., 3:])
@@ -42,7 +42,7 @@ def quats_to_axis_angles(quats: Float[np.ndarray, "T J 4"]) -> Float[np.ndarray,
 
 
 def to_y_up(points: Float[np.ndarray, "T 3"], quats: Float[np.ndarray, "T J 4"]) -> None:
-    """Turn a root track and the root's rotations (joint 0) from the file's world into ours, in place."""
+    """Rotate a root track and the root's rotations (joint 0) from Z-up to Y-up, in place."""
     points[:] = points[:, [0, 2, 1]] * np.array([1.0, 1.0, -1.0])
     quats[:, 0] = _times(TO_Y_UP, quats[:, 0])
 
@@ -54,7 +54,7 @@ def to_z_up(points: Float[np.ndarray, "T 3"], quats: Float[np.ndarray, "T J 4"])
 
 
 def _times(turn: tuple[float, float, float, float], quats: Float[np.ndarray, "T 4"]) -> Float[np.ndarray, "T 4"]:
-    """A turn about x after ``quats``."""
+    """A rotation about x after ``quats``."""
     s, _, _, c = turn
     x, y, z, w = quats.T
     return np.stack([c * x + s * w, c * y - s * z, c * z + s * y, c * w - s * x], axis=-1)

@@ -1,8 +1,8 @@
 """The reading step: up axis, unit of length and frame rate of a motion file, and a note for each that was assumed.
 
-Most files say none of the three. What the caller states (``Stated``) always holds. Otherwise the body decides: a
-person is between ``USUAL_M`` tall, stands upright, and walks over the ground. A change needs clear evidence; where the
-evidence is thin the file is taken as it is, and a note says what to state.
+Most files state none of the three. What the caller states (``WorldOptions``) always holds. Otherwise the body decides:
+a person is between ``USUAL_M`` tall, stands upright, and walks over the ground. A change needs clear evidence; where
+the evidence is weak the file is read as it is, and a note names the option that states it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.core.conventions import MAX_FPS, UNITS_M
+from kinescale.core.conventions import MAX_FPS, NATIVE_FPS, UNITS_M
 from kinescale.core.errors import InputError
 from kinescale.kinematics.rotations import quat_apply, quat_conjugate, quat_multiply
 from kinescale.motion.motion import Motion
@@ -51,10 +51,10 @@ TRAVELS, LEVEL = 1.0, 0.4
 
 
 @dataclass(frozen=True)
-class Stated:
-    """What the caller says of a file's world; ``None`` where the body decides.
+class WorldOptions:
+    """Up axis, unit and frame rate of a file as the caller states them; ``None`` where the body decides.
 
-    up : "+y", "+z" ... or "y", "z" ...: the axis that points up. unit_m : meters a unit. fps : frames a second.
+    up : "+y", "+z" ... or "y", "z" ...: the axis that points up. unit_m : meters per unit. fps : frames per second.
     """
 
     up: str | None = None
@@ -67,7 +67,13 @@ class Stated:
         if self.unit_m is not None:
             check_unit(self.unit_m)
         if self.fps is not None and not 0 < self.fps <= MAX_FPS:
-            raise InputError(f"{self.fps} frames a second; expected more than 0 and at most {MAX_FPS:g}.")
+            raise InputError(f"{self.fps} frames per second; expected more than 0 and at most {MAX_FPS:g}.")
+
+
+def rate_notes(fps: float | None) -> tuple[str, ...]:
+    """The note of a format without frame rates where the caller gives none either: ``NATIVE_FPS`` is assumed."""
+    note = f"the file says no frame rate: {NATIVE_FPS:g} is taken; --source-fps states it."
+    return () if fps is not None else (note,)
 
 
 def up_axis(text: str) -> str:
@@ -80,7 +86,7 @@ def up_axis(text: str) -> str:
 
 
 def check_unit(unit_m: float) -> None:
-    """``InputError`` for what is no length of a unit in meters."""
+    """``InputError`` unless ``unit_m`` can be the length of a unit, meters."""
     if not 0 < unit_m <= LARGEST_UNIT_M:
         raise InputError(f"a unit of {unit_m} m; expected more than 0, such as 0.01 for centimeters.")
 
@@ -127,16 +133,17 @@ def likely_unit(height: float) -> float | None:
 def upright(
     motion: Motion, stated: str | None, *, identity_rest: bool, least: float | None = None
 ) -> tuple[Motion, tuple[str, ...]]:
-    """The motion with +Y up, and the notes on how that was told.
+    """The motion rotated to +Y up, and notes on how its up axis was found.
 
-    ``least``: the evidence that is enough, where a format's files mostly show people who stand.
+    ``least``: the score that suffices, lower for formats whose files mostly show standing people.
 
-    ``identity_rest``: the skeleton's rest pose is drawn in the file's world, as in BVH, and speaks for its up axis.
+    ``identity_rest``: the skeleton's rest pose is drawn in the file's world, as in BVH, and is evidence for its up
+    axis.
     """
     rest = rest_up(motion.skeleton) if identity_rest else None
     if stated is not None:
-        return turned(motion, stated, rest), ()
-    found, sure = _told_by_body(motion, rest, LEAST_SCORE if least is None else least)
+        return rotated_up(motion, stated, rest), ()
+    found, sure = _up_axis_of_body(motion, rest, LEAST_SCORE if least is None else least)
     if found == "+y":
         return motion, ()
     shown = found.upper()
@@ -147,11 +154,11 @@ def upright(
         )
         return motion, (note,)
     note = f"{shown} is taken to be up, as the body stands along it; state --source-up y where it lies down instead."
-    return turned(motion, found, rest), (note,)
+    return rotated_up(motion, found, rest), (note,)
 
 
-def turned(motion: Motion, up: str, rest: str | None) -> Motion:
-    """The motion with the axis ``up`` of its world turned to +Y; joints' frames turn along where the rest pose does."""
+def rotated_up(motion: Motion, up: str, rest: str | None) -> Motion:
+    """The motion with the axis ``up`` of its world rotated to +Y; joint frames rotate too where the rest pose does."""
     turn = torch.tensor(TURNS[up], dtype=torch.float64)
     if up == "+y":
         return motion
@@ -165,13 +172,13 @@ def turned(motion: Motion, up: str, rest: str | None) -> Motion:
     return motion.replace(skeleton=_turned_skeleton(motion.skeleton, turn), root=root, rotations=rotations)
 
 
-def in_world(skeleton: Skeleton, up: str) -> Skeleton:
-    """A skeleton whose rest pose stands along +Y, drawn with the axis ``up`` up."""
+def with_up_axis(skeleton: Skeleton, up: str) -> Skeleton:
+    """A skeleton whose rest pose stands along +Y, redrawn with the axis ``up`` up."""
     return _turned_skeleton(skeleton, quat_conjugate(torch.tensor(TURNS[up], dtype=torch.float64)))
 
 
 def _turned_skeleton(skeleton: Skeleton, turn: torch.Tensor) -> Skeleton:
-    """The skeleton with every joint's frame turned."""
+    """The skeleton with every joint's frame rotated."""
 
     def moved(points: Float[np.ndarray, "N 3"]) -> np.ndarray:
         # an axis goes to an axis: rounding leaves exact numbers
@@ -193,17 +200,17 @@ def _turned_skeleton(skeleton: Skeleton, turn: torch.Tensor) -> Skeleton:
     return replace(skeleton, offsets=moved(skeleton.offsets), ends=ends, t_pose=pose)
 
 
-def _told_by_body(motion: Motion, rest: str | None, least: float) -> tuple[str, bool]:
+def _up_axis_of_body(motion: Motion, rest: str | None, least: float) -> tuple[str, bool]:
     """The axis along which the body stands, and whether the evidence for another than +Y is clear.
 
     Evidence for an axis: the share of frames that stand along it; the rest pose is drawn along it; the lowest joint
     lies on a floor at zero; the body goes far across it and stays level along it.
     """
-    seen = _seen(motion)
+    sampled = _sampled_positions(motion)
     height = stature(motion.skeleton)
-    if seen is None or height is None:
+    if sampled is None or height is None:
         return "+y", True
-    positions, rising = seen
+    positions, rising = sampled
     scores, shares = {}, {}
     for name in TURNS:
         axis, sign = "xyz".index(name[1]), 1.0 if name[0] == "+" else -1.0
@@ -220,7 +227,7 @@ def _told_by_body(motion: Motion, rest: str | None, least: float) -> tuple[str, 
     return (best, lead > min(MARGIN, least / 2) and scores[best] >= least) if lead > 0 else ("+y", True)
 
 
-def _seen(motion: Motion) -> tuple[Float[np.ndarray, "T J 3"], Float[np.ndarray, "T 3"]] | None:
+def _sampled_positions(motion: Motion) -> tuple[Float[np.ndarray, "T J 3"], Float[np.ndarray, "T 3"]] | None:
     """Joint positions of some frames, and the unit vectors from between the feet to the head in them."""
     roles = motion.skeleton.role_indices()
     high = next((roles[role] for role in ("head", "neck", "spine3") if role in roles), None)

@@ -1,4 +1,4 @@
-"""The head of a BVH file: its tree of joints and channels, its number of frames and its frame rate."""
+"""Header of a BVH file: joint tree with channels, number of frames, frame rate."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from kinescale.core.conventions import MAX_FPS, MAX_FRAMES, MAX_JOINTS, MIN_FPS
 from kinescale.io.text_scanner import Tokens, shown, to_count, to_name, to_number
 
 SNAP = 1.5e-3
-"""Largest relative distance at which a rounded frame time is taken for a whole number of frames a second."""
+"""Largest relative deviation of a rounded frame time from a whole number of frames per second."""
 
 _CHANNELS = {f"{axis}{kind}".encode(): (kind, i) for kind in ("POSITION", "ROTATION") for i, axis in enumerate("XYZ")}
 
 
 @dataclass
 class Node:
-    """One joint while the header is read: ``positions`` axis -> column, ``turns`` (axis, column) in order."""
+    """One joint of the header: ``positions`` axis -> column, ``turns`` (axis, column) of rotations in order."""
 
     name: str
     parent: int
@@ -37,7 +37,7 @@ class Hierarchy:
 
 @dataclass
 class _Names:
-    """Names taken so far; ``notes`` is where a name that had to be changed is noted, ``None`` refuses it."""
+    """Joint names so far; ``notes`` collects changed names, ``None`` refuses them."""
 
     taken: set[str]
     notes: list[str] | None
@@ -46,7 +46,7 @@ class _Names:
 def read_hierarchy(tokens: Tokens, notes: list[str] | None = None) -> Hierarchy:
     """The HIERARCHY section, up to and with the word MOTION.
 
-    With ``notes``, a list to add to, equal joint names are told apart and names after ``End Site`` are passed over.
+    With ``notes``, a list to add to, equal joint names are numbered and names after ``End Site`` are ignored.
     """
     tree = Hierarchy()
     names = _Names(set(), notes)
@@ -108,7 +108,7 @@ def _open_joint(tokens: Tokens, tree: Hierarchy, names: _Names, parent: int) -> 
 
 
 def _told_apart(name: str, names: _Names) -> str:
-    """The first of NAME_2, NAME_3 ... that is free."""
+    """The first unused of NAME_2, NAME_3 ..."""
     count = 2
     while f"{name}_{count}" in names.taken:
         count += 1
@@ -184,7 +184,7 @@ def _check_complete(tokens: Tokens, node: Node) -> None:
 
 
 def read_motion_header(tokens: Tokens, fps: float | None = None) -> tuple[int, float]:
-    """``Frames:`` and ``Frame Time:``; ``fps`` stands in for the rate, whatever the file says."""
+    """``Frames:`` and ``Frame Time:``; ``fps`` replaces the rate of the file."""
     word = tokens.take("'Frames:'")
     if not word.upper().startswith(b"FRAMES:"):
         tokens.fail(f"got '{shown(word)}'; expected 'Frames:'.")
@@ -207,10 +207,10 @@ def read_motion_header(tokens: Tokens, fps: float | None = None) -> tuple[int, f
 
 
 def frame_rate(text: str) -> float:
-    """Frames a second of a frame time as written.
+    """Frames per second of a frame time as written.
 
-    Frame times are rounded in files: a whole rate is taken when it is near and the text is that rate's frame
-    time to within one unit of its last digit, so that 0.033333 is 30 and 0.033367 stays 29.97.
+    Frame times are rounded in files: a whole rate is taken when it is near and the text equals its frame time
+    within one unit of the last digit, so that 0.033333 is 30 and 0.033367 stays 29.97.
     """
     with localcontext() as context:
         context.prec = 40

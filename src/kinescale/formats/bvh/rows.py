@@ -1,4 +1,4 @@
-"""The rows of numbers of a BVH file, in bulk; the offending line is sought only on failure."""
+"""Bulk parsing of the rows of a BVH file; the line of an error is searched only on failure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from kinescale.io.text_scanner import LARGEST, Source, bulk_numbers, first_bad_w
 
 
 def read_rows(source: Source, start: int, shape: tuple[int, int], notes: list[str] | None) -> Float[np.ndarray, "T C"]:
-    """The rows after byte ``start``; ``shape`` is the number of frames that the file says, and of channels.
+    """The rows after byte ``start``; ``shape``: number of frames in the header, and of channels.
 
-    With ``notes``, a list to add to, rows are also taken where whole ones go on beyond the said number, where the last
-    one is missing, and where they are broken over lines but their numbers are as many as said. Without it they are not.
+    With ``notes``, a list to add to, a file is also accepted with more whole rows than the header says, with the last
+    one missing, and with rows broken over lines where the count of numbers is right. ``None`` refuses these.
     """
     columns = shape[1]
     block = source.data[start:]
@@ -28,7 +28,7 @@ def read_rows(source: Source, start: int, shape: tuple[int, int], notes: list[st
 
 
 def _whole_rows(lines: np.ndarray, counts: np.ndarray, shape: tuple[int, int], notes: list[str] | None) -> int:
-    """How many rows there are; 0 where the lines do not make rows. What is not as said is noted."""
+    """Number of rows; 0 where the lines are not rows. Deviations from the header are noted."""
     frames, columns = shape
     even = bool(lines.size) and lines[0] > 0 and bool((counts == columns).all())
     if even and lines.size == frames:
@@ -47,7 +47,7 @@ def _whole_rows(lines: np.ndarray, counts: np.ndarray, shape: tuple[int, int], n
 def _row_problem(
     source: Source, start: int, lines: np.ndarray, counts: np.ndarray, shape: tuple[int, int]
 ) -> FormatError:
-    """The error for the first row that is not as it should be; ``lines`` are 1-based."""
+    """The error of the first invalid row; ``lines`` are 1-based."""
     frames, columns = shape
     found: list[tuple[int, str]] = []
     if lines.size and lines[0] == source.line(start):
@@ -62,7 +62,7 @@ def _row_problem(
     if lines.size < frames:
         last = int(lines[-1]) if lines.size else source.line(start)
         found.append((last + 1, f"the file ends after {lines.size} frames; expected {frames}, as 'Frames:' says."))
-    # Only the lines before the trouble found so far are worth a closer look.
+    # only lines before the first error found so far are examined
     stop = source.line_start(min(found)[0], start) if found else len(source.data)
     values = bulk_numbers(source.data[start:stop])
     if values is None or not sound(values) or values.size != counts[lines < source.line(stop)].sum():

@@ -1,10 +1,9 @@
-"""FBX through the user's own Blender, in a separate process: a .glb is handed over, or taken from it.
+"""FBX motion files, converted from and to .glb by the user's Blender in a separate process.
 
-FBX is Autodesk's and has no open description, so it is left to a program that knows it. ``KINESCALE_BLENDER`` names the
-program; without it ``blender`` is looked for on the PATH. Blender runs headless with its factory settings, on a
-script of ours, with files of fixed names in a temporary folder: nothing of the user's text becomes code or options.
-What it made is read as any .glb is. The tests call a stand-in for Blender, which checks how it is called; what a given
-version of Blender makes of a file is not tested.
+FBX has no open specification. ``KINESCALE_BLENDER`` names the program; without it ``blender`` is looked for on the
+PATH. Blender runs headless with its factory settings, on a script of this package, with files of fixed names in a
+temporary folder: no user text becomes code or options. Its output is read as any .glb. The tests call a stand-in for
+Blender, which checks its arguments; the conversion of a given version of Blender is not tested.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ TIME_LIMIT_S = 300.0
 MAX_FILE_BYTES = 512 * 1024 * 1024
 TAIL_BYTES = 8192
 BINARY_MAGIC, TEXT_MAGIC = b"Kaydara FBX Binary", b"FBX"
-"""How a binary file begins; a text file says the second within its first lines."""
+"""Start of a binary file; a text file has the second within its first lines."""
 
 
 def read(
@@ -42,9 +41,9 @@ def read(
     up: str | None = None,
     unit_m: float | None = None,
 ) -> Motion:
-    """Read an .fbx by way of a .glb that Blender makes of it; options as of ``glb.read``.
+    """Read an .fbx, converted to .glb by Blender; options as of ``glb.read``.
 
-    Raises ``MissingDependencyError`` without Blender, ``FormatError`` for a file that Blender cannot take.
+    Raises ``MissingDependencyError`` without Blender, ``FormatError`` for a file that Blender cannot read.
     """
     path = Path(path)
     _check(path, "is no FBX file", path)
@@ -56,14 +55,14 @@ def read(
         try:
             motion = glb.read(made, animation=animation, fps=fps, up=up, unit_m=unit_m)
         except (FormatError, InputError) as problem:
-            # the temporary file's name says nothing to anyone
+            # without the name of the temporary file
             text = str(problem).removeprefix(f"{made}: ")
             raise type(problem)(f"{path}: {text}") from None
         return motion
 
 
 def write(motion: Motion, path: str | Path) -> None:
-    """Write an .fbx of the body that ``glb.write`` makes, whole or not at all; an existing file is replaced.
+    """Write an .fbx with the body of ``glb.write``, atomically; an existing file is replaced.
 
     Raises ``MissingDependencyError`` without Blender, ``FormatError`` when it fails.
     """
@@ -83,7 +82,7 @@ def ready() -> None:
 
 
 def find_blender() -> str:
-    """The user's Blender: what ``KINESCALE_BLENDER`` names, else ``blender`` on the PATH."""
+    """Path of Blender: the program named by ``KINESCALE_BLENDER``, else ``blender`` on the PATH."""
     named = os.environ.get(BLENDER_VARIABLE)
     found = shutil.which(named or "blender")
     if found:
@@ -96,7 +95,7 @@ def find_blender() -> str:
 
 
 def _check(path: Path, otherwise: str, named: Path | None) -> None:
-    """``FormatError`` unless the file begins as FBX files do and has a bearable size."""
+    """``FormatError`` unless the file begins as FBX files do and is not too large."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -110,15 +109,15 @@ def _check(path: Path, otherwise: str, named: Path | None) -> None:
 
 
 def _convert(blender: str, source: Path, target: Path, fps: float, named: Path | None) -> None:
-    """Run Blender from one file to the other; ``FormatError`` about ``named`` with its last words when it fails."""
+    """Run Blender to convert a file; ``FormatError`` about ``named`` with the last line of its output when it fails."""
     command = [blender, "--background", "--factory-startup", "--python-exit-code", "1"]
     command += ["--python", str(SCRIPT), "--", str(source), str(target), repr(float(fps))]
     with (source.parent / "log.txt").open("w+b") as log:
         code = _run(command, log.fileno(), named)
         if code or not target.is_file() or not target.stat().st_size:
-            said = _last_line(log.fileno()) or "it said nothing"
+            message = _last_line(log.fileno()) or "no message"
             reason = f"ended with code {code}" if code else "wrote nothing"
-            raise FormatError(f"Blender {reason}: {said[:300]}", path=named)
+            raise FormatError(f"Blender {reason}: {message[:300]}", path=named)
 
 
 def _run(command: list[str], log: int, named: Path | None) -> int:
@@ -138,7 +137,7 @@ def _run(command: list[str], log: int, named: Path | None) -> int:
 
 @contextlib.contextmanager
 def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Leave nothing running behind, whatever happens: a launcher may have started Blender in turn."""
+    """Context that ends a process and its children on exit: a launcher may have started Blender."""
     try:
         yield
     finally:
@@ -152,7 +151,7 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _last_line(log: int) -> str:
-    """The last line that was said, without control characters; bounded however much was said."""
+    """Last line of the output without control characters; reads a bounded part of it."""
     size = os.lseek(log, 0, os.SEEK_END)
     os.lseek(log, max(0, size - TAIL_BYTES), os.SEEK_SET)
     lines = [line.strip() for line in os.read(log, TAIL_BYTES).decode("utf-8", errors="replace").splitlines()]

@@ -1,7 +1,7 @@
-"""What a glTF file says of its body beside the nodes: the pose a skin was bound in, and which node is which bone.
+"""Bind pose of a glTF skin, and the humanoid bones of VRM files.
 
-glTF 2.0, section 3.7.3 "Skins": the inverse of a joint's inverse bind matrix is where the joint stood when the skin was
-bound, mostly in a T-pose or an A-pose. VRM 0.x (extension ``VRM``), VRM 1.0 (``VRMC_vrm``) and VRM animations
+glTF 2.0, section 3.7.3 "Skins": the inverse of a joint's inverse bind matrix is its transform when the skin was bound,
+mostly in a T-pose or an A-pose. VRM 0.x (extension ``VRM``), VRM 1.0 (``VRMC_vrm``) and VRM animations
 (``VRMC_vrm_animation``) list the bones of a person by name.
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kinescale.formats.glb.carried import Parts
 from kinescale.formats.glb.container import Document
+from kinescale.formats.glb.joint_tracks import JointTracks
 from kinescale.formats.glb.nodes import EVEN, Rig
 from kinescale.kinematics.rotations import matrix_to_quat, quat_conjugate, quat_multiply
 
@@ -38,15 +38,15 @@ BONES = {
         )
     },
 }
-"""Bone of a VRM humanoid -> role, but for the spine."""
+"""Bone of a VRM humanoid -> role, except the spine."""
 SPINE = ("spine", "chest", "upperChest")
 MAX_BONES = 128
 SAME = 1e-4
-"""Bind rotations this near to the nodes' own say nothing new."""
+"""Bind rotations this near to the nodes' own are the same."""
 
 
-def bind_pose(document: Document, rig: Rig, parts: Parts) -> Float[np.ndarray, "J 4"] | None:
-    """Local rotations xyzw of the pose the skin was bound in; ``None`` where that is not known, or the nodes' own."""
+def bind_pose(document: Document, rig: Rig, parts: JointTracks) -> Float[np.ndarray, "J 4"] | None:
+    """Local rotations xyzw of the bind pose; ``None`` where it is unknown or the same as the nodes' rest pose."""
     if "inverseBindMatrices" not in rig.skin:
         return None
     joints = rig.skin.get("joints", [])
@@ -78,12 +78,12 @@ def bind_pose(document: Document, rig: Rig, parts: Parts) -> Float[np.ndarray, "
 
 
 def human_bones(document: Document) -> dict[str, int]:
-    """VRM bone -> node, as far as the file says; empty for any other file."""
+    """VRM bone -> node; empty for other files."""
     extensions = document.json.get("extensions")
     extensions = extensions if isinstance(extensions, dict) else {}
     for name in ("VRMC_vrm", "VRMC_vrm_animation", "VRM"):
-        said = extensions.get(name)
-        humanoid = said.get("humanoid") if isinstance(said, dict) else None
+        extension = extensions.get(name)
+        humanoid = extension.get("humanoid") if isinstance(extension, dict) else None
         bones = humanoid.get("humanBones") if isinstance(humanoid, dict) else None
         found = _checked(document, bones)
         if found:
@@ -92,15 +92,15 @@ def human_bones(document: Document) -> dict[str, int]:
 
 
 def _checked(document: Document, bones: Any) -> dict[str, int]:
-    """The bones of either version: a record by bone, or a list of records."""
+    """Valid entries of ``humanBones``: a mapping by bone (VRM 1.0) or a list (VRM 0.x)."""
     if isinstance(bones, list):
         bones = {b["bone"]: b for b in bones[:MAX_BONES] if isinstance(b, dict) and isinstance(b.get("bone"), str)}
     if not isinstance(bones, dict) or len(bones) > MAX_BONES:
         return {}
     count = len(document.table("nodes"))
     found: dict[str, int] = {}
-    for bone, said in bones.items():
-        node = said.get("node") if isinstance(said, dict) else None
+    for bone, entry in bones.items():
+        node = entry.get("node") if isinstance(entry, dict) else None
         if type(node) is int and 0 <= node < count and node not in found.values():
             found[bone] = node
     return found

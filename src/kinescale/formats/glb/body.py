@@ -1,4 +1,4 @@
-"""A plain body for a skeleton: a capsule along every bone and a ball at bare tips, so that it shows in any viewer."""
+"""Capsule body mesh for a skeleton: a capsule along every bone and a ball at tips, visible in any viewer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kinescale.skeletons import Skeleton
 
 SIDES, CAP_RINGS = 12, 3
 LEAST_BONE_M = 1e-5
-"""Shorter bones get no capsule: their triangles would have no area."""
+"""Shorter bones have no capsule: their triangles would have no area."""
 ALONE_M = 0.05
 """Radius of the body of a skeleton that has no extent."""
 HEAD_M = 0.12
@@ -53,7 +53,7 @@ class Body:
 
 
 def bind_rotations(skeleton: Skeleton) -> Float[np.ndarray, "J 4"]:
-    """Local rotations xyzw of the pose the body is bound in: the T-pose, or the rest pose where none is known."""
+    """Local rotations xyzw of the bind pose: the T-pose, or the rest pose where that is not known."""
     if skeleton.t_pose is None:
         return np.tile([0.0, 0.0, 0.0, 1.0], (len(skeleton), 1))
     length = np.linalg.norm(skeleton.t_pose, axis=-1, keepdims=True)
@@ -61,7 +61,7 @@ def bind_rotations(skeleton: Skeleton) -> Float[np.ndarray, "J 4"]:
 
 
 def make_body(skeleton: Skeleton) -> Body:
-    """The body of a skeleton; it is raised so that it stands on the ground."""
+    """Body mesh of a skeleton in its bind pose, raised to stand on the ground."""
     positions, quats = forward_kinematics(
         torch.zeros(3, dtype=torch.float64),
         torch.from_numpy(bind_rotations(skeleton)),
@@ -96,7 +96,7 @@ def _bones(skeleton: Skeleton) -> list[tuple[int, np.ndarray]]:
 
 
 def _bare_tip(skeleton: Skeleton, joint: int) -> Float[np.ndarray, " 3"]:
-    """Where the bone of a leaf without an end site goes: a head on along the neck, others nowhere."""
+    """Tip of a leaf without an end site: along the neck for the head, none for others."""
     offset = skeleton.offsets[joint]
     length = float(np.linalg.norm(offset))
     if skeleton.roles.get("head") != skeleton.joints[joint] or not joint or length <= LEAST_BONE_M:

@@ -1,7 +1,7 @@
-"""The GLB container and its JSON, parsed within strict bounds: chunks, buffers and accessors as NumPy arrays.
+"""GLB container and glTF JSON, parsed within strict bounds: chunks, buffers, and accessors as NumPy arrays.
 
-glTF 2.0 (Khronos, ISO/IEC 12113), sections 3.6 "Binary data storage" and 4 "GLB file format". Nothing but the
-file itself is ever opened: data lies in the binary chunk or in ``data:`` URIs.
+glTF 2.0 (Khronos, ISO/IEC 12113), sections 3.6 "Binary data storage" and 4 "GLB file format". No other file
+is opened: data must be in the binary chunk or in ``data:`` URIs.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from kinescale.core.json_input import parse_json
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_JSON_PARTS = 800_000
-"""Most braces, brackets and commas of the JSON: what it may grow to in memory is bounded before it is parsed."""
+"""Most braces, brackets and commas of the JSON: bounds its size in memory before it is parsed."""
 FREE_NUMBERS = 2_000_000
-"""So many numbers may be taken out of the buffers, plus one for each byte of the file: accessors may overlap."""
+"""Most numbers read from the buffers, plus one per byte of the file: accessors may overlap."""
 LARGEST = 1e9
-"""No sound file holds a larger number: larger ones are damage."""
+"""Largest number that is accepted."""
 
 MAX_SHOWN = 80
 KNOWN_EXTENSIONS = frozenset(
@@ -39,7 +39,7 @@ KNOWN_EXTENSIONS = frozenset(
         *("VRMC_vrm", "VRMC_vrm_animation", "VRMC_springBone", "VRMC_materials_mtoon", "VRMC_node_constraint", "VRM"),
     }
 )
-"""Required extensions that change how a figure looks, or add to it: joints and tracks read the same without them."""
+"""Required extensions that do not affect joints and tracks."""
 
 MAGIC, VERSION = b"glTF", 2
 JSON_CHUNK, BIN_CHUNK = 0x4E4F534A, 0x004E4942
@@ -59,13 +59,13 @@ def pack(document: dict[str, Any], binary: bytes) -> bytes:
 
 
 def pack_text(document: dict[str, Any], binary: bytes) -> bytes:
-    """The same as one JSON text, with the data in a ``data:`` URI."""
+    """A .gltf file: one JSON text with the data in a ``data:`` URI."""
     uri = "data:application/octet-stream;base64," + base64.b64encode(binary).decode()
     return json.dumps({**document, "buffers": [{"byteLength": len(binary), "uri": uri}]}, allow_nan=False).encode()
 
 
 class Document:
-    """A parsed file: typed look-ups in the JSON, and accessors as arrays; all trouble is ``FormatError``."""
+    """A parsed glTF file: checked look-ups in its JSON, and accessors as arrays; all problems are ``FormatError``."""
 
     def __init__(self, path: Path, data: bytes):
         self.path = path
@@ -79,7 +79,7 @@ class Document:
 
     @classmethod
     def open(cls, path: str | Path) -> Document:
-        """Read and parse a .glb or .gltf file, told apart by its first bytes."""
+        """Read and parse a .glb or .gltf file, distinguished by its first bytes."""
         path = Path(path)
         return cls(path, read_bytes_bounded(path, MAX_FILE_BYTES))
 
@@ -136,13 +136,13 @@ class Document:
             self.fail(f"requires the extension {_shown(unknown[0])}, which is not read; export without it.")
 
     def table(self, name: str) -> list[dict[str, Any]]:
-        """One of the document's own lists, such as "nodes"; checked once."""
+        """A top-level list of the document, such as "nodes"; checked once."""
         if name not in self._tables:
             self._tables[name] = self.objects(self.json, name)
         return self._tables[name]
 
     def node_name(self, number: int) -> str:
-        """A node as messages name it: its name, where it has one that can be shown, and its number."""
+        """A node in messages: its name, where it is printable, and its number."""
         name = self.table("nodes")[number].get("name")
         shown = isinstance(name, str) and 0 < len(name) <= MAX_SHOWN and name.isprintable()
         return f"node '{name}' (number {number})" if shown else f"node {number}"
@@ -214,7 +214,7 @@ class Document:
         return values
 
     def _strided(self, accessor: dict[str, Any], where: str, count: int, dtype: np.dtype, width: int) -> np.ndarray:
-        """A view [count, width] into the buffer, once it is known to lie inside."""
+        """A view [count, width] into the buffer, after checking that it lies inside."""
         views = self.table("bufferViews")
         number = self.index(accessor, "bufferView", len(views), where)
         view, element = views[number], dtype.itemsize * width
@@ -271,7 +271,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value of the file as it can stand in a message."""
+    """A value of the file as shown in messages."""
     if isinstance(value, (list, dict)):
         return f"a {'list' if isinstance(value, list) else 'record'} of {len(value)}"
     text = repr(value[:40] if isinstance(value, str) else value)

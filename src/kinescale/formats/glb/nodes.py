@@ -1,4 +1,4 @@
-"""The node tree of a glTF file: which nodes are joints, and what lies between them and above.
+"""Node tree of a glTF file: joints, and the transforms of nodes between and above them.
 
 glTF 2.0, section 3.5.3 "Transformations". A joint keeps its node's world position and world orientation, so its
 offset is the node's translation in the parent's frame; nodes between joints are folded into the joint below,
@@ -15,21 +15,22 @@ import torch
 from jaxtyping import Float
 
 from kinescale.core.conventions import MAX_JOINTS
+from kinescale.formats.base.names import unique_names
 from kinescale.formats.glb.container import Document
 from kinescale.kinematics.rotations import matrix_to_quat
 
 MAX_NODES = 2 * MAX_JOINTS
 """Most nodes at and above the joints, and most in all chains together."""
 MAIN_TREE = 0.5
-"""Of several separate trees of joints, one with more than this share of them is taken alone."""
+"""One of several joint trees that has more than this share of all joints is taken alone."""
 MAX_NAME = 256
 EVEN = 1e-3
-"""Relative spread of a scale's axes, and of a scale over time, that still counts as none."""
+"""Relative difference between the axes of a scale, or over time, up to which the scale is uniform or constant."""
 UNIT_SCALE = 1e-6
-"""A scale this near to 1 is rounding, and taken for 1."""
+"""A scale this near to 1 is taken as 1."""
 
 NOWHERE = -1
-"""Stands for the world in the place of a node."""
+"""The world, in the place of a node number."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,10 @@ class Node:
 class Rig:
     """The joints of a file.
 
-    ``names`` and ``parents`` are as in ``Skeleton``; ``chains`` [J] are the nodes from below the parent joint (from
-    the top of the scene for the root) down to the joint itself; a joint made up to hold several trees together has
-    an empty one. ``nodes`` holds the rest transform of every node in a chain; ``skin`` is the skin's record;
-    ``left_out`` counts joints in small trees beside the main one (as control bones are).
+    ``names`` and ``parents`` are as in ``Skeleton``; ``chains`` [J] are the nodes from below the parent joint (from the
+    top of the scene for the root) down to the joint itself; a joint invented as common root of several trees has an
+    empty one. ``nodes`` has the rest transform of every node in a chain; ``skin`` is the skin's record; ``left_out``
+    counts joints in small trees besides the main one (control bones).
     """
 
     names: tuple[str, ...]
@@ -58,8 +59,8 @@ class Rig:
     skin: dict[str, Any]
     left_out: int
 
-    def bearing(self) -> set[int]:
-        """Nodes with a joint below them: those whose scale matters."""
+    def scaling_nodes(self) -> set[int]:
+        """Nodes whose scale affects a joint: those with a joint below them."""
         last = {chain[-1]: joint for joint, chain in enumerate(self.chains) if chain}
         above = set(self.parents)
         return {node for node in self.nodes if node not in last or last[node] in above}
@@ -84,9 +85,9 @@ def read_rig(document: Document, animated: list[int]) -> Rig:
     if sum(map(len, chains)) > MAX_NODES:
         document.fail(f"has more than {MAX_NODES} nodes between its joints.")
     ups = [above.get(chain[0], NOWHERE) if chain else NOWHERE for chain in chains]
-    # under a joint that was made up, every chain ends in the world
-    made_up = order[0] == NOWHERE
-    joint_parents = [-1, *(0 if made_up and up == NOWHERE else place[up] for up in ups[1:])]
+    # below an invented root, every chain ends in the world
+    invented = order[0] == NOWHERE
+    joint_parents = [-1, *(0 if invented and up == NOWHERE else place[up] for up in ups[1:])]
     needed = sorted({node for chain in chains for node in chain})
     return Rig(
         _names(document, order),
@@ -104,7 +105,7 @@ def _parents(document: Document) -> list[int]:
     parents = [NOWHERE] * count
     for number, node in enumerate(nodes):
         children = node.get("children", ())
-        # the usual case is checked in place: there may be hundreds of thousands of nodes
+        # a quick check first: there may be hundreds of thousands of nodes
         if not isinstance(children, (list, tuple)) or any(type(c) is not int or not 0 <= c < count for c in children):
             document.indices(node, "children", count, document.node_name(number))
         for child in children:
@@ -144,7 +145,7 @@ def _needed(document: Document, members: list[int], parents: list[int]) -> dict[
 
 
 def _line(node: int, above: dict[int, int]) -> list[int]:
-    """A node and all above it, from the bottom up."""
+    """A node and its ancestors, from the bottom up."""
     line = []
     while node != NOWHERE:
         line.append(node)
@@ -153,7 +154,7 @@ def _line(node: int, above: dict[int, int]) -> list[int]:
 
 
 def _with_one_top(members: list[int], above: dict[int, int]) -> list[int]:
-    """Joints of one tree: the main one of several, or all with the node added that they hang from."""
+    """Joints of one tree: the main one of several, else all with their lowest common ancestor added."""
     chosen: set[int] = set(members)
     trees: dict[int, list[int]] = {}
     for member in members:
@@ -171,7 +172,7 @@ def _with_one_top(members: list[int], above: dict[int, int]) -> list[int]:
 
 
 def _parents_first(members: list[int], above: dict[int, int]) -> list[int]:
-    """The same joints, each moved behind its parent where it stands before it."""
+    """The same joints in an order with parents first."""
     chosen: set[int] = set(members)
     order: list[int] = []
     placed: set[int] = set()
@@ -196,19 +197,12 @@ def _chain(node: int, above: dict[int, int], place: dict[int, int]) -> tuple[int
 def _names(document: Document, order: list[int]) -> tuple[str, ...]:
     """Printable, unique names."""
     nodes = document.table("nodes")
-    names: list[str] = []
-    taken: set[str] = set()
-    for node in order:
-        given = nodes[node].get("name") if node != NOWHERE else "root"
-        stem = given[:MAX_NAME] if isinstance(given, str) and given else f"joint_{node}"
-        stem = "".join(c if c.isprintable() else "_" for c in stem)
-        name, count = stem, 1
-        while name in taken:
-            count += 1
-            name = f"{stem}_{count}"
-        taken.add(name)
-        names.append(name)
-    return tuple(names)
+    given = [nodes[node].get("name") if node != NOWHERE else "root" for node in order]
+    whole = (
+        name[:MAX_NAME] if isinstance(name, str) and name else f"joint_{node}"
+        for name, node in zip(given, order, strict=True)
+    )
+    return tuple(unique_names("".join(c if c.isprintable() else "_" for c in name) for name in whole))
 
 
 def _node(document: Document, number: int) -> Node:
@@ -230,7 +224,7 @@ def _from_matrix(document: Document, node: dict[str, Any], where: str) -> Node:
     linear = matrix[:3, :3]
     scale = np.linalg.norm(linear, axis=0)
     if not scale.min() > 0:
-        document.fail(f"'matrix' of {where} flattens what hangs from it; expected a scale above 0.")
+        document.fail(f"'matrix' of {where} flattens what is below it; expected a scale above 0.")
     turn = linear / scale
     if np.abs(turn.T @ turn - np.eye(3)).max() > EVEN or np.linalg.det(turn) < 0:
         document.fail(f"'matrix' of {where} shears or mirrors; expected rotation, scale and translation.")
@@ -249,7 +243,7 @@ def even_scale(document: Document, scale: Float[np.ndarray, " 3"], node: int) ->
         shown = ", ".join(f"{value:.4g}" for value in scale)
         fault = "mirrors" if float(np.prod(scale)) < 0 else "scales"
         document.fail(
-            f"{document.node_name(node)} {fault} what hangs from it, by ({shown}); expected one number above 0: "
+            f"{document.node_name(node)} {fault} the nodes below it, by ({shown}); expected one number above 0: "
             f"apply its scale in the program that made the file."
         )
     return 1.0 if abs(mean - 1) < UNIT_SCALE else mean

@@ -1,4 +1,4 @@
-"""A skinned glTF file to a Motion: nodes to joints, samplers to tracks, and our own extras back where they fit."""
+"""glTF document to a Motion: nodes to joints, samplers to tracks, and the extras of files written by Kinescale."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from torch import Tensor
 from kinescale.core.conventions import MAX_FPS, MAX_JOINTS
 from kinescale.core.errors import InputError, SkeletonError
 from kinescale.formats.glb.bind_pose import bind_pose, human_bones, roles_of_bones
-from kinescale.formats.glb.carried import Parts, carried_by
 from kinescale.formats.glb.container import LARGEST, Document
+from kinescale.formats.glb.joint_tracks import JointTracks, with_root_at
 from kinescale.formats.glb.nodes import EVEN, Rig, even_scale, read_rig
 from kinescale.formats.glb.sampling import Sampling, choose, read_channels
 from kinescale.formats.glb.writer import EXTRAS
 from kinescale.io.sidecar import current_meta, meta_problem
 from kinescale.kinematics.rotations import quat_apply, quat_continuous, quat_multiply
 from kinescale.motion.motion import Motion
-from kinescale.rigging import posed, recognize
+from kinescale.rigging import recognize, recognize_in_pose
 from kinescale.skeletons import EndSite, Skeleton
 
 STILL_M = 1e-4
-"""How far a joint may stray from its mean offset and still count as standing still, meters."""
+"""Largest deviation of a joint from its mean offset that counts as standing still, meters."""
 TURNED = 1e-7
-"""Rest rotations nearer to the identity than this are the identity."""
+"""Rest rotations within this of the identity are the identity."""
 MAX_LICENSE = 4096
 POSES_SEEN = 64
-"""Poses shown to the recognizer of skeletons, about so many."""
+"""Number of poses that skeleton recognition examines, about."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A joint against its parent joint: where it is [3] or [T, 3], in meters, and how it is turned, [4] or [T, 4]."""
+    """A joint relative to its parent: position [3] or [T, 3], meters, rotation [4] or [T, 4]; scale of nodes above."""
 
     at: Tensor
     turn: Tensor
@@ -43,7 +43,7 @@ class Placed:
 
 
 def to_motion(document: Document, animation: int | str | None, fps: float | None) -> tuple[Motion, bool]:
-    """The motion of one animation, and whether we wrote it; ``FormatError`` for what is not sound."""
+    """Motion of one animation, and whether Kinescale wrote it; ``FormatError`` for damaged content."""
     chosen = choose(document, animation)
     channels = read_channels(document, chosen)
     moving = list(dict.fromkeys(node for node, path in channels if path != "scale"))
@@ -71,15 +71,15 @@ def _own_fps(extras: dict[str, Any]) -> float | None:
 
 
 def _meta(document: Document, extras: dict[str, Any]) -> dict[str, Any]:
-    """The provenance that we wrote, or else the file's copyright as its license."""
+    """Provenance written by Kinescale, else the file's copyright as its license."""
     meta = extras.get("meta")
     if isinstance(meta, dict):
         problem = meta_problem(meta)
         if problem:
             document.fail(f"{problem}.")
         return current_meta(meta)
-    said = document.json["asset"].get("copyright")
-    return {"license": said[:MAX_LICENSE]} if isinstance(said, str) and said else {}
+    copyright = document.json["asset"].get("copyright")
+    return {"license": copyright[:MAX_LICENSE]} if isinstance(copyright, str) and copyright else {}
 
 
 def _assemble(document: Document, rig: Rig, sampling: Sampling, meta: dict[str, Any]) -> Motion:
@@ -88,8 +88,8 @@ def _assemble(document: Document, rig: Rig, sampling: Sampling, meta: dict[str, 
     skeleton = _skeleton(document, rig, parts, offsets)
     left_out = rig.left_out
     hips = skeleton.role_indices().get("hips", 0)
-    if any(parts.strays(joint) > STILL_M for joint in parts.line(hips)):
-        whole, parts = len(parts.names), carried_by(parts, hips)
+    if any(parts.deviation(joint) > STILL_M for joint in parts.line(hips)):
+        whole, parts = len(parts.names), with_root_at(parts, hips)
         kept = [rig.names.index(name) for name in parts.names]
         left_out += whole - len(kept)
         offsets, dropped = _offsets(parts, bind[kept])
@@ -108,8 +108,8 @@ def _assemble(document: Document, rig: Rig, sampling: Sampling, meta: dict[str, 
     )
 
 
-def _parts(document: Document, rig: Rig, sampling: Sampling) -> tuple[Parts, Float[np.ndarray, "J 3"], bool]:
-    """What every joint does against its parent, its offset at rest [J, 3], and whether a moving scale was left out."""
+def _parts(document: Document, rig: Rig, sampling: Sampling) -> tuple[JointTracks, Float[np.ndarray, "J 3"], bool]:
+    """Tracks of all joints, their offsets at rest [J, 3], and whether an animated scale was left out."""
     count = len(rig.names)
     scales, scale_moves = _scales(document, rig, sampling)
     bind, rest_turns = np.zeros((count, 3)), np.zeros((count, 4))
@@ -125,11 +125,11 @@ def _parts(document: Document, rig: Rig, sampling: Sampling) -> tuple[Parts, Flo
         bind[joint], rest_turns[joint] = rest.at.numpy(), rest.turn.numpy()
         rotations[:, joint] = moved.turn.to(torch.float32)
         tracks.append(moved.at)
-    return Parts(rig.names, rig.parents, rotations, rest_turns, tuple(tracks)), bind, scale_moves
+    return JointTracks(rig.names, rig.parents, rotations, rest_turns, tuple(tracks)), bind, scale_moves
 
 
-def _offsets(parts: Parts, bind: Float[np.ndarray, "J 3"]) -> tuple[Float[np.ndarray, "J 3"], float]:
-    """Offset of each joint below the root, and how far one strays from it."""
+def _offsets(parts: JointTracks, bind: Float[np.ndarray, "J 3"]) -> tuple[Float[np.ndarray, "J 3"], float]:
+    """Offset of each joint below the root, and the largest deviation from it, meters."""
     offsets, dropped = np.zeros((len(parts.names), 3)), 0.0
     for joint in range(1, len(parts.names)):
         offsets[joint], strays = _settle(bind[joint], parts.tracks[joint].numpy())
@@ -138,12 +138,12 @@ def _offsets(parts: Parts, bind: Float[np.ndarray, "J 3"]) -> tuple[Float[np.nda
 
 
 def _scales(document: Document, rig: Rig, sampling: Sampling) -> tuple[dict[int, float], bool]:
-    """node -> the scale of what hangs from it, and whether one that moves was left out.
+    """node -> scale of the nodes below it, and whether an animated scale was left out.
 
-    A scale that is animated but stands still counts; of one that moves, the rest value is taken.
+    An animated but constant scale counts; of a changing one the rest value is taken.
     """
     scales, moves = {}, False
-    for node in rig.bearing():
+    for node in rig.scaling_nodes():
         scale = rig.nodes[node].scale
         track = sampling.track(node, "scale")
         if track is not None:
@@ -162,7 +162,7 @@ def _place(rig: Rig, joint: int, scale: float, scales: dict[int, float], samplin
         if sampling is not None:
             shift, spin = sampling.track(number, "translation"), sampling.track(number, "rotation")
             shift, spin = node.translation if shift is None else shift, node.rotation if spin is None else spin
-        # a joint right below its parent keeps the file's numbers to the last bit
+        # a joint directly below its parent keeps the file's numbers bit for bit
         move = torch.from_numpy(shift) * scale if scale != 1.0 else torch.from_numpy(shift)
         at = at + quat_apply(turn, move) if step else move
         turn = quat_multiply(turn, torch.from_numpy(spin)) if step else torch.from_numpy(spin)
@@ -171,7 +171,7 @@ def _place(rig: Rig, joint: int, scale: float, scales: dict[int, float], samplin
 
 
 def _settle(rest: np.ndarray, track: np.ndarray) -> tuple[Float[np.ndarray, " 3"], float]:
-    """A joint's offset, and how far it strays from it: the mean over time where that is not the rest offset."""
+    """Offset of a joint, the mean over time where that is not the rest offset, and the largest deviation from it."""
     if track.ndim == 1:
         return track, 0.0
     mean = track.mean(axis=0)
@@ -179,8 +179,8 @@ def _settle(rest: np.ndarray, track: np.ndarray) -> tuple[Float[np.ndarray, " 3"
     return offset, float(np.abs(track - mean).max())
 
 
-def _skeleton(document: Document, rig: Rig, parts: Parts, offsets: Float[np.ndarray, "J 3"]) -> Skeleton:
-    """The skeleton with what our extras say of it, or else as far as it is recognized."""
+def _skeleton(document: Document, rig: Rig, parts: JointTracks, offsets: Float[np.ndarray, "J 3"]) -> Skeleton:
+    """The skeleton from Kinescale's extras, else as far as it is recognized."""
     name = rig.skin.get("name")
     name = name[:256] if isinstance(name, str) and name.isprintable() and name else document.path.stem
     plain = Skeleton(name, parts.names, parts.parents, offsets)
@@ -192,11 +192,11 @@ def _skeleton(document: Document, rig: Rig, parts: Parts, offsets: Float[np.ndar
     bones = roles_of_bones(human_bones(document), rig)
     plain = replace(plain, roles={role: joint for role, joint in bones.items() if joint in plain.joints})
     bound = bind_pose(document, rig, parts)
-    made = None if bound is None else posed(plain, bound)
+    made = None if bound is None else recognize_in_pose(plain, bound)
     if made is not None:
         return made
     if plain.roles:
-        return posed(plain, parts.rest_turns) or plain
+        return recognize_in_pose(plain, parts.rest_turns) or plain
     return recognize(plain, rest=parts.rest_turns if turned else None, poses=few)
 
 

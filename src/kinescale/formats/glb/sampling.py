@@ -1,4 +1,4 @@
-"""The animation of a glTF file sampled at even times: STEP, LINEAR and CUBICSPLINE.
+"""Sampling of glTF animations at even times: STEP, LINEAR and CUBICSPLINE.
 
 glTF 2.0, section 3.11 "Animations" and appendix C "Animation sampler interpolation modes".
 """
@@ -18,12 +18,12 @@ from kinescale.formats.glb.container import Document
 from kinescale.kinematics.rotations import quat_slerp
 
 FREE_POSES, BYTES_A_POSE = 1_500_000, 16
-"""Frames times nodes may be so many, plus one for so many bytes of the file: key times that lie cost nothing."""
+"""Most frames times nodes: a constant, plus one per so many bytes of the file, against false key times."""
 ROUNDING_S = 1e-6
 ROUNDING = 2.4e-7
-"""Times this near, absolutely or relatively, are one time: files keep them as float32."""
+"""Times within these, absolutely or relatively, are equal: files store them as float32."""
 SLOWEST_KEYS_FPS = 10.0
-"""Keys farther apart than this are a sketch to be filled in, not frames."""
+"""Keys farther apart than at this rate are key poses, not frames."""
 COMMON_RATES = (*(float(rate) for rate in range(1, 241)), *(rate * 1000 / 1001 for rate in (24, 30, 48, 60, 120)))
 RATE_TOLERANCE = 2e-4
 WIDTH_OF = {"translation": ("VEC3", 3), "rotation": ("VEC4", 4), "scale": ("VEC3", 3)}
@@ -49,7 +49,7 @@ def choose(document: Document, wanted: int | str | None) -> dict[str, Any] | Non
 
 
 def names_of(document: Document) -> list[str]:
-    """A name for every animation: its own, or its number."""
+    """Name of every animation: its own, or its number."""
     names = [animation.get("name") for animation in document.table("animations")]
     return [name if isinstance(name, str) and name.isprintable() and name else str(i) for i, name in enumerate(names)]
 
@@ -82,8 +82,8 @@ class Sampling:
     Parameters
     ----------
     document, channels : the file and the channels of the nodes that matter.
-    nodes : how many nodes will be asked for; bounds frames times nodes.
-    fps : frames a second; ``None`` takes the most common spacing of keys.
+    nodes : number of nodes that will be sampled; bounds frames times nodes.
+    fps : frames per second; ``None`` takes the most common spacing of keys.
     """
 
     def __init__(self, document: Document, channels: Channels, nodes: int, fps: float | None):
@@ -101,12 +101,12 @@ class Sampling:
         frames = int(span + 1e-3 + ROUNDING * span) + 1
         most = min(MAX_FRAMES, (FREE_POSES + document.size // BYTES_A_POSE) // max(nodes, 1))
         if frames > most:
-            shown = f"{last - first:g} s at {self.fps:g} frames a second"
+            shown = f"{last - first:g} s at {self.fps:g} frames per second"
             document.fail(f"its animation of {shown} is {frames} frames; expected at most {most}: give a lower fps.")
         self.times = first + np.arange(frames) / self.fps
 
     def moves(self, nodes: Iterable[int]) -> bool:
-        """Whether any of the nodes is shifted or turned."""
+        """Whether any of the nodes has an animated translation or rotation."""
         return any((node, path) in self._channels for node in nodes for path in ("translation", "rotation"))
 
     def track(self, node: int, path: str) -> Float[np.ndarray, "T C"] | None:
@@ -141,10 +141,10 @@ class Sampling:
         return self._keys[number]
 
     def _plan(self, sampler: dict[str, Any], keys: np.ndarray) -> tuple[Int[np.ndarray, " T"], Float[np.ndarray, " T"]]:
-        """For every time the key before it and the way to the next, 0 to 1; exactly 0 or 1 at a key."""
+        """For every time the key before it and the weight of the next, 0 to 1; exactly 0 or 1 at a key."""
         number = sampler["input"]
         if number not in self._plans:
-            self._plans = {number: _plan(keys, self.times)}  # neighbors mostly share their keys: one is kept
+            self._plans = {number: _plan(keys, self.times)}  # neighbors mostly share their keys: one entry is cached
         return self._plans[number]
 
     def _check_unit(self, quats: np.ndarray, number: int) -> None:
@@ -191,7 +191,7 @@ def _interpolate(
 
 
 def _common_fps(keys: list[np.ndarray]) -> float:
-    """Frames a second of the most common spacing of keys, rounded to a usual rate where it is near one."""
+    """Frames per second of the most common spacing of keys, rounded to a usual rate where it is near one."""
     steps = [np.diff(times) for times in keys if len(times) > 1]
     spacing = np.concatenate(steps) if steps else np.zeros(0)
     spacing = spacing[(spacing >= 1 / MAX_FPS) & (spacing <= 1 / SLOWEST_KEYS_FPS)]

@@ -1,7 +1,7 @@
-"""Motions to a glTF document: joint nodes, a skinned body, and one animation a motion.
+"""Motions to a glTF document: joint nodes, a skinned body, and one animation per motion.
 
-glTF 2.0, sections 3.7 "Geometry" and 3.11 "Animations". The JSON is written directly: its records are few, and every
-number lies in one binary buffer.
+glTF 2.0, sections 3.7 "Geometry" and 3.11 "Animations". The JSON is written directly: it has few records, and all
+numbers are in one binary buffer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 
 
 class Builder:
-    """Gathers arrays into one buffer and describes them."""
+    """Collects arrays in one buffer, with their buffer views and accessors."""
 
     def __init__(self) -> None:
         self.views: list[dict[str, Any]] = []
@@ -45,7 +45,7 @@ class Builder:
         self._length = 0
 
     def add(self, *arrays: np.ndarray, target: int | None = None, bounds: bool = False) -> list[int]:
-        """Put arrays of one type and width ([N] or [N, C]) into one buffer view; their accessor numbers."""
+        """Add arrays of one type and width ([N] or [N, C]) as one buffer view; returns their accessor numbers."""
         view = {"buffer": 0, "byteOffset": self._length, "byteLength": sum(array.nbytes for array in arrays)}
         self.views.append(view if target is None else {**view, "target": target})
         first, offset = len(self.accessors), 0
@@ -105,7 +105,7 @@ def build(motions: Sequence[Motion]) -> tuple[dict[str, Any], bytes]:
 
 
 def _asset(motions: Sequence[Motion]) -> dict[str, Any]:
-    """Who made the file, under which license, and the provenance that all its motions share."""
+    """Asset record: generator, license as copyright, and the provenance common to all motions."""
     metas = [plain(motion.meta) for motion in motions]
     problem = next(filter(None, map(meta_problem, metas)), "")
     if problem:
@@ -139,7 +139,7 @@ def _figure(builder: Builder, skeleton: Skeleton) -> tuple[list[dict[str, Any]],
     four[:, 0] = body.joints
     (joints,) = builder.add(four, target=VERTICES)
     (weights,) = builder.add(np.eye(1, 4, dtype=np.float32).repeat(len(four), axis=0), target=VERTICES)
-    # the largest uint16 is no index: it restarts a primitive
+    # the largest uint16 is reserved: it restarts a primitive
     small = len(four) < np.iinfo(np.uint16).max
     (triangles,) = builder.add(body.triangles.ravel().astype(np.uint16 if small else np.uint32), target=TRIANGLES)
     attributes = {"POSITION": points, "NORMAL": normals, "JOINTS_0": joints, "WEIGHTS_0": weights}
@@ -155,7 +155,7 @@ def _figure(builder: Builder, skeleton: Skeleton) -> tuple[list[dict[str, Any]],
 
 
 def _skeleton_extras(skeleton: Skeleton) -> dict[str, Any]:
-    """What nodes have no place for."""
+    """Properties of a skeleton that nodes cannot hold."""
     return {
         "version": EXTRAS_VERSION,
         "joints": list(skeleton.joints),
@@ -167,9 +167,9 @@ def _skeleton_extras(skeleton: Skeleton) -> dict[str, Any]:
 
 
 def _labels(motions: Sequence[Motion]) -> list[str]:
-    """A name for every animation: its prompt or source with its sample, numbered where it stands twice."""
+    """Unique name for every animation: prompt or source, with its sample number."""
     sources = [motion.meta.get("source") for motion in motions]
-    names = [" ".join(said.split())[:MAX_LABEL] if isinstance(said, str) else "" for said in sources]
+    names = [" ".join(source.split())[:MAX_LABEL] if isinstance(source, str) else "" for source in sources]
     return titles(motions, [name or "motion" for name in names], longest=MAX_LABEL)
 
 

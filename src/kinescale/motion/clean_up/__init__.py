@@ -1,4 +1,4 @@
-"""Clean-up, optional and separate: one file a step, each says what it moved."""
+"""Clean-up steps for captured motions: floor, jitter, foot lock; each is optional and reports its corrections."""
 
 from kinescale.core.family import Family
 from kinescale.motion.clean_up.base import Cleaned

@@ -1,6 +1,6 @@
 """The clean-up contract: ``Config`` (a Record) and ``clean(motion, config) -> Cleaned``.
 
-Steps know nothing of each other; the command line runs those asked for, one after the other.
+Steps are independent; the command line runs the chosen ones in turn.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ ANKLE_HEIGHT_M = 0.08
 
 @dataclass(frozen=True, eq=False)
 class Cleaned:
-    """The clip, and what was done to it: names with their unit as last part (``moved_max_m``) and numbers."""
+    """Cleaned clip and report: entries named with their unit as last part (``moved_max_m``)."""
 
     motion: Motion
     report: Mapping[str, float] = field(default_factory=dict)
 
 
 def moved(before: Motion, after: Motion) -> dict[str, float]:
-    """How far joints were moved, meters: mean and most over joints and frames."""
+    """Mean and largest displacement of joints over all frames, meters."""
     distance = (after.positions() - before.positions()).norm(dim=-1)
     return {"moved_mean_m": float(distance.mean()), "moved_max_m": float(distance.max())}
 
 
 def foot_joints(skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
-    """Per side the joints that touch the ground: ankle, and toes where there are any. ``SkeletonError`` without."""
+    """Joints that touch the ground per side: ankle, and toes where there are any. ``SkeletonError`` without ankles."""
     feet = {}
     for side in SIDES:
         roles = [role for role in (f"{side}_ankle", f"{side}_toes") if role in skeleton.roles]

@@ -1,4 +1,4 @@
-"""Floor: put standing feet on the ground, level a tilted recording, and lift what sinks through."""
+"""Floor correction: height and tilt of the floor from standing feet, and lifting of frames below it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch import Tensor
 
 from kinescale.core.records import Record
 from kinescale.kinematics.contacts import velocities
-from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.kinematics.filters import upper_envelope
 from kinescale.kinematics.rotations import quat_apply, quat_between, quat_multiply
 from kinescale.motion.clean_up.base import Cleaned, foot_joints, moved, rest_heights
 from kinescale.motion.motion import Motion
 
 SLOWEST = 0.3
-"""Share of a foot joint's frames, the slowest ones, that may tell where the floor is."""
+"""Share of a foot joint's frames, the slowest ones, that the floor is estimated from."""
 FLOOR_BAND_M = 0.06
 """Heights this far over the lowest standing ones still belong to feet on the floor (and not on a step)."""
 SMOOTHING_S = 0.1
-"""Sigma of the Gaussian that makes a lift rise and fall without a pop."""
+"""Sigma of the Gaussian that smooths a lift over time, seconds."""
 
 
 class Config(Record):
-    """``height``: meters at which the floor shall lie.
+    """``height``: height of the floor, meters.
 
     ``level``: turn a floor that leans by at most ``most_tilt_deg`` back to the horizontal; ``lift``: raise the whole
     body where a joint would be below the floor by more than ``sink_m``.
@@ -39,9 +39,9 @@ class Config(Record):
 
 
 def clean(motion: Motion, config: Config) -> Cleaned:
-    """The clip on its floor. The report says how far the floor lay off, its tilt, and the largest lift.
+    """Put a clip on the floor. The report has the floor's height error, its tilt, and the largest lift.
 
-    The floor is where slow foot joints are, each measured from its own height over the sole in the T-pose. Raises
+    The floor is estimated from slow foot joints, each minus its own height over the sole in the T-pose. Raises
     ``SkeletonError`` for a skeleton without ankles.
     """
     made = motion
@@ -57,7 +57,7 @@ def clean(motion: Motion, config: Config) -> Cleaned:
     if config.lift:
         sunk = (config.height - config.sink_m - _lowest(made)).clamp(min=0)
         if bool((sunk > 0).any()):
-            lift = _envelope(sunk, SMOOTHING_S * made.fps)
+            lift = upper_envelope(sunk, SMOOTHING_S * made.fps, 0.25)
             made = made.replace(root=made.root + lift[:, None] * made.root.new_tensor([0.0, 1.0, 0.0]))
             report["lift_max_m"] = float(lift.max())
     return Cleaned(made, {**report, **moved(motion, made)})
@@ -82,7 +82,7 @@ def _floor(heights: Tensor) -> float:
 
 
 def _lowest(motion: Motion) -> Float[Tensor, " T"]:
-    """Height of the lowest point of the skeleton; a foot joint counts with its sole only as far as the toes bear it."""
+    """Height of the lowest point of the skeleton; a foot joint counts with its sole as far as the toes support it."""
     positions, world = motion.positions(), motion.global_rotations()
     lowest = positions[..., 1].amin(1)
     for end in motion.skeleton.ends:
@@ -91,17 +91,9 @@ def _lowest(motion: Motion) -> Float[Tensor, " T"]:
     return lowest
 
 
-def _envelope(values: Float[Tensor, " T"], sigma: float) -> Float[Tensor, " T"]:
-    """A smooth curve that is nowhere below ``values``."""
-    radius = max(1, round(2 * sigma))
-    widened = torch.nn.functional.max_pool1d(values[None, None], 2 * radius + 1, stride=1, padding=radius)[0]
-    smooth = gaussian_smooth(widened, max(sigma / 2, 0.25))[0]
-    return torch.maximum(smooth, values)
-
-
 def _levelled(motion: Motion, most_deg: float) -> tuple[Motion, float]:
-    """The clip turned so that the plane through its standing soles is level; unchanged where that plane cannot be told
-    (feet in one place) or leans by more than ``most_deg``."""
+    """Rotate the clip so that the plane through its standing soles is level; unchanged where that plane is undetermined
+    (feet in one place) or tilted by more than ``most_deg``."""
     heights, positions = _soles(motion)
     seen = torch.isfinite(heights)
     points = positions.clone()
@@ -113,7 +105,7 @@ def _levelled(motion: Motion, most_deg: float) -> tuple[Motion, float]:
     spread, axes = torch.linalg.eigh((points - center).T @ (points - center) / len(points))
     normal = axes[:, 0] if axes[1, 0] > 0 else -axes[:, 0]
     tilt = math.degrees(math.acos(min(1.0, float(normal[1]))))
-    # A plane needs two directions along it: half a meter of ground both ways.
+    # a plane needs extent in two directions: half a meter each
     if float(spread[1]) < 0.1**2 or tilt > most_deg or tilt < 0.05:
         return motion, 0.0
     turn = quat_between(normal, torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)).to(motion.root.dtype)

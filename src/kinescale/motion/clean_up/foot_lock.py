@@ -1,9 +1,8 @@
-"""Foot lock: a foot that stands is kept from sliding, by the leg alone; hips sink a little where a leg is too short.
+"""Foot lock: removal of foot sliding by leg inverse kinematics; hips are lowered where a leg is too short.
 
-While a foot stands, the point that bears it (heel, whole foot, toes, as it rolls) should not move: what it moves is
-summed up over the stance and taken back at the ankle by two-bone inverse kinematics (the aim of Kovar et al. 2002,
-Footskate Cleanup for Motion Capture Editing). Between two stances the correction passes smoothly from one to the
-other, so that nothing pops.
+The displacement of the point of support of a standing foot (heel, whole foot, toes, as it rolls) is accumulated over
+the stance and subtracted at the ankle by two-bone inverse kinematics (after Kovar et al. 2002, "Footskate Cleanup for
+Motion Capture Editing"). Between two stances the correction is blended smoothly.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from torch import Tensor
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.kinematics.contacts import velocities
-from kinescale.kinematics.filters import gaussian_smooth
+from kinescale.kinematics.filters import gaussian_smooth, smoothstep
 from kinescale.kinematics.rotations import quat_conjugate, quat_multiply
 from kinescale.kinematics.two_bone import STRETCH, two_bone
 from kinescale.motion.clean_up.base import Cleaned, foot_joints, leg_length, moved, rest_heights
@@ -26,15 +25,15 @@ from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import t_pose
 
 ADULT_LEG_M = 0.85
-"""Leg length that the limits are meant for; others scale with theirs."""
+"""Leg length that the limits are for, meters; they scale with the leg."""
 
 
 class Config(Record):
-    """``enter_m_s``, ``leave_m_s``: a foot joint begins to stand below one speed and stops above the other;
-    ``height_m``: highest it may then be over its height in the T-pose (meters, for legs of 0.85 m, like the speeds);
-    ``shortest_s``: stances shorter than this are none; ``blend_s``: how long a correction takes to fade in or out;
-    ``floor``: meters at which soles stand (None: each stance keeps its mean height);
-    ``most_drop_m``: farthest the hips may sink for a leg that is too short.
+    """``enter_m_s``, ``leave_m_s``: a stance begins below the first speed and ends above the second;
+    ``height_m``: highest joint in a stance over its height in the T-pose (meters, for legs of 0.85 m, like the speeds);
+    ``shortest_s``: shortest stance, seconds; ``blend_s``: duration of a correction's fade in and out;
+    ``floor``: height of standing soles, meters (None: each stance keeps its mean height);
+    ``most_drop_m``: largest lowering of the hips for a leg that is too short.
     """
 
     enter_m_s: float = Field(default=0.35, gt=0.0, le=10.0)
@@ -57,11 +56,11 @@ class _Foot:
 
 
 def clean(motion: Motion, config: Config, contacts: Float[Tensor, "T 4"] | None = None) -> Cleaned:
-    """The clip with its stances held still. Orientations of feet and everything but legs and hips stay as they are.
+    """Remove foot sliding from a clip. Orientations of feet, and everything but legs and hips, are unchanged.
 
-    ``contacts``: in [0, 1] for left ankle, left toes, right ankle, right toes, where they are known (else they are
-    found by speed and height). The report counts stances and gives slide before and after (mean ground speed of
-    standing joints), the hips' deepest sinking and the farthest a foot still is from where it should be. Raises
+    ``contacts``: [T, 4] in [0, 1] for left ankle, left toes, right ankle, right toes, where known (else they are found
+    by speed and height). The report has the number of stances, slide before and after (mean ground speed of standing
+    joints), the largest lowering of the hips and the largest remaining distance of a foot from its target. Raises
     ``SkeletonError`` for a skeleton without hips, knees or ankles, ``InputError`` for contacts of another shape.
     """
     if config.leave_m_s < config.enter_m_s:
@@ -121,9 +120,9 @@ def _runs(flags: Bool[Tensor, " T"]) -> Tensor:
 def _correction(
     motion: Motion, track: Float[Tensor, "T K 3"], joints: tuple[int, ...], stands: Bool[Tensor, "T K"], config: Config
 ) -> Float[Tensor, "T 3"]:
-    """What has to be added to the ankle so that the standing point stays where it is on average."""
+    """Correction of the ankle [T, 3] that holds the standing point at its mean position."""
     rest = rest_heights(motion.skeleton)[list(joints)].to(track)
-    # A step from frame t to t + 1 is borne by the joints that stand in both.
+    # from frame t to t + 1 the foot is supported by the joints that stand in both
     both = (stands[1:] & stands[:-1])[..., None].to(track)
     steps = (both * (track[1:] - track[:-1])).sum(1) / both.sum(1).clamp(min=1)
     correction = torch.zeros_like(track[:, 0])
@@ -140,7 +139,7 @@ def _correction(
 
 
 def _faded(correction: Float[Tensor, "T 3"], known: Bool[Tensor, " T"], blend: int) -> Float[Tensor, "T 3"]:
-    """The correction between stances: fades out after one and in before the next; both at once where they are near."""
+    """Correction between stances: fades out after one and in before the next; both at once where they are near."""
     runs = _runs(known)
     made = correction.clone()
     total = len(known)
@@ -148,24 +147,18 @@ def _faded(correction: Float[Tensor, "T 3"], known: Bool[Tensor, " T"], blend: i
         first = int(runs[index - 1, 1]) if index else 0
         last = int(runs[index, 0]) if index < len(runs) else total
         frames = torch.arange(first, last)
-        out = _ease((frames - first + 1) / (blend + 1)) if index else torch.ones(len(frames))
-        into = _ease((last - frames) / (blend + 1)) if index < len(runs) else torch.ones(len(frames))
+        out = smoothstep((frames - first + 1) / (blend + 1)) if index else torch.ones(len(frames))
+        into = smoothstep((last - frames) / (blend + 1)) if index < len(runs) else torch.ones(len(frames))
         before = correction[first - 1] if index else torch.zeros_like(correction[0])
         after = correction[last] if index < len(runs) else torch.zeros_like(correction[0])
         made[first:last] = before * (1 - out)[:, None].to(correction) + after * (1 - into)[:, None].to(correction)
     return made
 
 
-def _ease(share: Tensor) -> Tensor:
-    """Rises from 0 to 1 with level ends (smoothstep)."""
-    share = share.clamp(0, 1)
-    return share.square() * (3 - 2 * share)
-
-
 def _sunk(
     motion: Motion, positions: Tensor, targets: dict[str, Tensor], feet: list[_Foot], config: Config
 ) -> tuple[Motion, Float[Tensor, " T"]]:
-    """The hips lowered where a standing foot would be out of reach, and by how much."""
+    """The clip with hips lowered where a standing foot is out of reach, and the lowering."""
     need = torch.zeros(len(motion), dtype=positions.dtype)
     skeleton = motion.skeleton
     for foot in feet:
@@ -188,11 +181,11 @@ def _sunk(
 
 
 def _reach(motion: Motion, side: str, target: Float[Tensor, "T 3"]) -> tuple[Motion, Float[Tensor, " T"]]:
-    """The clip with one ankle at ``target``, its orientation in the world kept."""
+    """The clip with one ankle at ``target``, its world orientation kept."""
     skeleton = motion.skeleton
     hip, knee, ankle = (skeleton.role(f"{side}_{name}") for name in ("hip", "knee", "ankle"))
     positions, world = motion.positions(), motion.global_rotations()
-    # As turns from the T-pose: there a knee points along +Z, which a straight leg is bent by.
+    # rotations relative to the T-pose, in which knees point along +Z: the bending direction of a straight leg
     still_world, _ = t_pose(skeleton, world.dtype)
     thigh, shin = (quat_multiply(world[:, joint], quat_conjugate(still_world[joint])) for joint in (hip, knee))
     found = two_bone(positions[:, hip], positions[:, knee], positions[:, ankle], target, thigh, shin)

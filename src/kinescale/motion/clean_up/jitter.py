@@ -1,4 +1,4 @@
-"""Jitter: take out single bad frames, then a tremor faster than people move."""
+"""Jitter removal: outlier frames are replaced, then high-frequency tremor is smoothed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from kinescale.motion.clean_up.base import Cleaned, moved
 from kinescale.motion.motion import Motion
 
 SPREADS = 8.0
-"""How many times the usual deviation a frame must be off to count as bad."""
+"""An outlier deviates by this multiple of the usual deviation."""
 STEPS = 3.0
-"""How many times the usual way of one frame it must be off; in a fast movement a frame is off its neighbors too."""
+"""An outlier also deviates by this multiple of the usual step per frame: fast movements deviate from neighbors too."""
 WHOLE_FRAME = 2
-"""Joints (the root's path counts as one) that are off in a frame for all of it to be replaced."""
+"""Number of outlier joints (the root's path counts as one) from which the whole frame is replaced."""
 
 
 class Config(Record):
@@ -41,7 +41,8 @@ class Config(Record):
 
 
 def clean(motion: Motion, config: Config) -> Cleaned:
-    """The clip without spikes and tremor. The report counts the replaced frames (of the root, of all joints) and gives
+    """Remove spikes and tremor from a clip. The report counts the replaced frames (of the root, of all joints) and
+    gives
     the mean jerk of all joints before and after, m/s³."""
     root, rotations = motion.root, quat_continuous(motion.rotations)
     bad_root = torch.zeros(len(motion), 1, dtype=torch.bool)
@@ -55,7 +56,7 @@ def clean(motion: Motion, config: Config) -> Cleaned:
         bad = _outliers(quat_angle(rotations, usual), steps, math.radians(config.spike_deg), half)
         bad_root |= _edges((root[1:] - root[:-1]).norm(dim=-1, keepdim=True), config.spike_m, half)
         bad |= _edges(steps, math.radians(config.spike_deg), half)
-        # several joints off at once are one bad frame: what is off by less than a spike in it is as wrong
+        # several outliers at once make a bad frame: smaller deviations in it are errors too
         whole = torch.cat([bad_root, bad], dim=1).sum(dim=1, keepdim=True) >= WHOLE_FRAME
         bad_root, bad = bad_root | whole, bad | whole
         root = _led_on(_bridged(root[:, None], bad_root, _mix)[:, 0], bad_root[:, 0])
@@ -90,7 +91,7 @@ def _outliers(off: Float[Tensor, "T C"], steps: Float[Tensor, "S C"], least: flo
     bad = (off > least) & (off > SPREADS * usual) & (off > STEPS * way)
     padded = functional.pad(bad.T[None].to(off), (half, half))
     run = functional.avg_pool1d(padded, 2 * half + 1, stride=1)[0].T * (2 * half + 1)
-    # A stretch that goes on is a movement.
+    # a longer run is a movement
     return bad & (run <= half + 0.5)
 
 
@@ -110,14 +111,14 @@ def _edges(steps: Float[Tensor, "S C"], least: float, half: int) -> Bool[Tensor,
             usual = inside.median(dim=0).values
             cut = (jump > least) & (jump > STEPS * inside.amax(0)) & (jump > SPREADS * usual)
             if bool(cut.any()):
-                # beside a joint that surely jumps, another needs less to be taken along
+                # next to a clear outlier, a lower threshold holds for the other joints
                 found[:edge] |= cut | ((jump > least) & (jump > STEPS * usual))
         bad |= found if way is steps else found.flip(0)
     return bad
 
 
 def _led_on(root: Float[Tensor, "T 3"], bad: Bool[Tensor, " T"]) -> Float[Tensor, "T 3"]:
-    """The path with bad frames at its ends going on as the frames beside them go."""
+    """The path with outliers at its ends replaced by linear extrapolation."""
     good = (~bad).nonzero().flatten()
     if len(good) < 2:
         return root
@@ -151,7 +152,7 @@ def _turned_on(rotations: Float[Tensor, "T J 4"], bad: Bool[Tensor, "T J"]) -> F
 
 
 def _bridged(values: Tensor, bad: Bool[Tensor, "T C"], between) -> Tensor:
-    """Bad entries of ``values`` [T, C, ...] replaced by what lies between the good ones around them."""
+    """``values`` [T, C, ...] with outliers interpolated between the nearest good entries."""
     if not bool(bad.any()):
         return values
     made = values.clone()

@@ -272,7 +272,7 @@ class Controller(runtime.Pipeline):
         """Smoothed features and latents of a sampled clip."""
         bundle = self.bundle
         with torch.no_grad():
-            latent = bundle.tokenizer.latent_sum(tokens).float().cpu()
+            latent = bundle.tokenizer.codec.latent_sum(tokens).float().cpu()
             made = runtime.decode(bundle, tokens, frames)
             return smoothed(made, smoothing_of(bundle.feature, made, settings)), latent
 

@@ -25,7 +25,6 @@ from kinescale.pipelines.editing.region import EditRegion, Span
 from kinescale.pipelines.editing.stretch import Stretch
 from kinescale.pipelines.editing.windows import Filled, window_by_window
 from kinescale.samplers.base import Keep
-from kinescale.tokens.bit_view import BitView
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
@@ -61,7 +60,7 @@ def fill_tokens(context: FillContext, rng: torch.Generator, rewriting: Rewriting
 
 def seen_tokens(bundle: Bundle, tokens: TokenMap) -> TokenMap:
     """Tokens of the tokenizer as the generator sees them: bits where it predicts bits."""
-    return bundle.codec.seen(tokens) if isinstance(bundle.codec, BitView) else tokens
+    return bundle.codec.from_native(tokens)
 
 
 def _window(

@@ -216,6 +216,7 @@ def load(folder: Path) -> InbetweenNetwork:
     with safe_open(folder / "weights.safetensors", framework="pt") as file:
         tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
     network.load_state_dict(tensors)
-    names = dict.fromkeys(one["name"] for found in config.get("licenses", {}).values() for one in found)
+    found = config.get("licenses", {}).items()
+    names = [f"{one['name']} ({corpus})" for corpus, licenses in found for one in licenses]
     network.license = "; ".join(names)
     return network.eval().requires_grad_(False)

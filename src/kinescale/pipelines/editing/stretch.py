@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kinescale.bundle.bundle import Bundle
 from kinescale.features import Feature
-from kinescale.motion.canonicalize import canonicalise
+from kinescale.motion.canonicalize import canonicalize
 from kinescale.motion.motion import Motion
 from kinescale.pipelines.editing.region import Span
 from kinescale.pipelines.post_process import PostProcess, PostProcessed, postprocess
@@ -50,7 +50,7 @@ def stretch_of(bundle: Bundle, motion: Motion, spans: Sequence[Span], *, level: 
     rate = feature.fps / motion.fps
     frames = max(bundle.stride, math.ceil((len(piece) - 1) * rate - 1e-6) + 1)
     there = onto_feature(piece, feature, frames=frames)
-    canonical = canonicalise(there, floor=not level)
+    canonical = canonicalize(there, floor=not level)
     inside = []
     for first, last in spans:
         begin = int((first - start) * rate + 1e-6)

@@ -1,7 +1,7 @@
-"""What must agree when several processes train one network: sums, rows of all batches, one process's draw.
+"""Statistics over several training processes: sums, rows of all batches, a draw of one process for all.
 
-Without ``torch.distributed`` (or with one process) each function hands back what it was given. All processes must
-call them in the same order, whether they have vectors or not.
+Without ``torch.distributed`` (or with one process) each function returns its argument. All processes must
+call them in the same order, with or without vectors of their own.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def counts(rows: Float[Tensor, "N D"]) -> list[int]:
 
 
 def take(rows: Float[Tensor, "N D"], held: list[int], places: Int[Tensor, "n"]) -> Float[Tensor, "n D"]:
-    """Rows of all processes' batches, put one after another in order of rank; ``held`` is what ``counts`` gave."""
+    """Rows of all processes' batches, concatenated in order of rank; ``held`` is the result of ``counts``."""
     places = places.to(rows.device)
     if not together():
         return rows[places]
@@ -54,3 +54,10 @@ def take(rows: Float[Tensor, "N D"], held: list[int], places: Int[Tensor, "n"]) 
     taken = torch.zeros(len(places), rows.shape[1], dtype=rows.dtype, device=rows.device)
     taken[mine] = rows[local[mine]]
     return summed(taken)
+
+
+def root_mean_square(vectors: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
+    """Root mean square of all processes' vectors."""
+    square = summed(vectors.detach().square().sum())
+    count = summed(torch.tensor(float(vectors.numel()), device=vectors.device))
+    return (square / count.clamp(min=1.0)).sqrt()

@@ -1,4 +1,4 @@
-"""What of a skeleton is drawn: its bones with sides and thickness, and its head.
+"""Drawn body of a skeleton: bones with side and thickness, and the head.
 
 Points are the joints, then the end sites. Bones are as thick as the part of a body they belong to.
 """
@@ -16,7 +16,7 @@ ADULT_THIGH = 0.40
 """Meters; the radii below are those of a body with such a thigh."""
 
 SIZES = (0.05, 20.0)
-"""Least and greatest scale of a body against an adult's."""
+"""Smallest and largest scale of a body relative to an adult's."""
 
 
 class Thickness(NamedTuple):
@@ -66,7 +66,7 @@ ELSE = Thickness(0.030, 0.022)
 def bones(skeleton: Skeleton) -> tuple[Bone, ...]:
     """The bones of a body: to joints in their order, then to end sites."""
     sides, radii = joint_sides(skeleton), thicknesses(skeleton)
-    # Some files hang the hips on a node that stays on the floor: that link is no bone.
+    # in some files the hips are below a node on the floor: that link is not a bone
     above = {0}
     joint = body_of(skeleton)
     while joint > 0:
@@ -83,7 +83,7 @@ def bones(skeleton: Skeleton) -> tuple[Bone, ...]:
 
 
 def body_of(skeleton: Skeleton) -> int:
-    """The joint that stands for the whole body: the hips, else joint 0."""
+    """The joint whose path is the body's: the hips, else joint 0."""
     return skeleton.role("hips") if "hips" in skeleton.roles else 0
 
 
@@ -134,7 +134,7 @@ def thicknesses(skeleton: Skeleton) -> tuple[Thickness, ...]:
 
 
 def body_scale(skeleton: Skeleton) -> float:
-    """The skeleton's size against an adult's: by its thigh, else by its longest way from root to leaf."""
+    """Size of a skeleton relative to an adult's: by its thigh, else by its longest path from root to leaf."""
     lengths = np.linalg.norm(skeleton.offsets, axis=1)
     thighs = [lengths[skeleton.role(f"{s}_knee")] for s in ("left", "right") if f"{s}_knee" in skeleton.roles]
     size = float(np.mean(thighs)) / ADULT_THIGH if thighs else _reach(skeleton, lengths)

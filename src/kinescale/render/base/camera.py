@@ -1,4 +1,4 @@
-"""The one camera of the still and moving pictures, and their colors.
+"""Camera and colors of all rendered pictures.
 
 Orthographic, from the front and the character's right, a little above: walking forward goes right on the
 page.
@@ -25,14 +25,14 @@ HEAD_RADIUS = 0.095
 
 
 def axes(azimuth: float = AZIMUTH, elevation: float = ELEVATION) -> Float[np.ndarray, "3 3"]:
-    """Rows: where page right, page up and towards the viewer point in the world."""
+    """World directions of page right, page up and towards the viewer, as rows."""
     towards = np.array([np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)])
     right = np.array([np.cos(azimuth), 0.0, -np.sin(azimuth)])
     return np.stack([right, np.cross(towards, right), towards])
 
 
 def project(points: Float[np.ndarray, "*b 3"], elevation: float = ELEVATION) -> Float[np.ndarray, "*b 3"]:
-    """Page right, page up and nearness of world points, meters."""
+    """Page coordinates of world points: right, up and depth towards the viewer, meters."""
     return points @ axes(elevation=elevation).T
 
 

@@ -1,6 +1,6 @@
-"""Frames of a moving picture: bodies over a floor of 1 m squares, captions, a clock; one cell a motion.
+"""Frame rendering for GIF and MP4: bodies over a floor of 1 m squares, captions, a clock; one cell per motion.
 
-Drawn with Agg, matplotlib's anti-aliasing rasteriser, on its own: some milliseconds a frame.
+Drawn directly with Agg, matplotlib's anti-aliasing rasterizer: some milliseconds per frame.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ABOVE, BELOW = 0.13, 0.08
 """Shares of a cell's height that the title and the clock take."""
 
 LOW = 0.3
-"""Share of the room left over that goes below the body."""
+"""Share of the remaining height that is below the body."""
 
 RGBA = UInt8[np.ndarray, "H W 4"]
 
@@ -52,11 +52,10 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """One motion at the times of the frames, on the page: pixels right and up, and nearness.
+    """One motion at the times of the frames in page coordinates: pixels right and up, and depth.
 
-    ``center``: what the camera looks at, on the floor in meters, and ``origin``: where that lies on the page.
-    ``scale``: pixels a meter. ``path``: the body's place on the floor, meters. ``face``: where the head looks, as the
-    page has it.
+    ``center``: point on the floor that the camera looks at, meters; ``origin``: its position on the page. ``scale``:
+    pixels per meter. ``path``: position of the body on the floor, meters. ``face``: direction of the head on the page.
     """
 
     scene: Scene
@@ -70,19 +69,19 @@ class View:
     face: Float[np.ndarray, "N 3"] | None
 
     def place(self, points: Float[np.ndarray, "*b 3"], frame: int) -> Float[np.ndarray, "*b 3"]:
-        """Page places of world points in one frame."""
+        """Page coordinates of world points in one frame."""
         return (points - self.center[frame]) @ axes(elevation=ELEVATION).T * self.scale + self.origin
 
     def dropped(self, frame: int) -> Float[np.ndarray, "P 3"]:
-        """Page places of the points dropped to the floor."""
+        """Page coordinates of the points projected onto the floor."""
         back = (self.points[frame] - self.origin) / self.scale @ axes(elevation=ELEVATION) + self.center[frame]
         return self.place(back * np.array([1.0, 0.0, 1.0]), frame)
 
 
 def cells(count: int, width: int, height: int) -> list[Cell]:
-    """Cells that share a picture evenly, row by row from the top left, as square as can be."""
-    wish = math.sqrt(count * width / height * 1.4)
-    columns = min(count, max(1, round(wish)))
+    """Cells of equal size that divide a picture, row by row from the top left, as square as possible."""
+    wanted = math.sqrt(count * width / height * 1.4)
+    columns = min(count, max(1, round(wanted)))
     rows = -(-count // columns)
     columns = -(-count // rows)
     wide, tall = width // columns, height // rows
@@ -96,7 +95,7 @@ def frames(
     size: tuple[int, int],
     options: Options,
 ) -> Iterator[RGBA]:
-    """The picture at each time. Every item is the same buffer, drawn anew: use it before asking for the next."""
+    """Iterator of pictures, one per time. All items are the same buffer, redrawn: use each before the next."""
     views = _views(scenes, times, places, options)
     renderer = RendererAgg(*size, 100)
     buffer = np.asarray(renderer.buffer_rgba())
@@ -135,7 +134,7 @@ def _nearest(each: Scene, times: Float[np.ndarray, " N"]) -> np.ndarray:
 def _look(
     each: Scene, times: Float[np.ndarray, " N"], options: Options
 ) -> tuple[Float[np.ndarray, "N P 3"], Float[np.ndarray, "N 3"]]:
-    """Points as the camera sees them, in meters, and what it looks at."""
+    """Points in camera coordinates, meters, and the point that the camera looks at."""
     points, _ = each.at(times)
     path = points[:, each.body] * np.array([1.0, 0.0, 1.0])
     step = float(times[1] - times[0]) if len(times) > 1 else 1.0
@@ -148,7 +147,7 @@ def _look(
 
 
 class _Room(NamedTuple):
-    """What a motion needs to each side of the camera's center, above it and below it, meters on the page."""
+    """Extent of a motion beside, above and below the camera's center, meters on the page."""
 
     half: float
     tall: float
@@ -168,7 +167,7 @@ def _scale(room: _Room, cell: Cell) -> float:
 
 
 def smooth(track: Float[np.ndarray, "N 3"], width: float) -> Float[np.ndarray, "N 3"]:
-    """A Gaussian mean over time of ``width`` samples' deviation; the ends are held."""
+    """Gaussian smoothing over time with a sigma of ``width`` samples; ends are repeated."""
     reach = int(np.ceil(3 * width))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 1e-6)) ** 2)
     padded = np.pad(track, ((reach, reach), (0, 0)), mode="edge")
@@ -200,7 +199,7 @@ def _few(count: int, most: int = 600) -> np.ndarray:
 
 
 def _floor(renderer: RendererAgg, pen: GraphicsContextBase, view: View, frame: int, pixel: float) -> None:
-    # Lines stay where they are in the world, so that the floor passes under a walking figure; they fade outwards.
+    # lines are fixed in the world, so that the floor moves under a walking figure; they fade outwards
     middle = view.center[frame]
     reach = max(GRID_M, math.ceil(0.4 * max(view.cell.width, view.cell.height) / view.scale))
     unit = max(1, round(reach / 12))
@@ -258,7 +257,7 @@ def _fill(
     outlines: Float[np.ndarray, "B K 2"],
     color: tuple[float, float, float],
 ) -> None:
-    # One path whose outlines all turn the same way: what they cover together is filled once.
+    # one path of outlines with the same orientation: their union is filled once
     many, points, _ = outlines.shape
     codes = np.tile([Outline.MOVETO, *[Outline.LINETO] * (points - 1)], many)
     pen.set_linewidth(0.0)
@@ -270,7 +269,7 @@ def _closed(outline: Float[np.ndarray, "K 2"]) -> Outline:
 
 
 def _paper(views: Sequence[View], size: tuple[int, int]) -> RGBA:
-    """What is the same in all frames: white, titles, frames between cells."""
+    """Background of all frames: white, titles, lines between cells."""
     height = size[1]
     image = Image.new("RGBA", size, "white")
     draw = ImageDraw.Draw(image)
@@ -312,7 +311,7 @@ def _clock(renderer: RendererAgg, buffer: RGBA, view: View, seconds: float) -> N
 
 @lru_cache(maxsize=4096)
 def _words(text: str, size: int) -> UInt8[np.ndarray, "h w 3"]:
-    # As wide as the widest the clock becomes, so that the bar beside it stays.
+    # the width of the widest clock text, so that the bar next to it does not move
     wide, _ = (math.ceil(v) for v in font(size).getbbox("".join("0" if c.isdigit() else c for c in text))[2:])
     image = Image.new("RGB", (wide + 2, round(1.35 * size)), "white")
     ImageDraw.Draw(image).text((0, round(0.1 * size)), text, fill=FAINT, font=font(size))
@@ -321,7 +320,7 @@ def _words(text: str, size: int) -> UInt8[np.ndarray, "h w 3"]:
 
 @lru_cache(maxsize=32)
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """The font matplotlib carries: it knows more scripts than the one pillow carries."""
+    """The font of matplotlib, which covers more scripts than that of Pillow."""
     import matplotlib
 
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

@@ -1,7 +1,7 @@
-"""A motion made ready to draw: points, bones with sides, facing, feet and wrists, in the frame of its start.
+"""Scene: a motion prepared for drawing, with points, bones, facing, feet and wrists in its canonical start frame.
 
-Every scene starts above the origin and faces +Z, so that all outputs share one camera and one sense of left.
-Where the skeleton has no roles to tell the facing by, the world's axes are kept.
+Every scene starts above the origin and faces +Z, so that all outputs use one camera. Where the skeleton has no roles
+that give the facing, the world's axes are kept.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from kinescale.render.base.sides import SIDES
 from kinescale.skeletons.base import Skeleton
 
 MAX_REACH = 10_000.0
-"""Meters from the start past which a motion is taken for one in other units."""
+"""Farthest point from the start, meters: beyond it a motion is taken to be in other units."""
 
 FLOOR_TOLERANCE = 0.25
-"""Meters the feet may stand off y = 0 before the drawn floor is moved under them."""
+"""Largest distance of the feet from y = 0, meters, before the drawn floor is moved to them."""
 
 FOOT = ("ankle", "toes")
 
 TITLE_LENGTH = 300
 
 FACE_ROLES = 10
-"""Roles a skeleton must have for its T-pose, and with it where the face points, to be believed."""
+"""Roles that a skeleton needs for a reliable T-pose and facing of the head."""
 
 
 STANCE_S = 0.1
-"""Seconds a foot must stand to leave a footprint."""
+"""Shortest stance that is drawn as a footprint, seconds."""
 
 
 class FootTrack(NamedTuple):
@@ -53,7 +53,7 @@ class FootTrack(NamedTuple):
 
 
 class Footprint(NamedTuple):
-    """Where a foot stood: its middle on the floor (m), where it pointed (yaw), from which frame to which."""
+    """A stance of a foot: center on the floor (m), direction (yaw), first frame and the one after the last."""
 
     side: str
     x: float
@@ -65,7 +65,7 @@ class Footprint(NamedTuple):
 
 @dataclass(frozen=True)
 class Stages:
-    """A motion on its way from coarse to fine: what it was after each step, the finished motion last.
+    """Stages of a motion from coarse to fine: the motion after each step, the finished one last.
 
     All have the skeleton, the frame rate and the number of frames of the last; ``InputError`` otherwise.
     """
@@ -91,12 +91,12 @@ class Stages:
 
 @dataclass(frozen=True)
 class Scene:
-    """What an output draws.
+    """A motion prepared for drawing.
 
     Parameters
     ----------
     title, notes : clean one-line texts (not escaped for any format).
-    fps : frames a second of the motion.
+    fps : frames per second of the motion.
     points : [T, P, 3] meters: the joints, then the end sites.
     bones : lines between points.
     body : the point whose path is drawn: the hips, else joint 0.
@@ -106,7 +106,7 @@ class Scene:
     head : the head's joint and tip (equal where it has no tip), or ``None``.
     face : [T, 3] unit vectors, where the head looks; ``None`` when unknown.
     size : the body's size against an adult's.
-    stands : side -> [T, K], in which frames each of the foot's joints stands, by the rule of the foot_skate metric.
+    stands : side -> [T, K], whether each foot joint stands, by the rule of the foot_skate metric.
     stages : label and scene of each step from coarse to fine, this scene's own motion last; () where there are none.
     """
 
@@ -138,7 +138,7 @@ class Scene:
         return np.arange(len(self)) / self.fps
 
     def path(self) -> Float[np.ndarray, "T 3"]:
-        """Where the body is, dropped to the floor."""
+        """Position of the body projected onto the floor."""
         return self.points[:, self.body] * np.array([1.0, 0.0, 1.0])
 
     def at(self, seconds: Float[np.ndarray, " N"]) -> tuple[Float[np.ndarray, "N P 3"], Float[np.ndarray, " N"] | None]:
@@ -165,7 +165,7 @@ class Scene:
         return FootTrack(tip[:, 1].numpy(), speed.numpy(), stands.any(1).numpy(), foot_slide(points, stands, self.fps))
 
     def footprints(self) -> list[Footprint]:
-        """Where each foot stood still for ``STANCE_S`` or longer, by time."""
+        """Stances of both feet of ``STANCE_S`` or longer, in order of time."""
         found = []
         for side in self.feet:
             track = self.foot(side)
@@ -182,21 +182,21 @@ class Scene:
         along = mean[-1] - mean[0]
         yaw = float(np.arctan2(along[0], along[2]))
         if len(mean) == 1 and self.facing is not None:
-            # One joint does not tell where the foot points: as the body faces.
+            # one joint gives no direction: that of the body is taken
             yaw = float(self.facing[(first + stop) // 2])
         return Footprint(side, x, z, yaw, first, stop - 1)
 
 
 def runs(flags: Sequence[bool] | Bool[np.ndarray, " T"]) -> list[tuple[int, int]]:
-    """Stretches of true values as (first, one past the last)."""
+    """Runs of true values as (first, one past the last)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], np.asarray(flags, dtype=bool), [False]]).astype(int)))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _stands(points: Float[Tensor, "T P 3"], skeleton: Skeleton, fps: float) -> dict[str, Bool[np.ndarray, "T K"]]:
-    """side -> in which frames each joint of the foot stands: low and slow for a while, as ``foot_skate`` counts it.
+    """side -> whether each foot joint stands per frame: low and slow for long enough, as in ``foot_skate``.
 
-    A foot that swings past low over the floor is not down.
+    A foot that swings low over the floor does not stand.
     """
     feet = _feet(skeleton)
     joints = [joint for side in feet.values() for joint in side.values()]
@@ -214,7 +214,7 @@ def _stands(points: Float[Tensor, "T P 3"], skeleton: Skeleton, fps: float) -> d
 
 @dataclass(frozen=True)
 class _Place:
-    """What is taken away from a motion to put its start above the origin, facing +Z, on the floor."""
+    """Transform that puts a motion's start above the origin, facing +Z, on the floor."""
 
     root: Float[Tensor, " 3"]
     start: Float[Tensor, " 3"]
@@ -223,9 +223,9 @@ class _Place:
 
 
 def scene(what: Motion | Stages, title: str | None = None) -> Scene:
-    """The scene of a motion; ``InputError`` when it strays farther than ``MAX_REACH`` from its start.
+    """Scene of a motion; ``InputError`` when it goes farther than ``MAX_REACH`` from its start.
 
-    Earlier stages are placed as the finished motion is, so that what differs between them shows.
+    All stages get the transform of the finished motion, so that their differences show.
     """
     motion = what if isinstance(what, Motion) else what.motion
     place = _place(motion)
@@ -290,7 +290,7 @@ def _check_reach(points: Float[Tensor, "T P 3"]) -> None:
 
 
 def _face(motion: Motion) -> Float[Tensor, "T 3"] | None:
-    """Where the head looks: what is +Z in the T-pose, carried along by the head's rotation."""
+    """Direction of the head: +Z in the T-pose, rotated with the head."""
     skeleton = motion.skeleton
     if "head" not in skeleton.roles or len(skeleton.roles) < FACE_ROLES:
         return None
@@ -306,7 +306,7 @@ def _face(motion: Motion) -> Float[Tensor, "T 3"] | None:
 
 
 def clean(text: str) -> str:
-    """One printable line: white space folded, control characters and lone surrogates gone, length bounded."""
+    """One printable line: white space folded, control characters and lone surrogates removed, length bounded."""
     text = text[: 4 * TITLE_LENGTH].encode("utf-8", "replace").decode("utf-8")
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= TITLE_LENGTH else text[: TITLE_LENGTH - 1] + "…"

@@ -1,4 +1,4 @@
-"""A body's outline on the page: bones as tapered capsules, far ones first, and the head with a nose."""
+"""Outlines of a body on the page: bones as tapered capsules, far ones first, and the head with a nose."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ ARC = 7
 """Points of the half circle at each end of a capsule."""
 
 RIM = 0.66
-"""Brightness of an outline against its filling."""
+"""Brightness of an outline relative to its filling."""
 
 NOSE = 0.028
-"""Radius of the nose in meters; it stands out of the head by as much."""
+"""Radius of the nose in meters; it protrudes from the head by as much."""
 
 DOT = 0.045
 """Radius of a point of a skeleton without bones, meters."""
 
 
 class Shape(NamedTuple):
-    """A closed outline on the page with its colors, 0 to 1."""
+    """Closed outline on the page with RGB colors in [0, 1]."""
 
     outline: Float[np.ndarray, "K 2"]
     fill: tuple[float, float, float]
@@ -53,7 +53,7 @@ def capsules(
     along = ends - starts
     length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)
     middle = np.arctan2(along[:, 1], along[:, 0])[:, None]
-    # Where one circle holds the other, the tangent angle ends at 0 or a half turn and the outline is the larger circle.
+    # where one circle contains the other, the angle is 0 or pi and the outline is the larger circle
     tangent = np.arccos(np.clip((start_radii - end_radii) / length, -1, 1))[:, None]
     sweep = np.linspace(0.0, 1.0, ARC)
     first = middle + tangent + (2 * np.pi - 2 * tangent) * sweep
@@ -71,10 +71,10 @@ def circle(center: Float[np.ndarray, 2], radius: float) -> Float[np.ndarray, "K 
 def body_shapes(
     each: Scene, page: Float[np.ndarray, "P 3"], face: Float[np.ndarray, 3] | None, scale: float
 ) -> list[Shape]:
-    """The body's shapes, far ones first.
+    """Shapes of the body, far ones first.
 
-    ``page``: page right, page up and nearness of the points; ``face``: the same of the unit vector of the head's look;
-    ``scale``: page units a meter.
+    ``page``: page coordinates (right, up, depth) of the points; ``face``: the same of the head's direction;
+    ``scale``: page units per meter.
     """
     if not each.bones:
         colors = FILL["middle"], EDGE["middle"]
@@ -92,7 +92,7 @@ def body_shapes(
 
 
 def shadow_outlines(each: Scene, ground: Float[np.ndarray, "P 2"], scale: float) -> Float[np.ndarray, "B K 2"]:
-    """Outlines of the bones' shadows, given the page places of the points dropped to the floor."""
+    """Outlines of the bones' shadows, given the page coordinates of the points projected onto the floor."""
     radii = np.array([bone.thickness for bone in each.bones]).reshape(-1, 2) * 0.7 * scale
     starts, ends = ground[[b.start for b in each.bones]], ground[[b.end for b in each.bones]]
     return capsules(starts.reshape(-1, 2), ends.reshape(-1, 2), radii[:, 0], radii[:, 1])
@@ -101,7 +101,7 @@ def shadow_outlines(each: Scene, ground: Float[np.ndarray, "P 2"], scale: float)
 def _head(
     each: Scene, center: Float[np.ndarray, 3], neck: float, face: Float[np.ndarray, 3] | None, scale: float
 ) -> list[tuple[float, Shape]]:
-    # The neck ends inside the head: it may not be drawn over it.
+    # the neck ends inside the head: it must not be drawn over it
     radius, step = HEAD_RADIUS * each.size * scale, 1e-3 * scale
     near = max(float(center[2]), neck + 2 * step)
     found = [(near, Shape(circle(center[:2], radius), HEAD, EDGE["middle"]))]

@@ -1,4 +1,4 @@
-"""Panels of the pose sheet: the path on the ground with footprints, and what feet and wrists do over time."""
+"""Panels of the pose sheet: ground path with footprints, and foot and wrist tracks over time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kinescale.render.base.shapes import rgb
 from kinescale.render.base.sides import SIDES
 
 MAX_SAMPLES = 2000
-"""Points of a curve: more than the panel has pixels."""
+"""Most points of a curve: more than the panel has pixels."""
 
 MAX_FOOTPRINTS = 300
 START = "#2e9e5b"
@@ -25,7 +25,7 @@ EARLY = "#b6bcc6"
 
 
 def draw_path(axes: Axes, each: Scene, frames: list[int], *, small: bool = False) -> None:
-    """The body's way on the floor from above, light to dark with time; footprints; facing and time at ``frames``."""
+    """Path of the body from above, light to dark with time; footprints; facing and time at ``frames``."""
     page = from_above(each.path())[_few(len(each))]
     ticks = from_above(each.path()[frames])
     half = _frame(axes, np.concatenate([page, ticks]), each.size)
@@ -74,7 +74,7 @@ def _footprints(axes: Axes, each: Scene) -> None:
 
 
 def _times(axes: Axes, each: Scene, frames: list[int], half: float, small: bool) -> None:
-    """Seconds beside the path, to the right of where the body goes; none over another."""
+    """Labels of seconds to the right of the path, without overlaps."""
     page = from_above(each.path())
     named: list[Float[np.ndarray, 2]] = []
     for frame in frames:
@@ -105,7 +105,7 @@ def arrow(axes: Axes, start: tuple[float, float], step: Float[np.ndarray, 2], zo
 
 
 def draw_tracks(panels: list[Axes], each: Scene) -> None:
-    """Height and speed of the feet with bars where they are down, and height of the wrists."""
+    """Height and speed of the feet with bars for stances, and height of the wrists."""
     height, speed, hands = panels
     times = each.times()
     few = _few(len(each))
@@ -145,7 +145,7 @@ def _finish_tracks(panels: list[Axes], each: Scene, slides: list[str]) -> None:
         low, high = axes.get_ylim()
         low = min(0.0, low) if there else 0.0
         high = max(reach, high) if there else reach
-        # Head room for the bars that say when each foot is down.
+        # head room for the bars of stances
         axes.set_ylim(low, high if axes is panels[2] else low + (high - low) * 1.2)
         axes.grid(color=GRID, linewidth=0.8)
         if axes is not panels[2]:

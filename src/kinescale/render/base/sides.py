@@ -1,4 +1,4 @@
-"""Which joints are left, which right: by role, else by name, else as the joint above."""
+"""Side (left, right, middle) of each joint: by role, else by name, else that of its parent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def joint_sides(skeleton: Skeleton) -> tuple[str, ...]:
     """The side of each joint: "left", "right" or "middle".
 
     A role decides; without one, a name whose mirror name is also a joint (so "lowerback" is no left joint);
-    what has neither goes with its parent, so that fingers follow their hand.
+    joints with neither have the side of their parent, as fingers do.
     """
     by_role = {joint: role.split("_")[0] if "_" in role else MIDDLE for role, joint in skeleton.roles.items()}
     names = set(skeleton.joints)
@@ -29,7 +29,7 @@ def joint_sides(skeleton: Skeleton) -> tuple[str, ...]:
 
 
 def name_side(name: str, names: set[str]) -> str | None:
-    """The side a joint's name tells, given all joint names; ``None`` when it tells none."""
+    """Side in a joint's name, given all joint names; ``None`` when there is none."""
     for side, other in _mirrors(name):
         if other in names:
             return side

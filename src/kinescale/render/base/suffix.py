@@ -1,4 +1,4 @@
-"""Which output a path asks for, by its suffix, found without importing any of them."""
+"""Look-up of a render output by a path's suffix, without importing the outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def suffixes() -> dict[str, str]:
 
 
 def output_for(path: str | Path) -> str:
-    """The output that writes ``path``, such as "png"; ``InputError`` that lists the suffixes there are."""
+    """Name of the output that writes ``path``, such as "png"; ``InputError`` lists the known suffixes."""
     known = suffixes()
     suffix = Path(path).suffix.lower()
     if suffix in known:

@@ -1,6 +1,6 @@
 """MoSa's encoder, decoder and scale convolutions: convolutions at every level, attention at the coarsest.
 
-MoSa (arXiv 2511.01200), CAQ-VAE. ``latents`` counts a clip's filled steps; with None every step is one of the clip's.
+MoSa (arXiv 2511.01200), CAQ-VAE. ``latents`` are the latent lengths of clips; with None every step belongs to the clip.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Encoder(nn.Module):
         self.leave = nn.Conv1d(widths[-1], code_dim, 3, padding=1)
 
     def forward(self, x: Float[Tensor, "B F T"], lengths: Int[Tensor, "B"] | None = None) -> Float[Tensor, "B D T2"]:
-        """Latents; with ``lengths`` (frames) they do not depend on what stands past a clip's end."""
+        """Latents; with ``lengths`` (frames) they do not depend on what follows a clip's end."""
         valid = None if lengths is None else valid_steps(lengths, x.shape[2])
         x = zero_after(self.enter(zero_after(x, valid)), valid)
         for k, level in enumerate(self.levels):
@@ -83,7 +83,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """[B, D, T'] to [B, F, T' * 2**(levels-1)]; one residual block a level more than the encoder."""
+    """[B, D, T'] to [B, F, T' * 2**(levels-1)]; one residual block per level more than the encoder."""
 
     def __init__(self, features: int, widths: Sequence[int], blocks: int, code_dim: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""MoSa's padding slots: learned frames that stand after a clip's end, so that every clip is as long as the longest.
+"""MoSa's padding slots: learned frames after a clip's end, so that every clip is as long as the longest.
 
 MoSa (arXiv 2511.01200), section 1 of its method notes.
 """
@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from kinescale.nn.steps import valid_steps
-from kinescale.quantizers.base import processes as _processes
+from kinescale.quantizers.base import processes
 
 FIRST_NOISE = 0.01
 """Spread (over sqrt(F)) of the noise on the slots' first frames."""
@@ -19,7 +19,7 @@ FIRST_NOISE = 0.01
 class PaddingSlots(nn.Module):
     """``groups`` stretches of ``frames`` frames; each moves by ``decay`` towards clips that need no padding.
 
-    Until a batch had such a clip the slots are zero and not trained.
+    Until a batch holds such a clip the slots are zero and not trained.
     """
 
     initialized: Tensor
@@ -45,16 +45,16 @@ class PaddingSlots(nn.Module):
         groups, frames, width = self.frames.shape
         longest = lengths == frames
         full = features[longest].reshape(int(longest.sum()), frames * width).float()
-        held = _processes.counts(full)
+        held = processes.counts(full)
         total = sum(held)
         if total == 0:
             return
         first = not bool(self.initialized)
         order = torch.arange(groups) % total if first else torch.randint(total, (groups,), generator=rng)
-        clips = _processes.take(full, held, _processes.agreed(order.to(full.device))).view(groups, frames, width)
+        clips = processes.take(full, held, processes.agreed(order.to(full.device))).view(groups, frames, width)
         if first:
             noise = torch.randn(self.frames.shape, generator=rng).to(clips) * (FIRST_NOISE / width**0.5)
-            self.frames.copy_(clips + _processes.agreed(noise))
+            self.frames.copy_(clips + processes.agreed(noise))
             self.initialized.fill_(True)
         else:
             self.frames.lerp_(clips.to(self.frames), 1.0 - self.decay)

@@ -1,7 +1,7 @@
-"""What MSQ's decoder is trained against: scales left out, granularities left out, parts of two clips together.
+"""Augmentation of MSQ's decoder: scales left out, granularities left out, parts of two clips mixed.
 
-Section 3 of the method notes (a reconstruction): so every prefix of the scales decodes to a motion, and streams of
-different clips may be put together.
+Section 3 of the method notes (a reconstruction): every prefix of the scales then decodes to a motion, and streams of
+different clips may be combined.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from kinescale.tokenizers.msq.parts import GRANULARITIES, LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, ROOT, TORSO, Stage
 
 MOVABLE = ((ROOT, RIGHT_LEG, LEFT_LEG), (TORSO,), (RIGHT_ARM,), (LEFT_ARM,))
-"""What may change clips as a whole: root and legs belong together, else the feet slide."""
+"""Parts that change clips together: root and legs are one, else the feet slide."""
 
 
 def kept_scales(
@@ -42,17 +42,17 @@ def kept_scales(
 
 @dataclass(frozen=True, eq=False)
 class Mixed:
-    """Latents whose parts come from two clips, what they should decode to, and how many latents both clips fill."""
+    """Latents whose parts come from two clips, the features they should decode to, and the latents both clips fill."""
 
     latent: Tensor
     target: Tensor
-    latents: Tensor
+    latent_lengths: Tensor
 
 
 def mix_parts(
     latent: Float[Tensor, "B T P D"],
     target: Float[Tensor, "B frames F"],
-    latents: Int[Tensor, "B"],
+    latent_lengths: Int[Tensor, "B"],
     stages: Sequence[Stage],
     columns: Sequence[Sequence[int]],
     rate: float,
@@ -60,7 +60,7 @@ def mix_parts(
 ) -> Mixed:
     """With ``rate`` a clip takes a random set of body parts from its neighbor in the batch.
 
-    Streams that hold parts of both clips are left out; columns are judged by the clip that they came from.
+    Streams that hold parts of both clips are left out; the target of a column is of the clip that it came from.
     """
     batch = len(latent)
     chosen = torch.rand(batch, 1, generator=rng) < rate
@@ -80,5 +80,7 @@ def mix_parts(
     own, other = (x.to(device)[:, None, :, None].to(latent.dtype) for x in (own, other))
     mixed = latent * own + latent.roll(1, 0) * other
     wanted = torch.where(column.to(device)[:, None], target.roll(1, 0), target)
-    both = torch.where(picked.any(1).to(device), torch.minimum(latents, latents.roll(1, 0)), latents)
+    both = torch.where(
+        picked.any(1).to(device), torch.minimum(latent_lengths, latent_lengths.roll(1, 0)), latent_lengths
+    )
     return Mixed(mixed, wanted, both)

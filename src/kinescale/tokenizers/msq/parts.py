@@ -38,7 +38,7 @@ PRESETS: Mapping[str, tuple[tuple[int, int], ...]] = {
     "grid": tuple((granularity, factor) for factor in (8, 4, 2, 1) for granularity in (BODY, HALVES, LIMBS)),
     "limbs": tuple((LIMBS, factor) for factor in (8, 4, 2, 1)),
 }
-"""Each scale's granularity and latents a bin, coarse to fine."""
+"""Each scale's granularity and latents per bin, coarse to fine."""
 
 LEG_ROLES = ("hip", "knee", "ankle", "toes")
 ARM_ROLES = ("collar", "shoulder", "elbow", "wrist")
@@ -55,7 +55,7 @@ ROLE_PARTS = (
 
 @dataclass(frozen=True)
 class Stage:
-    """One scale: its granularity, latents a bin, and which latent parts it fills."""
+    """One scale: its granularity, latents per bin, and the latent parts of its streams."""
 
     granularity: int
     factor: int
@@ -65,6 +65,11 @@ class Stage:
     def groups(self) -> int:
         """Streams of its granularity."""
         return len(self.members)
+
+    @property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """The latent part of each stream."""
+        return tuple((member,) for member in self.members)
 
 
 def stages_of(preset: str, residual: bool) -> tuple[Stage, ...]:
@@ -103,7 +108,7 @@ def build_feature(name: str, settings: Mapping[str, Any]) -> Feature:
 
 
 def joint_parts(skeleton: Skeleton) -> tuple[int, ...]:
-    """The part of every joint: by its role, else its parent's."""
+    """The part of every joint: by its role, else that of its parent."""
     played = {joint: role for role, joint in skeleton.role_indices().items()}
     parts: list[int] = []
     for joint, parent in enumerate(skeleton.parents):

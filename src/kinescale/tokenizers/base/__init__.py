@@ -1,4 +1,4 @@
-"""The tokenizer contract. A variant's file offers ``Config`` (a Record) and its own ``Tokenizer(config)``."""
+"""The tokenizer contract. A variant's file offers ``Config`` (a Record) and ``Tokenizer(config)``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,45 @@ from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from kinescale.core.errors import ConfigError, InputError
+from kinescale import quantizers
+from kinescale.core.errors import ConfigError, InputError, UnknownNameError
 from kinescale.core.records import Record
+from kinescale.pyramid import ResidualPyramid
 from kinescale.skeletons.base import ROLES
-from kinescale.tokens.bit_view import BitView
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.token_map import TokenMap
 
 
-class FeatureConfig(Record):
-    """What a tokenizer's config says of the features it reads; a base for ``Config`` of variants.
+class Config(Record):
+    """What tokenizers share: features per frame, frames of the longest clip, and the quantizer.
+
+    ``quantizer``: name in the ``quantizers`` family; ``quantizer_config``: settings of it, before those that the
+    tokenizer's other fields (``codes``, ``ema_decay`` ...) stand for.
+    """
+
+    feature_width: int = Field(default=263, ge=1)
+    max_frames: int = Field(default=196, ge=1)
+    quantizer: str = "vq"
+    quantizer_config: dict[str, Any] = Field(default_factory=dict)
+    ema_decay: float = Field(default=0.99, ge=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _known_quantizer(self) -> Config:
+        try:
+            quantizers.FAMILY.check(self.quantizer)
+        except UnknownNameError as problem:
+            raise ValueError(str(problem)) from None
+        return self
+
+    def build_quantizer(self, *, groups: int = 0, **offered: Any) -> quantizers.Quantizer:
+        """The quantizer; of the ``offered`` settings it takes those it has. See ``quantizers.build``."""
+        offered = {"decay": self.ema_decay, **offered}
+        return quantizers.build(self.quantizer, self.quantizer_config, groups=groups, **offered)
+
+
+class FeatureConfig(Config):
+    """A ``Config`` with the blocks of the features, for losses that weigh some of them more.
 
     ``feature_width`` and ``feature_blocks`` (block -> its first column and the one past its last) are filled in from
     the run's feature when a tokenizer is built, in every ``Config`` that has fields of these names (as are
@@ -30,7 +58,6 @@ class FeatureConfig(Record):
     error counts ``explicit_weight`` more.
     """
 
-    feature_width: int = Field(default=263, ge=1)
     feature_blocks: dict[str, tuple[int, int]] = Field(default_factory=lambda: {"positions": (4, 67)})
     explicit_blocks: tuple[str, ...] = ("positions",)
     explicit_weight: float = Field(default=0.5, ge=0.0)
@@ -78,7 +105,7 @@ class FeatureConfig(Record):
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """What ``encode`` returns: the tokens, the encoder's latent grid and its quantized sum, both [B, T', P, D]."""
+    """Result of ``encode``: tokens, the encoder's latent grid and its quantized sum F, both [B, T', P, D]."""
 
     tokens: TokenMap
     latent: Tensor
@@ -87,7 +114,7 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """What a training step decoded, for losses on the motion itself.
+    """Features that a training step decoded, for losses on the motion itself.
 
     ``decoded`` and ``target`` are normalized features [B, T, F]; ``lengths`` [B] counts the frames of each clip that
     were coded.
@@ -100,59 +127,60 @@ class Reconstruction:
 
 @dataclass(frozen=True, eq=False)
 class StepLoss:
-    """A training step's outcome: the scalar to minimize, named numbers for the log, and what was decoded."""
+    """Result of a training step: the scalar to minimize, named numbers for the log, and the decoded features."""
 
     loss: Tensor
     logs: dict[str, float] = field(default_factory=dict)
     reconstruction: Reconstruction | None = None
 
 
-class Tokenizer(nn.Module, Codec, ABC):
-    """Declares only; every tokenizer is its own ``tokens.Codec`` (see there for those four methods).
+class Tokenizer(nn.Module, ABC):
+    """Encoder, residual pyramid, decoder and their training objective.
 
-    ``token_kind`` is "codes" or "bits"; ``vocabulary`` is V (codes; the largest, where scales differ) or K (bits);
-    ``latent_parts`` P and ``latent_width`` D. Features arrive normalized, zero padded to at most the capacity; lengths
-    are frames and never altered.
+    ``pyramid`` is the tokenizer's codec. Features arrive normalized, zero padded to at most the capacity; lengths are
+    frames and never altered.
     """
 
-    token_kind: str
     config: Record
-    vocabulary: int
-    latent_parts: int
-    latent_width: int
     feature_width: int
+    pyramid: ResidualPyramid
 
     @property
-    def vocabularies(self) -> tuple[int, ...]:
-        """V (or K) of each scale; all alike unless a variant says otherwise."""
-        return (self.vocabulary,) * len(self.layout().scales)
+    def codec(self) -> Codec:
+        """Tokens to latents and back, scale by scale: the interface for generators, samplers and editing."""
+        return self.pyramid
 
     @property
     def latent_roles(self) -> tuple[frozenset[str], ...]:
         """The roles whose joints each of the P latent parts decodes to; all of them unless a variant says otherwise."""
-        return (frozenset(ROLES),) * self.latent_parts
+        return (frozenset(ROLES),) * self.codec.latent_parts
 
-    @abstractmethod
     def layout(self, frames: int | None = None) -> TokenLayout:
         """The pyramid that holds clips of ``frames`` frames (``None``: the longest)."""
+        return self.codec.layout(frames)
 
     @abstractmethod
-    def encode(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]) -> Encoded:
-        """Features to tokens."""
+    def latents(
+        self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"], layout: TokenLayout
+    ) -> Float[Tensor, "B T2 P D"]:
+        """The encoder's latent grid, of the layout's capacity."""
 
-    def latent_sum(self, tokens: TokenMap) -> Float[Tensor, "B T P D"]:
-        """F: what all scales of the tokens (or the first k that they hold) add up to."""
-        running = self.empty(tokens.layout, len(tokens.latents))
-        for scale, row in enumerate(tokens.scales):
-            running = running + self.contribution(row, scale, tokens.layout)
-        return running
+    def encode(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, "B"]) -> Encoded:
+        """Features to tokens, in the layout of ``T`` frames. Raises ``InputError`` for a batch that does not fit."""
+        layout, latent_lengths = self.checked(features, lengths)
+        grid = self.latents(features, lengths, layout)
+        with torch.autocast(grid.device.type, enabled=False):
+            quantized = self.pyramid(grid.float(), layout, latent_lengths)
+        return Encoded(TokenMap(layout, latent_lengths, quantized.tokens), grid, quantized.total)
 
     def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
         """Tokens (all scales or the first k) to features; frames past a clip's length carry no meaning."""
-        return self.decode_latent(self.latent_sum(tokens), tokens.latents)
+        return self.decode_latent(self.codec.latent_sum(tokens), tokens.latents)
 
     @abstractmethod
-    def decode_latent(self, latent: Float[Tensor, "B T P D"], latents: Int[Tensor, "B"]) -> Float[Tensor, "B T2 F"]:
+    def decode_latent(
+        self, latent: Float[Tensor, "B T P D"], latent_lengths: Int[Tensor, "B"]
+    ) -> Float[Tensor, "B T2 F"]:
         """A summed latent grid to features."""
 
     @abstractmethod
@@ -168,9 +196,9 @@ class Tokenizer(nn.Module, Codec, ABC):
         if features.shape[0] == 0:
             raise InputError("the batch is empty; give at least one clip.")
         if features.shape[2] != self.feature_width:
-            raise InputError(f"{features.shape[2]} features a frame; this tokenizer takes {self.feature_width}.")
+            raise InputError(f"{features.shape[2]} features per frame; this tokenizer takes {self.feature_width}.")
         if len(lengths) != len(features):
-            raise InputError(f"{len(lengths)} lengths for {len(features)} clips; give one a clip.")
+            raise InputError(f"{len(lengths)} lengths for {len(features)} clips; give one per clip.")
         layout = self.layout(features.shape[1])
         layout.check(lengths)
         if int(lengths.max()) > features.shape[1]:
@@ -178,18 +206,3 @@ class Tokenizer(nn.Module, Codec, ABC):
         if not bool(torch.isfinite(features).all()):
             raise InputError("the features hold NaN or infinite numbers; clean the motion first.")
         return layout, layout.latents(lengths)
-
-
-def seen_as(tokenizer: Tokenizer, kind: str) -> Tokenizer | BitView:
-    """The tokenizer as a generator of tokens of ``kind`` sees it: itself, or its codes as bits.
-
-    Raises ``ConfigError`` for bits that should be codes.
-    """
-    if kind == tokenizer.token_kind:
-        return tokenizer
-    if kind == "bits" and tokenizer.token_kind == "codes":
-        return BitView(tokenizer, tokenizer.vocabularies)
-    raise ConfigError(
-        f"the generator predicts {kind}, but the tokenizer makes tokens of {tokenizer.vocabulary} bits, which no book "
-        "numbers; take a tokenizer of codes, or a tokenizer and a generator of one token kind."
-    )

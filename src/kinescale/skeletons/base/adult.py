@@ -1,4 +1,4 @@
-"""The adult that the Mixamo and Unity skeletons are: about 1.75 m tall, in a T-pose, in meters.
+"""Adult body shared by the Mixamo and Unity skeletons: about 1.75 m tall, in a T-pose, in meters.
 
 The proportions are our own, rounded from those of anatomy (Drillis and Contini 1966, "Body Segment Parameters"); the
 hands are those of the SMPL skeletons here.
@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from kinescale.skeletons._smpl import Vector, fingertips, hand_rows
 from kinescale.skeletons.base import ROLES, EndSite, Skeleton
+from kinescale.skeletons.base.smpl_body import Vector, fingertips, hand_rows
 
 _BODY: tuple[tuple[str, str, Vector], ...] = (
-    # part, the part it hangs from, offset; parts of the left side stand for both sides
+    # part, parent part, offset; parts of the left side stand for both sides
     ("hips", "", (0.0, 0.0, 0.0)),
     ("spine1", "hips", (0.0, 0.10, -0.01)),
     ("spine2", "spine1", (0.0, 0.11, -0.01)),
@@ -38,7 +38,7 @@ ROWS = {part: (parent, offset) for part, parent, offset in _BODY}
 
 
 def both(names: Mapping[str, str], right: Mapping[str, str]) -> dict[str, str]:
-    """Names of the parts of both sides: of each left one, every word of ``right`` is exchanged for the right side's."""
+    """Names of the parts of both sides: right ones are left ones with the words of ``right`` replaced."""
     mirrored = {}
     for part, name in names.items():
         if part.startswith("left_"):
@@ -49,9 +49,9 @@ def both(names: Mapping[str, str], right: Mapping[str, str]) -> dict[str, str]:
 
 
 def adult(name: str, names: Mapping[str, str]) -> Skeleton:
-    """The adult with the parts that ``names`` (part -> joint) has, limb by limb from the root down.
+    """Skeleton of the adult with the parts in ``names`` (part -> joint), limb by limb from the root down.
 
-    A part that is left out and hangs from one that is there becomes an end site.
+    A part that is left out and is attached to one that is not becomes an end site.
     """
     rows = list(_placed(names))
     joints = [part for part, _, _ in rows]
@@ -72,7 +72,7 @@ def adult(name: str, names: Mapping[str, str]) -> Skeleton:
 
 
 def _placed(names: Mapping[str, str], top: str = "") -> Iterator[tuple[str, str, Vector]]:
-    """Rows of the parts that hang from one, depth first, the left side before the right."""
+    """Rows of the parts below one, depth first, the left side before the right."""
     for left, (parent, offset) in ROWS.items():
         for part, above in _sides(left, parent):
             if above == top and part in names:

@@ -25,7 +25,7 @@ ROLES = (
     *("left_hip", "left_knee", "left_ankle", "left_toes"),
     *("right_hip", "right_knee", "right_ankle", "right_toes"),
 )
-"""Every role a joint can play; retargeting, contacts, mirroring and captions ask for joints by these."""
+"""All roles of joints; retargeting, contacts, mirroring and captions address joints by them."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class EndSite:
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """An immutable joint tree.
+    """Joint tree with rest offsets, roles and T-pose; immutable.
 
     Parameters
     ----------
-    name : what it is called in files and messages.
+    name : its name in files and messages.
     joints : J unique names; a parent always comes before its children; joint 0 is the root.
     parents : J indices, -1 for the root.
     offsets : float64 [J, 3], meters, in the parent's frame at rest; the root's is normally zero.
@@ -50,15 +50,18 @@ class Skeleton:
     t_pose : float64 [J, 4] xyzw local rotations that make the T-pose; ``None`` means the rest pose is one.
     ends : tips of leaf joints.
 
-    Raises ``SkeletonError`` when the tree, the names or the numbers are not sound.
+    Raises ``SkeletonError`` for an invalid tree, names or numbers.
 
     Example
     -------
     >>> import numpy as np
     >>> from kinescale import Skeleton
-    >>> arm = Skeleton("arm", ("shoulder", "elbow"), (-1, 0), np.array([[0, 0, 0], [0.3, 0, 0]], dtype=float))
-    >>> arm.index("elbow"), len(arm)
-    (1, 2)
+    >>> offsets = np.array([[0.0, 0.0, 0.0], [0.0, -0.4, 0.0]])
+    >>> leg = Skeleton("leg", ("hip", "knee"), (-1, 0), offsets, {"left_hip": "hip"})
+    >>> leg
+    Skeleton(leg, 2 joints, 1 roles)
+    >>> leg.role("left_hip"), leg.children
+    (0, ((1,), ()))
     """
 
     name: str
@@ -123,13 +126,13 @@ class Skeleton:
             raise SkeletonError(f"skeleton '{self.name}' has no joint '{joint}'.") from None
 
     def role(self, role: str) -> int:
-        """Index of the joint that plays ``role``; ``SkeletonError`` when none does."""
+        """Index of the joint with a role; ``SkeletonError`` when there is none."""
         if role not in self.roles:
             raise SkeletonError(f"skeleton '{self.name}' has no joint for the role '{role}'.")
         return self.index(self.roles[role])
 
     def role_indices(self) -> dict[str, int]:
-        """All roles that are played, role -> joint index."""
+        """Role -> joint index for all roles that have a joint."""
         return {role: self.index(joint) for role, joint in self.roles.items()}
 
     @cached_property
@@ -139,10 +142,6 @@ class Skeleton:
         for joint, parent in enumerate(self.parents[1:], start=1):
             found[parent].append(joint)
         return tuple(map(tuple, found))
-
-    def with_roles(self, roles: Mapping[str, str]) -> Skeleton:
-        """The same skeleton with some roles set anew."""
-        return replace(self, roles={**self.roles, **roles})
 
     def renamed(self, name: str) -> Skeleton:
         """The same skeleton under another name."""

@@ -1,4 +1,4 @@
-"""What the SMPL-H and SMPL-X skeletons share: the 22 body joints and two hands of a mean body in a T-pose.
+"""Body shared by the SMPL-H and SMPL-X skeletons: 22 body joints and two hands of a mean body in a T-pose.
 
 Joint names and order are those of the models (Romero et al. 2017, "Embodied Hands"; Pavlakos et al. 2019,
 "Expressive Body Capture"). The bone lengths are not: they are rounded adult proportions of our own, since the
@@ -42,7 +42,7 @@ def fingertips() -> dict[str, Vector]:
 
 
 def with_body(name: str, rows: list[Row]) -> Skeleton:
-    """The body with ``rows`` after it; the wrists' ends give way to the fingertips."""
+    """Skeleton of the body with ``rows`` appended; fingertips replace the end sites of the wrists."""
     joints = [*BODY.joints, *(row[0] for row in rows)]
     tips = {BODY.joints[end.joint]: end.offset for end in BODY.ends if "wrist" not in BODY.joints[end.joint]}
     tips |= fingertips()

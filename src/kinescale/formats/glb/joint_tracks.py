@@ -1,8 +1,8 @@
-"""Hips that move below a root joint: the joints above them are folded into the root track.
+"""Joint tracks of a glTF animation, and a change of root where the hips move below the root joint.
 
-Game rigs put a ``root`` on the floor and let the pelvis below it carry the body (jumps, squats, falls). A Motion has
-translations at its root alone, so there the hips become the root, and what hangs beside them (targets of inverse
-kinematics, props) is left out.
+Game rigs put a ``root`` on the floor and animate the pelvis below it (jumps, squats, falls). A Motion has translations
+at its root alone, so there the hips become the root, and other children of the root (targets of inverse kinematics,
+props) are left out.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from kinescale.kinematics.rotations import quat_apply, quat_multiply
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
-    """What a file's joints do: ``tracks[j]`` is [3] or [T, 3], a joint against its parent in meters."""
+class JointTracks:
+    """Animated joints relative to their parents: ``tracks[j]`` is a position [3] or [T, 3], meters."""
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
@@ -27,13 +27,13 @@ class Parts:
     rest_turns: Float[np.ndarray, "J 4"]
     tracks: tuple[Tensor, ...]
 
-    def strays(self, joint: int) -> float:
-        """How far a joint strays from its mean offset, meters."""
+    def deviation(self, joint: int) -> float:
+        """Largest deviation of a joint from its mean offset, meters."""
         track = self.tracks[joint]
         return 0.0 if track.ndim == 1 else float((track - track.mean(0)).abs().max())
 
     def line(self, joint: int) -> list[int]:
-        """The joint and all above it but the root, from the top down."""
+        """The joint and its ancestors except the root, from the top down."""
         line = []
         while joint > 0:
             line.append(joint)
@@ -41,8 +41,8 @@ class Parts:
         return line[::-1]
 
 
-def carried_by(parts: Parts, joint: int) -> Parts:
-    """The joints at and below ``joint``, which becomes the root and keeps its place and orientation in the world."""
+def with_root_at(parts: JointTracks, joint: int) -> JointTracks:
+    """Tracks of ``joint``, as the root with its world position and orientation, and of its descendants."""
     at, turn = parts.tracks[0], parts.rotations[:, 0]
     rest = torch.from_numpy(parts.rest_turns[0])
     for step in parts.line(joint):
@@ -56,7 +56,7 @@ def carried_by(parts: Parts, joint: int) -> Parts:
     place = {old: new for new, old in enumerate(kept)}
     rotations, rest_turns = parts.rotations[:, kept].clone(), parts.rest_turns[kept].copy()
     rotations[:, 0], rest_turns[0] = turn, rest.numpy()
-    return Parts(
+    return JointTracks(
         tuple(parts.names[old] for old in kept),
         (-1, *(place[parts.parents[old]] for old in kept[1:])),
         rotations,
