@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import subprocess
 import sys
@@ -45,38 +44,6 @@ def test_every_variant_offers_its_familys_contract(package):
     for name in family.names():
         assert hasattr(family.load(name), FAMILIES[package]), f"{package}.{name} lacks {FAMILIES[package]}"
         assert family.summary(name), f"{package}.{name} has no docstring"
-
-
-DROP = """
-import importlib, json, pathlib, sys
-from kinescale.core.family import Family
-found = {}
-for name in sys.argv[2:]:
-    package, folder = importlib.import_module(name), pathlib.Path(sys.argv[1], name)
-    folder.mkdir()
-    (folder / "made_up.py").write_text('"A made-up variant."\\nTHING = 42\\n')
-    package.__path__.append(str(folder))
-    package.__spec__.submodule_search_locations = list(package.__path__)
-    family = Family(name, "variant")
-    found[name] = [family.names(), family.get("made-up", "THING"), family.summary("made_up")]
-print(json.dumps(found))
-"""
-
-
-@pytest.fixture(scope="module")
-def dropped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
-    """Per family, what a process says of it in which a made-up file lies in every family's path."""
-    command = [sys.executable, "-c", DROP, str(tmp_path_factory.mktemp("dropped")), *FAMILIES]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)
-
-
-@pytest.mark.parametrize("package", sorted(FAMILIES))
-def test_a_variant_dropped_into_a_family_is_found_without_an_edit(package, dropped):
-    """A made-up file in a folder of the package's path is a variant: nothing else names variants."""
-    names, thing, summary = dropped[package]
-    assert "made_up" in names and thing == 42 and summary == "A made-up variant."
 
 
 def test_an_unknown_variant_is_answered_with_the_nearest():
