@@ -77,7 +77,7 @@ def test_convert_resamples_and_retargets(capsys, tmp_path):
         (("{in}", "{dir}/x.bvh", "--fps", "-5"), "frames per second"),
         (("{in}", "{dir}/x.bvh", "--skeleton", "humanml23"), "Did you mean 'humanml22'?"),
         (("{in}", "{dir}/x.bvh", "--asf", "{in}"), "asf"),
-        (("{in}",), "OUT"),
+        (("{in}",), "-o"),
     ],
 )
 def test_convert_refuses(capsys, source, tmp_path, arguments, expected):

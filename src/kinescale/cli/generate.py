@@ -219,8 +219,8 @@ def _missed(motion: Motion, sample: int) -> list[str]:
     if not missed:
         return []
     return [
-        f"measured on sample {sample}, not as the prompt asks: {', '.join(missed)}; another --seed or more --candidates "
-        "may do"
+        f"measured on sample {sample}, not as the prompt asks: {', '.join(missed)}; "
+        "another --seed or more --candidates may do"
     ]
 
 

@@ -73,4 +73,5 @@ def cpu() -> RunConfig:
     )
     sampling = next_scale.Config(guidance_scale=2.5, steps=(1, 2, 3, 4, 4, 4))
     config = TOKENIZER.but(continuous_steps=1000)
-    return own_run("grouped.cpu", config, GENERATOR, sampling, stages=(first, second), text_tokens=48)
+    run = own_run("grouped.cpu", config, GENERATOR, sampling, stages=(first, second), text_tokens=48)
+    return run.but(candidates=6)

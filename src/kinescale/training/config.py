@@ -140,6 +140,7 @@ class RunConfig(Record):
 
     A part is given as the config of the variant that is wanted, ``tokenizer=moscale.Config(width=192)``, or by name.
     ``device`` and ``workers`` are no part of what a run is: a checkpoint goes on elsewhere.
+    ``candidates``: most draws per clip of the run's bundles (``TextToMotion``).
     ``limits`` go into the model card: what bundles of this run cannot do, as seen on what they made.
     """
 
@@ -150,6 +151,7 @@ class RunConfig(Record):
     generator: Part | None = None
     text: Part | None = None
     sampling: Part | None = None
+    candidates: int = Field(default=1, ge=1, le=64)
     data: DataConfig = DataConfig()
     tokenizer_training: StageConfig = StageConfig()
     generator_training: StageConfig = StageConfig()
@@ -168,6 +170,7 @@ class RunConfig(Record):
             generator: Record | None = None,
             text: Record | None = None,
             sampling: Record | None = None,
+            candidates: int = ...,
             data: DataConfig = ...,
             tokenizer_training: StageConfig = ...,
             generator_training: StageConfig = ...,

@@ -50,6 +50,7 @@ def build_bundle(folder: Path, *, which: Literal["last", "best"] = "last", comma
         generator=generator,
         text=config.text if begun else None,
         sampling=config.sampling if begun else None,
+        candidates=config.candidates if begun else 1,
         licenses=tuple(record.licenses),
         provenance=_provenance(record, steps, wall, command, _results(folder)).but(
             chosen_on=CHOSEN_ON[begun and which == "best"]
