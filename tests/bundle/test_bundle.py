@@ -317,3 +317,20 @@ def test_a_bundle_cannot_allow_downloads(name, monkeypatch):
         for offline in (True, False):
             build_text_encoder(Part(name=name, config={"offline": asked}), offline=offline)
     assert seen == [True, False, True, False]
+
+
+def test_weights_of_earlier_versions_are_read(copy, bundle):
+    stored = load_file(copy / "model.safetensors")
+    words = {"pyramid.quantizers.0.": "pyramid.quantiser.", "normalizer.": "normaliser.", "initialized": "initialised"}
+    earlier = {}
+    for key, value in stored.items():
+        for now, before in words.items():
+            key = key.replace(now, before)
+        earlier[key] = value.contiguous()
+    assert earlier.keys() != stored.keys()
+    save_file(earlier, copy / "model.safetensors")
+    config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+    (copy / "config.json").write_text(json.dumps({**config, "weights_sha256": ""}), encoding="utf-8")
+    again = Bundle.from_pretrained(copy).tensors()
+    assert again.keys() == bundle.tensors().keys()
+    assert all(torch.equal(again[key], value) for key, value in bundle.tensors().items())

@@ -31,7 +31,7 @@ def motions() -> dict[str, list[list[list[float]]]]:
     pipe = TextToMotion.from_pretrained("default")
     found = {}
     for prompt, seed in PAIRS.items():
-        motion = pipe(prompt, seconds=3.0, seed=seed).motions[0]
+        motion = pipe(prompt, seconds=3.0, seed=seed, candidates=1).motions[0]
         thinned = motion.positions()[::EVERY].tolist()
         found[prompt] = [[[round(x, 3) for x in joint] for joint in frame] for frame in thinned]
     return found

@@ -14,7 +14,6 @@ from kinescale.bundle import Bundle
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.core.renamed import RenamedWarning
 
-ROOT = Path(__file__).resolve().parents[2]
 OFF_BEFORE = {"next_scale": 0.0, "scale_wise": 0.0, "bitwise": 0.0, "masked": 1.0}
 
 
@@ -44,10 +43,12 @@ def test_settings_from_before_keep_their_meaning(name: str) -> None:
         config.parse({"guidance": "much"})
 
 
-def test_shipped_bundles_mean_what_they_meant() -> None:
-    for folder in ("src/kinescale/bundle/default", "checkpoints/grouped"):
-        stored = json.loads((ROOT / folder / "config.json").read_text(encoding="utf-8"))["sampling"]["config"]
-        assert Bundle.from_pretrained(ROOT / folder).settings({}).guidance_scale == 1.0 + stored["guidance"]
+def test_a_bundle_from_before_means_what_it_meant(tmp_path: Path) -> None:
+    folder = debug_bundle("moscale").save_pretrained(tmp_path / "bundle")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["sampling"]["config"] = {"guidance": 1.5}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert Bundle.from_pretrained(folder).settings({}).guidance_scale == 2.5
 
 
 @pytest.mark.parametrize("system", ["moscale", "mosa", "scalemogen", "momask"])
