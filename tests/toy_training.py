@@ -19,7 +19,7 @@ LICENSE = License(name="CC0", url="https://example.org/license", attribution="ma
 ACTIONS = ("walk", "run", "wave")
 
 
-def toy_prepared(folder: Path, clips: int = 40, seed: int = 0) -> Path:
+def toy_prepared(folder: Path, clips: int = 40, seed: int = 0, corpus: str = "toy") -> Path:
     """A prepared folder of smooth random clips of 20 to 100 frames; every third one is not steady."""
     rows = []
     for index in range(clips):
@@ -30,8 +30,8 @@ def toy_prepared(folder: Path, clips: int = 40, seed: int = 0) -> Path:
         mirrored = tuple(f"{sentence} mirrored" for sentence in words)
         rows.append(
             PreparedRow(
-                id=f"toy/{index:03d}",
-                corpus="toy",
+                id=f"{corpus}/{index:03d}",
+                corpus=corpus,
                 action=action,
                 style="plain",
                 license="CC0",
@@ -42,13 +42,13 @@ def toy_prepared(folder: Path, clips: int = 40, seed: int = 0) -> Path:
                 motion=motion,
             )
         )
-    place = folder / "toy"
+    place = folder / corpus
     (place / "parts").mkdir(parents=True)
-    entries = write_part(place / "parts" / "part-00000.parquet", rows, "toy")
+    entries = write_part(place / "parts" / "part-00000.parquet", rows, corpus)
     manifest = {
         "format": "kinescale-prepared",
         "version": VERSION,
-        "corpus": "toy",
+        "corpus": corpus,
         "skeleton": "humanml22",
         "fps": 30.0,
         "settings": {"seed": seed},

@@ -53,6 +53,7 @@ NOT_EXECUTED = {
 GIVEN = {
     "docs/editing.md": ("walk.bvh",),
     "docs/describe.md": ("clip.bvh",),
+    "docs/inbetween.md": ("clip.bvh",),
     "docs/howto/train_on_your_folder.md": ("mine/",),
     "docs/data.md": ("mine/",),
 }

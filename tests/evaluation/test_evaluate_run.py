@@ -42,7 +42,7 @@ def small_sheet() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return open_prepared(toy_prepared(tmp_path_factory.mktemp("data"), 30))
+    return open_prepared(toy_prepared(tmp_path_factory.mktemp("data"), 30, corpus="bandai_namco"))
 
 
 @pytest.fixture(scope="module")

@@ -36,14 +36,14 @@ def walk(frames: int, fps: float = 30.0, skeleton: str = "humanml22") -> Motion:
 
 
 class Lossless(torch.nn.Module):
-    """A tokenizer whose tokens are the features themselves."""
+    """A tokenizer that decodes to the features that it encoded last."""
 
     def __init__(self, inner):
         super().__init__()
         self.inner = inner
         self.feature_width = inner.feature_width
-        self.token_kind, self.vocabulary = inner.token_kind, inner.vocabulary
-        self.latent_width, self.config = inner.latent_width, inner.config
+        self.codec = inner.codec
+        self.config = inner.config
         self.seen = []
 
     def layout(self, frames=None):
@@ -52,10 +52,11 @@ class Lossless(torch.nn.Module):
     def encode(self, features, lengths):
         assert features.shape[1] == int(lengths[0]) <= MAX_FRAMES and features.shape[1] % 4 == 0
         self.seen.append(features.shape[1])
-        return type("Encoded", (), {"tokens": features})
+        self.given = features
+        return self.inner.encode(features, lengths)
 
     def decode(self, tokens):
-        return tokens
+        return self.given
 
 
 @pytest.fixture

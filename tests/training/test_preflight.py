@@ -137,7 +137,7 @@ def test_settings_that_the_sampler_lacks_are_named_as_the_command_names_them() -
         text=Part(name="hashed", config={"width": TEXT_WIDTH, "max_tokens": TEXT_TOKENS}),
     )
     with pytest.raises(InputError, match=r"'scale_wise' has no steps \(--steps\).*guidance_scale"):
-        TextToMotion(bundle)("a person waves", 0.7, steps=(1, 2))
+        TextToMotion(bundle)("a person waves", 0.7, sampling={"steps": (1, 2)})
     with pytest.raises(ConfigError, match="scale_wise"):
         bundle.settings({"temperature": -1.0})
     assert bundle.settings({"guidance_scale": 2.0, "steps": None}).guidance_scale == 2.0

@@ -218,7 +218,7 @@ class TextToMotion(runtime.Pipeline):
             missing = [i for i, verdict in enumerate(verdicts) if verdict is not None and not verdict.complete]
             if not missing:
                 break
-            texts = [requests[clips[i].row].plain if number % 2 else prompts[clips[i].row] for i in missing]
+            texts = [(requests[clips[i].row].plain if number % 2 else "") or prompts[clips[i].row] for i in missing]
             again = [
                 _again(clips[i], row, number, text) for row, (i, text) in enumerate(zip(missing, texts, strict=True))
             ]

@@ -33,7 +33,7 @@ def descriptions(data_root: Path) -> dict[str, str]:
     with tarfile.open(data_root / "cmu.tar.xz") as archive:
         file = archive.extractfile("cmu/cmu-mocap-index.csv")
         assert file is not None
-        rows = csv.reader(io.StringIO(file.parse_description().decode("utf-8", "replace")))
+        rows = csv.reader(io.StringIO(file.read().decode("utf-8", "replace")))
     return {row[0]: row[1] for row in rows if len(row) > 1 and re.fullmatch(r"\d+_\d+", row[0])}
 
 

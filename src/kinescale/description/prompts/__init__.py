@@ -32,7 +32,7 @@ class Request:
     """What a prompt asks for, as far as it is understood.
 
     main : claims that make or break it. minor : claims that a viewer would expect besides. plain : the prompt in the
-    words of captions; empty where nothing was understood. parts : ``plain`` action by action, where actions follow one
+    words of captions; empty where nothing was understood, or a manner that these words would lose. parts : ``plain`` action by action, where actions follow one
     another.
     """
 
@@ -65,8 +65,13 @@ def parse_prompt(prompt: str) -> Request:
         main = [*travel, *main]
     elif wanted and all(act.name in STATIONARY for act in wanted):
         minor = ["progress 0 0.35"]
-    plain, parts = _plain(wanted, text)
+    plain, parts = ("", ()) if _has_style(text) else _plain(wanted, text)
     return Request(tuple(dict.fromkeys(main)), tuple(dict.fromkeys(minor)), plain, parts)
+
+
+def _has_style(text: str) -> bool:
+    """Whether the prompt says in what manner it is done: words of captions for the action alone would lose it."""
+    return any(lexicon().patterns[name].search(text) for name in ("slow_style", "lively_style", "styled"))
 
 
 def _claims(act: Act) -> list[str]:
@@ -159,6 +164,10 @@ def _pace(text: str) -> tuple[str, bool]:
 
 def _speed(gait: Act, text: str) -> list[str]:
     pace, very = _pace(text)
+    if not pace and gait.name == "walk":
+        slow, lively = (lexicon().patterns[name].search(text) for name in ("slow_style", "lively_style"))
+        if bool(slow) != bool(lively):
+            return ["speed 0.1 1.05" if slow else "speed 1.1 -"]
     bounds = {
         ("walk", "slow"): "0.1 0.75" if very else "0.1 0.95",
         ("walk", "fast"): "1.5 -" if very else "1.3 -",

@@ -55,6 +55,12 @@ def test_what_is_negated_is_forbidden(prompt):
     assert "wave" not in request.plain
 
 
+def test_a_manner_is_a_pace_and_is_not_put_in_other_words():
+    assert "speed 0.1 1.05" in parse_prompt("an old man walks to the bench").main
+    assert "speed 1.1 -" in parse_prompt("walks along happily").main
+    assert not parse_prompt("walks like a robot").plain
+
+
 def test_walking_and_waving_are_together():
     assert not any(claim.startswith("order") for claim in parse_prompt("walks forward and waves").main)
 
