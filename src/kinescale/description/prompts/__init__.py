@@ -32,8 +32,8 @@ class Request:
     """What a prompt asks for, as far as it is understood.
 
     main : claims that make or break it. minor : claims that a viewer would expect besides. plain : the prompt in the
-    words of captions; empty where nothing was understood, or a manner that these words would lose. parts : ``plain`` action by action, where actions follow one
-    another.
+    words of captions; empty where nothing was understood, or where a manner would be lost. parts : ``plain`` action by
+    action, where actions follow one another.
     """
 
     main: tuple[str, ...] = ()
