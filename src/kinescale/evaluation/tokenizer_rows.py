@@ -34,13 +34,11 @@ class ClipNumbers:
     kept: dict[str, float]
 
 
-def tokenizer_report(
-    found: Sequence[ClipNumbers], references: Sequence[_Reference], scales: int, smoothing: float
-) -> TokenizerReport:
+def tokenizer_report(found: Sequence[ClipNumbers], cut: int, scales: int, smoothing: float) -> TokenizerReport:
     corpora, kinds, classes = (_grouped(found, key) for key in ("corpus", "kind", "label"))
     return TokenizerReport(
         clips=len(found),
-        cut=sum(one.sample.cut for one in references),
+        cut=cut,
         scales=scales,
         smoothing=smoothing,
         corpora=corpora,

@@ -104,7 +104,8 @@ class TokenizerYardstick:
         finally:
             tokenizer.train(was_training)
         most = len(tokenizer.layout().scales)
-        return tokenizer_report(found, self._references, most if scales is None else scales, smoothing)
+        cut = sum(one.sample.cut for one in self._references)
+        return tokenizer_report(found, cut, most if scales is None else scales, smoothing)
 
 
 def _reference(feature: Feature, sample: Sample) -> _Reference:

@@ -175,7 +175,8 @@ class TextToMotion(runtime.Pipeline):
             made = self._make(prompts, clips, ask, clock)
             if draws > 1 and scales is None:
                 made = self._improve(prompts, clips, made, ask, draws, clock)
-        return Generated(*zip(*((one.motion, one.tokens, one.seed) for one in made), strict=True), clock)
+        motions, tokens = tuple(one.motion for one in made), tuple(one.tokens for one in made)
+        return Generated(motions, tokens, tuple(one.seed for one in made), clock)
 
     def _make(self, prompts: list[str], clips: list[_Clip], ask: _Settings, clock: dict[str, float]) -> list[_Made]:
         """One draw of each clip."""

@@ -49,7 +49,7 @@ def read_manifest(path: Path, version: int) -> dict[str, Any]:
     if found.get("version") != version:
         got = shown(found.get("version"))
         raise DataError(f"{path}: version {got}; this Kinescale reads version {version}; prepare again.")
-    content: dict[str, Any] = {_RENAMED.get(name, name): value for name, value in found.items()}
+    content: dict[str, Any] = {_RENAMED.get(str(name), str(name)): value for name, value in found.items()}
     for name, kind in _FIELDS.items():
         if not isinstance(content.get(name), kind) or isinstance(content[name], bool):
             raise DataError(f"{path}: its '{name}' is missing or damaged; prepare it again.")

@@ -137,8 +137,7 @@ def _descriptions(folder: Path) -> dict[str, str]:
 
 def load(clip: RawClip) -> Motion:
     """The take at its true rate, meters, without the T-pose that most conversions begin with."""
-    options = {} if clip.unit_m is None else {"unit_m": clip.unit_m}
-    motion = read_motion(clip.files[0], **options)
+    motion = read_motion(clip.files[0]) if clip.unit_m is None else read_motion(clip.files[0], unit_m=clip.unit_m)
     if clip.fps is not None and motion.fps != clip.fps:
         motion = motion.replace(fps=clip.fps)
     first = clip.drop_first if clip.files[0].suffix == ".amc" else max(clip.drop_first, opening(motion))
