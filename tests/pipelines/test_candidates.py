@@ -36,6 +36,11 @@ def test_a_number_that_is_nearer_scores_higher():
     assert scores == sorted(scores) and scores[0] < scores[2] < 1
 
 
+def test_a_turn_without_bounds_is_missed_by_how_far_it_is():
+    verdict = judge(made(walking(1.2)), Request(main=("turns left", "turns right")))
+    assert verdict is not None and not verdict.kept and 0 <= verdict.score < 1
+
+
 def test_more_candidates_never_keep_fewer_claims(pipe):
     request = parse_prompt(HARD)
     drawn = [pipe(HARD, 2.0, seed=3, candidates=n).motions[0] for n in (1, 2, 4)]

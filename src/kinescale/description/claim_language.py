@@ -99,16 +99,37 @@ def _goes(words: Sequence[str]) -> Callable[[MeasuredMotion], bool]:
     return lambda motion: score(claim, motion.description).fulfilled
 
 
+def measured_number(claim: str, motion: MeasuredMotion) -> tuple[float, float, float] | None:
+    """Value and bounds of a claim of a turn, a speed, a length or a number of steps; ``None`` for other claims."""
+    verb, *words = claim.split()
+    path = motion.description.path
+    match verb:
+        case "turns":
+            return _turned(words[0], motion), *_turn_bounds(words)
+        case "way":
+            return path.distance_m, *_bounds(words)
+        case "speed":
+            return path.speed_m_s, *_bounds(words)
+        case "steps":
+            return float(motion.description.steps), float(words[0]), float(words[0])
+    return None
+
+
 def _turns(words: Sequence[str]) -> Callable[[MeasuredMotion], bool]:
-    side, low, high = words[0], *(_bounds(words[1:]) if words[1:] else (TURN_LEAST, np.inf))
+    side, (low, high) = words[0], _turn_bounds(words)
     if side not in ("left", "right", "any"):
         raise ValueError(f"'{side}' is no side")
+    return lambda motion: low <= _turned(side, motion) <= high
 
-    def holds(motion: MeasuredMotion) -> bool:
-        turned = motion.description.path.turn_deg
-        return low <= {"left": turned, "right": -turned, "any": abs(turned)}[side] <= high
 
-    return holds
+def _turn_bounds(words: Sequence[str]) -> tuple[float, float]:
+    return _bounds(words[1:]) if words[1:] else (TURN_LEAST, np.inf)
+
+
+def _turned(side: str, motion: MeasuredMotion) -> float:
+    """Net turn to a side, degrees."""
+    turned = motion.description.path.turn_deg
+    return {"left": turned, "right": -turned, "any": abs(turned)}[side]
 
 
 def _faces(words: Sequence[str]) -> Callable[[MeasuredMotion], bool]:

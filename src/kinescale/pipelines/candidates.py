@@ -7,14 +7,12 @@ drawn once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from kinescale.core.errors import SkeletonError
-from kinescale.description.claim_language import MeasuredMotion, claim_holds
+from kinescale.description.claim_language import MeasuredMotion, claim_holds, measured_number
 from kinescale.description.prompts import Request
 from kinescale.metrics import peaks
 from kinescale.motion.motion import Motion
@@ -53,35 +51,9 @@ def judge(motion: Motion, request: Request) -> Verdict | None:
 
 def _nearness(claim: str, seen: MeasuredMotion) -> float:
     """How near a missed number is to its bounds: 1 at them, 0 from a bound's own size away; 0 for other claims."""
-    verb, *words = claim.split()
-    if verb not in _MEASURED:
+    measured = measured_number(claim, seen)
+    if measured is None:
         return 0.0
-    low, high = _bounds(words)
-    value = _MEASURED[verb](words, seen)
+    value, low, high = measured
     off = max(low - value, value - high, 0.0)
     return float(np.clip(1.0 - off / max(abs(high if np.isfinite(high) else low), 1.0), 0.0, 1.0))
-
-
-def _bounds(words: list[str]) -> tuple[float, float]:
-    if len(words) == 1:
-        return float(words[0]), float(words[0])
-    low, high = words[-2:]
-    return (-np.inf if low == "-" else float(low)), (np.inf if high == "-" else float(high))
-
-
-def _turn(words: list[str], seen: MeasuredMotion) -> float:
-    turned = seen.description.path.turn_deg
-    return {"left": turned, "right": -turned}.get(words[0], abs(turned))
-
-
-def _path(name: str, words: list[str], seen: MeasuredMotion) -> float:
-    return float(getattr(seen.description.path, name))
-
-
-_MEASURED: dict[str, Callable[[list[str], MeasuredMotion], float]] = {
-    "turns": _turn,
-    "way": partial(_path, "distance_m"),
-    "speed": partial(_path, "speed_m_s"),
-    "steps": lambda words, seen: float(seen.description.steps),
-}
-"""Claims of numbers that a candidate may be near to."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
-FILE = Path(__file__).with_name("lexicon.toml")
+from kinescale.io.packaged_toml import packaged_toml
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Lexicon:
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
     """The lexicon of the package."""
-    read = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    read = packaged_toml("kinescale.description.prompts", "lexicon.toml")
     entries = tuple(
         Entry(
             name=act["name"],
