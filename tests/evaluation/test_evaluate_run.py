@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,13 @@ def done(data: Prepared) -> tuple[Evaluation, list[SheetClip]]:
 def prompted(data: Prepared) -> Evaluation:
     asked = request(limit=3, repeats=1, instructions=8)
     return run(tiny_bundle(), data, asked, note="There is no evaluator.")[0]
+
+
+def test_candidates_are_named(prompted: Evaluation, data: Prepared) -> None:
+    several = replace(tiny_bundle(), candidates=2)
+    notes = run(several, data, request(limit=2, repeats=1))[0].notes
+    assert any("best of up to 2 draws" in note for note in notes)
+    assert not any("draws" in note for note in prompted.notes)
 
 
 def test_evaluating_twice_writes_the_same_bytes(done, data: Prepared, tmp_path: Path) -> None:

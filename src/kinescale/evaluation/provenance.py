@@ -67,6 +67,11 @@ def notes(request: Request, bundle: Bundle, chosen: Chosen, evaluator: Evaluator
     if known and known != prepared.manifest_hash:
         found.append("The bundle was trained on other data than these (or the same prepared otherwise).")
     found.append(_repeated(chosen))
+    if bundle.candidates > 1:
+        found.append(
+            f"Each motion is the best of up to {bundle.candidates} draws, chosen by claims of its prompt measured as "
+            "the instructions and prompts here are: these rates are not those of single draws."
+        )
     if request.split == "train" and known == prepared.manifest_hash:
         found.append("These clips were trained on: the numbers say nothing of new ones.")
     if len(request.settings) > 1:
