@@ -122,9 +122,9 @@ class Counter:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.generator, name)
 
-    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
+    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor, places: Any = None) -> tuple[Tensor, Any]:
         self.hidden.append((scale, (tokens == MASKED).flatten(1).sum(1).tolist()))
-        return self.generator.step(state, scale, inputs, tokens)
+        return self.generator.step(state, scale, inputs, tokens, places)
 
 
 def test_full_clips_are_hidden_by_the_published_schedule() -> None:

@@ -42,11 +42,13 @@ EXAMPLES = (
     'kinescale generate "a person waves" -o wave.glb --seconds 5 --samples 4 --seed 1 --skeleton mixamo',
     'kinescale generate "a person walks in circles" -o long.bvh --seconds 60',
     "kinescale generate --prompts prompts.txt -o made.bvh",
+    'kinescale generate "a person walks" -o walk.bvh --runtime onnx --bundle default-onnx',
     'kinescale generate "a person runs" -o run.bvh --bundle runs/mine --device auto',
 )
 
 SECONDS = 4.0
 """Length when none is asked for; less where the bundle's longest clip is shorter."""
+TORCH, EXPORTED = "torch", Family("kinescale.export", "runtime")
 MAX_WATCHED = 16
 """Samples in one picture."""
 MAX_PROMPTS, MAX_PROMPT_BYTES = 1000, 1 << 20
@@ -93,6 +95,8 @@ class Options(Drawing, _What):
     candidates: MaybeInt = None
     """Most draws per motion, of which the one that keeps most of what the sentence asks (sides, order, counts, as
     measured on the motion) is written; the bundle's own number by default, 1 for a single draw."""
+    runtime: str = "torch"
+    """What runs the networks: torch, or the runtime to which the --bundle was exported, such as onnx."""
     raw: Flag = False
     """Leave the motion as decoded; else it is smoothed where it trembles, standing feet are planted and
     joints lifted out of the floor."""
@@ -114,9 +118,7 @@ def run(argv: list[str]) -> int:
     prompts = _prompts(options)
     paths, steps = _check(options, len(prompts))
 
-    from kinescale.pipelines import TextToMotion
-
-    pipe = TextToMotion.from_pretrained(options.bundle, device=pick_device(options.device))
+    pipe = _pipeline(options)
     watch, made = Watch(), _Made()
     for path, (motion, notes) in zip(paths, _motions(pipe, prompts, steps, options, watch, made), strict=True):
         more = deliver(motion, path, force=options.force, skeleton=options.skeleton, fps=options.fps)
@@ -127,6 +129,17 @@ def run(argv: list[str]) -> int:
     _draw(made, watch, options)
     _report(pipe, made, paths, options, time.perf_counter() - start)
     return 0
+
+
+def _pipeline(options: Options) -> TextToMotion:
+    """The bundle in the runtime that is asked for."""
+    from kinescale.pipelines import TextToMotion
+
+    if options.runtime == TORCH:
+        return TextToMotion.from_pretrained(options.bundle, device=pick_device(options.device))
+    from kinescale.bundle import resolve
+
+    return TextToMotion(EXPORTED.get(options.runtime, "load")(resolve(options.bundle)))
 
 
 def _prompts(options: Options) -> list[str]:
@@ -153,6 +166,8 @@ def _prompts(options: Options) -> list[str]:
 def _check(options: Options, prompts: int) -> tuple[list[Path], tuple[int, ...] | None]:
     """Refuse bad input before torch is loaded; the files to write and the parsed ``--steps``."""
     check_positive(options.seconds, "--seconds")
+    if options.runtime != TORCH:
+        EXPORTED.check(options.runtime)
     check_fps(options.fps)
     if options.skeleton is not None:
         Family("kinescale.skeletons", "skeleton").check(options.skeleton)

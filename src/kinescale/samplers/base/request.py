@@ -113,8 +113,9 @@ def per_scale_fields(record: Any) -> dict[str, tuple[Tensor, ...]]:
 
 
 def _one(text: TextFeatures, rows: slice) -> TextFeatures:
-    """A sentence; copied, since some kernels round by where in memory a row begins."""
-    return TextFeatures(text.tokens[rows].clone(), text.mask[rows].clone())
+    """A sentence without padding; copied, since some kernels round by where in memory a row begins."""
+    own = TextFeatures(text.tokens[rows], text.mask[rows]).trimmed()
+    return TextFeatures(own.tokens.clone(), own.mask.clone())
 
 
 def _own_layout(codec: Codec, layout: TokenLayout, latents: int) -> TokenLayout:
