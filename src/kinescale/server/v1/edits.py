@@ -32,6 +32,11 @@ REGION = ("frames", "range", "parts", "keep_scales")
 ROUND = tuple(field.name for field in dataclasses.fields(LoopOptions))
 """Options that make up the parameter ``loop``."""
 
+GROUPS = {"region": REGION, "loop": ROUND}
+"""Parameter of a task that is a record -> the options that it is made of."""
+
+PLACE, CYCLE = GROUPS
+
 
 def motion_names(task: str) -> tuple[str, ...]:
     """The keys of a body that hold the task's motions."""
@@ -45,7 +50,7 @@ def task_options(task: str) -> dict[str, bool]:
     for name, needed in TASKS.parameters(task, "run").items():
         if name in OWN:
             continue
-        spread = {"region": REGION, "loop": ROUND}.get(name)
+        spread = GROUPS.get(name)
         found |= {name: needed} if spread is None else dict.fromkeys(spread, False)
     return found
 
@@ -93,16 +98,16 @@ def _inputs(task: str, clip: Motion, options: TaskOptions, limits: Limits) -> di
     if "source_prompt" in given:
         given["source_prompt"] = checked_prompt(given["source_prompt"], limits)
     parameters = TASKS.parameters(task, "run")
-    if "loop" in parameters:
-        given["loop"] = LoopOptions(**{name: given.pop(name) for name in ROUND if name in given})
-    return _with_region(task, clip, given, parameters) if "region" in parameters else given
+    if CYCLE in parameters:
+        given[CYCLE] = LoopOptions(**{name: given.pop(name) for name in ROUND if name in given})
+    return _with_region(task, clip, given, parameters) if PLACE in parameters else given
 
 
 def _with_region(task: str, clip: Motion, given: dict[str, Any], parameters: Mapping[str, bool]) -> dict[str, Any]:
     """The arguments with where the edit is as one ``EditRegion``."""
     if "frames" in given and "range" in given:
         raise ApiError("invalid_options", "frames and range say the same twice; give one.")
-    if parameters["region"] and not {"frames", "range"} & set(given):
+    if parameters[PLACE] and not {"frames", "range"} & set(given):
         raise ApiError("invalid_options", f"'{task}' needs to know where: frames or range.")
     spans = [(int(first), int(last)) for first, last in _pairs(given.pop("frames", None), "frames")]
     for first, last in _pairs(given.pop("range", None), "range"):
@@ -112,7 +117,7 @@ def _with_region(task: str, clip: Motion, given: dict[str, Any], parameters: Map
         if len(given["prompt"]) != len(spans):
             raise ApiError("invalid_options", f"{len(given['prompt'])} prompts for {len(spans)} spans; one for each.")
         given["prompt"] = [prompt for _, prompt in sorted(zip(spans, given["prompt"], strict=True))]
-    return {**given, "region": EditRegion.of(clip, frames=spans or None, **more)}
+    return {**given, PLACE: EditRegion.of(clip, frames=spans or None, **more)}
 
 
 def _pairs(value: Any, name: str) -> list[list[Any]]:
