@@ -1,5 +1,5 @@
 """The export contract. A target's package offers ``Config`` (a Record), ``export(bundle, folder, config) -> Report``
-and ``load(folder) -> Bundle``, a bundle that runs in the target's runtime and that the pipelines take like any other."""
+and ``load(folder) -> Bundle``, a bundle that runs in the target's runtime and that pipelines take like any other."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ TOKENIZER_FILE = "tokenizer.json"
 
 @dataclass(frozen=True)
 class ExportedEncoder:
-    """``forward``: token ids and mask [B, N] to features [B, N, W]; ``tokenizer``: content of a ``tokenizer.json``, as the
-    ``tokenizers`` library reads it."""
+    """``forward``: token ids and mask [B, N] to features [B, N, W]; ``tokenizer``: content of a ``tokenizer.json``, as
+    the ``tokenizers`` library reads it."""
 
     forward: Callable[[Tensor, Tensor], Tensor]
     tokenizer: bytes
