@@ -5,9 +5,9 @@
 Published sizes with random weights, and the default bundle. The *floor* of a row is its counted operations over the
 rate of a large matrix product, measured on the same threads between the row's own repeats, so that other load on the
 machine weighs on both; the ratio of processor time to floor is what the row says. Every system runs in a process of
-its own, whose peak memory is reported. A batch is drawn clip by clip, as by default; ``--shared`` draws it in shared passes.
-``--budget``: processor seconds per row, beyond which it is not repeated, and a batch is not drawn whole: the row
-says how many clips were. ``--cold`` measures a whole process instead, sentence to file, beside ``import torch``.
+its own, whose peak memory is reported. A batch is drawn clip by clip, as by default; ``--shared`` draws it in shared
+passes. ``--budget``: processor seconds per row, beyond which it is not repeated, and a batch is not drawn whole: the
+row says how many clips were. ``--cold`` measures a whole process instead, sentence to file, beside ``import torch``.
 
 Writes ``docs/results/engine.json``; systems that are not measured keep their figures.
 """

@@ -40,12 +40,15 @@ NOT_RUN = {
     "kinescale evaluate *": "minutes, and most need prepared corpora; tests/cli/test_cli_evaluate.py runs it",
     'kinescale generate "a person runs" --bundle runs/mine *': "uses the hour's training",
     "kinescale serve*": "serves until it is interrupted; tests/server runs the application",
+    "kinescale export *": "a minute of tracing; tests/export makes and runs exports",
+    "kinescale generate * --runtime onnx *": "takes an export; tests/export makes and runs them",
     "kinescale control *": "minutes of optimization; tests/cli/test_control_command.py runs it",
 }
 """Commands that are not run, as patterns of their text without comments, and why."""
 
 NOT_EXECUTED = {
     "docs/control.md": "minutes of optimization; tests/control runs it",
+    "docs/howto/onnx.md": "takes an export; tests/export makes and runs them",
     "docs/evaluation.md": "takes a trained run and prepared data; tests/evaluation runs it",
     "docs/howto/import_a_checkpoint.md": "takes the authors' files; tests/golden imports made ones of every system",
 }
