@@ -82,7 +82,7 @@ def _steps(request: SampleRequest, config: Config) -> Steps:
     sampled = []
     for scale in range(len(layout.scales)):
         inputs = codec.scale_input(running, scale, layout, latents).repeat(copies, 1, 1, 1)
-        row = _Row.start(layout, latents, scale, request.keep, config.faithful)
+        row = _Row.start(layout, request.latent_lengths.cpu(), scale, request.keep, config.faithful, running.device)
         for step in range(config.passes(scale)):
             row, hidden = row.mask(step, config, scale)
             tokens, places = row.tokens.repeat(copies, 1, 1), hidden.places.repeat(copies, 1)
@@ -117,27 +117,31 @@ class _Hidden:
 class _Row:
     """One scale during refinement: tokens, confidence, and which positions are sampled; all [B, bins, groups].
 
-    ``total``, on the CPU: how many positions of each clip the schedule shares out.
+    ``asked`` is ``wanted`` on the CPU, where random numbers are drawn and counted, so that no pass waits for the
+    device; ``total``, there too: how many positions of each clip the schedule shares out.
     """
 
     tokens: Int[Tensor, "B bins groups"]
     scores: Float[Tensor, "B bins groups"]
     wanted: Bool[Tensor, "B bins groups"]
+    asked: Bool[Tensor, "B bins groups"]
     total: Float[Tensor, "B"]
 
     @staticmethod
-    def start(layout: TokenLayout, latents: Tensor, scale: int, keep: Keep | None, faithful: bool) -> _Row:
+    def start(
+        layout: TokenLayout, latents: Tensor, scale: int, keep: Keep | None, faithful: bool, device: torch.device
+    ) -> _Row:
         valid = layout.valid(latents, scale)
         wanted = valid
-        tokens = torch.full(valid.shape, MASKED, device=latents.device)
+        tokens = torch.full(valid.shape, MASKED)
         if keep is not None:
-            given = keep.given[scale].to(latents.device) & valid
-            tokens = torch.where(given, keep.tokens[scale].to(latents.device), tokens)
+            given = keep.given[scale].cpu() & valid
+            tokens = torch.where(given, keep.tokens[scale].cpu(), tokens)
             wanted = valid & ~given
         tokens = tokens.masked_fill(~valid, PADDING)
-        scores = torch.zeros(valid.shape, device=latents.device).masked_fill(~wanted, FROZEN)
-        total = torch.full((len(valid),), valid[0].numel()) if faithful else wanted.flatten(1).sum(1).cpu()
-        return _Row(tokens, scores, wanted, total.float())
+        scores = torch.zeros(valid.shape).masked_fill(~wanted, FROZEN)
+        total = torch.full((len(valid),), valid[0].numel()) if faithful else wanted.flatten(1).sum(1)
+        return _Row(tokens.to(device), scores.to(device), wanted.to(device), wanted, total.float())
 
     def mask(self, step: int, config: Config, scale: int) -> tuple[_Row, _Hidden]:
         """The row with its least certain positions masked again, and which those are; the others are final."""
@@ -158,7 +162,7 @@ class _Row:
         """The row with its masked positions sampled, from the logits of ``hidden.places``."""
         shaped = filtered_probabilities(logits, config.temperature, config.top_p, config.top_k)
         # a clip takes a number for each position it samples at all, whether in this pass or not
-        numbers = uniform_numbers(self.wanted, rngs).flatten(1).gather(1, hidden.places)
+        numbers = uniform_numbers(self.asked, rngs).to(logits.device).flatten(1).gather(1, hidden.places)
         codes = draw(shaped, numbers)
         chance = logits.softmax(-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
         return replace(self, tokens=_put(self.tokens, codes, hidden), scores=_put(self.scores, chance, hidden))
