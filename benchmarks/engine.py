@@ -37,6 +37,7 @@ PROMPT = "a person walks forward and turns to the left"
 FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "amx_tile", "amx_bf16", "amx_int8")
 FLOOR_SIZE = 1024
 REPEATS = 3
+PAGE = Path("docs/engine.md")
 PUBLISHED_FPS = 20.0
 
 
@@ -304,6 +305,23 @@ def show(results: dict[str, Any]) -> str:
     return table(head, lines)
 
 
+def write_page(results: dict[str, Any]) -> None:
+    """The tables into ``docs/engine.md``."""
+    text = PAGE.read_text(encoding="utf-8")
+    cold = results["cold_start"]
+    lines = [] if not cold else [[name, f"{value:.2f}"] for name, value in cold["cpu_s"].items()]
+    blocks = {
+        ("<!-- table: begin (benchmarks/engine.py) -->", "<!-- table: end -->"): show(results),
+        ("<!-- cold: begin (benchmarks/engine.py --cold) -->", "<!-- cold: end -->"): table(
+            ["process", "processor seconds"], lines
+        ),
+    }
+    for (begin, end), shown in blocks.items():
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{shown}\n{end}{rest.partition(end)[2]}"
+    PAGE.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     """Measure every system in a process of its own; print a table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -333,6 +351,8 @@ def main() -> None:
             path = save("engine", {"processor_flags": processor_flags(), **results}, chosen.out)
             print(system, "done", flush=True)
     path = save("engine", {"processor_flags": processor_flags(), **results}, chosen.out)
+    if chosen.out == RESULTS:
+        write_page(results)
     print(show(results), results["cold_start"].get("over_import_torch"), f"see {path}", sep="\n")
 
 
