@@ -1,1 +1,1 @@
-"""Page of the studio: ``page/``, built from ``web/studio`` and ``web/shared``, served by ``kinescale serve`` at ``/``."""
+"""Page of the studio: ``page/``, built from ``web/studio`` and ``web/shared``; served by ``kinescale serve``."""
