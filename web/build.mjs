@@ -7,7 +7,7 @@ import { build, transformSync } from "esbuild";
 
 const here = name => fileURLToPath(new URL(name, import.meta.url));
 const player = process.argv[2] ?? here("../src/kinescale/render/player.html");
-const studio = process.argv[3] ?? (process.argv[2] ? null : here("../src/kinescale/studio/page"));
+const studio = process.argv[3] ?? (process.argv[2] ? null : here("../src/kinescale/server/page"));
 
 const three = JSON.parse(readFileSync(here("node_modules/three/package.json"), "utf8"));
 const license = readFileSync(here("node_modules/three/LICENSE"), "utf8").trim();

@@ -62,7 +62,7 @@ class FakeServer:
             return
         if not where.path.startswith("/v1"):
             name = where.path.lstrip("/") or "index.html"
-            data = files("kinescale.studio").joinpath("page", name).read_bytes()
+            data = files("kinescale.server").joinpath("page", name).read_bytes()
             route.fulfill(body=data, content_type=TYPES[name.rsplit(".", 1)[-1]])
             return
         self._answer(route, where.path, parse_qs(where.query))

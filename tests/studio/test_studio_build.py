@@ -23,7 +23,7 @@ def test_it_is_what_its_sources_build(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=SOURCES, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     for name in NAMES:
-        packaged = files("kinescale.studio").joinpath("page", name).read_bytes()
+        packaged = files("kinescale.server").joinpath("page", name).read_bytes()
         assert (tmp_path / "page" / name).read_bytes() == packaged, "web changed: npm run build there"
 
 
@@ -37,7 +37,7 @@ def test_its_sources_set_text_and_never_markup() -> None:
 
 
 def test_the_page_has_a_policy_and_no_foreign_address() -> None:
-    page = files("kinescale.studio").joinpath("page", "index.html").read_text(encoding="utf-8")
+    page = files("kinescale.server").joinpath("page", "index.html").read_text(encoding="utf-8")
     assert "default-src 'none'; script-src 'self'" in page
     assert not re.search(r"https?:|\son\w+=|\sstyle=", page)
     ids = re.findall(r'id="([\w-]+)"', page)

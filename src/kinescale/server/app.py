@@ -28,7 +28,7 @@ from kinescale.server.service import Service, service_of
 from kinescale.server.settings import Settings
 from kinescale.server.v1.routes import router as v1
 
-PAGE = "studio/page"
+PAGE = "server/page"
 """Folder of the studio's files in the package."""
 
 ERROR_SCHEMA: dict[str, Any] = {
