@@ -168,6 +168,8 @@ def _check(options: Options, prompts: int) -> tuple[list[Path], tuple[int, ...] 
     check_positive(options.seconds, "--seconds")
     if options.runtime != TORCH:
         EXPORTED.check(options.runtime)
+        if options.device != "cpu":
+            raise InputError(f"--runtime {options.runtime} runs on the processor; leave --device out.")
     check_fps(options.fps)
     if options.skeleton is not None:
         Family("kinescale.skeletons", "skeleton").check(options.skeleton)

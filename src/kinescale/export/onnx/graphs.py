@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from kinescale.bundle import Bundle
-from kinescale.export.onnx.manifest import Graph, Layout
+from kinescale.export.onnx.manifest import Graph, Layout, ScaleSize
 from kinescale.export.onnx.quantization import quantized
 from kinescale.export.onnx.state import form, leaves, with_leaves
 from kinescale.export.onnx.tracing import Function, trace
@@ -96,7 +96,7 @@ class LayoutGraphs:
         begin, state = self._begin()
         made = self._masked(state) if isinstance(self.generator, MaskedGenerator) else self._scales(state)
         fields = {field.name: getattr(self.layout, field.name) for field in dataclasses.fields(self.layout)}
-        scales = [dataclasses.asdict(scale) for scale in self.layout.scales]
+        scales = [ScaleSize(**dataclasses.asdict(scale)) for scale in self.layout.scales]
         return Layout(**{**fields, "scales": scales}, begin=begin, **made, **self._codec())
 
     def text(self) -> dict[str, Tensor]:

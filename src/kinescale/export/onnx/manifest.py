@@ -34,6 +34,15 @@ class Graph(Record):
     drops: list[str] = Field(default_factory=list)
 
 
+class ScaleSize(Record):
+    """The fields of a ``Scale``."""
+
+    bins: int = Field(ge=1, le=1_000_000)
+    groups: int = Field(ge=1, le=10_000)
+    factor: int = Field(default=0, ge=0, le=1_000_000)
+    members: list[list[int]] = Field(default_factory=list)
+
+
 class Layout(Record):
     """The graphs for clips of up to ``capacity`` latents, and the fields of their ``TokenLayout``.
 
@@ -42,7 +51,7 @@ class Layout(Record):
     to the input of each scale; ``adds``: tokens of each scale to what they add to F; ``decode``: F to features.
     """
 
-    scales: list[dict[str, Any]]
+    scales: list[ScaleSize] = Field(min_length=1)
     capacity: int = Field(ge=1, le=1_000_000)
     stride: int = Field(ge=1, le=10_000)
     rounding: Literal["down", "up", "all"] = "down"
@@ -61,10 +70,7 @@ class Layout(Record):
 
     def layout(self) -> TokenLayout:
         """The layout as the samplers know it."""
-        scales = tuple(
-            Scale(int(s["bins"]), int(s["groups"]), int(s["factor"]), tuple(tuple(m) for m in s["members"]))
-            for s in self.scales
-        )
+        scales = tuple(Scale(s.bins, s.groups, s.factor, tuple(tuple(m) for m in s.members)) for s in self.scales)
         fields = {name: getattr(self, name) for name in ("rounding", "least", "partly", "longest", "unit")}
         return TokenLayout(scales, self.capacity, self.stride, **fields)
 
@@ -105,6 +111,17 @@ class Manifest(Record):
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     notes: list[str] = Field(default_factory=list)
     files: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _every_scale_has_its_graphs(self) -> Manifest:
+        for one in self.layouts:
+            if len(one.inputs) != len(one.scales) or len(one.adds) != len(one.scales):
+                raise ValueError(f"{len(one.scales)} scales, {len(one.inputs)} inputs and {len(one.adds)} adds")
+            if len(one.rounds) != len(one.logits):
+                raise ValueError(f"{len(one.rounds)} rounds and {len(one.logits)} graphs of logits")
+        if {len(row) for row in self.statistics.values()} != {len(self.statistics.get("mean", []))}:
+            raise ValueError("the statistics are not one mean and one deviation per feature")
+        return self
 
     @model_validator(mode="after")
     def _files_are_listed(self) -> Manifest:

@@ -33,6 +33,8 @@ from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
+NO_ENCODER = "an exported bundle generates; it has no encoder. Use the bundle itself to edit or reconstruct."
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -214,10 +216,8 @@ class OnnxCodec(Codec):
         return _tensor(np.concatenate([row["inputs"] for row in rows]))
 
     def quantize_scale(self, residual: Tensor, scale: int, layout: TokenLayout, latent_lengths: Tensor) -> Tensor:
-        """Not exported."""
-        raise InputError(
-            "an exported bundle generates; it has no encoder. Use the bundle itself to edit or reconstruct."
-        )
+        """Not exported: ``InputError``."""
+        raise InputError(NO_ENCODER)
 
 
 class OnnxTokenizer:
@@ -230,6 +230,10 @@ class OnnxTokenizer:
     def layout(self, frames: int | None = None) -> TokenLayout:
         """The smallest exported layout that holds ``frames``."""
         return self.codec.layout(frames)
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Any:
+        """Not exported: ``InputError``."""
+        raise InputError(NO_ENCODER)
 
     def decode(self, tokens: TokenMap) -> Tensor:
         """Tokens (all scales or the first k) to features."""
