@@ -12,6 +12,7 @@ import torch
 
 from edit_bundles import debug_bundle
 from kinescale.bundle import Bundle, Part
+from kinescale.cli.main import main
 from kinescale.core.errors import BundleError, InputError
 from kinescale.export import FAMILY
 from kinescale.pipelines import TextToMotion
@@ -170,3 +171,15 @@ def test_eight_bits_are_measured(tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["precision"] == "int8" and "% of the best tokens" in manifest["notes"][0]
     assert len(TextToMotion(other)(PROMPT, 1.0, candidates=1).motions[0]) == 30
+
+
+@pytest.mark.slow
+def test_the_command_line_exports_and_generates(tmp_path, capsys):
+    tiny_bundle().save_pretrained(tmp_path / "bundle")
+    written, made = str(tmp_path / "onnx"), tmp_path / "walk.bvh"
+    assert main(["export", str(tmp_path / "bundle"), "--to", "onnx", "-o", written, "--seconds", "1"]) == 0
+    assert "files" in capsys.readouterr().out
+    words = ["generate", PROMPT, "-o", str(made), "--seconds", "1", "--bundle", written, "--runtime", "onnx"]
+    assert main(words) == 0 and made.read_text().startswith("HIERARCHY")
+    assert main([*words, "--force", "--device", "cuda"]) == 2
+    assert main(["export", str(tmp_path / "bundle"), "-o", written]) == 2

@@ -124,7 +124,8 @@ class LayoutGraphs:
     def _scales(self, state: Any) -> dict[str, Any]:
         """Steps and commits in the order in which a sampler makes them."""
         codec, layout, latents = self.bundle.codec, self.layout, self.latents
-        _, config = self.bundle.sampler()
+        # a sampler that passes over a scale several times says so by a method
+        passes: Any = getattr(self.bundle.sampler()[1], "passes", lambda scale: 1)
         running = codec.empty(layout, 1)
         steps: dict[str, list[Graph]] = {}
         commits: dict[str, list[Graph]] = {}
@@ -134,8 +135,7 @@ class LayoutGraphs:
             tokens = torch.full(valid.shape, MASKED).masked_fill(~valid, PADDING)
             if codec.token_kind == "bits":
                 tokens = tokens[..., None].repeat(1, 1, 1, codec.latent_width)
-            again = hasattr(config, "passes") and config.passes(scale) > 1
-            for _ in range(2 if again else 1):
+            for _ in range(min(2, passes(scale))):
                 graphs = steps.setdefault(str(scale), [])
                 if form(leaves(state)) not in {graph.before for graph in graphs}:
                     graphs.append(self._step(state, scale, inputs, self._rows(tokens), len(graphs)))

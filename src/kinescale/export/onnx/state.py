@@ -37,7 +37,7 @@ def with_leaves(tree: Any, tensors: Mapping[str, Tensor], name: str = ROOT) -> A
     parts = {child: with_leaves(part, tensors, f"{name}.{child}") for child, part in _children(tree)}
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         return dataclasses.replace(tree, **parts)
-    return type(tree)(parts.values())
+    return (list if isinstance(tree, list) else tuple)(parts.values())
 
 
 def form(tensors: Mapping[str, Any]) -> str:

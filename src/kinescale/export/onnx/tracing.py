@@ -53,11 +53,11 @@ class _FixedSizes(TorchFunctionMode):
         if func not in self.SIZES:
             return func(*args, **(kwargs or {}))
         tracing = torch._C._get_tracing_state()
-        torch._C._set_tracing_state(None)
+        torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
         try:
             return func(*args, **(kwargs or {}))
         finally:
-            torch._C._set_tracing_state(tracing)
+            torch._C._set_tracing_state(tracing)  # type: ignore[attr-defined]
 
 
 @torch.no_grad()
