@@ -29,6 +29,9 @@ from kinescale.pipelines.assembly import as_motion, joined
 LONGEST, SHORTEST = 1.3, 0.7
 """Range of factors of the steps' length."""
 
+LEAST_CHANGE, LEAST_PACE = 0.02, 0.2
+"""Factors nearer to 1 than this change nothing that is seen; speeds and ways shorter than this are none."""
+
 MOST_ADDED_DEG, IN_PLACE_DEG, TURN_DEG_S = 100.0, 50.0, 110.0
 """Degrees added to a turn at most while it travels and in place; degrees per second at most."""
 
@@ -69,17 +72,13 @@ def adjusted(motion: Motion, missed: tuple[str, ...], frames: int) -> Adjusted |
     try:
         track = Track.of(motion)
         before = MeasuredMotion(motion.slice(0, frames), peaks.peaks)
-        made, report = _paced(track, numbers, before, frames)
-        made, turned = _turned(made, numbers, frames)
-        report |= turned
-        if not report:
-            return None
-        made = made.slice(0, frames)
-        if _harmed(track.slice(0, frames), made, before.description.path.gait):
-            return None
+        for paced, report in _paced(track, numbers, before, frames):
+            made, turned = _turned(paced.slice(0, frames), numbers)
+            if (report or turned) and not _harmed(track.slice(0, frames), made, before.description.path.gait):
+                return Adjusted(as_motion(made, motion), {**report, **turned})
     except SkeletonError:
         return None
-    return Adjusted(as_motion(made, motion), report)
+    return None
 
 
 def stops(motion: Motion, standing: Motion, missed: tuple[str, ...], frames: int) -> Iterator[Adjusted]:
@@ -122,34 +121,40 @@ def _goal(value: float, low: float, high: float) -> float:
 
 def _paced(
     track: Track, numbers: list[str], before: MeasuredMotion, frames: int
-) -> tuple[Track, dict[str, float]]:
-    """At another tempo and with steps of another length, for speed and way."""
+) -> Iterator[tuple[Track, dict[str, float]]]:
+    """At another tempo and with steps of another length, for speed and way; then by the tempo alone; then as it is."""
     claim = next((claim for claim in numbers if claim.split()[0] in ("speed", "way")), None)
     measured = None if claim is None else measured_number(claim, before)
-    if measured is None or measured[0] < 0.2:
-        return track, {}
-    factor = _goal(*measured) / measured[0]
-    # the larger part by the steps' length, which keeps the duration
-    slowest, fastest = SLOWEST, min(FASTEST, (len(track) - 1) / max(1, frames - 1))
-    tempo = float(np.clip(np.sqrt(factor), slowest, max(fastest, slowest)))
-    length = float(np.clip(factor / tempo, SHORTEST, LONGEST))
-    tempo = float(np.clip(factor / length, slowest, max(fastest, slowest)))
-    if abs(tempo - 1) < 0.02 and abs(length - 1) < 0.02:
-        return track, {}
-    made = retime(track, tempo) if abs(tempo - 1) >= 0.02 else track
+    if measured is not None and measured[0] >= LEAST_PACE:
+        factor = _goal(*measured) / measured[0]
+        most = max(SLOWEST, min(FASTEST, (len(track) - 1) / max(1, frames - 1)))
+        length = float(np.clip(factor / np.clip(np.sqrt(factor), SLOWEST, most), SHORTEST, LONGEST))
+        # legs may be too short for other steps
+        for longer in (length, 1.0):
+            tempo = float(np.clip(factor / longer, SLOWEST, most))
+            made = _at(track, tempo, longer)
+            if made is not None and len(made) >= frames:
+                yield made, {"tempo": round(tempo, 3), "step_length": round(longer, 3)}
+    yield track, {}
+
+
+def _at(track: Track, tempo: float, length: float) -> Track | None:
+    """The clip at another tempo with steps of another length; ``None`` where that is no change, or feet miss."""
+    if max(abs(tempo - 1), abs(length - 1)) < LEAST_CHANGE:
+        return None
+    made = retime(track, tempo) if abs(tempo - 1) >= LEAST_CHANGE else track
+    if abs(length - 1) < LEAST_CHANGE:
+        return made
     made, missed = bend_path(made, torch.zeros(len(made), dtype=torch.float64), length)
-    if missed > MOST_MISSED_M or len(made) < frames:
-        return track, {}
-    return made, {"tempo": round(tempo, 3), "step_length": round(length, 3)}
+    return made if missed <= MOST_MISSED_M else None
 
 
-def _turned(track: Track, numbers: list[str], frames: int) -> tuple[Track, dict[str, float]]:
+def _turned(track: Track, numbers: list[str]) -> tuple[Track, dict[str, float]]:
     """With the path bent for a turn that misses its angle."""
     claim = next((claim for claim in numbers if claim.startswith("turns")), None)
     if claim is None:
         return track, {}
-    part = track.slice(0, frames)
-    seen = MeasuredMotion(part.motion(), peaks.peaks)
+    frames, seen = len(track), MeasuredMotion(track.motion(), peaks.peaks)
     measured = measured_number(claim, seen)
     if measured is None:
         return track, {}
@@ -161,7 +166,7 @@ def _turned(track: Track, numbers: list[str], frames: int) -> tuple[Track, dict[
     if not 1.0 < abs(added) <= (MOST_ADDED_DEG if travels else IN_PLACE_DEG):
         return track, {}
     start, stop = _span(seen, frames, abs(added))
-    made, missed = bend_path(part, ramp(frames, start, stop) * float(np.radians(added * sign)))
+    made, missed = bend_path(track, ramp(frames, start, stop) * float(np.radians(added * sign)))
     if missed > MOST_MISSED_M:
         return track, {}
     return made, {"turn_deg": round(added, 1)}
@@ -193,4 +198,3 @@ def _harmed(before: Track, after: Track, gait: str) -> bool:
     return faster or any(
         getattr(two, name) > getattr(one, name) + HARM[name] for name in ("skate_m_s", "skid_share", "sink_m")
     )
-

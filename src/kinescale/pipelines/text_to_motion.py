@@ -154,8 +154,8 @@ class TextToMotion(runtime.Pipeline):
         shared_passes : draw a batch's clips in the same network passes: faster on an accelerator and for small
             networks, but matrix products then round differently, which now and then turns a draw, so that a motion
             may depend on what else is in its batch (``docs/batch_invariance.md``).
-        candidates : most rounds of draws per clip. A clip that misses a claim of its prompt, such as a side or an order,
-            as measured on the motion (``pipelines.candidates``), is drawn again, put together from its parts,
+        candidates : most rounds of draws per clip. A clip that misses a claim of its prompt, such as a side or an
+            order, as measured on the motion (``pipelines.candidates``), is drawn again, put together from its parts,
             mirrored or adjusted (``pipelines.refinement``), and the best is kept; its ``meta`` has the claims kept
             and missed and what was done. 1: a single draw as it is. By default the bundle's number.
 

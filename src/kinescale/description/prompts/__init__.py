@@ -14,15 +14,16 @@ from itertools import pairwise
 from kinescale.description.prompts.acts import ARMS, COUNTED, OTHER, Act, find_acts, follows, in_time, normalized
 from kinescale.description.prompts.lexicon import lexicon
 from kinescale.description.prompts.styles import style_of
-from kinescale.description.prompts.travel import gait_act, pace, travel_claims
+from kinescale.description.prompts.travel import gait_act, leap_direction, pace, travel_claims
 from kinescale.description.prompts.wording import UNCOUNTED, Part, wording
 
-STATIONARY = frozenset({"wave", "raise", "clap", "bow", "squat", "knee", "punch", "kick", "stand", "pick", "jump"})
+STATIONARY = frozenset(
+    {"wave", "raise", "clap", "bow", "squat", "knee", "punch", "kick", "stand", "pick", "jump", "jacks"}
+)
 """Actions that are done in place unless the prompt says that the body travels."""
 
 ANGLE_TOLERANCE_DEG = 22.0
 SPECIAL = {
-    "circle": ("turns any 200 -",),
     "dance": ("peak wrist_speed 1.5 -", "peak foot_speed 1 -"),
     "throw": ("peak wrist_speed 2.5 -",),
 }
@@ -61,7 +62,7 @@ def parse_prompt(prompt: str) -> Request:
     text = normalized(prompt)
     acts = find_acts(text)
     wanted = [act for act in acts if not act.negated]
-    main = [claim for act in wanted for claim in _claims(act, text)]
+    main = [claim for act in wanted for claim in _claims(act, wanted, text)]
     if {act.name for act in wanted} == {"stand"}:
         main = ["gait stand", "way 0 0.5"]
     main = [claim for claim in main if not _contradicted(claim, wanted)]
@@ -71,7 +72,7 @@ def parse_prompt(prompt: str) -> Request:
     if any(act.entry.moves for act in wanted):
         travel, minor = travel_claims(wanted, text)
         main = [*travel, *main]
-    elif wanted and all(act.name in STATIONARY for act in wanted):
+    elif wanted and all(act.name in STATIONARY for act in wanted) and not leap_direction(text):
         minor = ["progress 0 0.35"]
     elif {act.name for act in wanted} == {"dance"}:
         minor = ["progress 0 0.6"]
@@ -81,12 +82,16 @@ def parse_prompt(prompt: str) -> Request:
     return Request(tuple(main), tuple(minor), said.plain, said.parts, said.layers)
 
 
-def _claims(act: Act, text: str) -> list[str]:
+def _claims(act: Act, acts: Sequence[Act], text: str) -> list[str]:
     """Claims of one action alone; travel has its own."""
     if act.entry.gait or act.name == "stand":
         return []
     if act.name in ("turn", "turn_around"):
-        return _turn_claims(act)
+        # of turns to both sides the net turn says nothing
+        to_both = {"left", "right"} <= {one.side for one in acts if one.name == "turn"}
+        return [f"does {act.kinds}"] if to_both else _turn_claims(act)
+    if act.name == "circle":
+        return [f"turns {act.side or 'any'} 200 -"]
     if act.name in SPECIAL:
         return list(SPECIAL[act.name])
     found = [f"does {act.kinds}"]
@@ -144,7 +149,7 @@ def _order(acts: Sequence[Act], text: str) -> list[str]:
     return [
         f"order {one.kinds} {two.kinds}"
         for one, two in pairwise(ordered)
-        if one.kinds != two.kinds
+        if not set(one.kinds.split("|")) & set(two.kinds.split("|")) and not (one.entry.gait and two.name == "circle")
     ]
 
 

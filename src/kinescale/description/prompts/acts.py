@@ -61,7 +61,7 @@ class Act:
     @property
     def kinds(self) -> str:
         """Event kinds that count as the action, with the side where it has one: "kick:left"."""
-        side = f":{self.side}" if self.side and self.entry.limb else ""
+        side = f":{self.side}" if self.side and (self.entry.limb or self.name == "turn") else ""
         return "|".join(kind + side for kind in self.entry.kinds)
 
 
@@ -120,7 +120,7 @@ def follows(acts: Sequence[Act], text: str) -> bool:
                              for a, b in pairwise(acts)):  # fmt: skip
         return True
     names = [act.name for act in acts]
-    if len(acts) == 2 and names[0] in ("walk", "run") and names[1] in ARRIVALS:
+    if len(acts) == 2 and names[0] in ("walk", "run") and names[1] in ARRIVALS | {"turn_around"}:
         return True
     return len({act.kinds for act in acts}) > 1 and all(name in DEEDS for name in names) and "while" not in text
 
@@ -150,8 +150,10 @@ def _detailed(act: Act, every: Sequence[Act], text: str) -> Act:
     side = angle = count = None
     if act.entry.limb:
         side = _limb_side(act, text, low, high)
-    elif act.name == "turn":
+    elif act.name in ("turn", "circle"):
         side = _turn_side(around)
+    elif act.name == "turn_around":
+        side = _turn_side(text[act.end : high])
     if act.name in ("turn", "turn_around"):
         angle = _angle(around)
     if act.name in COUNTED:
@@ -200,7 +202,7 @@ def _turn_side(around: str) -> str | None:
     named = [
         match.group(1)
         for match in lexicon().patterns["side"].finditer(around)
-        if handed or not re.search(r"hand|foot", match.group(0))
+        if handed or not re.search(r"hand|foot|arm|leg|knee|fist", match.group(0))
     ]
     return named[0] if named else None
 
@@ -242,6 +244,10 @@ def _with_pronouns(acts: list[Act], text: str) -> list[Act]:
         side = OTHER[str(last.side)] if match.group(1) == "other" else match.group(1)
         if side != last.side and not negates(text[: match.start()]):
             acts = [*acts, Act(last.name, match.start(), match.end(), side, last.negated)]
+    for match in patterns["turn_pronoun"].finditer(text):
+        turns = [act for act in acts if act.end <= match.start()][-1:]
+        if turns and turns[0].name == "turn" and turns[0].side not in (None, match.group(1)):
+            acts = [*acts, Act("turn", match.start(), match.end(), match.group(1))]
     return sorted(acts, key=lambda act: act.start)
 
 
@@ -260,8 +266,12 @@ def _merged(acts: Sequence[Act], text: str) -> list[Act]:
         )  # fmt: skip
     names = [act.name for act in kept]
     waved = [k for k in range(len(kept) - 1) if names[k : k + 2] == ["raise", "wave"] and not kept[k + 1].negated]
+    for k in waved:
+        kept[k + 1] = dataclasses.replace(kept[k + 1], side=kept[k + 1].side or kept[k].side)
     kept = [act for k, act in enumerate(kept) if k not in waved]
     if "circle" in names:
+        sides = [act.side for act in kept if act.name in ("circle", "turn") and act.side]
+        kept = [dataclasses.replace(act, side=sides[0]) if act.name == "circle" and sides else act for act in kept]
         kept = [act for act in kept if act.name != "turn" or act.angle or act.negated]
     if "turn_around" in names:
         kept = [act for act in kept if act.name != "turn" or act.side is not None]
@@ -272,6 +282,8 @@ def _idle_word(act: Act, names: Sequence[str]) -> bool:
     """Whether an action is named only in passing: "and comes back" up from a squat, "greets with a bow"."""
     if act.name == "turn_around" and _COMES_BACK.match(act.word):
         return not {"walk", "run"} & set(names)
+    if act.name == "kick" and act.word.startswith("with "):
+        return bool({"walk", "run", "jump", "hop"} & set(names))
     return act.name == "wave" and act.word.startswith("greet") and "bow" in names
 
 

@@ -38,10 +38,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """All entries, directions as (expression, direction), verbs of manner, and single expressions by name."""
+    """All entries, directions as (expression, direction, expression that rules it out), verbs of manner, and single
+    expressions by name."""
 
     entries: tuple[Entry, ...]
-    directions: tuple[tuple[re.Pattern[str], str], ...]
+    directions: tuple[tuple[re.Pattern[str], str, re.Pattern[str] | None], ...]
     manner: Mapping[str, str]
     patterns: dict[str, re.Pattern[str]]
 
@@ -54,9 +55,20 @@ class Lexicon:
 def lexicon() -> Lexicon:
     """The lexicon of the package."""
     read = packaged_toml("kinescale.description.prompts", "lexicon.toml")
-    directions = tuple((re.compile("|".join(table["words"])), table["direction"]) for table in read["direction"])
+    directions = tuple(
+        (
+            re.compile("|".join(table["words"])),
+            table["direction"],
+            re.compile(table["unless"]) if "unless" in table else None,
+        )
+        for table in read["direction"]
+    )
     patterns = {name: re.compile(words) for name, words in read["patterns"].items()}
     return Lexicon(tuple(_entry(act) for act in read["act"]), directions, read["manner"], patterns)
+
+
+def _joined(words: list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(words))
 
 
 def _entry(act: dict[str, Any]) -> Entry:
@@ -64,7 +76,7 @@ def _entry(act: dict[str, Any]) -> Entry:
     return Entry(
         name=act["name"],
         pattern=re.compile(rf"\b(?:{'|'.join(words)})(?!\w)"),
-        refused=re.compile("|".join(act["not"])) if "not" in act else None,
+        refused=_joined(act["not"]) if "not" in act else None,
         kinds=tuple(act["claim"].split("|")),
         plain=act["plain"],
         bare=act.get("bare", act["plain"]),

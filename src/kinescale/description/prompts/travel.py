@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from kinescale.description.prompts.acts import Act, negates
@@ -12,6 +13,8 @@ FOOT_M, YARD_M = 0.305, 0.914
 KM_H, MPH = 1 / 3.6, 0.447
 MOST_STEPS, MOST_M = 30, 60.0
 """Larger numbers are not taken for what one clip is to show."""
+
+_LEAP = re.compile(r"(?:jump|hop|leap|bounc|skip)\w* (?:\w+ )?(forwards?|backwards?|to the left|to the right)\b")
 
 SIDEWAYS = {
     "left": "sideways to the left",
@@ -33,7 +36,10 @@ _SPEEDS = {
 
 def direction_of(text: str) -> str:
     """Direction of travel that a normalized prompt names; "forward" where it names none."""
-    return next((where for pattern, where in lexicon().directions if pattern.search(text)), "forward")
+    for pattern, where, unless in lexicon().directions:
+        if pattern.search(text) and not (unless and unless.search(text)):
+            return where
+    return "forward"
 
 
 def gait_act(acts: Sequence[Act]) -> Act | None:
@@ -45,10 +51,11 @@ def travel_claims(acts: Sequence[Act], text: str) -> tuple[list[str], list[str]]
     """Main and minor claims of direction, gait, pace, length and steps."""
     direction, gait = direction_of(text), gait_act(acts)
     in_place = lexicon().patterns["in_place"].search(text) is not None
-    main = [] if in_place else [f"goes {direction}"]
+    main = ["does in_place"] if in_place and gait else [] if in_place else [f"goes {direction}"]
     minor = ["way 0 0.8"] if in_place else []
     if gait is not None and direction == "forward" and not in_place:
-        main.append(f"gait {gait.entry.gait}")
+        gaits = dict.fromkeys(word for act in acts for word in act.entry.gait.split("|") if word)
+        main.append(f"gait {'|'.join(gaits)}")
     if gait is not None and not in_place:
         main += _pace_claims(gait, text, sideways=direction != "forward")
     turning = any(act.name in ("turn", "turn_around", "circle") for act in acts)
@@ -72,9 +79,8 @@ def meters(text: str) -> float | None:
 
 
 def step_count(text: str) -> int | None:
-    """Number of steps that the prompt names."""
-    found = lexicon().patterns["steps"].search(text)
-    count = int(found.group(1)) if found else 0
+    """Number of steps that the prompt names, in all."""
+    count = sum(int(found.group(1)) for found in lexicon().patterns["steps"].finditer(text))
     return count if 1 <= count <= MOST_STEPS else None
 
 
@@ -115,3 +121,9 @@ def travel_words(words: str, text: str, *, counted: bool = True) -> str:
     name, very = pace(text)
     adverb = {"": "", "slow": "slowly", "fast": "fast" if words.startswith("runs") else "quickly"}[name]
     return f"{words} {'very ' if very else ''}{adverb}" if adverb else words
+
+
+def leap_direction(text: str) -> str:
+    """Where a jump goes, in the words of captions: "forward", "to the left"; empty where the prompt does not say."""
+    found = _LEAP.search(text)
+    return "" if found is None else found.group(1).removesuffix("s") if "ward" in found.group(1) else found.group(1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kinescale.description.prompts.acts import COUNTED, OTHER, Act, follows, in_time, together
 from kinescale.description.prompts.lexicon import lexicon
 from kinescale.description.prompts.styles import Style, style_of
-from kinescale.description.prompts.travel import travel_words
+from kinescale.description.prompts.travel import leap_direction, travel_words
 
 UNCOUNTED = frozenset({"wave", "raise"})
 MOST_REPEATED = 6
@@ -46,7 +47,7 @@ def wording(acts: Sequence[Act], text: str) -> Wording:
     if not acts or (style is not None and not style.manner):
         return Wording()
     sequential = follows(acts, text)
-    ordered = in_time(acts, text) if sequential else list(acts)
+    ordered = _without_way_to_circle(in_time(acts, text) if sequential else list(acts))
     said = list(dict.fromkeys(_words(act, text) for act in ordered))
     manner = f" {style.manner}" if style is not None else ""
     plain = f"a person {(' and then ' if sequential else ' and ').join(said)}{manner}"
@@ -57,6 +58,17 @@ def wording(acts: Sequence[Act], text: str) -> Wording:
     if (sequential and len(said) > 1) or repeated:
         return Wording(plain, parts=_distinct([_part(act, text, style) for act in ordered]))
     return Wording(plain)
+
+
+def _without_way_to_circle(acts: list[Act]) -> list[Act]:
+    """Without the gait of who goes in a circle, which the circle's words have."""
+    circles = [act for act in acts if act.name == "circle"]
+    gaits = [act for act in acts if act.entry.gait]
+    if not circles or not gaits:
+        return acts
+    verb = "runs" if gaits[0].name == "run" else "walks"
+    kept = [act for act in acts if act is not gaits[0]]
+    return [dataclasses.replace(act, word=verb) if act is circles[0] else act for act in kept]
 
 
 def _distinct(parts: list[Part]) -> tuple[Part, ...]:
@@ -89,8 +101,15 @@ def _words(act: Act, text: str, *, counted: bool = True) -> str:
         words = entry.plain.format(side=act.side) if act.side in OTHER else entry.bare
     if entry.gait:
         return travel_words(_gait_word(act, words), text)
+    if act.name == "circle":
+        verb = act.word if act.word in ("walks", "runs") else "walks"
+        return f"{verb} in a circle" + (f" to the {act.side}" if act.side else "")
+    if act.name == "jump" and leap_direction(text):
+        words = f"jumps {leap_direction(text)}"
     if act.name in ("turn", "turn_around") and act.angle is not None:
         words = f"turns {act.angle:g} degrees" + (f" to the {act.side}" if act.side else "")
+    if act.name == "turn_around" and act.side and act.angle is None:
+        words += f" to the {act.side}"
     if counted and (act.count or 0) > 1 and act.name in COUNTED - UNCOUNTED:
         words += " twice" if act.count == 2 else f" {act.count} times"
     return words
