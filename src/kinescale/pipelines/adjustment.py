@@ -29,11 +29,17 @@ from kinescale.pipelines.assembly import as_motion, joined
 LONGEST, SHORTEST = 1.3, 0.7
 """Range of factors of the steps' length."""
 
+TRAVELS_M = 0.8
+"""A shorter way is none."""
+
 LEAST_CHANGE, LEAST_PACE = 0.02, 0.2
 """Factors nearer to 1 than this change nothing that is seen; speeds and ways shorter than this are none."""
 
-MOST_ADDED_DEG, IN_PLACE_DEG, TURN_DEG_S = 100.0, 50.0, 110.0
-"""Degrees added to a turn at most while it travels and in place; degrees per second at most."""
+MOST_ADDED_DEG, MOST_BENT_DEG, IN_PLACE_DEG, TURN_DEG_S = 100.0, 190.0, 50.0, 110.0
+"""Degrees added at most to a turn on the way, to a straight way, and in place; degrees per second at most."""
+
+STRAIGHT_DEG = 20.0
+"""A way whose facing turns by less is straight."""
 
 INSIDE = 0.15
 """Share of a claim's range by which a missed number is brought inside."""
@@ -162,8 +168,9 @@ def _turned(track: Track, numbers: list[str]) -> tuple[Track, dict[str, float]]:
     side = claim.split()[1]
     sign = (np.sign(seen.description.path.turn_deg) or 1.0) if side == "any" else 1.0 if side == "left" else -1.0
     added = float(_goal(value, low, high) - value)
-    travels = seen.description.path.distance_m > 0.8
-    if not 1.0 < abs(added) <= (MOST_ADDED_DEG if travels else IN_PLACE_DEG):
+    path = seen.description.path
+    most = MOST_BENT_DEG if abs(path.turn_deg) < STRAIGHT_DEG else MOST_ADDED_DEG
+    if not 1.0 < abs(added) <= (most if path.distance_m > TRAVELS_M else IN_PLACE_DEG):
         return track, {}
     start, stop = _span(seen, frames, abs(added))
     made, missed = bend_path(track, ramp(frames, start, stop) * float(np.radians(added * sign)))

@@ -23,7 +23,11 @@ from kinescale.pipelines.candidates import Verdict, judge
 LONGER = 1.3
 """A motion that may have to be made faster is drawn so many times as long."""
 
-STANDING = "a person stands still"
+LONG, LEAST_STANDING_S = 1.4, 1.0
+"""A clip so many times as long as an act needs is filled with standing, for so long at least."""
+
+STANDING, STRAIGHT = "a person stands still", "a person walks forward"
+"""What is joined after a way that ends, and what is bent where no draw of a turn comes near its angle."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Refiner:
     _pieces: dict[str, _Piece] = field(default_factory=dict)
     _standing: Motion | None = None
     _asked: list[tuple[str, Draw]] = field(default_factory=list)
+    _parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         self.best = self.first
@@ -97,18 +102,20 @@ class Refiner:
 
     def draws(self, number: int) -> list[Draw]:
         """What to draw in round ``number``, from 1 on."""
-        parts = self.request.parts or self.request.layers
+        parts = self._parts = self._in_parts(number)
         self._asked = []
-        if parts and number % 2:
+        if parts:
             lengths = dict(zip(parts, self._lengths(parts), strict=True))
             # where every part is there and the whole is not, other draws may join better
             lacking = [part for part in parts if not self._has(part)] or parts
             for part in lacking:
                 self._ask(part.text, part.text, lengths[part], number)
         else:
-            plain = number % 4 == 2 if parts else number % 2 == 1
-            text = (self.request.plain if plain else "") or self.prompt
             missed = self.verdict.missed if self.verdict is not None else ()
+            plain = number % 4 == 2 if self.request.parts or self.request.layers else number % 2 == 1
+            text = (self.request.plain if plain else "") or self.prompt
+            if number % 3 == 0 and any(claim.startswith("turns") for claim in missed):
+                text = STRAIGHT
             frames = math.ceil(self.frames * LONGER) if needs_longer(missed) else self.frames
             self._ask("", text, min(self.limits.longest, max(frames, self.frames)), number)
         if self._standing is None and self._stops():
@@ -122,7 +129,7 @@ class Refiner:
         for (key, draw), motion in zip(self._asked, made, strict=True):
             if key == STANDING:
                 self._standing = motion
-            for part in self.request.parts or self.request.layers:
+            for part in self._parts:
                 if part.text == key:
                     self._keep_piece(part, motion)
             if not key:
@@ -131,8 +138,19 @@ class Refiner:
             said = {} if draw.text == self.prompt else {"drawn_as": draw.text}
             self._consider(motion, {"candidate": number, **said})
         if not whole and (joined := self._assembled()) is not None:
-            texts = [part.text for part in (self.request.parts or self.request.layers)]
-            self._consider(joined, {"candidate": number, "assembled_from": texts})
+            self._consider(joined, {"candidate": number, "assembled_from": [part.text for part in self._parts]})
+
+    def _in_parts(self, number: int) -> tuple[Part, ...]:
+        """The parts to draw apart in a round; none where the whole is to be drawn.
+
+        Of a single short act, every other draw from the third on: recordings of it are short, too.
+        """
+        if number % 2 == 0:
+            return ()
+        act = self.request.act
+        if act is not None and number > 1 and self.frames > LONG * act.seconds * self.limits.fps:
+            return (act, Part(STANDING, LEAST_STANDING_S, elastic=True))
+        return self.request.parts or self.request.layers
 
     def _ask(self, key: str, text: str, frames: int, number: int) -> None:
         if all(known != key for known, _ in self._asked):
@@ -173,8 +191,8 @@ class Refiner:
 
     def _assembled(self) -> Motion | None:
         """All parts in one motion; ``None`` where a part is not there or a seam is too hard."""
-        parts = self.request.parts or self.request.layers
-        if any(part.text not in self._pieces for part in parts):
+        parts = self._parts
+        if not parts or any(part.text not in self._pieces for part in parts):
             return None
         motions = [self._pieces[part.text].motion for part in parts]
         try:

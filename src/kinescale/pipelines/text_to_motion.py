@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.core.conventions import DEFAULT_SEED
+from kinescale.core.conventions import DEFAULT_SEED, MAX_CANDIDATES
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
@@ -34,8 +34,6 @@ from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
 OnScale = Callable[[int, Sequence[Motion]], None]
-
-MAX_CANDIDATES = 64
 
 
 @dataclass(frozen=True, eq=False)

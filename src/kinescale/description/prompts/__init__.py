@@ -38,7 +38,8 @@ class Request:
 
     main : claims that make or break it. minor : claims that a viewer would expect besides. plain : the prompt in the
     words of captions; empty where nothing was understood, or where a manner would be lost. parts : ``plain`` action by
-    action, where actions follow one another or one is repeated. layers : the body, and arms that act meanwhile.
+    action, where actions follow one another or one is repeated. layers : the body, and arms that act meanwhile. act :
+    the only action, where it takes its time and no longer.
     """
 
     main: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class Request:
     plain: str = ""
     parts: tuple[Part, ...] = ()
     layers: tuple[Part, ...] = ()
+    act: Part | None = None
 
 
 def parse_prompt(prompt: str) -> Request:
@@ -79,7 +81,7 @@ def parse_prompt(prompt: str) -> Request:
     main += _style_claims(wanted, text)
     said = wording(wanted, text)
     main, minor = list(dict.fromkeys(main)), list(dict.fromkeys(minor))
-    return Request(tuple(main), tuple(minor), said.plain, said.parts, said.layers)
+    return Request(tuple(main), tuple(minor), said.plain, said.parts, said.layers, said.act)
 
 
 def _claims(act: Act, acts: Sequence[Act], text: str) -> list[str]:

@@ -34,11 +34,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Wording:
-    """``plain``: one sentence. ``parts``: in sequence. ``layers``: the body, and the arms that are put on it."""
+    """``plain``: one sentence. ``parts``: in sequence. ``layers``: the body, and the arms that are put on it. ``act``:
+    the only action, where it takes its time and no longer."""
 
     plain: str = ""
     parts: tuple[Part, ...] = ()
     layers: tuple[Part, ...] = ()
+    act: Part | None = None
 
 
 def wording(acts: Sequence[Act], text: str) -> Wording:
@@ -57,7 +59,8 @@ def wording(acts: Sequence[Act], text: str) -> Wording:
     repeated = [act for act in ordered if _repeats(act)]
     if (sequential and len(said) > 1) or repeated:
         return Wording(plain, parts=_distinct([_part(act, text, style) for act in ordered]))
-    return Wording(plain)
+    single = _part(ordered[0], text, style) if len(ordered) == 1 else None
+    return Wording(plain, act=single if single is not None and not single.elastic else None)
 
 
 def _without_way_to_circle(acts: list[Act]) -> list[Act]:
