@@ -30,7 +30,7 @@ from kinescale.training import checkpoint as files
 from kinescale.training.config import RunConfig, Stage
 from kinescale.training.data import Batches
 from kinescale.training.devices import device_name, pick_device
-from kinescale.training.feature_cache import FeatureStore, biased, measure, open_store, published
+from kinescale.training.feature_cache import FeatureStore, measure, open_store, published
 from kinescale.training.generator_step import GeneratorStep
 from kinescale.training.identity import difference
 from kinescale.training.kinematic_loss import KinematicLoss
@@ -201,7 +201,7 @@ def _normalizer(run: _Run, folder: Path) -> Normalizer:
     else:
         normalizer = _measured(run)
     if run.start is None and settings.feature_bias != 1.0:
-        normalizer = biased(normalizer, run.feature.blocks, settings.feature_bias)
+        normalizer = normalizer.biased(run.feature.blocks, settings.feature_bias)
     folder.mkdir(parents=True, exist_ok=True)
     files.save(path, files.Checkpoint({"mean": normalizer.mean, "std": normalizer.std}, {"data": run.store.key}))
     return normalizer
