@@ -25,7 +25,7 @@ from twins import cases, mosa, moscale, scalemogen
 from twins.plain import Weights
 
 State = dict[str, Tensor]
-TEXT = 16
+TEXT, MOMASK_HEADS = 16, 3
 """Width of the small text models."""
 
 MOSCALE = replace(moscale.Sizes(), frames=64, text_width=TEXT, generator_heads=8, head_latent_dim=32, pool_heads=1)
@@ -240,3 +240,24 @@ def word_table(folder: Path, word: int = 6) -> Path:
     return folder
 
 
+def published_folder(folder: Path) -> Path:
+    """What the reader of docs/howto/use_the_authors_weights.md has, by the names of the page."""
+    books, network = moscale_states()
+    for place, name, state in (("hrvqvae", "vq_model", books), ("moscale", "moscale", network)):
+        (folder / place).mkdir()
+        save(folder / place / "net_best_fid.tar", **{name: state})
+    (folder / "Comp_v6_KLD005").mkdir()
+    statistics(folder / "Comp_v6_KLD005" / "meta", 263)
+    (folder / "text_mot_match" / "model").mkdir(parents=True)
+    save(folder / "text_mot_match" / "model" / "finest.tar", **guo_states())
+    t5_folder(folder / "t5-v1_1-base")
+    word_table(folder / "glove")
+    for name in ("new_joint_vecs", "texts"):
+        (folder / "HumanML3D" / name).mkdir(parents=True)
+    for at in range(2):
+        values = 0.01 * np.random.default_rng(at).standard_normal((44, 263))
+        np.save(folder / "HumanML3D" / "new_joint_vecs" / f"{at:06}.npy", values.astype(np.float32))
+        line = "a person walks#a/DET person/NOUN walk/VERB#0.0#0.0\n"
+        (folder / "HumanML3D" / "texts" / f"{at:06}.txt").write_text(line, encoding="utf-8")
+    (folder / "HumanML3D" / "test.txt").write_text("000000\n000001\n", encoding="utf-8")
+    return folder

@@ -27,6 +27,7 @@ from kinescale.bundle.manifest import (
     License,
     Part,
     Provenance,
+    variant_of,
 )
 from kinescale.bundle.weights import (
     at_most_modules,
@@ -113,6 +114,10 @@ class EvaluatorBundle:
         if encoder.width != self.evaluator.text_width:
             raise BundleError(f"the text encoder is {encoder.width} wide; the evaluator {self.evaluator.text_width}.")
         return encoder
+
+    def reads_columns(self, feature: Feature) -> bool:
+        """Whether another feature has the columns that the evaluator reads."""
+        return (variant_of(feature), feature.width) == (variant_of(self.feature), self.feature.width)
 
     @torch.no_grad()
     def embed_text(self, said: Sequence[str] | TextFeatures, chunk: int = 256) -> Float[Tensor, "N D"]:

@@ -72,8 +72,8 @@ LICENSES: dict[str, str] = {"licences": "licenses"}
 """Earlier name of the field that lists licenses, for the records that have it."""
 
 
-CHOSEN_ON = ("none: the last step", "val: the lowest loss")
-"""What ``chosen_on`` says of weights that were the last, and of those that validation chose."""
+CHOSEN_ON = ("none: the last step", "val: the lowest loss", "val: the lowest FID of generated motions")
+"""What ``chosen_on`` says of weights that were the last, and of those that validation chose by loss or by FID."""
 
 
 class Provenance(Record):

@@ -34,9 +34,11 @@ _BUILT = re.compile(
 )
 _IGNORED = re.compile(
     r"numpy(\._core|\.core)?(\.multiarray)? (scalar|dtype|_reconstruct|ndarray)|numpy\.dtypes \w+|_codecs encode|"
-    r"argparse Namespace|easydict EasyDict|collections defaultdict|pathlib (Posix|Windows)?Path|builtins (set|slice)"
+    r"argparse Namespace|easydict EasyDict|collections defaultdict|pathlib (Posix|Windows)?Path"
 )
 """Kinds of values beside the weights that are not needed; none of them is made."""
+
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class _Ignored:
@@ -98,7 +100,7 @@ def read_content(path: str | Path) -> Content:
     except BundleError:
         raise
     except Exception as problem:  # torch.load raises whatever the damaged part of the file led to
-        first = "".join(str(problem).strip().splitlines()[:1])[:120]
+        first = "".join(_COLORS.sub("", str(problem)).strip().splitlines()[:1])[:120]
         raise BundleError(
             f"{path} cannot be read as a checkpoint of plain tensors ({type(problem).__name__}: {first})."
         ) from None
