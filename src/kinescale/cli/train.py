@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "kinescale train moscale.debug --data data/prepared --run runs/debug",
+    "kinescale train moscale.humanml3d --ablation no_temporal_refinement --data data/humanml3d --run runs/ablation",
     "kinescale train moscale.cpu --data data/prepared --run runs/mine --generator_training.steps 500",
 )
 
@@ -35,6 +36,9 @@ class Options:
     """The folder that `kinescale prepare` wrote."""
     run: Path
     """The folder of the run: checkpoints, logs, and the bundle made of it."""
+    ablation: MaybeText = None
+    """What of the system is left out or exchanged, as in the papers' studies, e.g. no_temporal_refinement; several with
+    commas between. A wrong name lists those of the system."""
     stage: Literal["tokenizer", "generator", "all"] = "all"
     """Which stage to train."""
     start: MaybeText = None
@@ -147,7 +151,10 @@ def _say(stage: str, outcome: Outcome) -> None:
 
 
 def _command(options: Options, changes: dict[str, str]) -> str:
-    return " ".join(["kinescale train", options.recipe, *(f"--{key} {value}" for key, value in changes.items())])
+    switched = [f"--ablation {options.ablation}"] if options.ablation else []
+    return " ".join(
+        ["kinescale train", options.recipe, *switched, *(f"--{key} {value}" for key, value in changes.items())]
+    )
 
 
 def split_overrides(argv: list[str]) -> tuple[list[str], dict[str, str]]:
@@ -181,7 +188,8 @@ def configure(options: Options, changes: dict[str, str]) -> RunConfig | Evaluato
         stages = [name for name in type(recipe).model_fields if name.endswith("_training")]
         short |= {f"{stage}.minutes": options.minutes for stage in stages}
     given = {key: value for key, value in short.items() if value is not None}
-    return override(recipe, {**given, **changes})
+    switched = recipes.ablation(options.recipe, options.ablation.split(",")) if options.ablation else {}
+    return override(recipe, {**given, **switched, **changes})
 
 
 def _check_paths(options: Options) -> None:

@@ -205,7 +205,7 @@ def _normalizer(run: _Run, folder: Path) -> Normalizer:
     settings = run.config.data
     if run.start is not None:
         normalizer = run.start.normalizer
-    elif settings.statistics == "given":
+    elif settings.statistics == "given" or (settings.statistics == "auto" and run.prepared.given_statistics()):
         normalizer = published(run.prepared, run.feature, settings.std_floor)
     else:
         normalizer = _measured(run)
