@@ -33,15 +33,11 @@ def _scales(count: int) -> dict[str, Any]:
 ABLATIONS: dict[str, dict[str, Any]] = {
     # one resolution for all codebooks: a residual quantizer as MoMask's under the same generator
     "no_mtps": {"tokenizer.name": "momask", "tokenizer.config": {"codebooks": 10}},
-    "no_attention": {"tokenizer.config.attention": False},
     "lookup_by_distance": {"tokenizer.config.lookup": "distance"},
     "equal_codebooks": {"tokenizer.config.codes": [512] * 10},
     "six_scales": _scales(6),
     "fifteen_scales": _scales(15),
     "no_random_tokens": {"generator.config.keep": 1.0},
-    "positions_rotary": {"generator.config.positions": "rotary"},
-    "positions_sinusoidal": {"generator.config.positions": "sinusoidal"},
-    "positions_learned": {"generator.config.positions": "learned"},
 }
 """Switches of the paper's studies, for ``kinescale train --ablation NAME``."""
 
