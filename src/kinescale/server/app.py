@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,13 +21,13 @@ from kinescale.server.errors import ApiError, as_api_error, schema_error
 from kinescale.server.gate import Gate
 from kinescale.server.metrics import Metrics
 from kinescale.server.mmcp.routes import router as mmcp
+from kinescale.server.pages import page_folder
 from kinescale.server.scheduler import Scheduler
 from kinescale.server.service import Service, service_of
 from kinescale.server.settings import Settings
 from kinescale.server.v1.routes import router as v1
 
-PAGE = "studio/page"
-"""Folder of the studio's files in the package."""
+MMCP_PATHS = ("/capabilities", "/generate")
 
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -84,12 +82,6 @@ def create_app(bundle: Bundle, settings: Settings | None = None) -> Gate:
     return Gate(app, settings, metrics)
 
 
-def page_folder() -> Path | None:
-    """Folder of the studio's page; ``None`` where the package has none."""
-    folder = Path(str(resources.files("kinescale"))) / PAGE
-    return folder if (folder / "index.html").is_file() else None
-
-
 async def health(request: Request) -> Response:
     """Whether the server takes work, and how much waits."""
     scheduler = service_of(request).scheduler
@@ -114,7 +106,11 @@ def _handle_errors(app: FastAPI) -> None:
             "not_found": f"there is nothing at {request.url.path[:200]}.",
             "method_not_allowed": f"{request.method[:10]} is not for {request.url.path[:200]}.",
         }
-        error = ApiError(code, said.get(code, str(problem.detail)), status=problem.status_code)
+        message = said.get(code, str(problem.detail))
+        if request.url.path.startswith(MMCP_PATHS) and problem.status_code < 500:
+            # the protocol's list of codes is closed
+            code = "invalid_request"
+        error = ApiError(code, message, status=problem.status_code)
         return envelope(error, dict(problem.headers or {}))
 
     async def of_parameters(_request: Request, problem: Exception) -> Response:
