@@ -173,6 +173,8 @@ def _order(words: Sequence[str]) -> Callable[[MeasuredMotion], bool]:
 
     def holds(motion: MeasuredMotion) -> bool:
         one, two = _events(motion, first), _events(motion, second)
+        if not one or not two or one[0].start_s > two[0].start_s:
+            return False
         return any(comes_after(earlier, later) for earlier in one for later in two)
 
     return holds

@@ -114,7 +114,7 @@ class Refiner:
             missed = self.verdict.missed if self.verdict is not None else ()
             plain = number % 4 == 2 if self.request.parts or self.request.layers else number % 2 == 1
             text = (self.request.plain if plain else "") or self.prompt
-            if number % 3 == 0 and any(claim.startswith("turns") for claim in missed):
+            if self._straight(number):
                 text = STRAIGHT
             frames = math.ceil(self.frames * LONGER) if needs_longer(missed) else self.frames
             self._ask("", text, min(self.limits.longest, max(frames, self.frames)), number)
@@ -145,12 +145,17 @@ class Refiner:
 
         Of a single short act, every other draw from the third on: recordings of it are short, too.
         """
-        if number % 2 == 0:
+        if number % 2 == 0 or self._straight(number):
             return ()
         act = self.request.act
         if act is not None and number > 1 and self.frames > LONG * act.seconds * self.limits.fps:
             return (act, Part(STANDING, LEAST_STANDING_S, elastic=True))
         return self.request.parts or self.request.layers
+
+    def _straight(self, number: int) -> bool:
+        """Whether a straight walk is drawn in a round, to be bent into a turn whose angle is missed."""
+        missed = self.verdict.missed if self.verdict is not None else ()
+        return number % 3 == 0 and not self.request.parts and any(claim.startswith("turns") for claim in missed)
 
     def _ask(self, key: str, text: str, frames: int, number: int) -> None:
         if all(known != key for known, _ in self._asked):
