@@ -86,7 +86,6 @@ def open() -> RunConfig:
     run = cpu()
     first, second = run.tokenizer_training, run.generator_training
     first = first.but(steps=6000, draw=first.draw.but(shares=OPEN_SHARES))
-    second = second.but(
-        steps=4000, optimizer=OptimizerConfig(kind="muon", lr=2e-3, betas=(0.9, 0.98), weight_decay=0.05)
-    )
+    optimizer = OptimizerConfig(kind="muon", lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0)
+    second = second.but(steps=4000, batch_size=32, optimizer=optimizer)
     return run.but(name="grouped.open", tokenizer_training=first, generator_training=second)

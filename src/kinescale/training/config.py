@@ -24,7 +24,9 @@ OPERATIONAL = frozenset(
 
 
 class OptimizerConfig(Record):
-    """Optimizer of a stage; ``weight_decay`` is for linear and convolution weights, ``clip`` bounds the gradient's norm.
+    """Optimizer of a stage.
+
+    ``weight_decay`` is for linear and convolution weights, ``clip`` bounds the gradient's norm.
 
     ``kind``: "adamw", or "muon" (Jordan et al. 2024, with the step size of Liu et al. 2025, arXiv 2502.16982): weights
     of linear layers take orthogonalized steps of the size of AdamW's, all else takes AdamW's.
