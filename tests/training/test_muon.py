@@ -27,7 +27,7 @@ def train(state: TrainState, steps: int) -> float:
         loss.backward()
         state.optimizer.step()
         state.step += 1
-    return float(loss)
+    return float(loss.detach())
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (5, 12), (40, 7), (1, 9)])

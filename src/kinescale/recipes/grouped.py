@@ -81,8 +81,10 @@ def cpu() -> RunConfig:
 
 
 def open() -> RunConfig:
-    """As ``cpu``, for the corpora that may be used commercially: CMU, ACCAD, KayKit, Mesh2Motion, and clips composed of
-    them; prepare those alone."""
+    """As ``cpu``, on corpora for commercial use.
+
+    CMU, ACCAD, KayKit, Mesh2Motion and clips composed of them; prepare those alone.
+    """
     run = cpu()
     first, second = run.tokenizer_training, run.generator_training
     first = first.but(steps=6000, draw=first.draw.but(shares=OPEN_SHARES))
