@@ -153,6 +153,9 @@ def published_rows(
     from systems import build
 
     built = build(system, faithful=False)
+    for module in built[:2]:
+        # the counter follows modules by gradient hooks, which are not there for all of them without gradients
+        module.requires_grad_(False)
     layout = built[0].layout()
     lengths = [min(round(length * PUBLISHED_FPS), layout.max_frames) for length in seconds]
     found: list[dict[str, Any]] = []
