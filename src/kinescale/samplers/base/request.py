@@ -79,6 +79,11 @@ class SampleRequest:
             keep=None if self.keep is None else self.keep.clip(index, layout),
         )
 
+    def trimmed(self) -> SampleRequest:
+        """The request with its texts cut to the longest sentence."""
+        uncond = None if self.uncond is None else self.uncond.trimmed()
+        return dataclasses.replace(self, text=self.text.trimmed(), uncond=uncond)
+
     def with_uncond(self, device: torch.device) -> TextFeatures:
         """The sentences, then the unconditional rows, on ``device``."""
         uncond = self.generator.unconditional(self.text) if self.uncond is None else self.uncond
