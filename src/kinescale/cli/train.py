@@ -26,7 +26,8 @@ class Options:
     """Train the tokenizer and then the generator of a recipe, or an evaluator. Any field of the recipe can be changed
     by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
 
-    A run that was stopped, by Ctrl-C, a time budget or a crash, goes on when the same command is given again.
+    A run that was stopped, by Ctrl-C, SIGTERM, a time budget or a crash, goes on when the same command is given again.
+    On several processes or machines: torchrun --nproc-per-node N -m kinescale train ...
     """
 
     recipe: tyro.conf.Positional[str]
@@ -47,6 +48,9 @@ class Options:
     """Names the whole run."""
     workers: MaybeInt = None
     """Processes that compute features."""
+    timeout: MaybeFloat = None
+    """Under torchrun: seconds after which a process that is not heard of is lost, and the job ends; 45 when not given.
+    """
     bundle: bool = True
     """Write RUN/bundle at the end."""
     weights: Literal["last", "best"] = "last"
@@ -54,12 +58,13 @@ class Options:
 
 
 def run(argv: list[str]) -> int:
-    """Parse ``argv``, train, say how it went. 130 when interrupted."""
+    """Parse ``argv``, train, say how it went. 130 when interrupted, 143 when ended by SIGTERM."""
     rest, changes = split_overrides(argv)
     options = parse(Options, rest, "train")
 
     config = configure(options, changes)
     _check_paths(options)
+    from kinescale.training import distributed
     from kinescale.training.config import STAGES
     from kinescale.training.evaluator_config import EvaluatorRunConfig
     from kinescale.training.run import train
@@ -69,13 +74,16 @@ def run(argv: list[str]) -> int:
     stages = STAGES if options.stage == "all" else (options.stage,)
     with _watch() as watch:
         outcomes = train(config, options.data, options.run, stages, watch=watch, start=_start(options))
+    ended = max((outcome.exit_code for outcome in outcomes.values()), default=0)
+    if not distributed.leads():
+        return ended
     for stage, outcome in outcomes.items():
         _say(stage, outcome)
     if options.bundle:
         from kinescale.training.export import export
 
         print(f"bundle: {export(options.run, which=options.weights, command=_command(options, changes))}")
-    return 130 if any(outcome.reason == "interrupted" for outcome in outcomes.values()) else 0
+    return ended
 
 
 def _start(options: Options) -> Any:
@@ -104,7 +112,7 @@ def _evaluator(options: Options, config: EvaluatorRunConfig, changes: dict[str, 
     if options.bundle:
         made = export_evaluator(options.run, which=options.weights, command=_command(options, changes))
         print(f"evaluator: {made}")
-    return 130 if outcome.reason == "interrupted" else 0
+    return outcome.exit_code
 
 
 def _say(stage: str, outcome: Outcome) -> None:
@@ -145,6 +153,8 @@ def configure(options: Options, changes: dict[str, str]) -> RunConfig | Evaluato
 
     recipe = recipes.get(options.recipe)
     short: dict[str, Any] = {"device": options.device, "seed": options.seed, "workers": options.workers}
+    if options.timeout is not None:
+        short["timeout_s"] = options.timeout
     if options.minutes is not None:
         stages = [name for name in type(recipe).model_fields if name.endswith("_training")]
         short |= {f"{stage}.minutes": options.minutes for stage in stages}

@@ -39,6 +39,10 @@ class Batch:
         """The same batch on another device."""
         return Batch(self.features.to(device), self.lengths.to(device), self.captions, self.choices)
 
+    def part(self, rows: slice) -> Batch:
+        """Some of its clips, padded as they are."""
+        return Batch(self.features[rows], self.lengths[rows], self.captions[rows], self.choices[rows])
+
 
 class Batches:
     """The batches of a stage: ``train(step)`` and fixed validation batches.
@@ -49,7 +53,8 @@ class Batches:
     layout : the tokenizer's; fixes lengths and padding.
     with_text : the generator's stage: clips need captions, and a clip that is not steady is never cut, since its
         caption describes all of it.
-    shard : (rank, number of processes) of a distributed run; each draws its share of every batch.
+    shard : (rank, number of processes) of a distributed run; each makes its rows of every batch, in order of rank,
+        padded as the whole batch is.
     """
 
     def __init__(
@@ -73,12 +78,18 @@ class Batches:
         self._validation = self._fixed(sizes, derive_seed(seed, "validation"))
 
     def train(self, step: int) -> Batch:
-        """The batch of a step: a pure function of the step number."""
-        return self._batch(self.draws.windows(step, self.config.batch_size, self.rank, self.world))
+        """This process's rows of the batch of a step: a pure function of the step number."""
+        windows = self.draws.windows(step, self.config.batch_size)
+        each = len(windows) // self.world
+        longest = max(window.length for window in windows)
+        return self._batch(windows[self.rank * each : (self.rank + 1) * each], longest)
 
     def validation(self, index: int) -> Batch | None:
         """The ``index``-th fixed validation batch; ``None`` past the last."""
-        return self._batch(self._validation[index]) if index < len(self._validation) else None
+        if index >= len(self._validation):
+            return None
+        windows = self._validation[index]
+        return self._batch(windows, max(window.length for window in windows))
 
     def captions(self) -> list[str]:
         """Every distinct caption that may be asked for, sorted."""
@@ -112,8 +123,7 @@ class Batches:
         count = min(len(every), self.config.validate_batches)
         return [every[i * len(every) // count] for i in range(count)]
 
-    def _batch(self, windows: Sequence[Window]) -> Batch:
-        longest = max(window.length for window in windows)
+    def _batch(self, windows: Sequence[Window], longest: int) -> Batch:
         frames = self.layout(longest).max_frames
         width = self.store.values.shape[1]
         features = torch.zeros(len(windows), frames, width)

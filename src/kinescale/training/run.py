@@ -27,6 +27,7 @@ from kinescale.data.scope import words_of
 from kinescale.features import Feature, Normalizer
 from kinescale.tokenizers import Tokenizer
 from kinescale.training import checkpoint as files
+from kinescale.training import distributed
 from kinescale.training.config import RunConfig, Stage
 from kinescale.training.data import Batches
 from kinescale.training.devices import device_name, pick_device
@@ -88,6 +89,7 @@ class _Run:
             self.config.stage(stage),
             seed=self.config.seed,
             with_text=stage == "generator",
+            shard=(distributed.rank(), distributed.world()),
         )
 
 
@@ -107,8 +109,22 @@ def train(
     Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another configuration or
     parts that do not fit, ``BundleError`` for a text encoder without weights; both before anything is trained.
     """
-    watch = watch or Watch()
     device = pick_device(config.device)
+    with distributed.joined(device, config.timeout_s):
+        return _train(config, data, folder, stages, device, (watch or Watch(), start))
+
+
+def _train(
+    config: RunConfig,
+    data: Path,
+    folder: Path,
+    stages: Sequence[Stage],
+    device: torch.device,
+    given: tuple[Watch, Bundle | None],
+) -> dict[Stage, Outcome]:
+    watch, start = given if distributed.leads() else (Watch(), given[1])
+    for stage in stages:
+        distributed.share_of(config.stage(stage).batch_size, config.stage(stage).accumulate)
     if "generator" in stages and (config.generator is None or config.text is None):
         raise ConfigError(f"'{config.name}' has no generator and text encoder to train; use --stage tokenizer.")
     feature = build_feature(config.feature)
@@ -116,15 +132,16 @@ def train(
     prepared = open_prepared(data)
     folder.mkdir(parents=True, exist_ok=True)
     mirrored = config.tokenizer_training.draw.mirror or config.generator_training.draw.mirror
-    store = open_store(
-        data,
-        config.feature,
-        mirrored=mirrored,
-        dtype=config.data.dtype,
-        spare=folder / "cache",
-        workers=config.workers,
-        watch=watch,
-    )
+    with distributed.leader_first():
+        store = open_store(
+            data,
+            config.feature,
+            mirrored=mirrored,
+            dtype=config.data.dtype,
+            spare=folder / "cache",
+            workers=config.workers,
+            watch=watch,
+        )
     run = _Run(config, folder, prepared, feature, store, device, watch, start)
     outcomes: dict[Stage, Outcome] = {}
     for stage in stages:
@@ -138,8 +155,9 @@ def _tokenizer(run: _Run) -> Outcome:
     folder, config = run.folder / "tokenizer", run.config
     identity = run.identity("tokenizer")
     check_same(folder, {**identity, "stage": "tokenizer"})
-    _record(run, "tokenizer")
-    normalizer = _normalizer(run, folder)
+    with distributed.leader_first():
+        _record(run, "tokenizer")
+        normalizer = _normalizer(run, folder)
     tokenizer = build_tokenizer(config.tokenizer, run.feature, config.seed)
     if run.start is not None:
         _begin_with(tokenizer, run.start.tokenizer, "tokenizer")
@@ -202,6 +220,8 @@ def _normalizer(run: _Run, folder: Path) -> Normalizer:
         normalizer = _measured(run)
     if run.start is None and settings.feature_bias != 1.0:
         normalizer = biased(normalizer, run.feature.blocks, settings.feature_bias)
+    if not distributed.leads():
+        return normalizer
     folder.mkdir(parents=True, exist_ok=True)
     files.save(path, files.Checkpoint({"mean": normalizer.mean, "std": normalizer.std}, {"data": run.store.key}))
     return normalizer
@@ -210,17 +230,19 @@ def _normalizer(run: _Run, folder: Path) -> Normalizer:
 def _generator(run: _Run, data: Path) -> Outcome:
     folder, config = run.folder / "generator", run.config
     assert config.generator is not None and config.text is not None
-    frozen = _freeze(run, folder)
-    identity = {
-        **run.identity("generator"),
-        "tokenizer_weights": files.digest(files.load(folder / FROZEN, as_stored=True).tensors),
-    }
-    check_same(folder, {**identity, "stage": "generator"})
-    _record(run, "generator")
+    with distributed.leader_first():
+        frozen = _freeze(run, folder)
+        identity = {
+            **run.identity("generator"),
+            "tokenizer_weights": files.digest(files.load(folder / FROZEN, as_stored=True).tensors),
+        }
+        check_same(folder, {**identity, "stage": "generator"})
+        _record(run, "generator")
     tokenizer, normalizer = thaw(frozen, config, run.feature)
     batches = run.batches("generator", tokenizer, normalizer)
     cache = data / ".features" if (data / ".features").is_dir() else run.folder / "cache"
-    texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
+    with distributed.leader_first():
+        texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
     generator = build_generator(config.generator, tokenizer, texts.width, texts.max_tokens, config.seed)
     generator.adopt(tokenizer.codec.view(generator.token_kind))
     if run.start is not None and run.start.generator is not None:
@@ -249,8 +271,9 @@ def _freeze(run: _Run, folder: Path) -> files.Checkpoint:
     else:
         trained = any((run.folder / "tokenizer" / name).is_file() for name in (files.CURRENT, files.PREVIOUS))
         frozen = _take(run.folder / "tokenizer") if trained or run.start is None else _of_bundle(run.start, parts)
-        folder.mkdir(parents=True, exist_ok=True)
-        files.save(path, frozen)
+        if distributed.leads():
+            folder.mkdir(parents=True, exist_ok=True)
+            files.save(path, frozen)
         if frozen.state["step"] < run.config.tokenizer_training.steps:
             run.watch.note(f"the tokenizer stopped at step {frozen.state['step']}; the generator uses it as it is")
     found = difference(frozen.state["parts"], parts)
@@ -320,6 +343,8 @@ def licenses_of(prepared: Prepared) -> list[License]:
 
 
 def _record(run: _Run, stage: Stage) -> None:
+    if not distributed.leads():
+        return
     clips = run.prepared.clips
     old = read_run(run.folder).devices if (run.folder / RUN_FILE).is_file() else {}
     record = RunRecord(
