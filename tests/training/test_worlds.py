@@ -70,9 +70,14 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.timeout(1600)
 def test_every_system_obeys_the_law(slow: dict[str, Any]) -> None:
     found = slow["law"]
-    assert len(found) == 7 * 4 - 1
+    assert len(found) == 7 * 4
     for name, run in found.items():
         assert_same(found[f"{name.split()[0]} by 1"], run)
+
+
+@pytest.mark.slow
+def test_neighbors_of_a_batch_are_mixed_across_processes(slow: dict[str, Any]) -> None:
+    assert_same(slow["mixing"]["msq.debug by 1"], slow["mixing"]["msq.debug by 2"])
 
 
 @pytest.mark.slow

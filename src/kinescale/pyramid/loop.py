@@ -276,6 +276,11 @@ class ResidualPyramid(nn.Module, Codec):
             mine = [scale for scale in rows if self.owners[scale] == index]
             yield self.quantizer(mine[0]), [rows[scale] for scale in mine]
 
+    @property
+    def ready(self) -> bool:
+        """Whether codebooks and gains of all scales have been set up from a batch."""
+        return all(self._begun(scale) for scale in range(len(self.owners)))
+
     def _begun(self, scale: int) -> bool:
         return self.quantizer(scale).ready and (not len(self.log_gains) or bool(self.begun))
 

@@ -252,8 +252,9 @@ class _Run:
         """Gradients of the batch that all processes share; ``here`` seeds the step."""
         rows, world, rank = len(batch), distributed.world(), distributed.rank()
         first, total = rank * rows, world * rows
-        # At first codebooks are set up from the batch as a whole.
-        passes = self.config.accumulate if self.state.step else 1
+        # Codebooks are set up from a batch as a whole.
+        ready = all(getattr(part, "ready", True) for part in self.state.module.modules())
+        passes = self.config.accumulate if ready else 1
         if passes == 1:
             with global_batch.own(first, rows, total):
                 self._scaled(self.parallel, batch, here).backward()

@@ -71,7 +71,7 @@ def pyarrow() -> Any:
         import pyarrow.parquet
     except ImportError:
         raise MissingDependencyError(
-            "prepared data needs pyarrow; install it with: pip install 'kinescale[train]'."
+            "reading and writing Parquet needs pyarrow; install it with: pip install 'kinescale[train]'."
         ) from None
     return pyarrow
 

@@ -45,7 +45,8 @@ class EncoderLayer(nn.TransformerEncoderLayer):
         # forward has made numbers of the mask: 0, or minus infinity where a position is not attended
         added = attn_mask if key_padding_mask is None else key_padding_mask[:, None, None]
         mixed = attend_dropped(query, key, value, added, own.dropout if self.training else 0.0)
-        return self.dropout1(own.out_proj(mixed.transpose(1, 2).flatten(2)))
+        # time first in memory, as torch's own attention leaves it: dropout masks are drawn in that order
+        return self.dropout1(own.out_proj(mixed.permute(2, 0, 1, 3).flatten(2)).transpose(0, 1))
 
 
 class Trunk(nn.Module):

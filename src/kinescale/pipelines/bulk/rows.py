@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import Field
 
-from kinescale.core.errors import InputError, KinescaleError, MissingDependencyError
+from kinescale.core.errors import InputError, KinescaleError
 from kinescale.core.json_input import parse_json, shown
 from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import MAX_SEED
 from kinescale.core.records import Record, json_hash
+from kinescale.data.prepared.writer import pyarrow
 
 SUFFIXES = (".parquet", ".jsonl", ".txt")
 MAX_LINE = 1 << 16
@@ -100,15 +101,9 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any] | str]:
 
 
 def _parquet(path: Path) -> Iterator[dict[str, Any] | str]:
+    pa = pyarrow()
     try:
-        import pyarrow as pa
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingDependencyError(
-            "Parquet needs pyarrow; install it with: pip install 'kinescale[train]'."
-        ) from None
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pa.parquet.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if name in Row.model_fields]
             if "prompt" not in names:
                 raise InputError(f"{path}: there is no column 'prompt'; it has {shown(file.schema_arrow.names)}.")

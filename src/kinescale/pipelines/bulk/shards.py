@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from kinescale import skeletons
-from kinescale.core.errors import DataError, KinescaleError, MissingDependencyError
+from kinescale.core.errors import DataError, KinescaleError
 from kinescale.core.files import flush, sha256_bytes, sha256_file
 from kinescale.core.json_input import parse_json
 from kinescale.core.records import read_json, write_json
+from kinescale.data.prepared.writer import pyarrow
 from kinescale.io.scratch import scratch_folder
 from kinescale.motion.motion import Motion
 from kinescale.pipelines.bulk.rows import Asked
@@ -104,21 +105,10 @@ def _name(made: Path, target: Path) -> None:
         os.rename(made, target)
 
 
-def _pyarrow() -> Any:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingDependencyError(
-            "bulk generation writes Parquet, which needs pyarrow; install it with: pip install 'kinescale[train]'."
-        ) from None
-    return pyarrow
-
-
 def _write_table(path: Path, entries: Sequence[Entry]) -> None:
     import json
 
-    pa = _pyarrow()
+    pa = pyarrow()
     text, number = pa.string(), pa.float64()
     schema = pa.schema(
         [("row", pa.int64()), ("sample", pa.int32()), ("id", text), ("prompt", text), ("seconds", number),
@@ -150,7 +140,7 @@ def read_shard(folder: str | Path) -> list[tuple[dict[str, Any], Motion | None]]
     A row is a mapping with ``row``, ``sample``, ``id``, ``prompt``, ``seconds``, ``seed`` and ``error``; one that
     failed has no motion. Raises ``DataError`` for what is no shard, or was changed.
     """
-    pa, path, found = _pyarrow(), Path(folder) / TABLE, []
+    pa, path, found = pyarrow(), Path(folder) / TABLE, []
     try:
         rows = pa.parquet.read_table(path).to_pylist()
     except (OSError, pa.ArrowException) as problem:

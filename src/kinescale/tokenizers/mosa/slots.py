@@ -49,7 +49,8 @@ class PaddingSlots(nn.Module):
         total = int(global_batch.count(len(full), full))
         if total == 0:
             return
-        first = not bool(self.initialized)
+        # of the pass that comes first, where a batch takes several
+        first = float(global_batch.count(int(not bool(self.initialized)), full)) > 0
         order = torch.arange(groups) % total if first else torch.randint(total, (groups,), generator=rng)
         noise = torch.randn(self.frames.shape, generator=rng) if first else None
         if global_batch.replaying():
