@@ -41,6 +41,7 @@ NOT_RUN = {
     'kinescale generate "a person runs" --bundle runs/mine *': "uses the hour's training",
     "kinescale generate --prompts *": "takes a file of prompts; tests/pipelines/test_bulk.py makes motions of several",
     "kinescale train moscale.small *": "takes an accelerator; tests/training/test_worlds.py trains moscale.debug so",
+    "kinescale serve*": "serves until it is interrupted; tests/server runs the application",
     "kinescale control *": "minutes of optimization; tests/cli/test_control_command.py runs it",
 }
 """Commands that are not run, as patterns of their text without comments, and why."""

@@ -127,7 +127,7 @@ class TextToMotion(runtime.Pipeline):
         prompt: str | Sequence[str],
         seconds: float | int = 4.0,
         samples: int | Sequence[int] = 1,
-        seed: int = DEFAULT_SEED,
+        seed: int | Sequence[int] = DEFAULT_SEED,
         *,
         sampling: Mapping[str, Any] | None = None,
         post_process: PostProcess = FINISH,
@@ -144,7 +144,7 @@ class TextToMotion(runtime.Pipeline):
         prompt : a sentence, or several.
         seconds : length of every clip, to the nearest frame.
         samples : how many clips per prompt, or which: ``[3]`` makes sample 3 alone, as it is among others.
-        seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``.
+        seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``; several: one per prompt.
         sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale``,
             ``steps``, ``temperature``, ``top_p``; ``None`` as a value keeps the default.
         post_process : post-processing of the decoded motion; ``RAW`` is none.
@@ -229,7 +229,12 @@ class TextToMotion(runtime.Pipeline):
                     best[i], verdicts[i] = one, verdict
         return [_labeled(one, verdict) for one, verdict in zip(best, verdicts, strict=True)]
 
-    def _clips(self, prompts: list[str], indices: Sequence[int], seed: int, ask: _Settings) -> list[_Clip]:
+    def _clips(
+        self, prompts: list[str], indices: Sequence[int], seed: int | Sequence[int], ask: _Settings
+    ) -> list[_Clip]:
+        seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
+        if len(seeds) != len(prompts):
+            raise InputError(f"{len(seeds)} seeds for {len(prompts)} prompts; give one, or one for each prompt.")
         if not 1 <= len(prompts) * len(indices) <= runtime.MAX_CLIPS:
             raise InputError(
                 f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {runtime.MAX_CLIPS} clips."
@@ -237,8 +242,8 @@ class TextToMotion(runtime.Pipeline):
         shared = runtime.bundle_meta(self.bundle)
         shared |= runtime.sampling_meta(self.bundle, ask.config, ask.post_process, ask.scales)
         return [
-            _Clip(row, derive_seed(seed, "sample", i), {"prompt": p, "seed": seed, "sample": i, **shared})
-            for row, p in enumerate(prompts)
+            _Clip(row, derive_seed(own, "sample", i), {"prompt": p, "seed": own, "sample": i, **shared})
+            for row, (p, own) in enumerate(zip(prompts, seeds, strict=True))
             for i in indices
         ]
 
