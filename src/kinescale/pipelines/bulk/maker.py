@@ -41,7 +41,7 @@ class Maker:
         for number, fields in shard.rows:
             try:
                 row = self._complete(checked(fields))
-                alike.setdefault(row.but(prompt="a", id=""), []).append((number, row))
+                alike.setdefault(row.but(prompt="a", id="", seed=0), []).append((number, row))
             except KinescaleError as problem:
                 told = fields if isinstance(fields, dict) else {}
                 asked = {"prompt": str(told.get("prompt", ""))[:2000], "id": str(told.get("id") or ""), "sample": 0}
@@ -63,7 +63,7 @@ class Maker:
         return row.but(seconds=seconds, seed=seed, options={**common, **own})
 
     def _made(self, rows: list[tuple[int, Row]]) -> Iterator[Entry]:
-        """Entries of rows that differ in their prompts alone; where they fail together, one by one."""
+        """Entries of rows that differ in prompt and seed alone; where they fail together, one by one."""
         samples = range(self.settings.samples)
         try:
             motions = self._sampled([row for _, row in rows])
@@ -83,14 +83,14 @@ class Maker:
         from kinescale.pipelines import FINISH, RAW
 
         first = rows[0]
-        assert first.seconds is not None and first.seed is not None
+        assert first.seconds is not None
         options = first.options
         sampling = {name: getattr(options, name) for name in ("guidance_scale", "temperature", "top_p", "steps")}
         made = self.pipe(
             [row.prompt for row in rows],
             first.seconds,
             list(range(self.settings.samples)),
-            first.seed,
+            [row.seed or 0 for row in rows],
             sampling={name: value for name, value in sampling.items() if value is not None},
             post_process=RAW if options.raw else FINISH,
             candidates=options.candidates,
