@@ -91,3 +91,15 @@ def test_sigterm_to_one_stops_all_at_a_checkpoint_and_no_bit_is_lost(slow: dict[
     assert slow["stopped"]["codes"] == [143, 143]
     assert slow["stopped"]["step"] == 3
     assert slow["stopped"]["digests"] == slow["whole"]
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_is_given_up(slow: dict[str, Any]) -> None:
+    assert slow["hung"]["codes"] == [2, -signal.SIGKILL]
+    assert slow["hung"]["sentence"].startswith("process 0 of 2 has lost another one (")
+
+
+@pytest.mark.slow
+def test_torchrun_trains_what_one_process_trains_and_says_it_once(slow: dict[str, Any]) -> None:
+    assert_same(slow["law"]["moscale.debug by 1"], slow["launched"])
+    assert slow["launched"]["said"].count("tokenizer: finished") == 1 and slow["launched"]["bundle"]

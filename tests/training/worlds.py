@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +52,12 @@ def config_of(name: str, **changes: Any) -> Any:
     return override(recipes.get(name), {**SETTINGS, "device": "cpu", **changes})
 
 
-def as_world(size: int, folder: Path, work: Callable[[int], object]) -> list[int]:
-    """``work(rank)`` in ``size`` processes that are connected; their exit codes (of a signal: minus its number)."""
+def as_world(size: int, folder: Path, work: Callable[[int], object], timeout_s: float = 0.0) -> list[int]:
+    """``work(rank)`` in ``size`` processes that are connected; their exit codes (of a signal: minus its number).
+
+    ``timeout_s``: a process that is silent for so long is lost; it is killed once the first one has noticed.
+    """
+    wait = timedelta(seconds=timeout_s or 600)
     folder.mkdir(parents=True, exist_ok=True)
     meet, children = folder / f"meet-{size}", []
     meet.unlink(missing_ok=True)
@@ -63,7 +69,8 @@ def as_world(size: int, folder: Path, work: Callable[[int], object]) -> list[int
                 # as a launcher would say it
                 os.environ.update(RANK=str(rank), WORLD_SIZE=str(size), LOCAL_RANK=str(rank))
                 if size > 1:
-                    processes.init_process_group("gloo", init_method=f"file://{meet}", rank=rank, world_size=size)
+                    place = f"file://{meet}"
+                    processes.init_process_group("gloo", init_method=place, rank=rank, world_size=size, timeout=wait)
                 found = work(rank)
                 code = found if isinstance(found, int) else 0
             except BaseException:
@@ -71,7 +78,12 @@ def as_world(size: int, folder: Path, work: Callable[[int], object]) -> list[int
             finally:
                 os._exit(code)
         children.append(child)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    codes = []
+    for child in children:
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        for other in children[len(codes) :] if timeout_s else ():
+            os.kill(other, signal.SIGKILL)
+    return codes
 
 
 def trained(config: Any, data: Path, folder: Path, size: int, work: Callable[[int], object] | None = None) -> list[int]:
@@ -189,6 +201,46 @@ def lost(root: Path, data: Path, then: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+def hung(root: Path, data: Path) -> dict[str, Any]:
+    """One of two processes goes to sleep; the other gives it up."""
+    config, folder = config_of("moscale.debug"), root / "hung"
+    folder.mkdir()
+
+    def work(rank: int) -> int:
+        if rank == 1:
+            at_call(loop, "rate", 3, lambda *_: os.kill(os.getpid(), signal.SIGSTOP))
+        try:
+            return ended(train(config, data, folder, STAGES))
+        except KinescaleError as problem:
+            (folder / "sentence").write_text(str(problem))
+            return 2
+
+    codes = as_world(2, folder, work, timeout_s=8.0)
+    return {"codes": codes, "sentence": (folder / "sentence").read_text()}
+
+
+def launched(root: Path, data: Path) -> dict[str, Any]:
+    """The command under torchrun."""
+    run = root / "launched"
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    settings = [word for name, value in SETTINGS.items() for word in (f"--{name}", str(value))]
+    command = [
+        *launcher,
+        "-m",
+        "kinescale",
+        "train",
+        "moscale.debug",
+        "--data",
+        str(data),
+        "--run",
+        str(run),
+        *settings,
+    ]
+    done = subprocess.run([*launcher, *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return {"curves": curves(run), "weights": weights(run), "said": done.stdout, "bundle": (run / "bundle").is_dir()}
+
+
 def stopped(root: Path, data: Path) -> dict[str, Any]:
     """One of two processes gets SIGTERM; both stop at a checkpoint, and two go on."""
     config, folder = config_of("moscale.debug"), root / "stopped"
@@ -227,6 +279,8 @@ def slow(root: Path, data: Path) -> dict[str, Any]:
         "mixing": mixing,
         "lost": lost(root, data, 4),
         "stopped": stopped(root, data),
+        "hung": hung(root, data),
+        "launched": launched(root, data),
     }
     return {**found, "whole": digests(root / "moscale.debug-2")}
 

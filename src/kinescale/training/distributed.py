@@ -10,6 +10,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import distributed
@@ -132,11 +133,11 @@ def agreed(number: int, device: torch.device) -> int:
     return int(value)
 
 
-def gathered(values: dict[str, float], device: torch.device) -> dict[str, float]:
+def gathered(values: dict[str, Any], device: torch.device) -> dict[str, Any]:
     """Sums over the processes of numbers by name; a name may be missing on some."""
     if world() == 1:
         return values
-    every: list[dict[str, float]] = [{} for _ in range(world())]
+    every: list[dict[str, Any]] = [{} for _ in range(world())]
     distributed.all_gather_object(every, values)
     names = dict.fromkeys(name for each in every for name in each)
     return {name: sum(each.get(name, 0.0) for each in every) for name in names}
