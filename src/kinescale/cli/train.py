@@ -33,7 +33,7 @@ class Options:
     recipe: tyro.conf.Positional[str]
     """Which run, e.g. moscale.small; a wrong name lists all."""
     data: Path
-    """The folder that `kinescale prepare` wrote."""
+    """The folder that `kinescale prepare` wrote, or its URL (s3://..., gs://...)."""
     run: Path
     """The folder of the run: checkpoints, logs, and the bundle made of it."""
     stage: Literal["tokenizer", "generator", "all"] = "all"
@@ -73,7 +73,7 @@ def run(argv: list[str]) -> int:
         return _evaluator(options, config, changes)
     stages = STAGES if options.stage == "all" else (options.stage,)
     with _watch() as watch:
-        outcomes = train(config, options.data, options.run, stages, watch=watch, start=_start(options))
+        outcomes = train(config, _place(options.data), options.run, stages, watch=watch, start=_start(options))
     ended = max((outcome.exit_code for outcome in outcomes.values()), default=0)
     if not distributed.leads():
         return ended
@@ -162,10 +162,16 @@ def configure(options: Options, changes: dict[str, str]) -> RunConfig | Evaluato
     return override(recipe, {**given, **changes})
 
 
+def _place(data: Path) -> Path | str:
+    """The data as a path, or the URL that was given: a path keeps one of its slashes only."""
+    scheme, slash, rest = data.as_posix().partition(":/")
+    return f"{scheme}://{rest}" if slash and len(scheme) > 1 and scheme.isalnum() else data
+
+
 def _check_paths(options: Options) -> None:
     from kinescale.core.errors import DataError, InputError
 
-    if not options.data.is_dir():
+    if isinstance(_place(options.data), Path) and not options.data.is_dir():
         raise DataError(
             f"{options.data}: there is no such folder; "
             f"make one with: kinescale prepare CORPUS SOURCE --out {options.data}."

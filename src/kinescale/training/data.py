@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kinescale.core.errors import DataError
 from kinescale.core.randomness import derive_seed
-from kinescale.data.prepared import PreparedClip
+from kinescale.data.prepared import Clips, PreparedClip, share_of
 from kinescale.features import Normalizer
 from kinescale.tokens import TokenLayout
 from kinescale.training.batch_sampler import Candidate, Draws, Window
@@ -69,7 +69,7 @@ class Batches:
         with_text: bool,
         shard: tuple[int, int] = (0, 1),
     ):
-        self.clips, self.store, self.normalizer = clips, store, normalizer
+        self.clips, self.store, self.normalizer = Clips.of(clips), store, normalizer
         self.layout, self.config, self.with_text = layout, config, with_text
         self.rank, self.world = shard
         longest = layout(None)
@@ -93,25 +93,29 @@ class Batches:
 
     def captions(self) -> list[str]:
         """Every distinct caption that may be asked for, sorted."""
-        wanted: set[str] = set()
-        for clip in self.clips:
-            if clip.split in ("train", "val"):
-                wanted.update(clip.captions)
-                wanted.update(clip.captions_mirrored if self.config.draw.mirror else ())
+        kept = np.isin(self.clips.column("split"), ("train", "val"))
+        wanted = set(self.clips.distinct("captions", kept))
+        wanted.update(self.clips.distinct("captions_mirrored", kept) if self.config.draw.mirror else ())
         return sorted(wanted)
 
     def _candidates(self, split: str) -> list[Candidate]:
-        found = []
-        for index, clip in enumerate(self.clips):
-            frames = self.store.frames(index)
-            if clip.split != split or frames == 0 or (self.with_text and not clip.captions):
-                continue
-            if clip.held_out(self.config.draw.held_out_pairs):
-                continue
-            mirrorable = self.store.has_mirror(index) and (bool(clip.captions_mirrored) or not self.with_text)
-            cuttable = clip.steady or not self.with_text
-            found.append(Candidate(index, frames, cuttable, mirrorable, class_of(clip), clip.corpus))
-        return found
+        clips, lengths, text = self.clips, self.store.lengths()[: len(self.clips)], self.with_text
+        labels = clips.column("corpus") + "/" + clips.column("action")
+        usable = (clips.column("split") == split) & (lengths[:, 0] > 0)
+        if text:
+            usable &= clips.counts("captions") > 0
+        if self.config.draw.held_out_pairs:
+            usable &= ~self._held_out(labels + "/" + clips.column("style"))
+        cuttable = clips.column("steady") | (not text)
+        mirrorable = (lengths[:, 1] > 0) & ((clips.counts("captions_mirrored") > 0) | (not text))
+        at = np.flatnonzero(usable)
+        columns = (at, lengths[at, 0], cuttable[at], mirrorable[at], labels[at], clips.column("corpus")[at])
+        return [Candidate(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+    def _held_out(self, pairs: np.ndarray) -> np.ndarray:
+        """Whether each clip's pair of action and style is kept from training (``PreparedClip.held_out``)."""
+        names, of = np.unique(pairs.astype(str), return_inverse=True)
+        return np.array([share_of(f"pair {name}") < self.config.draw.held_out_pairs for name in names.tolist()])[of]
 
     def _fixed(self, sizes: dict[str, int], seed: int) -> list[tuple[Window, ...]]:
         """Evenly spread over lengths, at most ``validate_batches``; none when no validation clip fits."""
@@ -142,8 +146,3 @@ class Batches:
         texts = clip.captions_mirrored if window.mirrored else clip.captions
         whole = window.length + self.draws.stride > self.store.frames(window.clip)
         return texts if whole or not clip.amounts else texts[: -clip.amounts] or texts
-
-
-def class_of(clip: PreparedClip) -> str:
-    """What balanced drawing counts as one class: the action, within its corpus."""
-    return f"{clip.corpus}/{clip.action}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from kinescale.bundle import Bundle
 from kinescale.bundle.manifest import LICENSES, License
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
-from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
+from kinescale.data.prepared import Clips, Prepared, is_url, open_prepared
 from kinescale.data.scope import words_of
 from kinescale.features import Feature, Normalizer
 from kinescale.tokenizers import Tokenizer
@@ -95,7 +96,7 @@ class _Run:
 
 def train(
     config: RunConfig,
-    data: Path,
+    data: Path | str,
     folder: Path,
     stages: Sequence[Stage],
     *,
@@ -104,6 +105,8 @@ def train(
 ) -> dict[Stage, Outcome]:
     """Train ``stages`` in order, each going on from its checkpoint; stops after one that did not finish.
 
+    ``data``: a prepared folder, or the URL of one (``data.prepared.open_prepared``), whose features are then kept in
+    the run's folder.
     ``start``: a bundle whose weights and statistics a stage without a checkpoint begins with, such as one made by an
     earlier run on other data; a generator stage without a tokenizer stage takes the bundle's tokenizer as it is.
     Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another configuration or
@@ -116,7 +119,7 @@ def train(
 
 def _train(
     config: RunConfig,
-    data: Path,
+    data: Path | str,
     folder: Path,
     stages: Sequence[Stage],
     device: torch.device,
@@ -195,10 +198,10 @@ _NONE = torch.empty(0)
 
 def _measured(run: _Run) -> Normalizer:
     settings = run.config.data
-    clips = [i for i, clip in enumerate(run.prepared.clips) if clip.split == "train" and run.store.frames(i)]
+    seen = (run.prepared.clips.column("split") == "train") & (run.store.lengths()[:, 0] > 0)
     return measure(
         run.store,
-        clips,
+        np.flatnonzero(seen).tolist(),
         dict(run.feature.blocks),
         mirrored=run.config.tokenizer_training.draw.mirror,
         block_std=settings.block_std,
@@ -227,7 +230,7 @@ def _normalizer(run: _Run, folder: Path) -> Normalizer:
     return normalizer
 
 
-def _generator(run: _Run, data: Path) -> Outcome:
+def _generator(run: _Run, data: Path | str) -> Outcome:
     folder, config = run.folder / "generator", run.config
     assert config.generator is not None and config.text is not None
     with distributed.leader_first():
@@ -240,7 +243,8 @@ def _generator(run: _Run, data: Path) -> Outcome:
         _record(run, "generator")
     tokenizer, normalizer = thaw(frozen, config, run.feature)
     batches = run.batches("generator", tokenizer, normalizer)
-    cache = data / ".features" if (data / ".features").is_dir() else run.folder / "cache"
+    near = None if is_url(data) else Path(data) / ".features"
+    cache = near if near is not None and near.is_dir() else run.folder / "cache"
     with distributed.leader_first():
         texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
     generator = build_generator(config.generator, tokenizer, texts.width, texts.max_tokens, config.seed)
@@ -328,7 +332,7 @@ def read_run(folder: Path) -> RunRecord:
 
 def licenses_of(prepared: Prepared) -> list[License]:
     """The licenses of the prepared corpora, one a source."""
-    corpora = sorted({clip.corpus for clip in prepared.clips})
+    corpora = sorted(set(prepared.clips.column("corpus").tolist()))
     return [
         License(
             source=corpus,
@@ -346,20 +350,21 @@ def _record(run: _Run, stage: Stage) -> None:
     if not distributed.leads():
         return
     clips = run.prepared.clips
+    splits = clips.column("split")
     old = read_run(run.folder).devices if (run.folder / RUN_FILE).is_file() else {}
     record = RunRecord(
         config=run.config,
         data_hash=run.prepared.manifest_hash,
         licenses=licenses_of(run.prepared),
-        clips={split: sum(clip.split == split for clip in clips) for split in ("train", "val", "test")},
+        clips={split: int((splits == split).sum()) for split in ("train", "val", "test")},
         devices={**old, stage: device_name(run.device)},
         actions=_actions(clips),
-        words=list(words_of(text for clip in clips if clip.split == "train" for text in clip.captions)),
+        words=list(words_of(clips.distinct("captions", splits == "train"))),
     )
     write_json(run.folder / RUN_FILE, record.to_json())
 
 
-def _actions(clips: Sequence[PreparedClip]) -> list[str]:
+def _actions(clips: Clips) -> list[str]:
     """Labels of the training clips, the commonest first."""
-    counts = Counter(clip.action for clip in clips if clip.split == "train")
+    counts = Counter(clips.column("action")[clips.column("split") == "train"].tolist())
     return sorted(counts, key=lambda action: (-counts[action], action))[:MOST_ACTIONS]
