@@ -178,6 +178,29 @@ class TextToMotion(runtime.Pipeline):
         motions, tokens = tuple(one.motion for one in made), tuple(one.tokens for one in made)
         return Generated(motions, tokens, tuple(one.seed for one in made), clock)
 
+    @on_fixed_threads
+    def features(
+        self,
+        prompt: str,
+        frames: int,
+        samples: int | Sequence[int] = 1,
+        seed: int = DEFAULT_SEED,
+        *,
+        sampling: Mapping[str, Any] | None = None,
+    ) -> list[Float[Tensor, "T F"]]:
+        """Decoded features of clips of ``frames`` frames, not normalized: single draws, nothing processed.
+
+        A clip is that of the same call of the pipeline itself, before it is turned into a motion. Raises ``InputError``
+        for a value out of range.
+        """
+        if not self.bundle.stride <= frames <= self.bundle.max_frames:
+            raise InputError(f"{frames} frames; this bundle makes {self.bundle.stride} to {self.bundle.max_frames}.")
+        with torch.no_grad():
+            ask = _Settings(frames, self.bundle.settings(sampling or {}), FINISH, None, None, False, 1)
+            clips = self._clips([check_prompt(prompt)], runtime.sample_indices(samples), seed, ask)
+            text = runtime.encode_text(self.bundle, [prompt])
+            return [runtime.decode(self.bundle, self._sampled(text, [clip], ask), frames) for clip in clips]
+
     def _make(self, prompts: list[str], clips: list[_Clip], ask: _Settings, clock: dict[str, float]) -> list[_Made]:
         """One draw of each clip."""
         made: list[_Made] = []
