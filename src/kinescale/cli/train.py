@@ -87,15 +87,7 @@ def run(argv: list[str]) -> int:
     more: dict[str, Any] = {"start": _start(options), "evaluator": _judge(options)}
     more["validate_clips"] = options.validate_clips
     with _watch() as watch:
-        outcomes = train(
-            config,
-            _place(options.data),
-            options.run,
-            stages,
-            watch=watch,
-            validate_clips=options.validate_clips,
-            **more,
-        )
+        outcomes = train(config, _place(options.data), options.run, stages, watch=watch, **more)
     ended = max((outcome.exit_code for outcome in outcomes.values()), default=0)
     if not distributed.leads():
         return ended

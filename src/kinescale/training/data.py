@@ -100,21 +100,25 @@ class Batches:
 
     def _candidates(self, split: str) -> list[Candidate]:
         clips, lengths, text = self.clips, self.store.lengths()[: len(self.clips)], self.with_text
-        labels = clips.column("corpus") + "/" + clips.column("action")
         usable = (clips.column("split") == split) & (lengths[:, 0] > 0)
         if text:
             usable &= clips.counts("captions") > 0
-        if self.config.draw.held_out_pairs:
-            usable &= ~self._held_out(labels + "/" + clips.column("style"))
-        cuttable = clips.column("steady") | (not text)
-        mirrorable = (lengths[:, 1] > 0) & ((clips.counts("captions_mirrored") > 0) | (not text))
         at = np.flatnonzero(usable)
-        columns = (at, lengths[at, 0], cuttable[at], mirrorable[at], labels[at], clips.column("corpus")[at])
+        if self.config.draw.held_out_pairs and len(at):
+            at = at[~self._held_out(at)]
+        if not len(at):
+            return []
+        corpora = clips.column("corpus")[at]
+        labels = corpora + "/" + clips.column("action")[at]
+        cuttable = clips.column("steady")[at] | (not text)
+        mirrorable = (lengths[at, 1] > 0) & ((clips.counts("captions_mirrored")[at] > 0) | (not text))
+        columns = (at, lengths[at, 0], cuttable, mirrorable, labels, corpora)
         return [Candidate(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
-    def _held_out(self, pairs: np.ndarray) -> np.ndarray:
+    def _held_out(self, at: np.ndarray) -> np.ndarray:
         """Whether each clip's pair of action and style is kept from training (``PreparedClip.held_out``)."""
-        names, of = np.unique(pairs.astype(str), return_inverse=True)
+        corpora, actions, styles = (self.clips.column(name)[at] for name in ("corpus", "action", "style"))
+        names, of = np.unique((corpora + "/" + actions + "/" + styles).astype(str), return_inverse=True)
         return np.array([share_of(f"pair {name}") < self.config.draw.held_out_pairs for name in names.tolist()])[of]
 
     def _fixed(self, sizes: dict[str, int], seed: int) -> list[tuple[Window, ...]]:
