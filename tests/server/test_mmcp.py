@@ -124,6 +124,7 @@ def test_the_same_body_gives_the_same_bytes_alone_and_in_a_batch(client, asking)
     assert results[1]["error"]["code"] == "schema_validation"
 
 
+@pytest.mark.slow
 def test_samples_differ_and_seeds_repeat(made):
     first, again = made(options={"num_samples": 2, "seed": 3}), made(options={"num_samples": 2, "seed": 3})
     assert first == again and [one["name"] for one in first["animations"]] == ["sample_0", "sample_1"]
@@ -159,6 +160,7 @@ def test_an_own_skeleton_gets_the_motion(made):
     assert tracks(document)["translation"][0][0, 1] > 0.3
 
 
+@pytest.mark.slow
 def test_a_constraint_that_is_met_changes_nothing(made):
     start = {"type": "root_path", "frames": [0], "positions_xz": [[0, 0]]}
     free, pinned = made(), made(constraints=[start])
@@ -194,7 +196,7 @@ def test_keyframes_become_pins_of_what_they_name():
     assert constraints.entries[0].frames == (3, 9) and constraints.entries[0].positions[0, 0] == 3
 
 
-@pytest.mark.parametrize("budget", [0.002, 0.05])
+@pytest.mark.parametrize("budget", [pytest.param(0.002, marks=pytest.mark.slow), 0.05])
 def test_sparse_keys_stay_within_their_budget(budget):
     clip = made_clip(24)
     root, turns = reduced(clip, budget)
@@ -217,6 +219,7 @@ def test_sparse_keys_stay_within_their_budget(budget):
     assert sum(map(len, turns)) < 24 * len(turns)
 
 
+@pytest.mark.slow
 def test_a_budget_gives_sparse_tracks(made):
     document = made(options={"keyframe_budget": 0.1})
     found = tracks(document)
@@ -319,9 +322,9 @@ def test_what_cannot_be_done_is_refused_by_name(client, asking, case):
     assert error["message"] and "Traceback" not in answer.text
 
 
-def test_later_minor_versions_are_served(made, asking):
-    assert made(protocol_version="1.99", mood={"happy": 1}) == made(protocol_version="1.4")
-    assert made(protocol_version="1.0")["extensions"]["MMCP_motion"]["version"] == "1.4"
+def test_later_minor_versions_are_served(made):
+    document = made(protocol_version="1.99", mood={"happy": 1})
+    assert document["extensions"]["MMCP_motion"]["version"] == "1.4"
 
 
 def test_batches_are_refused_as_a_whole_only_for_what_is_about_the_whole(client, asking):
