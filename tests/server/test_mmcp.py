@@ -141,6 +141,13 @@ def test_segments_follow_each_other(made):
     assert np.array_equal(here[:15], there[:15]) and not np.array_equal(here[25:], there[25:])
 
 
+def test_a_first_segment_may_be_a_single_frame(made):
+    document = made(segments=[{"type": "unconditioned", "duration_frames": 1}, WALK])
+    sample = document["extensions"]["MMCP_motion"]["samples"][0]
+    assert sample["num_frames"] == 1 + FRAMES and sample["chunk_boundaries"] == [1]
+    assert np.allclose(tracks(document)["translation"][0][0, [0, 2]], 0, atol=1e-5)
+
+
 def test_another_rate_is_resampled_and_a_loop_closes(made):
     document = made(timing={"fps": 24.0}, options={"loop": True, "seed": 2})
     found = tracks(document)
@@ -301,6 +308,7 @@ REFUSED = {
     "ground": ({"constraints": [{"type": "ground_height", "points": [[0, 0, 0]]}]}, "unsupported_constraint"),
     "turned target": ({"constraints": [{**PIN, "rotations": [[0, 0, 0, 1]]}]}, "unsupported_constraint"),
     "empty prompt": ({"segments": [{**WALK, "prompt": "..."}]}, "invalid_request"),
+    "other language": ({"segments": [{**WALK, "language": "fr"}]}, "invalid_options"),
     "long prompt": ({"segments": [{**WALK, "prompt": "a" * 1001}]}, "invalid_options"),
     "long motion": ({"segments": [{**WALK, "duration_frames": 100_000}]}, "invalid_options"),
     "odd rate": ({"timing": {"fps": 1000.0}}, "invalid_options"),
