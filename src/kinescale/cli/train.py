@@ -23,7 +23,7 @@ EXAMPLES = (
 
 @dataclass(frozen=True)
 class Options:
-    """Train the tokenizer and then the generator of a recipe, or an evaluator. Any field of the recipe can be changed
+    """Train the tokenizer, the generator and the length estimator of a recipe, or an evaluator. Any field of the recipe can be changed
     by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
 
     A run that was stopped, by Ctrl-C, a time budget or a crash, goes on when the same command is given again.
@@ -35,8 +35,8 @@ class Options:
     """The folder that `kinescale prepare` wrote."""
     run: Path
     """The folder of the run: checkpoints, logs, and the bundle made of it."""
-    stage: Literal["tokenizer", "generator", "all"] = "all"
-    """Which stage to train."""
+    stage: Literal["tokenizer", "generator", "length", "all"] = "all"
+    """Which stage to train; length is the small network that estimates a motion's length from its sentence."""
     start: MaybeText = None
     """A bundle whose weights a new run begins with: a folder, a hub name, or `default`."""
     minutes: MaybeFloat = None

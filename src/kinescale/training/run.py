@@ -1,7 +1,7 @@
 """A run: the stages of a ``RunConfig`` on a prepared folder, in a run folder that can be taken up again.
 
 run.json                           the config, the data's hash and licenses
-tokenizer/  generator/             a folder a stage: checkpoint, best weights, log.jsonl
+tokenizer/  generator/  length/    a folder a stage: checkpoint, best weights, log.jsonl
 tokenizer/normalizer.safetensors   statistics of the training split
 generator/tokenizer.safetensors    the tokenizer (and normalizer) the generator was begun with
 """
@@ -18,6 +18,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from kinescale import generators
 from kinescale.bundle import Bundle
 from kinescale.bundle.manifest import LICENSES, License
 from kinescale.core.errors import ConfigError, DataError
@@ -34,8 +35,9 @@ from kinescale.training.feature_cache import FeatureStore, biased, measure, open
 from kinescale.training.generator_step import GeneratorStep
 from kinescale.training.identity import difference
 from kinescale.training.kinematic_loss import KinematicLoss
+from kinescale.training.length_step import LengthStep
 from kinescale.training.loop import Outcome, check_same, fit
-from kinescale.training.parts import build_feature, build_generator, build_tokenizer
+from kinescale.training.parts import build_feature, build_generator, build_length, build_tokenizer
 from kinescale.training.preflight import check_parts
 from kinescale.training.state import load_weights
 from kinescale.training.text_cache import open_text_cache
@@ -87,7 +89,7 @@ class _Run:
             tokenizer.layout,
             self.config.stage(stage),
             seed=self.config.seed,
-            with_text=stage == "generator",
+            with_text=stage != "tokenizer",
         )
 
 
@@ -128,10 +130,19 @@ def train(
     run = _Run(config, folder, prepared, feature, store, device, watch, start)
     outcomes: dict[Stage, Outcome] = {}
     for stage in stages:
-        outcomes[stage] = _tokenizer(run) if stage == "tokenizer" else _generator(run, data)
+        if stage == "length" and not _needs_length(config):
+            continue
+        outcomes[stage] = _tokenizer(run) if stage == "tokenizer" else _TEXT_STAGES[stage](run, data)
         if not outcomes[stage].finished:
             break
     return outcomes
+
+
+def _needs_length(config: RunConfig) -> bool:
+    """Whether a run trains a length estimator of its own."""
+    if config.generator is None or config.text is None or not config.estimates_length:
+        return False
+    return "estimates_length" not in generators.FAMILY.get(config.generator.name, "Config").model_fields
 
 
 def _tokenizer(run: _Run) -> Outcome:
@@ -235,6 +246,35 @@ def _generator(run: _Run, data: Path) -> Outcome:
         identity=identity,
         watch=run.watch,
     )
+
+
+def _length(run: _Run, data: Path) -> Outcome:
+    folder, config = run.folder / "length", run.config
+    assert config.text is not None
+    frozen = _freeze(run, run.folder / "generator")
+    identity = run.identity("length")
+    check_same(folder, {**identity, "stage": "length"})
+    _record(run, "length")
+    tokenizer, normalizer = thaw(frozen, config, run.feature)
+    batches = run.batches("length", tokenizer, normalizer)
+    cache = data / ".features" if (data / ".features").is_dir() else run.folder / "cache"
+    texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
+    layout = tokenizer.layout()
+    network = build_length(texts.width, layout.capacity, config.seed)
+    step = LengthStep(network.to(run.device), layout.stride, batches, texts, run.device)
+    return fit(
+        step,
+        config.length_training,
+        folder,
+        seed=config.seed,
+        device=run.device,
+        identity=identity,
+        watch=run.watch,
+    )
+
+
+_TEXT_STAGES = {"generator": _generator, "length": _length}
+"""Stages that need the captions."""
 
 
 def _freeze(run: _Run, folder: Path) -> files.Checkpoint:

@@ -150,7 +150,7 @@ def import_generator(
     }
     sizes |= given
     capacity = int(sizes.get("capacity", 49))
-    sizes |= {"bins": (capacity,) * books, "groups": (1,) * books}
+    sizes |= {"bins": (capacity,) * books, "groups": (1,) * books, "estimates_length": length is not None}
     built = generator.Generator(generator.Config.parse(sizes, where=_MASKED))
     renamed = {**_masked(masked), **_residual(residual)}
     if length is None:
