@@ -98,7 +98,17 @@ def test_the_command_names_a_rule(tmp_path: Path, capsys: pytest.CaptureFixture[
     walk = tmp_path / "walk.bvh"
     pipe = ["--bundle", str(bundle)]
     assert main(["generate", "a person walks", "-o", str(walk), "--seconds", "1", *pipe]) == 0
-    given = ["edit", str(walk), "--prompt", "a person bows", "--frames", "10:20", "-o", str(tmp_path / "out.bvh"), *pipe]
+    given = [
+        "edit",
+        str(walk),
+        "--prompt",
+        "a person bows",
+        "--frames",
+        "10:20",
+        "-o",
+        str(tmp_path / "out.bvh"),
+        *pipe,
+    ]
     capsys.readouterr()
     assert main([*given, "--rule", "mosa", "--greedy", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["task"] == "rule"

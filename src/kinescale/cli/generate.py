@@ -209,7 +209,10 @@ def _motions(
             )
             for name, value in one.timings.items():
                 made.timings[name] = made.timings.get(name, 0.0) + value
-            yield one.motions[0], [*estimated, *_outside(pipe, one.motions[0], prompt), *_missed(one.motions[0], sample)]
+            yield (
+                one.motions[0],
+                [*estimated, *_outside(pipe, one.motions[0], prompt), *_missed(one.motions[0], sample)],
+            )
 
 
 def _length(pipe: TextToMotion, prompt: str, options: Options) -> tuple[float, list[str]]:

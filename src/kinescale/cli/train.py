@@ -23,8 +23,8 @@ EXAMPLES = (
 
 @dataclass(frozen=True)
 class Options:
-    """Train the tokenizer, the generator and the length estimator of a recipe, or an evaluator. Any field of the recipe can be changed
-    by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
+    """Train the tokenizer, the generator and the length estimator of a recipe, or an evaluator. Any field of the recipe
+    can be changed by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
 
     A run that was stopped, by Ctrl-C, a time budget or a crash, goes on when the same command is given again.
     """

@@ -31,9 +31,7 @@ class LengthStep:
 
     name = "length"
 
-    def __init__(
-        self, network: LengthPredictor, stride: int, batches: Batches, texts: TextCache, device: torch.device
-    ):
+    def __init__(self, network: LengthPredictor, stride: int, batches: Batches, texts: TextCache, device: torch.device):
         self.module: nn.Module = network
         self._most, self._stride, self._device = network.capacity, stride, device
         self._batches, self._texts = batches, texts
