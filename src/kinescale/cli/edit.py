@@ -75,7 +75,7 @@ class _What:
     source_prompt: MaybeText = None
     """With --rewrite or --rule: what the motion is about now."""
     threshold: MaybeFloat = None
-    """With --rewrite or --rule: how much less likely the new prompt must make a bit for it to change; 0.1 if not given."""
+    """With --rewrite or --rule: how much less likely the new prompt must make a bit for it to change; else 0.1."""
     rule: MaybeText = None
     """Edit as a paper does, for comparison: moscale, mosa or scalemogen, whichever is the bundle's system; the whole
     clip is then decoded anew. exact is our own editing, as without it."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from kinescale.bundle.imports.base.checkpoint import count_of, read_checkpoint, shape_of
 from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
 from kinescale.generators import momask as generator
-from kinescale.generators.momask.networks import sinusoids
+from kinescale.nn.sinusoids import sinusoids
 from kinescale.tokenizers import momask as tokenizer
 
 _TOKENIZER = "a MoMask tokenizer checkpoint"

@@ -11,17 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinescale.nn.sinusoids import sinusoids
 from kinescale.tokens.token_map import MASKED, PADDING
-
-
-def sinusoids(length: int, width: int) -> Float[Tensor, "L W"]:
-    """Vaswani et al. 2017: sine in even channels, cosine in odd ones."""
-    place = torch.arange(length, dtype=torch.float32)[:, None]
-    step = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-torch.log(torch.tensor(10000.0)) / width))
-    table = torch.zeros(length, width)
-    table[:, 0::2] = torch.sin(place * step)
-    table[:, 1::2] = torch.cos(place * step)[:, : width // 2]
-    return table
 
 
 class Trunk(nn.Module):
