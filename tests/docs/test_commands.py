@@ -39,6 +39,7 @@ NOT_RUN = {
     "kinescale train moscale.cpu *": "an hour; moscale.debug runs in its place",
     "kinescale evaluate *": "minutes, and most need prepared corpora; tests/cli/test_cli_evaluate.py runs it",
     'kinescale generate "a person runs" --bundle runs/mine *': "uses the hour's training",
+    "kinescale serve*": "serves until it is interrupted; tests/server runs the application",
     "kinescale control *": "minutes of optimization; tests/cli/test_control_command.py runs it",
 }
 """Commands that are not run, as patterns of their text without comments, and why."""

@@ -150,7 +150,7 @@ class TextToMotion(runtime.Pipeline):
         prompt: str | Sequence[str],
         seconds: float | int | None = None,
         samples: int | Sequence[int] = 1,
-        seed: int = DEFAULT_SEED,
+        seed: int | Sequence[int] = DEFAULT_SEED,
         *,
         sampling: Mapping[str, Any] | None = None,
         post_process: PostProcess = FINISH,
@@ -168,7 +168,7 @@ class TextToMotion(runtime.Pipeline):
         seconds : length of every clip, to the nearest frame. ``None``: what the bundle's length estimator expects of
             each prompt, where it has one, else 4 (``default_seconds``).
         samples : how many clips per prompt, or which: ``[3]`` makes sample 3 alone, as it is among others.
-        seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``.
+        seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``; several: one per prompt.
         sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale``,
             ``steps``, ``temperature``, ``top_p``; ``None`` as a value keeps the default.
         post_process : post-processing of the decoded motion; ``RAW`` is none.
@@ -195,11 +195,12 @@ class TextToMotion(runtime.Pipeline):
             if not 1 <= draws <= MAX_CANDIDATES:
                 raise InputError(f"candidates is {draws}; expected 1 to {MAX_CANDIDATES}.")
             indices = runtime.sample_indices(samples)
-            _check_count(prompts, indices)
+            seeds = _checked_seeds(prompts, indices, seed)
             made: list[_Made] = []
-            for length, some in self._by_length(prompts, seconds):
+            for length, rows in self._by_length(prompts, seconds):
                 ask = _Settings(self.frames(length), config, post_process, scales, on_scale, shared_passes, batch)
-                clips = self._clips(some, indices, seed, ask)
+                some = prompts[rows]
+                clips = self._clips(some, indices, seeds[rows], ask)
                 drawn = self._make(some, clips, ask, clock)
                 if draws > 1 and scales is None:
                     drawn = self._improve(some, clips, drawn, ask, draws, clock)
@@ -207,17 +208,13 @@ class TextToMotion(runtime.Pipeline):
         motions, tokens = tuple(one.motion for one in made), tuple(one.tokens for one in made)
         return Generated(motions, tokens, tuple(one.seed for one in made), clock)
 
-    def _by_length(self, prompts: list[str], seconds: float | int | None) -> list[tuple[float, list[str]]]:
-        """Runs of prompts of one length, in their order."""
+    def _by_length(self, prompts: list[str], seconds: float | int | None) -> list[tuple[float, slice]]:
+        """Rows of prompts that follow each other and have one length."""
         if seconds is not None:
-            return [(float(seconds), prompts)]
-        found: list[tuple[float, list[str]]] = []
-        for prompt in prompts:
-            length = self.default_seconds(prompt)
-            if not found or found[-1][0] != length:
-                found.append((length, []))
-            found[-1][1].append(prompt)
-        return found
+            return [(float(seconds), slice(0, len(prompts)))]
+        lengths = [self.default_seconds(prompt) for prompt in prompts]
+        starts = [i for i, length in enumerate(lengths) if i == 0 or lengths[i - 1] != length]
+        return [(lengths[a], slice(a, b)) for a, b in zip(starts, [*starts[1:], len(prompts)], strict=True)]
 
     def _make(self, prompts: list[str], clips: list[_Clip], ask: _Settings, clock: dict[str, float]) -> list[_Made]:
         """One draw of each clip."""
@@ -270,12 +267,14 @@ class TextToMotion(runtime.Pipeline):
                     best[i], verdicts[i] = one, verdict
         return [_labeled(one, verdict) for one, verdict in zip(best, verdicts, strict=True)]
 
-    def _clips(self, prompts: list[str], indices: Sequence[int], seed: int, ask: _Settings) -> list[_Clip]:
+    def _clips(
+        self, prompts: list[str], indices: Sequence[int], seeds: Sequence[int], ask: _Settings
+    ) -> list[_Clip]:
         shared = runtime.bundle_meta(self.bundle)
         shared |= runtime.sampling_meta(self.bundle, ask.config, ask.post_process, ask.scales)
         return [
-            _Clip(row, derive_seed(seed, "sample", i), {"prompt": p, "seed": seed, "sample": i, **shared})
-            for row, p in enumerate(prompts)
+            _Clip(row, derive_seed(own, "sample", i), {"prompt": p, "seed": own, "sample": i, **shared})
+            for row, (p, own) in enumerate(zip(prompts, seeds, strict=True))
             for i in indices
         ]
 
@@ -321,11 +320,16 @@ class TextToMotion(runtime.Pipeline):
         return done.motion.with_meta(**clip.meta, **done.report)
 
 
-def _check_count(prompts: Sequence[str], indices: Sequence[int]) -> None:
+def _checked_seeds(prompts: Sequence[str], indices: Sequence[int], seed: int | Sequence[int]) -> list[int]:
+    """A seed per prompt; ``InputError`` for another number of them, or too many clips."""
+    seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
+    if len(seeds) != len(prompts):
+        raise InputError(f"{len(seeds)} seeds for {len(prompts)} prompts; give one, or one for each prompt.")
     if not 1 <= len(prompts) * len(indices) <= runtime.MAX_CLIPS:
         raise InputError(
             f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {runtime.MAX_CLIPS} clips."
         )
+    return seeds
 
 
 def _again(clip: _Clip, row: int, number: int, text: str) -> _Clip:

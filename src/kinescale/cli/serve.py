@@ -1,0 +1,96 @@
+"""Serve motions over HTTP on this machine: MMCP for animation tools, and the studio's own interface."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from kinescale.cli.base.device import Device, check_device, pick_device
+from kinescale.cli.base.options import Flag, parse
+from kinescale.core.errors import ConfigError, InputError, MissingDependencyError
+
+EXAMPLES = (
+    "kinescale serve",
+    "kinescale serve --port 9000 --bundle runs/mine",
+    "kinescale serve --host 0.0.0.0 --token SECRET",
+)
+
+TOKEN_VARIABLE = "KINESCALE_TOKEN"
+
+Names = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="URL", help_behavior_hint="")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Serve motions over HTTP until interrupted: for animation tools (MMCP), for the studio, for programs.
+
+    Only this machine can connect, unless --host names another address; then a token is needed, which clients send as
+    "Authorization: Bearer TOKEN". docs/server.md describes the interface.
+    """
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = 8000
+    """Port to listen on; 0 takes a free one."""
+    token: str = ""
+    """Token that clients must send; better set in the environment as KINESCALE_TOKEN, where other users do not see
+    it."""
+    bundle: str = "default"
+    """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
+    device: Device = "cpu"
+    workers: int = 1
+    """Motions that are made at the same time; more than the machine's cores does not help."""
+    batch: int = 1
+    """Requests of one shape that a worker draws together."""
+    max_queue: int = 32
+    """Requests that may wait; more are refused with a time to come back."""
+    max_wait: float = 60.0
+    """Seconds that a request may have to wait; it is refused when more are predicted."""
+    allow_origin: Names = ()
+    """Origin of a web page, such as https://example.org, that may use the server; may be given several times."""
+    plain_log: Flag = False
+    """Log in words on stderr, instead of a line of JSON per request."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse ``argv``, load the bundle, serve."""
+    options = parse(Options, argv, "serve")
+    check_device(options.device)
+    try:
+        from kinescale.server import Settings
+        from kinescale.server import run as serve
+    except ImportError as problem:
+        raise MissingDependencyError(
+            f"serving needs {problem.name}, which is not installed; pip install kinescale[serve]."
+        ) from None
+    try:
+        settings = Settings.parse(
+            {
+                "host": options.host,
+                "port": options.port,
+                "token": options.token or os.environ.get(TOKEN_VARIABLE, ""),
+                "origins": options.allow_origin,
+                "model": options.bundle if options.bundle.isidentifier() else "kinescale",
+                "workers": options.workers,
+                "batch": options.batch,
+                "max_queue": options.max_queue,
+                "max_wait_s": options.max_wait,
+            },
+            where="serve",
+        )
+    except ConfigError as problem:
+        raise InputError(str(problem)) from None
+
+    from kinescale.bundle import Bundle
+
+    bundle = Bundle.from_pretrained(options.bundle, device=pick_device(options.device))
+
+    def ready(address: str) -> None:
+        print(f"serving on {address}", file=sys.stderr, flush=True)
+
+    serve(bundle, settings, json_log=not options.plain_log, ready=ready)
+    return 0

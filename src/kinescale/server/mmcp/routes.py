@@ -1,0 +1,5 @@
+"""Routes of MMCP."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["MMCP"])
