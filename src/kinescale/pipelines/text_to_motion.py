@@ -267,9 +267,7 @@ class TextToMotion(runtime.Pipeline):
                     best[i], verdicts[i] = one, verdict
         return [_labeled(one, verdict) for one, verdict in zip(best, verdicts, strict=True)]
 
-    def _clips(
-        self, prompts: list[str], indices: Sequence[int], seeds: Sequence[int], ask: _Settings
-    ) -> list[_Clip]:
+    def _clips(self, prompts: list[str], indices: Sequence[int], seeds: Sequence[int], ask: _Settings) -> list[_Clip]:
         shared = runtime.bundle_meta(self.bundle)
         shared |= runtime.sampling_meta(self.bundle, ask.config, ask.post_process, ask.scales)
         return [
