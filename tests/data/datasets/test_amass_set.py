@@ -174,7 +174,7 @@ def published(tmp_path: Path) -> Path:
     rows = [
         "./pose_data/KIT/3/kick_poses.npy,0,50,000021.npy",
         "./pose_data/KIT/3/kick_poses.npy,40,95,000022.npy",
-        "./pose_data/humanact12/humanact12/P01.npy,0,60,000023.npy",
+        "./pose_data/humanact12/humanact12/P01.npy,0,50,000023.npy",
         "./pose_data/CMU/01/bad_poses.npy,0,40,007975.npy",
         "./pose_data/CMU/01/gone_poses.npy,0,40,000024.npy",
     ]
@@ -205,7 +205,7 @@ def test_the_published_folder_is_made_and_read_back(published: Path, tmp_path: P
     heights = vectors[40:49, 5:67:3] - later[:9, 5:67:3]
     np.testing.assert_allclose(heights, np.broadcast_to(heights[:1, :1], heights.shape), atol=1e-5)
     # HumanAct12's joints are taken as they are: these are the other clip's
-    np.testing.assert_allclose(np.load(out / "new_joint_vecs/000023.npy")[:49], vectors, atol=2e-4)
+    np.testing.assert_allclose(np.load(out / "new_joint_vecs/000023.npy"), vectors, atol=1e-4)
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert set(report["clips"]) == {"000021", "000022", "000023"} and len(report["clips"]["000021"]["sha256"]) == 4
     before = (out / "new_joint_vecs/000021.npy").stat().st_mtime_ns
