@@ -109,7 +109,8 @@ class Bundle:
                 f"the parts of the bundle do not fit: its sampling is for '{self.sampling.name}', but its generator "
                 f"'{variant_of(self.generator)}' is drawn from by '{drawn_by}'; give settings of that or leave it out."
             )
-        asked, layout = self.generator.config, self.tokenizer.layout()
+        asked: Any = self.generator.config
+        layout = self.tokenizer.layout()
         made = {
             "vocabulary": ("vocabulary", codec.vocabulary),
             "vocabularies": ("vocabularies", codec.vocabularies),

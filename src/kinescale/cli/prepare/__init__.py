@@ -18,8 +18,6 @@ EXAMPLES = (
     "kinescale prepare --compose data/prepared -o data/prepared --clips 4000",
 )
 
-AMASS, AMASS_FPS = "amass", 20.0
-"""The corpus with bodies to be told, and its frames a second when none are asked for, those of its published clips."""
 LEAST_WINDOW = 16
 """Frames of the shortest window."""
 
@@ -73,8 +71,8 @@ def run(argv: list[str]) -> int:
         return _prepare_compose.run([word for word in argv if word != _prepare_compose.FLAG])
     options = parse(Options, argv, "prepare")
     _check(options)
-    if options.as_ == "humanml3d":
-        return _humanml3d(options)
+    if options.as_ in _other_forms(options.corpus):
+        return _published_folder(options)
     from kinescale.data.prepare import Settings, prepare
 
     settings = Settings.of(
@@ -84,7 +82,7 @@ def run(argv: list[str]) -> int:
         window_frames=options.window,
         split=options.split,
         skeleton=options.skeleton,
-        fps=AMASS_FPS if options.corpus == AMASS and options.fps is None else options.fps,
+        fps=options.fps,
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as bar:
@@ -104,7 +102,14 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _humanml3d(options: Options) -> int:
+def _other_forms(corpus: str) -> tuple[str, ...]:
+    """What a corpus can be made into beside prepared data."""
+    from kinescale.data.datasets import FAMILY
+
+    return FAMILY.literal(corpus, "OTHER_FORMS") or ()
+
+
+def _published_folder(options: Options) -> int:
     """HumanML3D's folder from AMASS."""
     import os
 
@@ -141,8 +146,8 @@ def _check(options: Options) -> None:
     from kinescale.data.datasets import FAMILY
 
     FAMILY.check(options.corpus)
-    if options.corpus != AMASS and (options.body_model is not None or options.as_ != "rotations"):
-        raise InputError(f"--body-model and --as are for amass; '{options.corpus}' takes neither.")
+    if not _other_forms(options.corpus) and (options.body_model is not None or options.as_ != Options.as_):
+        raise InputError(f"--body-model and --as are for corpora of bodies, as amass is; '{options.corpus}' is none.")
     if options.body_model is not None and not options.body_model.exists():
         raise InputError(f"{options.body_model}: there is no such file or folder; name your body models.")
     if not options.source.exists():

@@ -36,6 +36,9 @@ LICENSE = License(
     attribution="AMASS (Mahmood et al. 2019) and the sets that it unites; HumanAct12 where it is part of the list.",
     commercial_use=False,
 )
+OTHER_FORMS = ("humanml3d",)
+"""What ``kinescale prepare --as`` makes of the corpus beside prepared data (``data.prepare.humanml3d_folder``)."""
+PREPARED_FPS = 20.0
 NOT_MOTIONS = ("shape", "neutral_stagei", "female_stagei", "male_stagei")
 BODY_JOINTS = 22
 
