@@ -10,6 +10,7 @@ import torch
 
 from edit_bundles import made_clip
 from kinescale import TextToMotion, skeletons
+from kinescale.core.errors import InputError
 from kinescale.server.motion_json import motion_json, read_motion_json
 from tiny_bundle import tiny_bundle
 
@@ -61,6 +62,17 @@ def test_events_come_scale_by_scale_and_can_be_read_again(client):
     assert client.get(job["url"]).json()["state"] == "done"
     assert client.delete(job["url"]).status_code == 204
     assert client.get(job["url"]).json()["error"]["code"] == "unknown_job"
+
+
+def test_what_is_drawn_together_is_what_each_gives_alone():
+    pipe = TextToMotion(tiny_bundle())
+    prompts, seeds = ["a person walks", "a person waves"], [3, 4]
+    both = pipe(prompts, 1.0, 1, seeds, batch=2).motions
+    for prompt, seed, motion in zip(prompts, seeds, both, strict=True):
+        alone = pipe(prompt, 1.0, 1, seed).motions[0]
+        assert torch.equal(alone.rotations, motion.rotations) and motion.meta["seed"] == seed
+    with pytest.raises(InputError, match="1 seeds for 2 prompts"):
+        pipe(prompts, 1.0, 1, [3])
 
 
 def read_events(text):

@@ -31,6 +31,8 @@ from kinescale.server.v1.routes import router as v1
 PAGE = "studio/page"
 """Folder of the studio's files in the package."""
 
+MMCP_PATHS = ("/capabilities", "/generate")
+
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["error"],
@@ -114,7 +116,11 @@ def _handle_errors(app: FastAPI) -> None:
             "not_found": f"there is nothing at {request.url.path[:200]}.",
             "method_not_allowed": f"{request.method[:10]} is not for {request.url.path[:200]}.",
         }
-        error = ApiError(code, said.get(code, str(problem.detail)), status=problem.status_code)
+        message = said.get(code, str(problem.detail))
+        if request.url.path.startswith(MMCP_PATHS) and problem.status_code < 500:
+            # the protocol's list of codes is closed
+            code = "invalid_request"
+        error = ApiError(code, message, status=problem.status_code)
         return envelope(error, dict(problem.headers or {}))
 
     async def of_parameters(_request: Request, problem: Exception) -> Response:

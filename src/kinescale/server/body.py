@@ -52,17 +52,18 @@ def too_large(limit: int, size: int | None = None) -> ApiError:
 async def read_object(request: Request, limit: int) -> dict[str, Any]:
     """The body as a JSON object; ``schema_validation`` for anything else."""
     data = await read_bytes(request, limit)
-    value = await anyio.to_thread.run_sync(_parsed, data) if len(data) > LARGE else _parsed(data)
+    return await anyio.to_thread.run_sync(parsed_object, data) if len(data) > LARGE else parsed_object(data)
+
+
+def parsed_object(data: bytes) -> dict[str, Any]:
+    """A JSON object; ``schema_validation`` for anything else."""
+    try:
+        value = parse_json(data, max_bytes=len(data), max_items=MAX_ITEMS)
+    except ValueError as problem:
+        raise schema_error([{"type": "json_invalid", "loc": (), "msg": f"the body {problem}"}]) from None
     if not isinstance(value, dict):
         raise schema_error([{"type": "dict_type", "loc": (), "msg": "the body should be a JSON object"}])
     return value
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return parse_json(data, max_bytes=len(data), max_items=MAX_ITEMS)
-    except ValueError as problem:
-        raise schema_error([{"type": "json_invalid", "loc": (), "msg": f"the body {problem}"}]) from None
 
 
 def validated(model: type[B], value: Any, *prefix: str | int) -> B:

@@ -32,7 +32,7 @@ class Metrics:
         self._histograms: dict[str, dict[Labels, list[float]]] = {}
         self._gauges: dict[str, Callable[[], float]] = {}
 
-    def add(self, name: str, amount: float = 1, **labels: str) -> None:
+    def add(self, name: str, amount: float = 1, /, **labels: str) -> None:
         """Add to a counter."""
         with self._lock:
             series = self._counters.setdefault(name, {})
@@ -40,7 +40,7 @@ class Metrics:
             if key in series or len(series) < MAX_SERIES:
                 series[key] = series.get(key, 0) + amount
 
-    def observe(self, name: str, value: float, **labels: str) -> None:
+    def observe(self, name: str, value: float, /, **labels: str) -> None:
         """Add a value to a histogram."""
         with self._lock:
             series = self._histograms.setdefault(name, {})

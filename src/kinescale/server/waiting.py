@@ -1,8 +1,9 @@
-"""Waiting for a job with a client on the line: the client's leaving cancels it."""
+"""Waiting for jobs with a client on the line: the client's leaving cancels them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from starlette.requests import Request
 
@@ -10,26 +11,38 @@ from kinescale.server.jobs import Job
 from kinescale.server.scheduler import Scheduler
 
 
-async def wait_for(scheduler: Scheduler, job: Job, request: Request, seconds: float, *, owner: bool = True) -> bool:
-    """Whether the job is over after at most so many seconds.
+async def wait_for(
+    scheduler: Scheduler, jobs: Job | Sequence[Job], request: Request, seconds: float, *, owner: bool = True
+) -> bool:
+    """Whether a job, or all of several, is over after at most so many seconds.
 
-    Where its ``owner`` goes away meanwhile and nobody else waits for the job, it is cancelled.
+    Where their ``owner`` goes away meanwhile, those for which nobody else waits are cancelled.
     """
-    if job.over or seconds <= 0:
-        return job.over
-    job.waiters += 1
-    scheduler.touch(job)
-    ended, left = asyncio.create_task(job.finished.wait()), asyncio.create_task(gone(request))
+    several = [jobs] if isinstance(jobs, Job) else list(jobs)
+    for job in several:
+        scheduler.touch(job)
+    if seconds <= 0 or all(job.over for job in several):
+        return all(job.over for job in several)
+    for job in several:
+        job.waiters += 1
+    ended = asyncio.create_task(_all_over(several))
+    left = asyncio.create_task(gone(request))
     try:
         await asyncio.wait({ended, left}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        job.waiters -= 1
-        was_left = left.done() and not left.cancelled()
-        ended.cancel()
-        left.cancel()
-        if was_left and owner and not job.over and not job.waiters:
-            scheduler.cancel(job)
-    return job.over
+        went = left.done() and not left.cancelled()
+        for task in (ended, left):
+            task.cancel()
+        for job in several:
+            job.waiters -= 1
+            if went and owner and not job.waiters:
+                scheduler.cancel(job)
+    return all(job.over for job in several)
+
+
+async def _all_over(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        await job.finished.wait()
 
 
 async def gone(request: Request) -> None:
