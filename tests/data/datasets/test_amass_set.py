@@ -240,6 +240,7 @@ def test_a_list_without_bodies_or_a_folder_without_a_list_is_refused(tmp_path: P
     with pytest.raises(DataError, match="no body models"):
         make_humanml3d(tmp_path, tmp_path / "out")
     assert main(["prepare", "kit", str(tmp_path), "-o", str(tmp_path / "out"), "--as", "humanml3d"]) == 2
+    assert main(["prepare", "amass", str(tmp_path), "-o", str(tmp_path / "out"), "--as", "kit"]) == 2
 
 
 def test_babel_and_kit_texts_are_read(tmp_path: Path) -> None:

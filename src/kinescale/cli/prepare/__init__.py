@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -56,7 +56,7 @@ class Options:
     """Frames per second; by default the rate of the published features, else 30."""
     body_model: MaybePath = None
     """For amass: your SMPL-H or SMPL-X model files, a folder or one .npz; SOURCE/body_models when not given."""
-    as_: Annotated[Literal["humanml3d", "rotations"], tyro.conf.arg(name="as")] = "rotations"
+    as_: Annotated[str, tyro.conf.arg(name="as", metavar="FORM")] = "rotations"
     """For amass: rotations, prepared for training, or humanml3d, HumanML3D's published folder (joints, 263 features and
     mirror images by its index.csv), which kinescale prepare humanml3d reads."""
 
@@ -146,8 +146,11 @@ def _check(options: Options) -> None:
     from kinescale.data.datasets import FAMILY
 
     FAMILY.check(options.corpus)
-    if not _other_forms(options.corpus) and (options.body_model is not None or options.as_ != Options.as_):
+    forms = _other_forms(options.corpus)
+    if not forms and (options.body_model is not None or options.as_ != Options.as_):
         raise InputError(f"--body-model and --as are for corpora of bodies, as amass is; '{options.corpus}' is none.")
+    if options.as_ not in (Options.as_, *forms):
+        raise InputError(f"--as is '{options.as_}'; expected {' or '.join((Options.as_, *forms))}.")
     if options.body_model is not None and not options.body_model.exists():
         raise InputError(f"{options.body_model}: there is no such file or folder; name your body models.")
     if not options.source.exists():
