@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
-from kinescale.cli.base.device import Device, check_device, pick_device
 from kinescale.cli.base.options import Flag, parse
-from kinescale.core.errors import ConfigError, InputError, MissingDependencyError
+from kinescale.cli.base.serving import Serving, serve
 
 EXAMPLES = (
     "kinescale serve",
@@ -19,13 +17,11 @@ EXAMPLES = (
     "kinescale serve --host 0.0.0.0 --token SECRET",
 )
 
-TOKEN_VARIABLE = "KINESCALE_TOKEN"
-
 Names = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="URL", help_behavior_hint="")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(Serving):
     """Serve motions over HTTP until interrupted: for animation tools (MMCP), for the studio, for programs.
 
     Only this machine can connect, unless --host names another address; then a token is needed, which clients send as
@@ -39,11 +35,6 @@ class Options:
     token: str = ""
     """Token that clients must send; better set in the environment as KINESCALE_TOKEN, where other users do not see
     it."""
-    bundle: str = "default"
-    """Trained system: a bundle's folder, a training run's folder, or the one that comes with the package."""
-    device: Device = "cpu"
-    workers: int = 1
-    """Motions that are made at the same time; more than the machine's cores does not help."""
     batch: int = 1
     """Requests of one shape that a worker draws together."""
     max_queue: int = 32
@@ -59,38 +50,18 @@ class Options:
 def run(argv: list[str]) -> int:
     """Parse ``argv``, load the bundle, serve."""
     options = parse(Options, argv, "serve")
-    check_device(options.device)
-    try:
-        from kinescale.server import Settings
-        from kinescale.server import run as serve
-    except ImportError as problem:
-        raise MissingDependencyError(
-            f"serving needs {problem.name}, which is not installed; pip install kinescale[serve]."
-        ) from None
-    try:
-        settings = Settings.parse(
-            {
-                "host": options.host,
-                "port": options.port,
-                "token": options.token or os.environ.get(TOKEN_VARIABLE, ""),
-                "origins": options.allow_origin,
-                "model": options.bundle if options.bundle.isidentifier() else "kinescale",
-                "workers": options.workers,
-                "batch": options.batch,
-                "max_queue": options.max_queue,
-                "max_wait_s": options.max_wait,
-            },
-            where="serve",
-        )
-    except ConfigError as problem:
-        raise InputError(str(problem)) from None
-
-    from kinescale.bundle import Bundle
-
-    bundle = Bundle.from_pretrained(options.bundle, device=pick_device(options.device))
+    settings = {
+        "host": options.host,
+        "port": options.port,
+        "token": options.token,
+        "origins": options.allow_origin,
+        "batch": options.batch,
+        "max_queue": options.max_queue,
+        "max_wait_s": options.max_wait,
+    }
 
     def ready(address: str) -> None:
         print(f"serving on {address}", file=sys.stderr, flush=True)
 
-    serve(bundle, settings, json_log=not options.plain_log, ready=ready)
+    serve(options, settings, ready, json_log=not options.plain_log)
     return 0

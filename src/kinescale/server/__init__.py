@@ -11,7 +11,7 @@ from kinescale.core.lazy import lazy
 
 if TYPE_CHECKING:
     from kinescale.server.app import create_app
-    from kinescale.server.run import run
+    from kinescale.server.serving import run
     from kinescale.server.settings import Settings
 
 __all__ = ["Settings", "create_app", "run"]
@@ -20,7 +20,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "kinescale.server.app": "create_app",
-        "kinescale.server.run": "run",
+        "kinescale.server.serving": "run",
         "kinescale.server.settings": "Settings",
     },
 )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,13 +21,11 @@ from kinescale.server.errors import ApiError, as_api_error, schema_error
 from kinescale.server.gate import Gate
 from kinescale.server.metrics import Metrics
 from kinescale.server.mmcp.routes import router as mmcp
+from kinescale.server.pages import page_folder
 from kinescale.server.scheduler import Scheduler
 from kinescale.server.service import Service, service_of
 from kinescale.server.settings import Settings
 from kinescale.server.v1.routes import router as v1
-
-PAGE = "studio/page"
-"""Folder of the studio's files in the package."""
 
 MMCP_PATHS = ("/capabilities", "/generate")
 
@@ -84,12 +80,6 @@ def create_app(bundle: Bundle, settings: Settings | None = None) -> Gate:
     if (page := page_folder()) is not None:
         app.mount("/", StaticFiles(directory=page, html=True), name="studio")
     return Gate(app, settings, metrics)
-
-
-def page_folder() -> Path | None:
-    """Folder of the studio's page; ``None`` where the package has none."""
-    folder = Path(str(resources.files("kinescale"))) / PAGE
-    return folder if (folder / "index.html").is_file() else None
 
 
 async def health(request: Request) -> Response:

@@ -24,12 +24,18 @@ OPERATIONAL = frozenset(
 
 
 class OptimizerConfig(Record):
-    """AdamW; ``weight_decay`` is for linear and convolution weights, ``clip`` bounds the gradient's norm.
+    """Optimizer of a stage.
+
+    ``weight_decay`` is for linear and convolution weights, ``clip`` bounds the gradient's norm.
+
+    ``kind``: "adamw", or "muon" (Jordan et al. 2024, with the step size of Liu et al. 2025, arXiv 2502.16982): weights
+    of linear layers take orthogonalized steps of the size of AdamW's, all else takes AdamW's.
 
     ``clip_extra``: at the start the bound is larger by that many times itself, which falls by 0.3 with each twentieth
     of the run (ScaleMoGen: 5, from 6 to 1).
     """
 
+    kind: Literal["adamw", "muon"] = "adamw"
     lr: float = Field(default=3e-4, gt=0, allow_inf_nan=False)
     betas: tuple[float, float] = (0.9, 0.99)
     eps: float = Field(default=1e-8, gt=0)
@@ -123,13 +129,14 @@ class DataConfig(Record):
 
     ``block_std``: one deviation for each feature block, as HumanML3D has it, so that parts that hardly
     move are not blown up; ``std_floor`` bounds deviations from below, in the feature's own units. ``statistics``
-    "given" takes the mean and deviation published with the data instead, as published weights expect.
+    "given" takes the mean and deviation published with the data instead, as published weights expect; "auto" takes
+    those where the data have them and measures where not.
     ``feature_bias``: the deviations of the root's features and of the contacts are divided by this, so that they weigh
     more in the losses (MoMask, MoSa: 5).
     """
 
     dtype: Literal["float16", "float32"] = "float16"
-    statistics: Literal["measured", "given"] = "measured"
+    statistics: Literal["measured", "given", "auto"] = "measured"
     block_std: bool = True
     std_floor: float = Field(default=1e-3, gt=0)
     feature_bias: float = Field(default=1.0, ge=1.0, le=1000.0)
