@@ -20,6 +20,9 @@ from kinescale.pipelines.post_process import postprocess
 from kinescale.pipelines.prompt_spans import prompts_meta, resampled
 from kinescale.pipelines.runtime import bundle_meta, encode_text, from_bundle, sample_indices, sampling_meta
 
+CHANGED = ("edit", "candidate", "drawn_as", "mirrored", "assembled_from", "adjusted")
+"""What in a motion's ``meta`` says that it is not the first draw of its seed."""
+
 
 @on_fixed_threads
 def run(  # noqa: PLR0913
@@ -147,7 +150,7 @@ def _own(pipeline: EditPipeline, motion: Motion) -> bool:
     meta = motion.meta
     numbers = all(isinstance(meta.get(name), int) for name in ("seed", "sample"))
     same = meta.get("bundle") == pipeline.bundle.content_hash and isinstance(meta.get("prompt"), str)
-    return same and numbers and "edit" not in meta and "candidate" not in meta
+    return same and numbers and not any(name in meta for name in CHANGED)
 
 
 def _generated_from(pipeline: EditPipeline, motion: Motion) -> str | None:
