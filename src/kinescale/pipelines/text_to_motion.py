@@ -158,6 +158,7 @@ class TextToMotion(runtime.Pipeline):
         batch: int = 1,
         shared_passes: bool = False,
         candidates: int | None = None,
+        guidance: float | None = None,
     ) -> Generated:
         """Make motions.
 
@@ -181,13 +182,15 @@ class TextToMotion(runtime.Pipeline):
             order, as measured on the motion (``pipelines.candidates``), is drawn again, put together from its parts,
             mirrored or adjusted (``pipelines.refinement``), and the best is kept; its ``meta`` has the claims kept
             and missed and what was done. 1: a single draw as it is. By default the bundle's number.
+        guidance : former name and meaning of ``guidance_scale`` in ``sampling``, for one release, with a warning.
 
         Raises ``InputError`` for a value out of range or a setting that the sampler lacks.
         """
         clock: dict[str, float] = {"text": 0.0, "sampling": 0.0, "decoding": 0.0, "total": 0.0}
         with _timed(clock, "total"), torch.no_grad():
             prompts = [check_prompt(p) for p in ([prompt] if isinstance(prompt, str) else prompt)]
-            config = self.bundle.settings(sampling or {})
+            former = {} if guidance is None else {"guidance": guidance}
+            config = self.bundle.settings({**(sampling or {}), **former})
             self._check_scales(scales)
             if batch < 1:
                 raise InputError(f"batch is {batch}; expected at least 1.")

@@ -48,6 +48,6 @@ def resample(
     """The published edit: ``edited`` is 1 at latent steps that are resampled; the ``forced`` coarsest scales stay."""
     tokens = networks.tokenizer.encode(source, frames).tokens
     keep = scale_wise.keep_outside(tokens, edited, forced=forced)
-    sampled = networks.sample(networks.request(text, tokens.latents, rng, keep), networks.config)
-    features = networks.tokenizer.decode_latent(sampled.latent, tokens.latents)
+    sampled = networks.sample(networks.request(text, tokens.latent_lengths, rng, keep), networks.config)
+    features = networks.tokenizer.decode_latent(sampled.latent, tokens.latent_lengths)
     return Ruled(tokens, sampled, tuple(given[0] for given in keep.given), features)

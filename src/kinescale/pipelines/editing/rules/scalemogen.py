@@ -67,7 +67,7 @@ def resample(
     frames: int,
 ) -> Ruled:
     """The published edit of a source for another prompt; ``keep`` is ``bitwise.rewrite`` of the source."""
-    lengths = source.tokens.latents
+    lengths = source.tokens.latent_lengths
     sampled = networks.sample(networks.request(text, lengths, rng, keep), networks.config)
     # the decoder counts whole latents where sampling counts those filled in part, too
     whole = torch.full_like(lengths, frames // source.tokens.layout.stride)
