@@ -9,9 +9,10 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kinescale.generators.base.text import fitted_text
+from kinescale.nn import global_batch
+from kinescale.nn.dropout import Dropout
 from kinescale.tokens.text_features import TextFeatures
 
 
@@ -24,7 +25,7 @@ class LengthEstimator(nn.Module):
         stages: list[nn.Module] = []
         for index in range(3):
             stages += [nn.Linear(widths[index], widths[index + 1]), nn.LayerNorm(widths[index + 1])]
-            stages += [nn.LeakyReLU(0.2), *([nn.Dropout(0.2)] if index < 2 else [])]
+            stages += [nn.LeakyReLU(0.2), *([Dropout(0.2)] if index < 2 else [])]
         self.stages = nn.Sequential(*stages, nn.Linear(widths[3], classes))
 
     def forward(self, sentence: Float[Tensor, "B W"]) -> Float[Tensor, "B classes"]:
@@ -61,7 +62,8 @@ class LengthPredictor(nn.Module):
         """Cross-entropy of the lengths, and how far the median is from them on average; both in latent steps."""
         logits = self.length_logits(text).float()
         steps = steps.to(logits.device)
-        return functional.cross_entropy(logits, steps), (median_steps(logits) - steps).abs().float().mean()
+        error = global_batch.mean((median_steps(logits) - steps).abs().float())
+        return global_batch.cross_entropy(logits, steps), error
 
 
 def pooled(text: TextFeatures) -> Float[Tensor, "B W"]:
