@@ -92,8 +92,10 @@ class Batches:
         return self._batch(windows, max(window.length for window in windows))
 
     def whole_lengths(self, step: int) -> tuple[Int[Tensor, "B"], tuple[str, ...]]:
-        """Frames of the whole clips of a step, and a caption of each: what is to be told from the caption alone."""
-        return self._whole(self.draws.windows(step, self.config.batch_size, self.rank, self.world))
+        """Frames of the whole clips of this process's rows of a step, and a caption of each."""
+        windows = self.draws.windows(step, self.config.batch_size)
+        each = len(windows) // self.world
+        return self._whole(windows[self.rank * each : (self.rank + 1) * each])
 
     def validation_lengths(self, index: int) -> tuple[Int[Tensor, "B"], tuple[str, ...]] | None:
         """``whole_lengths`` of the ``index``-th fixed validation batch; ``None`` past the last."""

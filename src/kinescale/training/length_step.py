@@ -25,6 +25,10 @@ class Lengths:
     def __len__(self) -> int:
         return len(self.text)
 
+    def part(self, rows: slice) -> Lengths:
+        """Some of its clips."""
+        return Lengths(TextFeatures(self.text.tokens[rows], self.text.mask[rows]), self.steps[rows])
+
 
 class LengthStep:
     """What ``loop.fit`` asks for. ``stride``: frames of a latent step."""
