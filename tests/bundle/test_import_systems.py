@@ -27,7 +27,7 @@ from authors_files import (
     t5_folder,
     word_table,
 )
-from kinescale import TextToMotion, recipes
+from kinescale import TextToMotion, features, recipes
 from kinescale.bundle import Bundle, Part
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.bundle.importing import import_system
@@ -36,6 +36,7 @@ from kinescale.bundle.imports.base.checkpoint import read_content
 from kinescale.bundle.manifest import License
 from kinescale.cli.main import main
 from kinescale.core.errors import BundleError, ConfigError, InputError
+from kinescale.motion import Motion
 from kinescale.pipelines import reconstruct
 
 
@@ -348,7 +349,10 @@ def test_snapmogen_from_files_to_its_table(published: dict[str, Published], tmp_
     (source / "renamed_feats").mkdir(parents=True)
     (source / "data_split_info").mkdir()
     ids = [f"take#{start}#{start + frames}" for start, frames in ((0, 130), (20, 137), (0, 200))]
-    rows = 0.01 * np.random.default_rng(0).standard_normal((400, 296))
+    feature = features.FAMILY.get("snapmogen", "build")(features.FAMILY.get("snapmogen", "Config")())
+    still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(401, len(feature.skeleton), 4)
+    pose = Motion(feature.skeleton, 30.0, torch.tensor([0.0, 0.95, 0.0]).expand(401, 3), still)
+    rows = feature.from_motion(pose).numpy() + 1e-4 * np.random.default_rng(0).standard_normal((400, 296))
     np.save(source / "renamed_feats" / "take.npy", rows.astype(np.float32))
     (source / "data_split_info" / "test_ids.txt").write_text("\n".join(ids))
     (source / "all_caption_clean.json").write_text(json.dumps({name: {"manual": ["a person walks"]} for name in ids}))
