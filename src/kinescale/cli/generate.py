@@ -28,6 +28,7 @@ from kinescale.cli.base.options import (
     print_json,
 )
 from kinescale.cli.base.pictures import Watch, check_picture
+from kinescale.core.conventions import MAX_CANDIDATES
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.files import read_text_bounded
@@ -91,8 +92,9 @@ class Options(Drawing, _What):
     scales: MaybeInt = None
     """Decode only the coarsest so many scales."""
     candidates: MaybeInt = None
-    """Most draws per motion, of which the one that keeps most of what the sentence asks (sides, order, counts, as
-    measured on the motion) is written; the bundle's own number by default, 1 for a single draw."""
+    """Most rounds of draws per motion. A motion that misses what the sentence asks (sides, order, counts, amounts, as
+    measured on it) is drawn again, put together from its parts, mirrored or adjusted, and a note says so; the bundle's
+    own number by default, 1 for a single draw as it is."""
     raw: Flag = False
     """Leave the motion as decoded; else it is smoothed where it trembles, standing feet are planted and
     joints lifted out of the floor."""
@@ -154,6 +156,8 @@ def _check(options: Options, prompts: int) -> tuple[list[Path], tuple[int, ...] 
     """Refuse bad input before torch is loaded; the files to write and the parsed ``--steps``."""
     check_positive(options.seconds, "--seconds")
     check_fps(options.fps)
+    if options.candidates is not None and not 1 <= options.candidates <= MAX_CANDIDATES:
+        raise InputError(f"--candidates is {options.candidates}; expected 1 to {MAX_CANDIDATES}.")
     if options.skeleton is not None:
         Family("kinescale.skeletons", "skeleton").check(options.skeleton)
     if options.watch is not None:
@@ -210,7 +214,26 @@ def _motions(
             )
             for name, value in one.timings.items():
                 made.timings[name] = made.timings.get(name, 0.0) + value
-            yield one.motions[0], [*_outside(pipe, one.motions[0], prompt), *_missed(one.motions[0], sample)]
+            motion = one.motions[0]
+            yield motion, [*_outside(pipe, motion, prompt), *_changed(motion, sample), *_missed(motion, sample)]
+
+
+_CHANGES = {
+    "turn_deg": "a turn of {:+g} degrees added",
+    "tempo": "played {:g} times as fast",
+    "step_length": "steps {:g} times as long",
+    "stopped_s": "stopped after {:g} s",
+}
+
+
+def _changed(motion: Motion, sample: int) -> list[str]:
+    """What was changed of the motion that was drawn, to keep what the prompt asks."""
+    done = ["mirrored"] if motion.meta.get("mirrored") else []
+    if parts := motion.meta.get("assembled_from"):
+        done.append(f"put together from draws of {'; '.join(parts)}")
+    report = motion.meta.get("adjusted", {})
+    done += [words.format(report[name]) for name, words in _CHANGES.items() if report.get(name, 1.0) != 1.0]
+    return [f"to keep what the prompt asks, sample {sample} was {', '.join(done)}"] if done else []
 
 
 def _missed(motion: Motion, sample: int) -> list[str]:
@@ -256,10 +279,15 @@ def _outside(pipe: TextToMotion, motion: Motion, prompt: str) -> list[str]:
     from kinescale.core.errors import SkeletonError
     from kinescale.data.scope import scope_notes
     from kinescale.description import caption, describe
+    from kinescale.description.prompts import parse_prompt
 
-    notes = scope_notes(prompt, pipe.bundle.provenance.words)
-    if not notes:
+    notes, request = scope_notes(prompt, pipe.bundle.provenance.words), parse_prompt(prompt)
+    if not notes and request.plain + "".join(request.main + request.minor):
         return []
+    if request.plain:
+        notes = (*notes, f"read as '{request.plain}'")
+    if not request.main + request.minor:
+        notes = (*notes, "no action in the prompt that could be measured")
     try:
         nearest = f"; the nearest thing made: {caption(describe(motion), 'brief')}"
     except SkeletonError:

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.core.conventions import DEFAULT_SEED
+from kinescale.core.conventions import DEFAULT_SEED, MAX_CANDIDATES
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
@@ -27,15 +27,13 @@ from kinescale.description.prompts import parse_prompt
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipelines import runtime
-from kinescale.pipelines.candidates import Verdict, judge
 from kinescale.pipelines.post_process import FINISH, PostProcess, postprocess
+from kinescale.pipelines.refinement import Draw, Limits, Refiner, refine
 from kinescale.samplers.base import OnScale as OnLatent
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
 OnScale = Callable[[int, Sequence[Motion]], None]
-
-MAX_CANDIDATES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,9 +152,10 @@ class TextToMotion(runtime.Pipeline):
         shared_passes : draw a batch's clips in the same network passes: faster on an accelerator and for small
             networks, but matrix products then round differently, which now and then turns a draw, so that a motion
             may depend on what else is in its batch (``docs/batch_invariance.md``).
-        candidates : most draws per clip. A clip that misses a claim of its prompt, such as a side or an order, as
-            measured on the motion (``pipelines.candidates``), is drawn again, and the best draw is kept; its ``meta``
-            has the claims kept and missed. 1: a single draw. By default the bundle's number.
+        candidates : most rounds of draws per clip. A clip that misses a claim of its prompt, such as a side or an
+            order, as measured on the motion (``pipelines.candidates``), is drawn again, put together from its parts,
+            mirrored or adjusted (``pipelines.refinement``), and the best is kept; its ``meta`` has the claims kept
+            and missed and what was done. 1: a single draw as it is. By default the bundle's number.
 
         Raises ``InputError`` for a value out of range or a setting that the sampler lacks.
         """
@@ -226,31 +225,38 @@ class TextToMotion(runtime.Pipeline):
         draws: int,
         clock: dict[str, float],
     ) -> list[_Made]:
-        """Draw clips again that miss a claim of their prompt; of the draws of a clip, the best by its claims.
+        """Refine the clips that miss a claim of their prompt (``pipelines.refinement``).
 
-        Every other candidate is drawn from the prompt in the words of captions. Each has a seed of its own, derived
-        from the clip's, so that neither the other clips nor their number matter.
+        Every draw has a seed of its own, derived from the clip's, so that neither the other clips nor their number
+        matter.
         """
-        requests = [parse_prompt(prompt) for prompt in prompts]
-        best = list(made)
-        verdicts = [
-            judge(one.motion, requests[clip.row]) if requests[clip.row].main else None
+        bundle = self.bundle
+        limits = Limits(bundle.stride, bundle.max_frames, bundle.feature.fps)
+        refiners = [
+            Refiner(prompts[clip.row], parse_prompt(prompts[clip.row]), one.motion, clip.seed, limits)
             for one, clip in zip(made, clips, strict=True)
         ]
         quiet = dataclasses.replace(ask, on_scale=None)
-        for number in range(1, draws):
-            missing = [i for i, verdict in enumerate(verdicts) if verdict is not None and not verdict.complete]
-            if not missing:
-                break
-            texts = [(requests[clips[i].row].plain if number % 2 else "") or prompts[clips[i].row] for i in missing]
-            again = [
-                _again(clips[i], row, number, text) for row, (i, text) in enumerate(zip(missing, texts, strict=True))
-            ]
-            for i, one in zip(missing, self._make(texts, again, quiet, clock), strict=True):
-                verdict, before = judge(one.motion, requests[clips[i].row]), verdicts[i]
-                if verdict is not None and before is not None and verdict.score > before.score:
-                    best[i], verdicts[i] = one, verdict
-        return [_labeled(one, verdict) for one, verdict in zip(best, verdicts, strict=True)]
+
+        def make(asked: Sequence[tuple[int, Draw]]) -> list[Motion]:
+            found: dict[int, Motion] = {}
+            for frames in dict.fromkeys(draw.frames for _, draw in asked):
+                alike = [(k, i, draw) for k, (i, draw) in enumerate(asked) if draw.frames == frames]
+                some = [_Clip(row, draw.seed, clips[i].meta) for row, (_, i, draw) in enumerate(alike)]
+                texts = [draw.text for _, _, draw in alike]
+                drawn = self._make(texts, some, dataclasses.replace(quiet, frames=frames), clock)
+                found |= {k: one.motion for (k, _, _), one in zip(alike, drawn, strict=True)}
+            return [found[k] for k in range(len(asked))]
+
+        refine(refiners, draws, make)
+        return [self._refined(one, refiner) for one, refiner in zip(made, refiners, strict=True)]
+
+    def _refined(self, first: _Made, refiner: Refiner) -> _Made:
+        """The clip as refined; of a motion that no single draw made, the tokens that encode it."""
+        tokens = first.tokens
+        if refiner.best is not refiner.first:
+            tokens = runtime.encode(self.bundle, self.bundle.feature.from_motion(refiner.best)).tokens
+        return dataclasses.replace(first, motion=refiner.result(), tokens=tokens)
 
     def _clips(
         self, prompts: list[str], indices: Sequence[int], seed: int | Sequence[int], ask: _Settings
@@ -310,22 +316,6 @@ class TextToMotion(runtime.Pipeline):
     def _motion(self, features: Float[Tensor, "T F"], clip: _Clip, ask: _Settings) -> Motion:
         done = postprocess(self.bundle.feature, features, ask.post_process)
         return done.motion.with_meta(**clip.meta, **done.report)
-
-
-def _again(clip: _Clip, row: int, number: int, text: str) -> _Clip:
-    """A further candidate of a clip, drawn from ``text``."""
-    meta = {**clip.meta, "candidate": number}
-    if text != clip.meta["prompt"]:
-        meta["drawn_as"] = text
-    return _Clip(row, derive_seed(clip.seed, "candidate", number), meta)
-
-
-def _labeled(made: _Made, verdict: Verdict | None) -> _Made:
-    """The clip with its claims in ``meta``."""
-    if verdict is None:
-        return made
-    claims = {"claims_kept": list(verdict.kept), "claims_missed": list(verdict.missed)}
-    return dataclasses.replace(made, motion=made.motion.with_meta(**claims))
 
 
 @contextlib.contextmanager

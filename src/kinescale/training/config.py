@@ -24,12 +24,18 @@ OPERATIONAL = frozenset(
 
 
 class OptimizerConfig(Record):
-    """AdamW; ``weight_decay`` is for linear and convolution weights, ``clip`` bounds the gradient's norm.
+    """Optimizer of a stage.
+
+    ``weight_decay`` is for linear and convolution weights, ``clip`` bounds the gradient's norm.
+
+    ``kind``: "adamw", or "muon" (Jordan et al. 2024, with the step size of Liu et al. 2025, arXiv 2502.16982): weights
+    of linear layers take orthogonalized steps of the size of AdamW's, all else takes AdamW's.
 
     ``clip_extra``: at the start the bound is larger by that many times itself, which falls by 0.3 with each twentieth
     of the run (ScaleMoGen: 5, from 6 to 1).
     """
 
+    kind: Literal["adamw", "muon"] = "adamw"
     lr: float = Field(default=3e-4, gt=0, allow_inf_nan=False)
     betas: tuple[float, float] = (0.9, 0.99)
     eps: float = Field(default=1e-8, gt=0)
