@@ -95,7 +95,9 @@ def test_every_importer_says_what_it_reads() -> None:
         assert len({slot.part for slot in module.SLOTS}) == len(module.SLOTS)
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    "system", [pytest.param(name, marks=() if name == "moscale" else pytest.mark.slow) for name in SYSTEMS]
+)
 def test_a_system_becomes_a_bundle_that_makes_motions(
     system: str, published: dict[str, Published], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
