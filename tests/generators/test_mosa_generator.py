@@ -43,7 +43,7 @@ def setting(lengths: list[int], **changes):
     tokenizer = small_tokenizer(**changes)
     generator = small_generator(tokenizer)
     encoded = tokenizer.encode(clips(tokenizer, lengths, max(lengths)), torch.tensor(lengths))
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     running, inputs = tokenizer.codec.empty(layout, len(lengths)), []
     for k, row in enumerate(encoded.tokens.scales):
         inputs.append(tokenizer.codec.scale_input(running, k, layout))
@@ -162,7 +162,7 @@ def test_the_clean_loss_is_the_formula() -> None:
     generator = small_generator(tokenizer, text_dropout=0.0)
     lengths, text = torch.tensor([64, 21]), small_text(2)
     encoded = tokenizer.encode(clips(tokenizer, [64, 21], 64), lengths)
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     lesson = teach(tokenizer.codec, encoded.latent, layout, latents, None)
     assert torch.equal(torch.cat(lesson.labels, 1), encoded.tokens.flatten())
     logits = generator(generator.read(text, latents), lesson.inputs, layout, latents)
@@ -179,7 +179,7 @@ def test_half_of_the_input_tokens_are_random_codes_of_their_own_book_and_the_tar
     tokenizer = small_tokenizer(padding="slots")
     lengths = torch.tensor([64] * 8)
     encoded = tokenizer.encode(clips(tokenizer, [64] * 8, 64), lengths)
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     swap = keeping(0.5, tokenizer.codec.vocabularies, rng(3))
     assert swap is not None and keeping(1.0, tokenizer.codec.vocabularies, rng(3)) is None
     seen = []

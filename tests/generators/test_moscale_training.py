@@ -23,7 +23,7 @@ def wrong(tokens: Tensor, scale: int) -> Tensor:
 def test_without_mistakes_labels_are_the_tokens() -> None:
     tokenizer = small_tokenizer()
     encoded = tokenizer.encode(clips(tokenizer, [128, 50], 128), torch.tensor([128, 50]))
-    refined = refine(tokenizer.codec, encoded.latent, encoded.tokens.layout, encoded.tokens.latents, right)
+    refined = refine(tokenizer.codec, encoded.latent, encoded.tokens.layout, encoded.tokens.latent_lengths, right)
     assert torch.equal(refined.labels, encoded.tokens.flatten().squeeze(-1))
     torch.testing.assert_close(refined.total, encoded.quantized)
     assert len(refined.inputs) == 3
@@ -32,7 +32,7 @@ def test_without_mistakes_labels_are_the_tokens() -> None:
 def test_labels_are_the_codes_of_what_the_mistakes_left() -> None:
     tokenizer = small_tokenizer()
     encoded = tokenizer.encode(clips(tokenizer, [128, 50], 128), torch.tensor([128, 50]))
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     refined = refine(tokenizer.codec, encoded.latent, layout, latents, wrong)
     assert torch.equal(refined.labels[:, :4], encoded.tokens.scales[0].flatten(1)), "own mistakes change own labels"
     left, starts = encoded.latent.clone(), layout.starts

@@ -60,13 +60,13 @@ def run_tokenizer(case: Case) -> None:
     encoded = tokenizer.encode(motion, lengths)
     case.check("encoder_output", grid_to_rows(encoded.latent))
     case.check_series("ids", [row.squeeze(2) for row in encoded.tokens.scales])
-    quantized = tokenizer.pyramid(encoded.latent, layout, encoded.tokens.latents)
+    quantized = tokenizer.pyramid(encoded.latent, layout, encoded.tokens.latent_lengths)
     for name in case.outputs("partial_sums"):
         # "after scale 6" counts from 1
         last = len(quantized.sums) if "last scale" in case.words(name) else case.number(name, r"scale (\d+)")
         case.check(name, grid_to_rows(quantized.sums[last - 1]))
     # What each book learns from does not show outside training; with nothing drawn, training finds the same codes.
-    lesson = tokenizer.pyramid(encoded.latent, layout, encoded.tokens.latents, torch.Generator().manual_seed(0))
+    lesson = tokenizer.pyramid(encoded.latent, layout, encoded.tokens.latent_lengths, torch.Generator().manual_seed(0))
     case.check_series("ids_at_full_length", [row.view(len(motion), -1) for row in lesson.taken])
     case.check("decoded", tokenizer.decode(encoded.tokens))
     check_codebook_update(case, tokenizer)
@@ -165,7 +165,7 @@ def run_edit(case: Case) -> None:
             codec=tokenizer.codec,
             text=load_text(case),
             layout=source.layout,
-            latent_lengths=source.latents,
+            latent_lengths=source.latent_lengths,
             rngs=generators(len(lengths)),
             keep=keep,
             shared_passes=True,
@@ -174,7 +174,7 @@ def run_edit(case: Case) -> None:
     )
     case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
     case.check("latent", grid_to_rows(drawn.latent))
-    case.check("motion", tokenizer.decode_latent(drawn.latent, source.latents))
+    case.check("motion", tokenizer.decode_latent(drawn.latent, source.latent_lengths))
 
 
 def run_filter(case: Case) -> None:

@@ -50,7 +50,7 @@ def run_tokenizer(case: Case) -> None:
     layout = tokenizer.layout()
     motion, lengths = case.tensor("motion"), case.tensor("lengths")
     encoded = tokenizer.encode(motion, lengths)
-    latents = encoded.tokens.latents
+    latents = encoded.tokens.latent_lengths
     case.check("encoder_output", grid_to_rows(encoded.latent))
     case.check_series("ids", [row.squeeze(2) for row in encoded.tokens.scales])
     quantized = tokenizer.pyramid(encoded.latent, layout, latents)
@@ -121,7 +121,7 @@ def check_forced(
     case: Case, name: str, tokenizer: Tokenizer, generator: Generator, text: TextFeatures, encoded: Encoded
 ) -> None:
     """One teacher-forced pass; variants without inputs of their own share those of the clean one."""
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     tensors = {**case.tensors("clean"), **case.tensors(name)}
     used = case.series(f"{name}.used_ids") if case.has(f"{name}.used_ids.0") else None
     refined = refine(

@@ -37,7 +37,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return toy_prepared(tmp_path_factory.mktemp("data"), clips=12)
 
 
-@pytest.mark.parametrize("generator", ["mosa", "moscale"])
+@pytest.mark.parametrize("generator", ["mosa", pytest.param("moscale", marks=pytest.mark.slow)])
 def test_a_crossed_run_trains_and_generates_by_its_generators_sampler(
     generator: str, data: Path, tmp_path: Path
 ) -> None:

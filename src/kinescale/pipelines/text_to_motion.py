@@ -134,6 +134,7 @@ class TextToMotion(runtime.Pipeline):
         batch: int = 1,
         shared_passes: bool = False,
         candidates: int | None = None,
+        guidance: float | None = None,
     ) -> Generated:
         """Make motions.
 
@@ -156,13 +157,15 @@ class TextToMotion(runtime.Pipeline):
             order, as measured on the motion (``pipelines.candidates``), is drawn again, put together from its parts,
             mirrored or adjusted (``pipelines.refinement``), and the best is kept; its ``meta`` has the claims kept
             and missed and what was done. 1: a single draw as it is. By default the bundle's number.
+        guidance : former name and meaning of ``guidance_scale`` in ``sampling``, for one release, with a warning.
 
         Raises ``InputError`` for a value out of range or a setting that the sampler lacks.
         """
         clock: dict[str, float] = {"text": 0.0, "sampling": 0.0, "decoding": 0.0, "total": 0.0}
         with _timed(clock, "total"), torch.no_grad():
             prompts = [check_prompt(p) for p in ([prompt] if isinstance(prompt, str) else prompt)]
-            config = self.bundle.settings(sampling or {})
+            former = {} if guidance is None else {"guidance": guidance}
+            config = self.bundle.settings({**(sampling or {}), **former})
             ask = _Settings(self.frames(seconds), config, post_process, scales, on_scale, shared_passes, batch)
             clips = self._clips(prompts, runtime.sample_indices(samples), seed, ask)
             self._check_scales(scales)
