@@ -40,6 +40,8 @@ NOT_RUN = {
     "kinescale train moscale.cpu *": "an hour; moscale.debug runs in its place",
     "kinescale evaluate *": "minutes, and most need prepared corpora; tests/cli/test_cli_evaluate.py runs it",
     'kinescale generate "a person runs" --bundle runs/mine *': "uses the hour's training",
+    "kinescale generate --prompts *": "takes a file of prompts; tests/pipelines/test_bulk.py makes motions of several",
+    "kinescale train moscale.small *": "takes an accelerator; tests/training/test_worlds.py trains moscale.debug so",
     "kinescale serve*": "serves until it is interrupted; tests/server runs the application",
     "kinescale studio*": "serves until it is interrupted, and opens a browser; tests/cli/test_serve_command.py runs it",
     "kinescale control *": "minutes of optimization; tests/cli/test_control_command.py runs it",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from kinescale.cli.base.bulk import is_bulk, run_bulk
 from kinescale.cli.base.delivery import deliver, is_stdout
 from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import Drawing, check_drawing, sampling
@@ -43,6 +44,7 @@ EXAMPLES = (
     'kinescale generate "a person waves" -o wave.glb --seconds 5 --samples 4 --seed 1 --skeleton mixamo',
     'kinescale generate "a person walks in circles" -o long.bvh --seconds 60',
     "kinescale generate --prompts prompts.txt -o made.bvh",
+    "kinescale generate --prompts prompts.jsonl -o made --formats bvh",
     'kinescale generate "a person runs" -o run.bvh --bundle runs/mine --device auto',
 )
 
@@ -64,7 +66,8 @@ class _What:
     prompt: MaybeText = None
     """The same as PROMPT."""
     prompts: MaybePath = None
-    """Text file with a prompt per line, in place of PROMPT; the motions are numbered as several samples are."""
+    """File of prompts in place of PROMPT: text with one per line, whose motions are numbered as several samples are; or
+    with a folder as OUT, any number of them as .txt, .jsonl or .parquet (prompt, seconds, seed, options, id)."""
     seconds: MaybeFloat = None
     """Length of the motion; 4, or the bundle's longest where that is less, when not given. A longer motion than the
     bundle's longest is sampled window by window, as kinescale timeline does."""
@@ -95,6 +98,14 @@ class Options(Drawing, _What):
     """Most rounds of draws per motion. A motion that misses what the sentence asks (sides, order, counts, amounts, as
     measured on it) is drawn again, put together from its parts, mirrored or adjusted, and a note says so; the bundle's
     own number by default, 1 for a single draw as it is."""
+    formats: str = ""
+    """Files that a folder of motions holds beside its tables, such as bvh,glb."""
+    shard: int = 256
+    """Rows of prompts that are made, and found again after an interruption, together."""
+    engine: str = "local"
+    """What makes a folder of motions: local, or ray."""
+    workers: int = 0
+    """Processes that make a folder of motions."""
     raw: Flag = False
     """Leave the motion as decoded; else it is smoothed where it trembles, standing feet are planted and
     joints lifted out of the floor."""
@@ -113,6 +124,8 @@ def run(argv: list[str]) -> int:
     """Parse ``argv``, check what is cheap to check, then make and write one motion after another."""
     start = time.perf_counter()
     options = parse(Options, argv, "generate")
+    if is_bulk(options):
+        return run_bulk(options, parse_steps(options.steps))
     prompts = _prompts(options)
     paths, steps = _check(options, len(prompts))
 

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
@@ -22,6 +21,7 @@ from kinescale.generators.base import StepLoss
 from kinescale.generators.base.masking import Masking, mask_tokens
 from kinescale.generators.base.text import fitted_text
 from kinescale.generators.momask.networks import LengthEstimator, MaskedTransformer, ResidualTransformer, Trunk
+from kinescale.nn import global_batch
 from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps
 from kinescale.tokens.codec import Codec
@@ -168,18 +168,18 @@ class Generator(base.MaskedGenerator):
             rates = Masking(c.vocabulary, c.masked_share, c.random_share, token_noise=0.0)
             shown, chosen = mask_tokens(tokens[..., 0], valid, rates, rng)
             first = self.masked(shown, self._dropped(sentence, c.text_dropout, rng), valid)[chosen]
-            base_loss = functional.cross_entropy(first.float(), tokens[..., 0][chosen])
-            accuracy = (first.argmax(-1) == tokens[..., 0][chosen]).float().mean()
+            base_loss = global_batch.cross_entropy(first.float(), tokens[..., 0][chosen])
+            accuracy = global_batch.mean((first.argmax(-1) == tokens[..., 0][chosen]).float())
             loss, logs = base_loss, {"masked": float(base_loss.detach()), "accuracy": float(accuracy)}
             if len(layout.scales) > 1:
                 book = self._books(len(tokens), rng).to(latent.device)
                 spoken = self._dropped(sentence, c.residual_text_dropout, rng)
                 further = self.residual(tokens, book, spoken, valid)[valid]
                 wanted = tokens.gather(2, book[:, None, None].expand(-1, tokens.shape[1], 1))[..., 0][valid]
-                residual_loss = functional.cross_entropy(further.float(), wanted)
+                residual_loss = global_batch.cross_entropy(further.float(), wanted)
                 loss = loss + residual_loss
                 logs["residual"] = float(residual_loss.detach())
-            length_loss = functional.cross_entropy(self.length(sentence).float(), latents)
+            length_loss = global_batch.cross_entropy(self.length(sentence).float(), latents)
             loss = loss + length_loss
             logs["length"] = float(length_loss.detach())
         return StepLoss(loss, {"loss": float(loss.detach()), **logs})
@@ -195,13 +195,13 @@ class Generator(base.MaskedGenerator):
 
     def _books(self, batch: int, rng: torch.Generator) -> Int[Tensor, "B"]:
         """The further codebook that each clip is trained on: low ones more often, by a cosine schedule."""
-        share = 1.0 - torch.cos(math.pi / 2 * torch.rand(batch, generator=rng))
+        share = 1.0 - torch.cos(math.pi / 2 * global_batch.rand((batch,), rng))
         return 1 + (share * (len(self.config.bins) - 2)).round().long()
 
     def _dropped(self, sentence: Tensor, rate: float, rng: torch.Generator) -> Tensor:
         if not self.training:
             return sentence
-        kept = torch.rand(len(sentence), generator=rng) >= rate
+        kept = global_batch.rand((len(sentence),), rng) >= rate
         return sentence * kept[:, None].to(sentence)
 
     def _check(self, layout: TokenLayout) -> None:

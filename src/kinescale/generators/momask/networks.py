@@ -5,11 +5,15 @@ Guo et al. 2024 (MoMask, arXiv 2312.00063), sections 3.2 and 3.3; the length est
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinescale.nn import global_batch
+from kinescale.nn.dropout import Dropout, attend_dropped
 from kinescale.tokens.token_map import MASKED, PADDING
 
 
@@ -23,6 +27,28 @@ def sinusoids(length: int, width: int) -> Float[Tensor, "L W"]:
     return table
 
 
+class EncoderLayer(nn.TransformerEncoderLayer):
+    """``torch``'s layer, whose dropout is that of the whole batch where several processes share one."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float, **settings: Any):
+        super().__init__(width, heads, feed_forward, dropout, **settings)
+        self.dropout, self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout), Dropout(dropout)
+
+    def _sa_block(
+        self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False
+    ) -> Tensor:
+        if not global_batch.parted():
+            return super()._sa_block(x, attn_mask, key_padding_mask, is_causal)
+        own = self.self_attn
+        projected = functional.linear(x, own.in_proj_weight, own.in_proj_bias)
+        query, key, value = projected.unflatten(-1, (3, own.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        # forward has made numbers of the mask: 0, or minus infinity where a position is not attended
+        added = attn_mask if key_padding_mask is None else key_padding_mask[:, None, None]
+        mixed = attend_dropped(query, key, value, added, own.dropout if self.training else 0.0)
+        # time first in memory, as torch's own attention leaves it: dropout masks are drawn in that order
+        return self.dropout1(own.out_proj(mixed.permute(2, 0, 1, 3).flatten(2)).transpose(0, 1))
+
+
 class Trunk(nn.Module):
     """Condition tokens, then the positions, through post-norm encoder layers; the positions come out."""
 
@@ -30,12 +56,10 @@ class Trunk(nn.Module):
         super().__init__()
         self.enter = nn.Linear(code_dim, width)
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                width, heads, feed_forward, dropout, activation="gelu", batch_first=True, norm_first=False
-            )
+            EncoderLayer(width, heads, feed_forward, dropout, activation="gelu", batch_first=True, norm_first=False)
             for _ in range(layers)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.width = width
 
     def forward(
@@ -121,7 +145,7 @@ class LengthEstimator(nn.Module):
         stages: list[nn.Module] = []
         for index in range(3):
             stages += [nn.Linear(widths[index], widths[index + 1]), nn.LayerNorm(widths[index + 1])]
-            stages += [nn.LeakyReLU(0.2), *([nn.Dropout(0.2)] if index < 2 else [])]
+            stages += [nn.LeakyReLU(0.2), *([Dropout(0.2)] if index < 2 else [])]
         self.stages = nn.Sequential(*stages, nn.Linear(widths[3], classes))
 
     def forward(self, sentence: Float[Tensor, "B W"]) -> Float[Tensor, "B classes"]:

@@ -29,6 +29,7 @@ from kinescale.skeletons.base import Skeleton
 
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})")
 MAX_ITEMS = 500_000
+LANGUAGE = "en"
 MIN_FPS, MAX_FPS = 1.0, 240.0
 TYPES = {"number": (int, float), "integer": (int,), "boolean": (bool,)}
 
@@ -262,6 +263,12 @@ def _check_prompts(request: schema.Request, settings: Settings) -> None:
     for number, segment in enumerate(request.segments):
         if not isinstance(segment, schema.Text):
             continue
+        if segment.language.lower().split("-")[0] != LANGUAGE:
+            raise ApiError(
+                "invalid_options",
+                f"the prompt of segment {number} is in the language '{segment.language}'; this model reads English.",
+                {"languages": [LANGUAGE], "segment": number},
+            )
         if len(segment.prompt) > most:
             raise ApiError(
                 "invalid_options",
