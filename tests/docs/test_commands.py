@@ -38,6 +38,8 @@ NOT_RUN = {
     "for c in *": "takes four published corpora",
     "kinescale prepare --compose *": "minutes; tests/data/compose composes a few clips",
     "kinescale train moscale.cpu *": "an hour; moscale.debug runs in its place",
+    "kinescale prepare amass *": "takes AMASS; tests/data prepares made bodies",
+    "kinescale reproduce *": "minutes, and prepared data; tests/evaluation runs one and make slow all of them",
     "kinescale evaluate *": "minutes, and most need prepared corpora; tests/cli/test_cli_evaluate.py runs it",
     'kinescale generate "a person runs" --bundle runs/mine *': "uses the hour's training",
     "kinescale generate --prompts *": "takes a file of prompts; tests/pipelines/test_bulk.py makes motions of several",

@@ -49,8 +49,6 @@ EXAMPLES = (
     'kinescale generate "a person runs" -o run.bvh --bundle runs/mine --device auto',
 )
 
-SECONDS = 4.0
-"""Length when none is asked for; less where the bundle's longest clip is shorter."""
 TORCH, EXPORTED = "torch", Family("kinescale.export", "runtime")
 MAX_WATCHED = 16
 """Samples in one picture."""
@@ -71,8 +69,9 @@ class _What:
     """File of prompts in place of PROMPT: text with one per line, whose motions are numbered as several samples are; or
     with a folder as OUT, any number of them as .txt, .jsonl or .parquet (prompt, seconds, seed, options, id)."""
     seconds: MaybeFloat = None
-    """Length of the motion; 4, or the bundle's longest where that is less, when not given. A longer motion than the
-    bundle's longest is sampled window by window, as kinescale timeline does."""
+    """Length of the motion. When not given: what the bundle expects of the sentence, where it has learned that, else 4,
+    or the bundle's longest where that is less. A motion longer than the bundle's longest is sampled window by window,
+    as kinescale timeline does."""
     skeleton: MaybeText = None
     """Put the motion on this skeleton, such as mixamo; the bundle's own when not given."""
     fps: MaybeFloat = None
@@ -225,11 +224,11 @@ def _motions(
     from kinescale.pipelines import FINISH, RAW
 
     longest = pipe.seconds_range[1]
-    seconds = min(SECONDS, longest) if options.seconds is None else options.seconds
-    if seconds > longest + 0.5 / pipe.bundle.feature.fps:
-        yield from _long(pipe, prompts, seconds, steps, options)
+    if options.seconds is not None and options.seconds > longest + 0.5 / pipe.bundle.feature.fps:
+        yield from _long(pipe, prompts, options.seconds, steps, options)
         return
     for prompt in prompts:
+        seconds, estimated = _length(pipe, prompt, options)
         for sample in range(options.samples):
             one = pipe(
                 prompt,
@@ -245,7 +244,18 @@ def _motions(
             for name, value in one.timings.items():
                 made.timings[name] = made.timings.get(name, 0.0) + value
             motion = one.motions[0]
-            yield motion, [*_outside(pipe, motion, prompt), *_changed(motion, sample), *_missed(motion, sample)]
+            notes = [*_outside(pipe, motion, prompt), *_changed(motion, sample), *_missed(motion, sample)]
+            yield motion, [*estimated, *notes]
+
+
+def _length(pipe: TextToMotion, prompt: str, options: Options) -> tuple[float, list[str]]:
+    """The length of a prompt's motion, and a note where it was estimated."""
+    if options.seconds is not None:
+        return options.seconds, []
+    seconds = pipe.default_seconds(prompt)
+    if pipe.bundle.length_estimator() is None:
+        return seconds, []
+    return seconds, [f"{seconds:.2f} s is how long such a motion usually lasts in the training data; --seconds sets it"]
 
 
 _CHANGES = {
