@@ -1,4 +1,4 @@
-"""Make a cycle of a clip: sample what leads from its end to its beginning, or cut out its best cycle."""
+"""Make a cycle of a clip: fill what leads from its end to its beginning, or cut out its best cycle."""
 
 from __future__ import annotations
 
