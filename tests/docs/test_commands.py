@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from pages import Command, blocks, commands, name, pages, python_blocks
 
+from authors_files import published_folder
 from kinescale.cli.base.options import parse
 from kinescale.cli.main import FAMILY, main
 from kinescale.core.errors import KinescaleError
@@ -39,6 +40,8 @@ NOT_RUN = {
     "kinescale train moscale.cpu *": "an hour; moscale.debug runs in its place",
     "kinescale evaluate *": "minutes, and most need prepared corpora; tests/cli/test_cli_evaluate.py runs it",
     'kinescale generate "a person runs" --bundle runs/mine *': "uses the hour's training",
+    "kinescale serve*": "serves until it is interrupted; tests/server runs the application",
+    "kinescale studio*": "serves until it is interrupted, and opens a browser; tests/cli/test_serve_command.py runs it",
     "kinescale control *": "minutes of optimization; tests/cli/test_control_command.py runs it",
 }
 """Commands that are not run, as patterns of their text without comments, and why."""
@@ -46,9 +49,12 @@ NOT_RUN = {
 NOT_EXECUTED = {
     "docs/control.md": "minutes of optimization; tests/control runs it",
     "docs/evaluation.md": "takes a trained run and prepared data; tests/evaluation runs it",
-    "docs/howto/import_a_checkpoint.md": "takes the authors' files; tests/golden imports made ones of every system",
 }
 """Pages of which only the imports are executed, and why."""
+
+PUBLISHED = "docs/howto/use_the_authors_weights.md"
+SLOW = {PUBLISHED: "imports and samples; its files are made by tests/authors_files.py"}
+"""Pages that `make slow` follows, and why."""
 
 GIVEN = {
     "docs/editing.md": ("walk.bvh",),
@@ -84,6 +90,8 @@ def room(tmp_path, monkeypatch, walk, request):
                 _folder(tmp_path / given, walk)
             else:
                 write_motion(walk, tmp_path / given)
+        if name(page) == PUBLISHED:
+            published_folder(tmp_path)
         _texts(page, tmp_path)
         monkeypatch.chdir(tmp_path)
         return tmp_path
@@ -110,7 +118,11 @@ def _texts(page: Path, place: Path) -> None:
             (place / "story.txt").write_text("\n".join(lines) + "\n")
 
 
-@pytest.mark.parametrize("page", pages(), ids=name)
+def _marked() -> list:
+    return [pytest.param(page, marks=pytest.mark.slow if name(page) in SLOW else (), id=name(page)) for page in pages()]
+
+
+@pytest.mark.parametrize("page", _marked())
 def test_the_commands_of_a_page_run_in_order(page, room, capsys):
     listed = [c for c in commands(page) if c.words[0] == "kinescale" and reason(c) is None]
     if not listed:

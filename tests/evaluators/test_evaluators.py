@@ -21,8 +21,9 @@ from kinescale.core.files import sha256_file
 from kinescale.core.records import read_json, write_json
 from kinescale.evaluators import FAMILY, Evaluator, guo2022, snapmogen, tmr
 from kinescale.evaluators.base import embed_in_chunks, frozen
-from kinescale.evaluators.base.plain_pickle import read_plain
 from kinescale.features import Normalizer
+from kinescale.text.base.plain_pickle import read_plain
+from kinescale.text.base.word_table import WordVectors
 from kinescale.tokens import TextFeatures
 
 TMR = {"width": 16, "heads": 2, "motion_layers": 2, "text_layers": 1, "ratio": 2, "embedding": 12, "max_frames": 64}
@@ -247,7 +248,7 @@ def vocabulary(tmp_path: Path) -> Path:
 
 
 def test_words_become_vectors_and_parts_of_speech(vocabulary: Path) -> None:
-    table = guo2022.WordVectors.open(vocabulary)
+    table = WordVectors.open(vocabulary)
     found = table.encode(["man/NOUN kick/VERB arm/NOUN zebra/NOUN", "man/NOUN"])
     assert found.tokens.shape == (2, 6, 8) and found.mask.sum(1).tolist() == [6, 3]
     rows = found.tokens[0, :, 0].div(4).tolist()
@@ -300,10 +301,10 @@ def test_nothing_in_a_pickle_is_executed(tmp_path: Path, vocabulary: Path, capsy
     assert "executed" not in capsys.readouterr().out
     (vocabulary / "our_vab_words.pkl").write_bytes(pickle.dumps(["unk", "missing"]))
     with pytest.raises(BundleError, match="for the word 'missing'"):
-        guo2022.WordVectors.open(vocabulary)
+        WordVectors.open(vocabulary)
     (vocabulary / "our_vab_tags.json").unlink()
     with pytest.raises(BundleError, match=r"lacks our_vab_tags\.json"):
-        guo2022.WordVectors.open(vocabulary)
+        WordVectors.open(vocabulary)
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:

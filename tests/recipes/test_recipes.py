@@ -81,7 +81,7 @@ def test_a_hyphen_is_an_underscore() -> None:
     assert recipes.get("moscale.humanml3d") == recipes.get("moscale.humanml3d".replace("_", "-"))
 
 
-MOSCALE_SIZES = {"tiny": 46_113_664, "small": 88_639_360, "medium": 131_165_056}
+MOSCALE_SIZES = {"tiny": 46_113_664, "small": 88_639_360, "medium": 131_165_056, "large": 173_690_752}
 SCALEMOGEN_SIZES = {"layer16": 361_606_128, "layer24": 940_907_952, "layer40": 4_716_357_360}
 """By the counts of the method notes, section 3 (that of ScaleMoGen holds where four times the width is a multiple of
 256, as it is for these)."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ROOT / "web" / "player"
+SOURCES = ROOT / "web"
 FORBIDDEN = (
     *("innerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("),
     *("fetch(", "XMLHttpRequest", "WebSocket", "http:", "https:", "localStorage"),
@@ -35,11 +35,11 @@ def inner(page: str, tag: str) -> str:
 def test_it_is_what_its_sources_build(page: str, tmp_path: Path) -> None:
     node = shutil.which("node")
     if node is None or not (SOURCES / "node_modules" / "esbuild").is_dir():
-        pytest.skip("building the player needs node and `npm ci` in web/player")
+        pytest.skip("building the player needs node and `npm ci` in web")
     out = tmp_path / "player.html"
     done = subprocess.run([node, "build.mjs", str(out)], cwd=SOURCES, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert out.read_bytes() == page.encode("utf-8"), "web/player changed: npm run build there and keep what it writes"
+    assert out.read_bytes() == page.encode("utf-8"), "web changed: npm run build there and keep what it writes"
 
 
 def test_it_is_small_and_has_one_place_each_for_title_and_data(page: str) -> None:
@@ -64,7 +64,7 @@ def test_only_its_own_script_and_style_may_run_and_nothing_is_fetched(page: str)
 
 
 def test_its_sources_set_text_never_markup_and_reach_for_nothing() -> None:
-    sources = sorted((SOURCES / "src").glob("*.js"))
+    sources = sorted(file for part in ("player", "shared") for file in (SOURCES / part).glob("*.js"))
     if not sources:
         pytest.skip("the player's sources are not beside the tests")
     assert len(sources) >= 7

@@ -6,13 +6,12 @@ import torch
 
 from kinescale.features import Normalizer
 from kinescale.features.humanml3d import blocks_of
-from kinescale.training.feature_cache import biased
 
 
 def test_only_root_and_contacts_are_larger_by_the_bias() -> None:
     given = Normalizer(torch.randn(263), torch.rand(263) + 0.1)
     values = torch.randn(7, 263)
-    made = biased(given, blocks_of(22), 5.0)
+    made = given.biased(blocks_of(22), 5.0)
     ratio = made.apply(values) / given.apply(values)
     wanted = torch.ones(263)
     wanted[:4] = wanted[-4:] = 5.0

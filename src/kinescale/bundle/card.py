@@ -89,6 +89,8 @@ def _training(bundle: Bundle) -> str:
         ("curves", made.curves),
         ("revision", made.revision),
         *((name, f"{value:.4g}") for name, value in made.results.items()),
+        *(("imported", line) for line in made.imported),
+        *(("assumed", line) for line in made.assumed),
     ]
     known = [row for row in rows if row[1]]
     return "## How it was trained\n\n" + (_table(known) if known else "Not recorded.")

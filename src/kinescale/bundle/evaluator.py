@@ -8,27 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
 from torch import Tensor
 
 import kinescale
 from kinescale import evaluators, features, text
 from kinescale.bundle.bundle import build_text_encoder, parse_part, part_of
+from kinescale.bundle.evaluator_manifest import EvaluatorManifest, read_evaluator_manifest
 from kinescale.bundle.header import read_shapes
 from kinescale.bundle.hub import new_folder
 from kinescale.bundle.manifest import (
     CARD_FILE,
     CONFIG_FILE,
-    LICENSES,
     WEIGHTS_FILE,
     License,
     Part,
     Provenance,
-    check_bounds,
+    variant_of,
 )
 from kinescale.bundle.weights import (
     at_most_modules,
@@ -39,35 +38,16 @@ from kinescale.bundle.weights import (
     read_weights,
     write_weights,
 )
-from kinescale.core.errors import BundleError, ConfigError, InputError
+from kinescale.core.errors import BundleError, InputError
 from kinescale.core.files import atomic_write_text, sha256_file
 from kinescale.core.markdown import plain_markdown as plain
-from kinescale.core.records import Record, json_hash, read_json, shown, write_json
+from kinescale.core.records import json_hash, write_json
 from kinescale.evaluators import Evaluator
 from kinescale.evaluators.base import embed_in_chunks, frozen
 from kinescale.features import Feature, Normalizer
 from kinescale.motion import Motion
 from kinescale.text import TextEncoder
 from kinescale.tokens import TextFeatures
-
-FORMAT = "kinescale-evaluator"
-
-
-class EvaluatorManifest(Record):
-    """The whole of the folder's ``config.json``."""
-
-    EARLIER_NAMES: ClassVar[dict[str, str]] = LICENSES
-
-    format: Literal["kinescale-evaluator"] = FORMAT
-    format_version: Literal[1] = 1
-    kinescale_version: str = ""
-    title: str = Field(default="", max_length=200)
-    feature: Part
-    evaluator: Part
-    text: Part | None = None
-    licenses: list[License] = Field(default_factory=list)
-    provenance: Provenance = Field(default_factory=Provenance)
-    weights_sha256: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +114,10 @@ class EvaluatorBundle:
         if encoder.width != self.evaluator.text_width:
             raise BundleError(f"the text encoder is {encoder.width} wide; the evaluator {self.evaluator.text_width}.")
         return encoder
+
+    def reads_columns(self, feature: Feature) -> bool:
+        """Whether another feature has the columns that the evaluator reads."""
+        return (variant_of(feature), feature.width) == (variant_of(self.feature), self.feature.width)
 
     @torch.no_grad()
     def embed_text(self, said: Sequence[str] | TextFeatures, chunk: int = 256) -> Float[Tensor, "N D"]:
@@ -245,30 +229,12 @@ class EvaluatorBundle:
             f"- weights chosen on: {plain(made.chosen_on) or 'not recorded'}",
             f"- pairs of action and style kept from training: {made.held_out_pairs:.0%}",
             f"- content hash: {self.content_hash}",
+            *("- imported, " + plain(line) for line in made.imported),
+            *("- assumed: " + plain(line) for line in made.assumed),
             *("- " + plain(f"license of {item.source}: {item.name}. {item.attribution}") for item in self.licenses),
             "Numbers made with it compare only with numbers made with the same content hash.",
         ]
         return "\n".join(lines) + "\n"
-
-
-def read_evaluator_manifest(folder: Path) -> EvaluatorManifest:
-    """The checked ``config.json``; ``BundleError`` when it is absent or not an evaluator's."""
-    path = folder / CONFIG_FILE
-    if not path.is_file():
-        raise BundleError(f"{folder} is not an evaluator: it has no {CONFIG_FILE}; name a folder that has.")
-    data = read_json(path, error=BundleError)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        got = data.get("format") if isinstance(data, dict) else type(data).__name__
-        raise BundleError(f"{path}: is not a Kinescale evaluator (format {shown(got)!r}); expected '{FORMAT}'.")
-    try:
-        manifest = EvaluatorManifest.parse(data, where=str(path))
-    except ConfigError as problem:
-        raise BundleError(str(problem)) from None
-    for name in ("feature", "evaluator", "text"):
-        part: Part | None = getattr(manifest, name)
-        if part is not None:
-            check_bounds(part.config, f"{path}: {name}")
-    return manifest
 
 
 def _known(family_module: object, part: Part) -> str:

@@ -72,8 +72,8 @@ LICENSES: dict[str, str] = {"licences": "licenses"}
 """Earlier name of the field that lists licenses, for the records that have it."""
 
 
-CHOSEN_ON = ("none: the last step", "val: the lowest loss")
-"""What ``chosen_on`` says of weights that were the last, and of those that validation chose."""
+CHOSEN_ON = ("none: the last step", "val: the lowest loss", "val: the lowest FID of generated motions")
+"""What ``chosen_on`` says of weights that were the last, and of those that validation chose by loss or by FID."""
 
 
 class Provenance(Record):
@@ -82,6 +82,9 @@ class Provenance(Record):
     ``chosen_on``: the split that chose these weights among a run's; ``held_out_pairs``: the share of pairs of action
     and style that training never saw. ``actions``: the labels of the training clips, the commonest first;
     ``words``: the words of their captions.
+
+    ``imported``: of weights read from others' files, a line for each part (file and digest); ``assumed``: what those
+    files do not tell, and was taken as published or as given.
     """
 
     recipe: str = ""
@@ -99,6 +102,8 @@ class Provenance(Record):
     actions: list[str] = Field(default_factory=list)
     words: list[str] = Field(default_factory=list)
     revision: str = ""
+    imported: list[str] = Field(default_factory=list)
+    assumed: list[str] = Field(default_factory=list)
 
 
 class Manifest(Record):

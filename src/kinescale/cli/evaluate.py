@@ -43,7 +43,8 @@ class Options:
     split: str = "test"
     """train, val or test."""
     protocol: str = "fixed"
-    """fixed, or humanml3d-2022 as the field's tables are made."""
+    """fixed, or as published tables are made: humanml3d-2022, kit-2022 or snapmogen. On published data with the
+    evaluator of the table, published arrays and generated features then go straight to it."""
     evaluator: str = "default"
     """An evaluator's folder, "default" for the one that comes with the package, or "none"."""
     out: Out = Path("evaluation")

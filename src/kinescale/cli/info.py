@@ -21,7 +21,8 @@ EXAMPLES = (
 
 @dataclass(frozen=True)
 class Options:
-    """Describe a motion file, or a bundle by its folder ("default": the one that comes with the package)."""
+    """Describe a motion file, a bundle by its folder ("default": the one that comes with the package), or an evaluator
+    by its folder: what it is made of, where its weights come from, and what of imported ones was assumed."""
 
     what: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="FILE_OR_BUNDLE")]]
     """Motion file, bundle folder or training run folder."""
@@ -87,17 +88,19 @@ def _motion(path: Path, reading: Reading) -> tuple[dict[str, Any], list[str]]:
 
 def _bundle(name: str) -> dict[str, Any]:
     # no torch here: the config and the weights' header say it all
-    from kinescale.bundle import read_manifest, resolve
+    from kinescale.bundle import Manifest, read_manifest, resolve
+    from kinescale.bundle.evaluator_manifest import is_evaluator, read_evaluator_manifest
     from kinescale.bundle.header import read_shapes, sizes
     from kinescale.bundle.manifest import WEIGHTS_FILE
 
     folder = resolve(name)
-    manifest = read_manifest(folder)
+    manifest = read_evaluator_manifest(folder) if is_evaluator(folder) else read_manifest(folder)
     weights = folder / WEIGHTS_FILE
     numbers = sizes(read_shapes(weights))
-    about: dict[str, Any] = {"kind": "bundle", "folder": str(folder), "title": manifest.title}
-    for field in ("feature", "tokenizer", "generator", "text", "sampling"):
-        part = getattr(manifest, field)
+    kind = "bundle" if isinstance(manifest, Manifest) else "evaluator"
+    about: dict[str, Any] = {"kind": kind, "folder": str(folder), "title": manifest.title}
+    for field in ("feature", "tokenizer", "generator", "evaluator", "text", "sampling"):
+        part = getattr(manifest, field, None)
         if part is not None:
             about[field] = {"name": part.name, **part.config}
             if field in numbers:
@@ -108,6 +111,10 @@ def _bundle(name: str) -> dict[str, Any]:
     # what it knows stands apart; thousands of words would hide the rest
     actions, words = made.pop("actions"), made.pop("words")
     about["knows"] = {"actions": actions, "words": len(words)} if actions else "not recorded"
+    for name, mark in (("imported", ": "), ("assumed", " is ")):
+        lines = [line.partition(mark) for line in made.pop(name)]
+        if lines:
+            about[name] = {what: rest for what, _, rest in lines}
     about["provenance"] = {key: value for key, value in made.items() if value}
     about["made_with"] = f"kinescale {manifest.kinescale_version}"
     return about

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "kinescale train moscale.debug --data data/prepared --run runs/debug",
+    "kinescale train moscale.humanml3d --ablation no_corruption --data data/humanml3d --run runs/ablation",
     "kinescale train moscale.cpu --data data/prepared --run runs/mine --generator_training.steps 500",
 )
 
@@ -35,6 +36,9 @@ class Options:
     """The folder that `kinescale prepare` wrote."""
     run: Path
     """The folder of the run: checkpoints, logs, and the bundle made of it."""
+    ablation: MaybeText = None
+    """What of the system is left out or exchanged, as in the papers' studies, e.g. no_corruption; several with
+    commas between. A wrong name lists those of the system."""
     stage: Literal["tokenizer", "generator", "all"] = "all"
     """Which stage to train."""
     start: MaybeText = None
@@ -47,10 +51,18 @@ class Options:
     """Names the whole run."""
     workers: MaybeInt = None
     """Processes that compute features."""
+    validate: Literal["loss", "generation"] = "loss"
+    """What validation looks at: the loss, or also the FID of motions generated for validation captions, as the authors
+    of the systems choose their weights. generation needs --evaluator."""
+    evaluator: MaybeText = None
+    """With --validate generation: an evaluator's folder, or "default" for the one that comes with the package."""
+    validate_clips: int = 64
+    """With --validate generation: how many validation captions."""
     bundle: bool = True
     """Write RUN/bundle at the end."""
-    weights: Literal["last", "best"] = "last"
-    """Which generator (or evaluator) goes into the bundle: the last, or that of the lowest validation loss."""
+    weights: Literal["last", "best", "best_fid"] = "last"
+    """Which generator (or evaluator) goes into the bundle: the last, that of the lowest validation loss, or with
+    --validate generation that of the lowest FID."""
 
 
 def run(argv: list[str]) -> int:
@@ -67,8 +79,11 @@ def run(argv: list[str]) -> int:
     if isinstance(config, EvaluatorRunConfig):
         return _evaluator(options, config, changes)
     stages = STAGES if options.stage == "all" else (options.stage,)
+    more: dict[str, Any] = {"start": _start(options), "evaluator": _judge(options)}
     with _watch() as watch:
-        outcomes = train(config, options.data, options.run, stages, watch=watch, start=_start(options))
+        outcomes = train(
+            config, options.data, options.run, stages, watch=watch, validate_clips=options.validate_clips, **more
+        )
     for stage, outcome in outcomes.items():
         _say(stage, outcome)
     if options.bundle:
@@ -87,6 +102,26 @@ def _start(options: Options) -> Any:
     return Bundle.from_pretrained(options.start)
 
 
+def _judge(options: Options) -> Any:
+    """The evaluator that validates by generation, where that was asked for."""
+    from kinescale.core.errors import InputError
+
+    if options.validate != "generation":
+        if options.evaluator is not None or options.weights == "best_fid":
+            raise InputError("--evaluator and --weights best_fid are for --validate generation; give that as well.")
+        return None
+    if options.evaluator is None:
+        raise InputError("--validate generation needs --evaluator: an evaluator's folder, or 'default'.")
+    if options.validate_clips < 2:
+        raise InputError(f"--validate-clips is {options.validate_clips}; expected 2 or more.")
+    from kinescale.evaluation.run import find_evaluator
+
+    found, reason = find_evaluator(options.evaluator)
+    if found is None:
+        raise InputError(f"--validate generation needs an evaluator. {reason}")
+    return found
+
+
 def _evaluator(options: Options, config: EvaluatorRunConfig, changes: dict[str, str]) -> int:
     """Train an evaluator: one stage, and a folder of its own kind."""
     from kinescale.core.errors import InputError
@@ -102,7 +137,8 @@ def _evaluator(options: Options, config: EvaluatorRunConfig, changes: dict[str, 
         outcome = train_evaluator(config, options.data, options.run, watch=watch)
     _say("evaluator", outcome)
     if options.bundle:
-        made = export_evaluator(options.run, which=options.weights, command=_command(options, changes))
+        which = "last" if options.weights == "last" else "best"
+        made = export_evaluator(options.run, which=which, command=_command(options, changes))
         print(f"evaluator: {made}")
     return 130 if outcome.reason == "interrupted" else 0
 
@@ -115,7 +151,10 @@ def _say(stage: str, outcome: Outcome) -> None:
 
 
 def _command(options: Options, changes: dict[str, str]) -> str:
-    return " ".join(["kinescale train", options.recipe, *(f"--{key} {value}" for key, value in changes.items())])
+    switched = [f"--ablation {options.ablation}"] if options.ablation else []
+    return " ".join(
+        ["kinescale train", options.recipe, *switched, *(f"--{key} {value}" for key, value in changes.items())]
+    )
 
 
 def split_overrides(argv: list[str]) -> tuple[list[str], dict[str, str]]:
@@ -149,7 +188,8 @@ def configure(options: Options, changes: dict[str, str]) -> RunConfig | Evaluato
         stages = [name for name in type(recipe).model_fields if name.endswith("_training")]
         short |= {f"{stage}.minutes": options.minutes for stage in stages}
     given = {key: value for key, value in short.items() if value is not None}
-    return override(recipe, {**given, **changes})
+    switched = recipes.ablation(options.recipe, options.ablation.split(",")) if options.ablation else {}
+    return override(recipe, {**given, **switched, **changes})
 
 
 def _check_paths(options: Options) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -63,17 +63,20 @@ def choose(
     limit: int | None,
     *,
     captions: bool = True,
+    frames: Callable[[int], int] | None = None,
 ) -> Chosen:
     """The split's clips that have captions and a possible length; ``limit``: at most this many, evenly spread.
 
-    ``captions``: whether clips without any are left out. ``DataError`` when there is none.
+    ``captions``: whether clips without any are left out; ``frames``: the frames of a window of a clip, where clips are
+    cut before they count. ``DataError`` when there is none.
     """
     why: Counter[str] = Counter()
     kept = []
     counts = Counter(clip.split for clip in prepared.clips)
     for row, clip in enumerate(prepared.clips):
         if clip.split == split:
-            reason = _left_out(clip, prepared.fps, bundle, evaluator) if captions else ""
+            cut = clip if frames is None else replace(clip, frames=frames(clip.frames))
+            reason = _left_out(cut, prepared.fps, bundle, evaluator) if captions else ""
             kept += [row] * (reason == "")
             why[reason] += reason != ""
     if not kept:

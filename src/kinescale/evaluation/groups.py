@@ -161,8 +161,8 @@ def _first(part: Repeat, text: Tensor, motion: Tensor, cosine: bool) -> tuple[li
     if part.own_pools:
         hits = r_precision.hits_against(text, motion, pools[:, 1:], cosine=cosine)
         return part.counted.tolist(), hits[:, 0].double().numpy()
-    hits = r_precision.hits(text, motion, pools, cosine=cosine).flatten(0, 1)
-    return part.pools.flatten().tolist(), hits[:, 0].double().numpy()
+    hits = r_precision.hits_in_turn(text, motion, pools, cosine=cosine)
+    return part.pools[part.pools >= 0].tolist(), hits[:, 0].double().numpy()
 
 
 def group_fid(work: EvaluationJob, item: Embedded, rows: Sequence[int]) -> FidBand | None:

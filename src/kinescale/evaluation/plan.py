@@ -6,7 +6,7 @@ It is made before generation, since it determines which captions are generated f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Int
@@ -26,12 +26,14 @@ class Repeat:
     ----------
     captions : [N] index of the caption that each clip is generated from.
     counted : rows that count, in order.
-    pools : [Q, P] rows of each pool, or [N, P] each row with its own pool, itself first.
+    pools : [Q, P] rows of each pool (-1: none, at the end of a smaller one), or [N, P] each row with its own pool,
+        itself first.
     own_pools : which of the two.
     again : rows of a second pass over the real motions, whose FID to the first is the real row's.
     diversity : [2, pairs], or [2, 0] for all pairs.
     prompts : rows whose sentence is sampled many times.
     sample_pairs : [2, pairs] of samples, or [2, 0] for all pairs.
+    windows : [N, 2] first frame and number of frames of each clip, where the lengths are known.
     """
 
     captions: Rows
@@ -42,12 +44,18 @@ class Repeat:
     diversity: Int[np.ndarray, "2 _"]
     prompts: Rows
     sample_pairs: Int[np.ndarray, "2 _"]
+    windows: Int[np.ndarray, "_ 2"] = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
 
 
 def plan(
-    protocol: Protocol, captions: Sequence[Sequence[str]], *, seed: int, repeats: int | None = None
+    protocol: Protocol,
+    captions: Sequence[Sequence[str]],
+    *,
+    seed: int,
+    repeats: int | None = None,
+    lengths: Sequence[int] = (),
 ) -> tuple[Repeat, ...]:
-    """The repeats of a protocol over clips, each given by its captions.
+    """The repeats of a protocol over clips, each given by its captions, and its frames where windows are wanted.
 
     ``InputError`` for a clip without captions, or too few clips that differ for a pool.
     """
@@ -58,20 +66,25 @@ def plan(
         raise InputError(f"{len(captions)} clips do not fill a pool of {protocol.pool}; choose a smaller one.")
     count = protocol.repeats if repeats is None else repeats
     if protocol.pools == "batches":
-        return tuple(_batches(protocol, captions, derive_seed(seed, protocol.name, r)) for r in range(count))
+        seeds = [derive_seed(seed, protocol.name, r) for r in range(count)]
+        parts = (_batches(protocol, captions, one) for one in seeds)
+        return tuple(
+            replace(part, windows=windows(protocol, lengths, one)) for part, one in zip(parts, seeds, strict=True)
+        )
     return (_own_pools(protocol, captions, derive_seed(seed, protocol.name)),) * count
 
 
 def _batches(protocol: Protocol, captions: Sequence[Sequence[str]], seed: int) -> Repeat:
     rng = _rng(seed, "order")
     clips, pool = len(captions), protocol.pool
-    whole = clips // pool * pool
+    whole = clips if protocol.tail == "kept" else clips // pool * pool
     counted = rng.permutation(clips)[:whole]
+    filled = np.concatenate([counted, np.full(-whole % pool, -1)])
     chosen = (rng.random(clips) * [len(texts) for texts in captions]).astype(np.int64)
     return Repeat(
         captions=chosen,
         counted=counted,
-        pools=counted.reshape(-1, pool),
+        pools=filled.reshape(-1, pool),
         own_pools=False,
         again=(counted, rng.permutation(clips)[:whole]),
         diversity=_pairs(protocol, counted, protocol.diversity_pairs, rng),
@@ -126,6 +139,21 @@ def own_pools(captions: Sequence[Sequence[str]], pool: int, rng: np.random.Gener
             )
         pools[row] = chosen
     return pools
+
+
+def window_frames(protocol: Protocol, frames: int) -> int:
+    """Frames of the longest window of a clip."""
+    return min(protocol.longest, frames) // protocol.unit * protocol.unit
+
+
+def windows(protocol: Protocol, lengths: Sequence[int], seed: int) -> Int[np.ndarray, "N 2"]:
+    """First frame and number of frames of a window of each clip of ``lengths`` frames."""
+    rng = _rng(seed, "windows")
+    whole = np.array([window_frames(protocol, frames) for frames in lengths], dtype=np.int64)
+    shorter = (rng.random(len(whole)) < protocol.coin) & (whole > protocol.unit)
+    taken = whole - protocol.unit * shorter
+    starts = (rng.random(len(whole)) * (np.array(lengths, dtype=np.int64) - taken + 1)).astype(np.int64)
+    return np.stack([starts, taken], axis=1).astype(np.int64)
 
 
 def plain(text: str) -> str:

@@ -174,6 +174,8 @@ def figure(protocol: Protocol, found: Sequence[Value]) -> Figure:
     shown = tuple(values.tolist())
     if protocol.spread == "population":
         return Figure(mean=mean, half=NORMAL * float(values.std()) / math.sqrt(count), over="repeats", values=shown)
+    if protocol.spread == "deviation":
+        return Figure(mean=mean, half=float(values.std()), over="repeats (one deviation)", values=shown)
     if count > 1 and np.ptp(values) > 0:
         factor = STUDENT[count - 2] if count - 2 < len(STUDENT) else NORMAL
         half = factor * float(values.std(ddof=1)) / math.sqrt(count)

@@ -6,6 +6,7 @@ Nothing is selected: all requested settings are reported. The same request gives
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.bundle.hub import DEFAULT_EVALUATOR as DEFAULT_EVALUATOR_FOLDER
 from kinescale.core.errors import BundleError, InputError
 from kinescale.data.prepared import Prepared
-from kinescale.evaluation import motion_metrics
+from kinescale.evaluation import motion_metrics, published
 from kinescale.evaluation.bars import bars
 from kinescale.evaluation.clips import Progress, check_evaluator, choose
 from kinescale.evaluation.codebook_use import usage
@@ -30,7 +31,7 @@ from kinescale.evaluation.generated_motions import (
 )
 from kinescale.evaluation.groups import floor_rows, group_fid, group_rows, held_kinds
 from kinescale.evaluation.instruction_following import following
-from kinescale.evaluation.plan import Repeat, plan
+from kinescale.evaluation.plan import Repeat, plan, window_frames
 from kinescale.evaluation.prompt_report import prompt_report
 from kinescale.evaluation.provenance import about_bundle, about_data, about_evaluator, notes
 from kinescale.evaluation.reconstruction import reconstruction
@@ -90,7 +91,10 @@ def run(
     if set(request.sections) <= set(WITHOUT_GENERATOR):
         return _without_generator(bundle, prepared, request, progress), []
     work = _work(bundle, prepared, request, evaluator, progress)
-    made, results = _motions(work) if "motions" in request.sections else ([], [])
+    direct = published.applies(request.protocol, prepared, evaluator)
+    made, results = [], []
+    if "motions" in request.sections:
+        made, results = ([], published.results(work)) if direct else _motions(work)
     found = Evaluation(
         kinescale_version=kinescale.__version__,
         command=request.command,
@@ -101,7 +105,8 @@ def run(
         bundle=about_bundle(bundle, prepared),
         evaluator=None if evaluator is None else about_evaluator(evaluator),
         settings=results,
-        notes=([note] if note else []) + notes(request, bundle, work.chosen, evaluator),
+        notes=[text for text in (note, published.note(request.protocol, work)) if text]
+        + notes(request, bundle, work.chosen, evaluator),
     )
     parts = {name: value for name in request.sections for name, value in _section(name, work, made).items()}
     found = found.model_copy(update=parts)
@@ -137,15 +142,19 @@ def measure_tokenizer(bundle: Bundle, prepared: Prepared, request: Request, prog
 def _work(
     bundle: Bundle, prepared: Prepared, request: Request, evaluator: EvaluatorBundle | None, progress: Progress
 ) -> EvaluationJob:
-    pipe = TextToMotion(bundle)
-    chosen = choose(prepared, request.split, bundle, evaluator, request.limit)
+    pipe, protocol = TextToMotion(bundle), request.protocol
+    direct = published.applies(protocol, prepared, evaluator)
+    frames = partial(window_frames, protocol) if direct else None
+    chosen = choose(prepared, request.split, bundle, evaluator, request.limit, frames=frames)
     plans: tuple[Repeat, ...] = ()
     if evaluator is not None and "motions" in request.sections:
-        first = prepared.motion(chosen.rows[0])
-        check_evaluator(evaluator, first, "the data's motions")
-        check_evaluator(evaluator, onto_feature(first, bundle.feature), "the bundle's motions")
+        if not direct:
+            first = prepared.motion(chosen.rows[0])
+            check_evaluator(evaluator, first, "the data's motions")
+            check_evaluator(evaluator, onto_feature(first, bundle.feature), "the bundle's motions")
         captions = [clip.captions for clip in chosen.clips]
-        plans = plan(request.protocol, captions, seed=request.seed, repeats=request.repeats)
+        lengths = [clip.frames for clip in chosen.clips] if direct else []
+        plans = plan(protocol, captions, seed=request.seed, repeats=request.repeats, lengths=lengths)
     return EvaluationJob(request, bundle, pipe, chosen, evaluator, plans, progress)
 
 

@@ -1,7 +1,7 @@
 """guo2022: the evaluator of the field's tables: movement encoder, and two recurrent encoders into one space.
 
 Guo et al. 2022, "Generating Diverse and Natural 3D Human Motions from Text", section 5.1 (its text-motion matching
-networks). Words come as GloVe vectors with a one-hot part of speech (``_word_vectors.py``); ``text_width`` is their
+networks). Words come as GloVe vectors with a one-hot part of speech (``text.word_vectors``); ``text_width`` is their
 sum. Movements are snippets of four frames; the last four features (contacts) are left out.
 """
 
@@ -16,11 +16,8 @@ from torch.nn import functional
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.evaluators import base
-from kinescale.evaluators.base.word_vectors import VOCABULARY, WordVectors
 from kinescale.nn.steps import valid_steps
 from kinescale.tokens.text_features import TextFeatures
-
-__all__ = ["VOCABULARY", "Config", "Evaluator", "WordVectors"]
 
 STRIDE = 4
 CONTACTS = 4

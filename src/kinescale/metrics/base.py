@@ -90,7 +90,7 @@ class EmbeddedClips:
     reference, features : [M, D2] and [M2, D2] of recordings and of the motions, in the space of FID.
     halves : ``reference`` and ``features`` are two halves of the recordings.
     counted : [C] rows that count.
-    pools : [Q, P] rows of each pool, or with ``own_pools`` [C, P] each row's own pool, the row itself first.
+    pools : [Q, P] rows of each pool (-1: none), or with ``own_pools`` [C, P] each row's own pool, the row itself first.
     pairs : [2, pairs] of rows for diversity; [2, 0] for all pairs.
     samples : [K, S, D] motions of each of K prompts, ``None`` where there are none.
     sample_pairs : [2, pairs] of samples; [2, 0] for all pairs.

@@ -87,4 +87,11 @@ def hits_of(clips: EmbeddedClips) -> Bool[Tensor, "C top"]:
     """Hits of every clip that counts, within its pool."""
     if clips.own_pools:
         return hits_against(clips.text, clips.motion, clips.pools[:, 1:], cosine=clips.cosine)
-    return hits(clips.text, clips.motion, clips.pools, cosine=clips.cosine).flatten(0, 1)
+    return hits_in_turn(clips.text, clips.motion, clips.pools, cosine=clips.cosine)
+
+
+def hits_in_turn(
+    text: Rows, motion: Rows, pools: Int[Tensor, "Q P"], *, cosine: bool = False, top: int = TOP
+) -> Bool[Tensor, "C top"]:
+    """As ``hits``, pool after pool; places of -1 are empty, so that a pool may be smaller than the others."""
+    return torch.cat([hits(text, motion, pool[pool >= 0][None], cosine=cosine, top=top)[0] for pool in pools])

@@ -16,6 +16,7 @@ from torch import Tensor
 import kinescale
 from kinescale.bundle.bundle import Bundle
 from kinescale.bundle.hub import DEFAULT
+from kinescale.core import progress
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.features import Feature
@@ -88,7 +89,10 @@ def sample(
     on_scale: OnScale | None = None,
     shared_passes: bool = False,
 ) -> SamplerOutput:
-    """Tokens of B clips from the bundle's sampler; ``keep`` holds given tokens, ``lengths`` counts latent steps."""
+    """Tokens of B clips from the bundle's sampler; ``keep`` holds given tokens, ``lengths`` counts latent steps.
+
+    Every scale is reported to ``core.progress``, which may stop the sampling there.
+    """
     sampler, _ = bundle.sampler()
     request = SampleRequest(
         generator=bundle.generator,
@@ -98,10 +102,23 @@ def sample(
         latent_lengths=lengths,
         rngs=rngs,
         keep=keep,
-        on_scale=on_scale,
+        on_scale=_reported(on_scale, len(layout.scales)),
         shared_passes=shared_passes,
     )
     return sampler(request, config)
+
+
+def _reported(on_scale: OnScale | None, scales: int) -> OnScale | None:
+    """The callback after a report of progress; ``None`` where nobody watches either."""
+    if not progress.watched():
+        return on_scale
+
+    def reported(scale: int, latent: Tensor) -> None:
+        progress.report("scale", scale + 1, scales)
+        if on_scale is not None:
+            on_scale(scale, latent)
+
+    return reported
 
 
 def encode(bundle: Bundle, features: Float[Tensor, "T F"]) -> Encoded:

@@ -17,6 +17,7 @@ from kinescale.core.conventions import MAX_FRAMES
 from kinescale.core.errors import InputError
 from kinescale.core.files import read_bytes_bounded
 from kinescale.core.prompts import check_prompt
+from kinescale.core.randomness import derive_seed
 from kinescale.core.records import read_json
 from kinescale.pipelines.editing.region import Span, outside
 from kinescale.rigging.body_parts import PARTS, ROOT_ROLE, part_names, part_roles
@@ -25,7 +26,7 @@ MAX_BYTES = 4_000_000
 MAX_SEGMENTS = 10_000
 
 SUFFIXES = (".json", ".txt")
-_KEYS = ("text", "start", "end", "seconds", "parts")
+_KEYS = ("text", "start", "end", "seconds", "parts", "seed")
 _ALSO = {"spine": "torso", "whole_body": "body", "full_body": "body"}
 """Names of parts that other tools write."""
 
@@ -41,6 +42,7 @@ class Segment:
     text : what the person does; ``None``: sampled without text, to continue what is before it.
     start, end : seconds from the beginning of the timeline.
     parts : names of body parts; empty is the whole body.
+    seed : of its own; ``None``: the timeline's.
 
     Raises ``InputError`` for times that are not finite or not in order, or an unknown part.
 
@@ -55,8 +57,11 @@ class Segment:
     start: float | int
     end: float | int
     parts: tuple[str, ...] = ()
+    seed: int | None = None
 
     def __post_init__(self) -> None:
+        if self.seed is not None:
+            derive_seed(self.seed)
         if not (math.isfinite(self.start) and math.isfinite(self.end) and 0 <= self.start < self.end):
             raise InputError(
                 f"from {self.start:g} to {self.end:g} seconds; expected a beginning from 0 and a later end."
@@ -79,11 +84,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class PromptSpan:
-    """A span of frames with its prompt; ``parts`` empty: the whole body."""
+    """A span of frames with its prompt; ``parts`` empty: the whole body. ``seed``: its segment's own, if it has one."""
 
     span: Span
     text: str | None
     parts: tuple[str, ...] = ()
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -127,9 +133,8 @@ class Timeline:
         Of overlapping segments the one with the whole body leads, else the one with the legs, else the one with most of
         the body; of equal ones the one that began last. Where there is none, the body is sampled without text.
         """
-        return tuple(
-            PromptSpan(span, None if leader is None else self.segments[leader].text) for span, leader in self._led(fps)
-        )
+        led = [(span, None if leader is None else self.segments[leader]) for span, leader in self._led(fps)]
+        return tuple(PromptSpan(span, one and one.text, (), one and one.seed) for span, one in led)
 
     def overlays(self, fps: float | int) -> tuple[PromptSpan, ...]:
         """The prompts of parts while another segment leads, by start, the largest part of the body first."""
@@ -141,7 +146,7 @@ class Timeline:
             start, stop = segment.span(fps)
             led = [(a - start, b - start) for (a, b), leader in stretches if leader == number]
             rest = outside(led, stop - start)
-            found += [PromptSpan((start + a, start + b), segment.text, segment.parts) for a, b in rest]
+            found += [PromptSpan((start + a, start + b), segment.text, segment.parts, segment.seed) for a, b in rest]
         return tuple(sorted(found, key=lambda one: (one.span[0], -len(part_roles(one.parts)), one.span[1])))
 
     def _led(self, fps: float | int) -> list[tuple[Span, int | None]]:
@@ -242,8 +247,11 @@ def _segment(entry: dict[str, Any], after: float, where: str) -> Segment:
     if ("end" in numbers) == ("seconds" in numbers):
         raise InputError(f"{where} must say either 'end' or 'seconds'.")
     end = numbers["end"] if "end" in numbers else start + numbers["seconds"]
+    seed = entry.get("seed")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise InputError(f"{where}: 'seed' must be a whole number, or null for the timeline's own.")
     try:
-        return Segment(text, start, end, tuple(parts))
+        return Segment(text, start, end, tuple(parts), seed)
     except InputError as problem:
         raise InputError(f"{where}: {problem}") from None
 

@@ -127,7 +127,7 @@ class TextToMotion(runtime.Pipeline):
         prompt: str | Sequence[str],
         seconds: float | int = 4.0,
         samples: int | Sequence[int] = 1,
-        seed: int = DEFAULT_SEED,
+        seed: int | Sequence[int] = DEFAULT_SEED,
         *,
         sampling: Mapping[str, Any] | None = None,
         post_process: PostProcess = FINISH,
@@ -144,7 +144,7 @@ class TextToMotion(runtime.Pipeline):
         prompt : a sentence, or several.
         seconds : length of every clip, to the nearest frame.
         samples : how many clips per prompt, or which: ``[3]`` makes sample 3 alone, as it is among others.
-        seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``.
+        seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``; several: one per prompt.
         sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale``,
             ``steps``, ``temperature``, ``top_p``; ``None`` as a value keeps the default.
         post_process : post-processing of the decoded motion; ``RAW`` is none.
@@ -177,6 +177,29 @@ class TextToMotion(runtime.Pipeline):
                 made = self._improve(prompts, clips, made, ask, draws, clock)
         motions, tokens = tuple(one.motion for one in made), tuple(one.tokens for one in made)
         return Generated(motions, tokens, tuple(one.seed for one in made), clock)
+
+    @on_fixed_threads
+    def features(
+        self,
+        prompt: str,
+        frames: int,
+        samples: int | Sequence[int] = 1,
+        seed: int = DEFAULT_SEED,
+        *,
+        sampling: Mapping[str, Any] | None = None,
+    ) -> list[Float[Tensor, "T F"]]:
+        """Decoded features of clips of ``frames`` frames, not normalized: single draws, nothing processed.
+
+        A clip is that of the same call of the pipeline itself, before it is turned into a motion. Raises ``InputError``
+        for a value out of range.
+        """
+        if not self.bundle.stride <= frames <= self.bundle.max_frames:
+            raise InputError(f"{frames} frames; this bundle makes {self.bundle.stride} to {self.bundle.max_frames}.")
+        with torch.no_grad():
+            ask = _Settings(frames, self.bundle.settings(sampling or {}), FINISH, None, None, False, 1)
+            clips = self._clips([check_prompt(prompt)], runtime.sample_indices(samples), seed, ask)
+            text = runtime.encode_text(self.bundle, [prompt])
+            return [runtime.decode(self.bundle, self._sampled(text, [clip], ask), frames) for clip in clips]
 
     def _make(self, prompts: list[str], clips: list[_Clip], ask: _Settings, clock: dict[str, float]) -> list[_Made]:
         """One draw of each clip."""
@@ -229,7 +252,12 @@ class TextToMotion(runtime.Pipeline):
                     best[i], verdicts[i] = one, verdict
         return [_labeled(one, verdict) for one, verdict in zip(best, verdicts, strict=True)]
 
-    def _clips(self, prompts: list[str], indices: Sequence[int], seed: int, ask: _Settings) -> list[_Clip]:
+    def _clips(
+        self, prompts: list[str], indices: Sequence[int], seed: int | Sequence[int], ask: _Settings
+    ) -> list[_Clip]:
+        seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
+        if len(seeds) != len(prompts):
+            raise InputError(f"{len(seeds)} seeds for {len(prompts)} prompts; give one, or one for each prompt.")
         if not 1 <= len(prompts) * len(indices) <= runtime.MAX_CLIPS:
             raise InputError(
                 f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {runtime.MAX_CLIPS} clips."
@@ -237,8 +265,8 @@ class TextToMotion(runtime.Pipeline):
         shared = runtime.bundle_meta(self.bundle)
         shared |= runtime.sampling_meta(self.bundle, ask.config, ask.post_process, ask.scales)
         return [
-            _Clip(row, derive_seed(seed, "sample", i), {"prompt": p, "seed": seed, "sample": i, **shared})
-            for row, p in enumerate(prompts)
+            _Clip(row, derive_seed(own, "sample", i), {"prompt": p, "seed": own, "sample": i, **shared})
+            for row, (p, own) in enumerate(zip(prompts, seeds, strict=True))
             for i in indices
         ]
 

@@ -127,11 +127,11 @@ class TimelinePipeline(EditPipeline):
         begun, transitions = 0, []
         waiting = list(plan.overlays)
         for number, piece in enumerate(plan.pieces):
-            motion, found = self._continued(motion, piece, _seeded(options, "stretch", number))
+            motion, found = self._continued(motion, piece, _seeded(options, piece, "stretch", number))
             transitions += found
             while waiting and waiting[0].span[1] <= piece.span[1]:
                 over = waiting.pop(0)
-                one = _seeded(options, "part", len(plan.overlays) - len(waiting))
+                one = _seeded(options, over, "part", len(plan.overlays) - len(waiting))
                 motion, transition = self._overlaid(motion, begun, over, one)
                 transitions.append(transition)
             # all that an overlay to come, or the next stretch, may look at stays
@@ -217,11 +217,12 @@ def _cuts(stretch: PromptSpan, longest: int) -> list[PromptSpan]:
     start, stop = stretch.span
     count = -(-(stop - start) // longest)
     edges = [start + i * (stop - start) // count for i in range(count + 1)]
-    return [PromptSpan((a, b), stretch.text, stretch.parts) for a, b in itertools.pairwise(edges)]
+    return [dataclasses.replace(stretch, span=cut) for cut in itertools.pairwise(edges)]
 
 
-def _seeded(options: EditOptions, *path: str | int) -> EditOptions:
-    return dataclasses.replace(options, seed=derive_seed(options.seed, *path))
+def _seeded(options: EditOptions, span: PromptSpan, *path: str | int) -> EditOptions:
+    seed = options.seed if span.seed is None else span.seed
+    return dataclasses.replace(options, seed=derive_seed(seed, *path))
 
 
 def _standing(skeleton: Skeleton, fps: float, frames: int) -> Motion:

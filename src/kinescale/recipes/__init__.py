@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kinescale.core.errors import UnknownNameError
 from kinescale.core.family import Family
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 FAMILY = Family(__name__, "recipe system")
 
-__all__ = ["FAMILY", "get", "names"]
+__all__ = ["FAMILY", "ablation", "ablations", "get", "names"]
 
 
 def names() -> tuple[str, ...]:
@@ -34,6 +35,29 @@ def get(name: str) -> RunConfig | EvaluatorRunConfig:
         raise UnknownNameError(f"there is no recipe '{name}'.{hint} Known: {', '.join(known) or 'none'}.")
     system, _, function = wanted.partition(".")
     return getattr(FAMILY.load(system), function)()
+
+
+def ablations(name: str) -> dict[str, dict[str, Any]]:
+    """Ablation switches of a recipe's system: name -> fields that it changes (``training.overrides``).
+
+    >>> ablations("scalemogen.humanml3d")["no_scale_dropout"]
+    {'tokenizer.config.scale_dropout': 0.0}
+    """
+    return getattr(FAMILY.load(str(name).partition(".")[0]), "ABLATIONS", {})
+
+
+def ablation(name: str, switches: Sequence[str]) -> dict[str, Any]:
+    """The fields that several switches of a recipe change; ``UnknownNameError`` lists those its system has."""
+    known, changes = ablations(name), {}
+    for switch in switches:
+        wanted = switch.strip().replace("-", "_")
+        if wanted not in known:
+            near = difflib.get_close_matches(wanted, known, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            listed = ", ".join(known) or "none"
+            raise UnknownNameError(f"'{name}' has no ablation '{switch.strip()}'.{hint} Known: {listed}.")
+        changes |= known[wanted]
+    return changes
 
 
 def _functions(module: ModuleType) -> list[str]:

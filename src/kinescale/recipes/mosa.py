@@ -5,6 +5,8 @@ Liu et al. 2025 (MoSa, arXiv 2511.01200); the published numbers are those of sec
 
 from __future__ import annotations
 
+from typing import Any
+
 from kinescale.features.humanml3d import Config as HumanML3D
 from kinescale.generators import mosa as generator
 from kinescale.recipes.base import CPU, HUMANML3D_CLIPS, SMALL, debug_run, own_run
@@ -17,6 +19,27 @@ KIT_CLIPS = 4_888
 
 MOTIONX_CLIPS = 65_000
 """Roughly four fifths of Motion-X's 81 thousand clips; its split is not part of the method notes."""
+
+BINS = {6: (3, 10, 20, 30, 40, 49), 15: (3, 5, 8, 11, 14, 17, 20, 23, 27, 31, 35, 39, 42, 46, 49)}
+"""Scales of other numbers than ten; the paper's own lists are not part of the method notes."""
+
+
+def _scales(count: int) -> dict[str, Any]:
+    """That many scales, with codebooks that grow as the published ten do."""
+    codes = [round(256 + (768 - 256) * scale / (count - 1)) for scale in range(count)]
+    return {"tokenizer.config.bins": list(BINS[count]), "tokenizer.config.codes": codes}
+
+
+ABLATIONS: dict[str, dict[str, Any]] = {
+    # one resolution for all codebooks: a residual quantizer as MoMask's under the same generator
+    "no_mtps": {"tokenizer.name": "momask", "tokenizer.config": {"codebooks": 10}},
+    "lookup_by_distance": {"tokenizer.config.lookup": "distance"},
+    "equal_codebooks": {"tokenizer.config.codes": [512] * 10},
+    "six_scales": _scales(6),
+    "fifteen_scales": _scales(15),
+    "no_random_tokens": {"generator.config.keep": 1.0},
+}
+"""Switches of the paper's studies, for ``kinescale train --ablation NAME``."""
 
 SMALL_TOKENIZER = tokenizer.Config(
     width=96, blocks=1, code_dim=128, max_frames=256, padding="masked",
@@ -57,9 +80,11 @@ def humanml3d() -> RunConfig:
 def motionx() -> RunConfig:
     """The published run on Motion-X's bodies in the 263 features of HumanML3D (needs the set and CLIP's weights).
 
-    Windows of long clips are drawn from one set, not half and half from two.
+    The set's SMPL-X parameters do as well as arrays of 263 features: the features are then computed, and their mean and
+    deviation measured. Windows of long clips are drawn from one set, not half and half from two.
     """
-    return _published("motionx", HumanML3D(), MOTIONX_CLIPS, 40)
+    run = _published("motionx", HumanML3D(), MOTIONX_CLIPS, 40)
+    return run.but(data=run.data.but(statistics="auto"))
 
 
 def kit() -> RunConfig:

@@ -19,6 +19,16 @@ SMALL_TOKENIZER = tokenizer.Config(
     mask_padding=True, dropout=0.1, explicit_blocks=("rotations", "positions"),
 )  # fmt: skip
 
+NO_CORRUPTION = {"generator.config.corruption": 0.0}
+ABLATIONS = {
+    "no_hierarchical_refinement": NO_CORRUPTION,
+    "no_corruption": NO_CORRUPTION,
+    "one_pass": {"sampling.config.steps": [1, 1, 1, 1]},
+    "two_scales": {"tokenizer.config.scales": [2, 1]},
+    "three_scales": {"tokenizer.config.scales": [4, 2, 1]},
+}
+"""Switches of the paper's studies, for ``kinescale train --ablation NAME``."""
+
 CPU_LIMITS = (
     "It knows what the corpora show: walking, running, turning, waving, raising hands, bowing, jumping, "
     "squatting, lying down, some dancing. Anything else becomes the nearest of these.",
@@ -67,6 +77,11 @@ def cpu() -> RunConfig:
 def humanml3d() -> RunConfig:
     """The published run on HumanML3D: 263 features at 20 fps, 16 blocks, T5 text (needs the set and the weights)."""
     return _published("humanml3d", HumanML3D(), layers=16)
+
+
+def humanml3d_large() -> RunConfig:
+    """The published run under the name of its size in the paper's size study: 16 blocks."""
+    return humanml3d().but(name="moscale.humanml3d_large")
 
 
 def humanml3d_tiny() -> RunConfig:

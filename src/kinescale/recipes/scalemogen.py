@@ -5,6 +5,8 @@ ScaleMoGen (arXiv 2605.11704); the published numbers are those of sections 1 to 
 
 from __future__ import annotations
 
+from typing import Any
+
 from kinescale.features.humanml3d import Config as HumanML3D
 from kinescale.features.snapmogen import Config as SnapMoGen
 from kinescale.generators import scalemogen as generator
@@ -28,6 +30,23 @@ HUMANML3D_CLIPS, SNAPMOGEN_CLIPS = 24_550, 16_360
 
 LEARNING_RATE = 6e-3 / 256 / 64
 """Of the published generators, for each clip of a batch."""
+
+
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "no_scale_dropout": {"tokenizer.config.scale_dropout": 0.0},
+    "no_flips": {"generator.config.flips": 0.0},
+    # a codebook in place of signs: its indices as bits, or as one choice among all codes under MoScale's generator
+    "codes_as_bits": {"tokenizer.config.quantizer": "vq"},
+    "codes_by_index": {
+        "tokenizer.config.quantizer": "vq",
+        "generator.name": "moscale",
+        "generator.config": {"layers": 12},
+    },
+    "time_before_parts": {"tokenizer.config.schedule": 0},
+    "lower_and_upper_body": {"tokenizer.config.schedule": 1},
+    "single_parts": {"tokenizer.config.schedule": 3},
+}
+"""Switches of the paper's studies, for ``kinescale train --ablation NAME``."""
 
 
 def debug() -> RunConfig:

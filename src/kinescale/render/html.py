@@ -1,9 +1,9 @@
 """Self-contained HTML page that plays motions in 3-D: orbit, scrub, slow motion, coarse-to-fine stages.
 
-The page is ``player.html`` (built from ``web/player``) with the motions put in as JSON: the body's path in float32,
-points around it in int16 steps far below a millimeter, base64. Titles are never markup: they are JSON strings with
-``<``, ``>`` and ``&`` escaped, shown as text. The page's content security policy allows no requests and no other
-script.
+The page is ``player.html`` (built from ``web/player`` and ``web/shared``) with the motions put in as JSON: the body's
+path in float32, points around it in int16 steps far below a millimeter, base64. Titles are never markup: they are JSON
+strings with ``<``, ``>`` and ``&`` escaped, shown as text. The page's content security policy allows no requests and
+no other script.
 """
 
 from __future__ import annotations

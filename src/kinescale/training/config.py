@@ -123,13 +123,14 @@ class DataConfig(Record):
 
     ``block_std``: one deviation for each feature block, as HumanML3D has it, so that parts that hardly
     move are not blown up; ``std_floor`` bounds deviations from below, in the feature's own units. ``statistics``
-    "given" takes the mean and deviation published with the data instead, as published weights expect.
+    "given" takes the mean and deviation published with the data instead, as published weights expect; "auto" takes
+    those where the data have them and measures where not.
     ``feature_bias``: the deviations of the root's features and of the contacts are divided by this, so that they weigh
     more in the losses (MoMask, MoSa: 5).
     """
 
     dtype: Literal["float16", "float32"] = "float16"
-    statistics: Literal["measured", "given"] = "measured"
+    statistics: Literal["measured", "given", "auto"] = "measured"
     block_std: bool = True
     std_floor: float = Field(default=1e-3, gt=0)
     feature_bias: float = Field(default=1.0, ge=1.0, le=1000.0)

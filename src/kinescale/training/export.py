@@ -12,7 +12,7 @@ from kinescale.core.records import write_json
 from kinescale.training import checkpoint as files
 from kinescale.training.config import STAGES
 from kinescale.training.log import FILE, read_log
-from kinescale.training.loop import BEST
+from kinescale.training.loop import BEST, BEST_GENERATION
 from kinescale.training.parts import build_feature, build_generator
 from kinescale.training.run import FROZEN, RunRecord, _take, read_run, thaw
 from kinescale.training.state import load_weights
@@ -20,11 +20,17 @@ from kinescale.training.text_cache import build_text_encoder
 
 CURVES = "curves.json"
 
+Which = Literal["last", "best", "best_fid"]
+"""Weights of a stage: the last, those of the lowest validation loss, of the lowest FID of generated motions."""
 
-def build_bundle(folder: Path, *, which: Literal["last", "best"] = "last", command: str = "") -> Bundle:
+FILES = {"best": BEST, "best_fid": BEST_GENERATION}
+
+
+def build_bundle(folder: Path, *, which: Which = "last", command: str = "") -> Bundle:
     """The bundle of a run: averaged weights where the stage keeps an average.
 
-    ``which`` "best" takes the generator of the lowest validation loss. Without a trained generator the
+    ``which`` "best" takes the generator of the lowest validation loss, "best_fid" that of the lowest FID of generated
+    motions, where the run validated by them. Without a trained generator the
     bundle only reconstructs.
     """
     record = read_run(folder)
@@ -53,7 +59,7 @@ def build_bundle(folder: Path, *, which: Literal["last", "best"] = "last", comma
         candidates=config.candidates if begun else 1,
         licenses=tuple(record.licenses),
         provenance=_provenance(record, steps, wall, command, _results(folder)).but(
-            chosen_on=CHOSEN_ON[begun and which == "best"]
+            chosen_on=CHOSEN_ON[(0, *FILES).index(which) if begun and which in FILES else 0]
         ),
         title=config.name,
     )
@@ -63,7 +69,7 @@ def export(
     folder: Path,
     target: Path | None = None,
     *,
-    which: Literal["last", "best"] = "last",
+    which: Which = "last",
     weights: Literal["fp32", "fp16"] = "fp32",
     command: str = "",
 ) -> Path:
@@ -94,8 +100,11 @@ def _has_checkpoint(folder: Path) -> bool:
 
 
 def _generator_weights(folder: Path, which: str) -> files.Checkpoint:
-    if which == "best":
-        return files.load(folder / BEST)
+    if which in FILES:
+        path = folder / FILES[which]
+        if not path.is_file():
+            raise DataError(f"{folder} holds no {path.name}; train with --validate generation to get it, or use last.")
+        return files.load(path)
     trained, remark = files.latest(folder)
     if trained is None:
         raise DataError(f"{folder} holds no checkpoint; train --stage generator first. {remark}".strip())

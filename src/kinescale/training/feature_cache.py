@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -279,15 +279,3 @@ def published(prepared: Prepared, feature: Feature, floor: float) -> Normalizer:
             f"{feature.width} features; set data.statistics=measured, or prepare it with its Mean.npy and Std.npy."
         )
     return Normalizer(torch.from_numpy(found[0]), torch.from_numpy(found[1]).clamp(min=floor))
-
-
-def biased(normalizer: Normalizer, blocks: Mapping[str, slice], bias: float) -> Normalizer:
-    """Deviations of the root's features and of the contacts divided by ``bias``.
-
-    Those blocks then are that much larger where the networks see them. MoMask (Guo et al. 2024), ``feat_bias`` 5.
-    """
-    std = normalizer.std.clone()
-    for name, part in blocks.items():
-        if name.startswith("root") or name == "contacts":
-            std[part] = std[part] / bias
-    return Normalizer(normalizer.mean, std)

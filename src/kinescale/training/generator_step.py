@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -38,11 +39,12 @@ class GeneratorStep:
         batches: Batches,
         texts: TextCache,
         device: torch.device,
+        check: Callable[[nn.Module], dict[str, float]] | None = None,
     ):
         self.module: nn.Module = generator
         self._tokenizer = tokenizer.to(device).eval().requires_grad_(False)
         self._codec = self._tokenizer.codec.view(generator.token_kind)
-        self._batches, self._texts, self._device = batches, texts, device
+        self._batches, self._texts, self._device, self._check = batches, texts, device, check
 
     def batch(self, step: int) -> Told:
         """The batch of a step."""
@@ -61,6 +63,10 @@ class GeneratorStep:
             latent = self._tokenizer.encode(motion.features, motion.lengths).latent
         text = batch.text.to(self._device)
         return module.training_loss(self._codec, latent, motion.lengths, text, rng)  # type: ignore[operator]
+
+    def generated(self, module: nn.Module) -> dict[str, float]:
+        """Numbers of the motions that ``module`` generates now, where the run validates by them."""
+        return {} if self._check is None else self._check(module)
 
     def _tell(self, batch: Batch) -> Told:
         return Told(batch, self._texts.look_up(batch.captions))

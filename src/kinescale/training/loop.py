@@ -32,6 +32,8 @@ from kinescale.training.state import MAX_BAD_STEPS, TrainState, load_weights
 from kinescale.training.watch import Watch
 
 BEST = "best.safetensors"
+BEST_GENERATION = "best_fid.safetensors"
+"""Weights of the lowest FID of generated motions, where a run validates by generation."""
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -66,6 +68,15 @@ class Step(Protocol):
 
     def loss(self, module: nn.Module, batch: Any, rng: torch.Generator) -> Loss:
         """The objective of ``module`` (the trained one or its average) on a batch."""
+        ...
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """A step that can also validate by what its module generates."""
+
+    def generated(self, module: nn.Module) -> dict[str, float]:
+        """Numbers of a validation, "fid" among them; empty where none was asked for."""
         ...
 
 
@@ -261,19 +272,28 @@ class _Run:
         values = meter.means()
         if not values:
             return
-        self.report({"step": self.state.step, **{f"val_{key}": value for key, value in values.items()}})
+        generated = self.what.generated(module) if isinstance(self.what, Generates) else {}
+        numbers = {f"val_{key}": value for key, value in {**values, **generated}.items()}
+        self.report({"step": self.state.step, **numbers})
         loss = values["loss"]
         if math.isfinite(loss) and (self.state.best is None or loss < self.state.best):
             self.state.best = loss
-            weights = load_weights(self.state.to_checkpoint({}))
-            tensors = {f"model/{key}": value for key, value in weights.items()}
-            state = {
-                "step": self.state.step,
-                "loss": loss,
-                "elapsed_s": self.state.elapsed_s,
-                "identity": self.identity,
-            }
-            files.save(self.folder / BEST, files.Checkpoint(tensors, state))
+            self.keep(BEST, loss=loss)
+        fid = generated.get("fid", math.nan)
+        if math.isfinite(fid) and fid < _kept(self.folder / BEST_GENERATION, "fid"):
+            self.keep(BEST_GENERATION, loss=loss, fid=fid)
+
+    def keep(self, name: str, **numbers: float) -> None:
+        """Store the weights that count, beside the checkpoints."""
+        weights = load_weights(self.state.to_checkpoint({}))
+        tensors = {f"model/{key}": value for key, value in weights.items()}
+        state = {
+            "step": self.state.step,
+            **numbers,
+            "elapsed_s": self.state.elapsed_s,
+            "identity": self.identity,
+        }
+        files.save(self.folder / name, files.Checkpoint(tensors, state))
 
     def report(self, entry: dict[str, Any]) -> None:
         self.last = {**self.last, **entry}
@@ -287,6 +307,12 @@ class _Run:
     def save(self) -> None:
         whole = self.state.to_checkpoint(self.identity)
         files.save(self.folder / files.CURRENT, whole, keep=self.folder / files.PREVIOUS)
+
+
+def _kept(path: Path, name: str) -> float:
+    """A number of the weights that are kept so far; infinite where there are none."""
+    state = files.peek(path) if path.is_file() else None
+    return math.inf if state is None else float(state[name])
 
 
 class _Meter:

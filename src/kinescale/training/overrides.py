@@ -29,7 +29,7 @@ def override(config: R, changes: Mapping[str, Any]) -> R:
     """
     data = config.to_json()
     for path, value in changes.items():
-        _put(data, current_path(config, path, changes), _value(value))
+        _put(data, current_path(config, path, changes), parse_value(value))
     _follow(data, config.to_json(), changes)
     return type(config).parse(data, where=str(data["name"]))
 
@@ -71,7 +71,8 @@ def _follow(data: dict[str, Any], before: dict[str, Any], changes: Mapping[str, 
         data["sampling"] = None
 
 
-def _value(value: Any) -> Any:
+def parse_value(value: Any) -> Any:
+    """A value as the command line gives it: JSON where it is JSON, else text; none, true and false in any case."""
     if not isinstance(value, str):
         return value
     try:

@@ -12,25 +12,28 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from kinescale.bundle import Bundle
+from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.bundle.manifest import LICENSES, License
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
 from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
 from kinescale.data.scope import words_of
 from kinescale.features import Feature, Normalizer
+from kinescale.generators import Generator
 from kinescale.tokenizers import Tokenizer
 from kinescale.training import checkpoint as files
 from kinescale.training.config import RunConfig, Stage
 from kinescale.training.data import Batches
 from kinescale.training.devices import device_name, pick_device
-from kinescale.training.feature_cache import FeatureStore, biased, measure, open_store, published
+from kinescale.training.feature_cache import FeatureStore, measure, open_store, published
+from kinescale.training.generation_check import GenerationCheck
 from kinescale.training.generator_step import GeneratorStep
 from kinescale.training.identity import difference
 from kinescale.training.kinematic_loss import KinematicLoss
@@ -74,6 +77,8 @@ class _Run:
     device: torch.device
     watch: Watch
     start: Bundle | None = None
+    evaluator: EvaluatorBundle | None = None
+    validate_clips: int = 64
 
     def identity(self, stage: Stage) -> dict[str, Any]:
         begun = {} if self.start is None else {"start": self.start.content_hash}
@@ -99,11 +104,15 @@ def train(
     *,
     watch: Watch | None = None,
     start: Bundle | None = None,
+    evaluator: EvaluatorBundle | None = None,
+    validate_clips: int = 64,
 ) -> dict[Stage, Outcome]:
     """Train ``stages`` in order, each going on from its checkpoint; stops after one that did not finish.
 
     ``start``: a bundle whose weights and statistics a stage without a checkpoint begins with, such as one made by an
     earlier run on other data; a generator stage without a tokenizer stage takes the bundle's tokenizer as it is.
+    ``evaluator``: validate the generator by the FID of motions for ``validate_clips`` validation captions, too, and
+    keep the weights of the lowest one.
     Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another configuration or
     parts that do not fit, ``BundleError`` for a text encoder without weights; both before anything is trained.
     """
@@ -125,7 +134,7 @@ def train(
         workers=config.workers,
         watch=watch,
     )
-    run = _Run(config, folder, prepared, feature, store, device, watch, start)
+    run = _Run(config, folder, prepared, feature, store, device, watch, start, evaluator, validate_clips)
     outcomes: dict[Stage, Outcome] = {}
     for stage in stages:
         outcomes[stage] = _tokenizer(run) if stage == "tokenizer" else _generator(run, data)
@@ -196,12 +205,12 @@ def _normalizer(run: _Run, folder: Path) -> Normalizer:
     settings = run.config.data
     if run.start is not None:
         normalizer = run.start.normalizer
-    elif settings.statistics == "given":
+    elif settings.statistics == "given" or (settings.statistics == "auto" and run.prepared.given_statistics()):
         normalizer = published(run.prepared, run.feature, settings.std_floor)
     else:
         normalizer = _measured(run)
     if run.start is None and settings.feature_bias != 1.0:
-        normalizer = biased(normalizer, run.feature.blocks, settings.feature_bias)
+        normalizer = normalizer.biased(run.feature.blocks, settings.feature_bias)
     folder.mkdir(parents=True, exist_ok=True)
     files.save(path, files.Checkpoint({"mean": normalizer.mean, "std": normalizer.std}, {"data": run.store.key}))
     return normalizer
@@ -225,7 +234,8 @@ def _generator(run: _Run, data: Path) -> Outcome:
     generator.adopt(tokenizer.codec.view(generator.token_kind))
     if run.start is not None and run.start.generator is not None:
         _begin_with(generator, run.start.generator, "generator")
-    step = GeneratorStep(generator, tokenizer, batches, texts, run.device)
+    check = None if run.evaluator is None else _generation_check(run, tokenizer, normalizer)
+    step = GeneratorStep(generator, tokenizer, batches, texts, run.device, check)
     return fit(
         step,
         config.generator_training,
@@ -234,6 +244,20 @@ def _generator(run: _Run, data: Path) -> Outcome:
         device=run.device,
         identity=identity,
         watch=run.watch,
+    )
+
+
+def _generation_check(run: _Run, tokenizer: Tokenizer, normalizer: Normalizer) -> GenerationCheck:
+    """Validation by generation, with the run's text encoder and sampler."""
+    assert run.evaluator is not None
+    config = run.config
+
+    def bundle(generator: nn.Module | None) -> Bundle:
+        text, sampling = (config.text, config.sampling) if generator is not None else (None, None)
+        return Bundle(run.feature, normalizer, tokenizer, cast("Generator | None", generator), text, sampling)
+
+    return GenerationCheck(
+        run.prepared, bundle, bundle(None), run.evaluator, seed=config.seed, clips=run.validate_clips
     )
 
 

@@ -12,17 +12,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kinescale.bundle.imports.base.assembled import Assembled, Given, assumptions, feature_of
 from kinescale.bundle.imports.base.checkpoint import read_checkpoint
-from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.renaming import Renaming, build
+from kinescale.bundle.imports.base.slots import Slot, States
+from kinescale.bundle.manifest import Part
 from kinescale.core.errors import BundleError
 from kinescale.evaluators import guo2022
 from kinescale.evaluators.base import frozen
-from kinescale.features import Normalizer
-from kinescale.io.safe_npy import Expected, read_npy
 
 _WHAT = "a checkpoint of Guo et al.'s evaluator"
 MOVEMENT_KEYS, TEXT_KEYS, MOTION_KEYS = ("movement_encoder",), ("text_encoder",), ("motion_encoder",)
 """Where the three networks lie in ``text_mot_match/model/finest.tar``."""
+
+TITLE = "evaluator of Guo et al. 2022"
+TEXT_FIELD = "folder"
+_OTHERS = ("movement encoder", "text encoder", "motion encoder")
+SLOTS = (
+    Slot(_OTHERS[0], MOVEMENT_KEYS, r"main\.0\.weight", needs=_OTHERS),
+    Slot(_OTHERS[1], TEXT_KEYS, r"pos_emb\.weight", needs=_OTHERS),
+    Slot(_OTHERS[2], MOTION_KEYS, r"input_emb\.weight", needs=_OTHERS),
+)
 
 _RECURRENT = (
     (r"gru\.(\w+)", r"unit.\1"),
@@ -72,8 +82,8 @@ def import_evaluator(
 ) -> guo2022.Evaluator:
     """The evaluator with the authors' weights, frozen. Raises ``BundleError`` where a key is missing or unknown."""
     config = evaluator_config(movement, text, motion, **given)
-    built = guo2022.Evaluator(config)
-    load_strictly(built, {**_MOVEMENT.apply(movement), **_TEXT.apply(text), **_MOTION.apply(motion)}, _WHAT)
+    renamed = {**_MOVEMENT.apply(movement), **_TEXT.apply(text), **_MOTION.apply(motion)}
+    built = build(lambda: guo2022.Evaluator(config), renamed, _WHAT)
     frozen(built)
     return built
 
@@ -84,10 +94,13 @@ def read_evaluator(path: str | Path, **given: Any) -> guo2022.Evaluator:
     return import_evaluator(movement, text, motion, **given)
 
 
-def read_statistics(folder: str | Path) -> Normalizer:
-    """Mean and deviation of what the evaluator sees, ``mean.npy`` and ``std.npy`` of its ``meta`` folder."""
-    paths = [Path(folder) / f"{name}.npy" for name in ("mean", "std")]
-    found = [torch.from_numpy(read_npy(path, Expected("f4 f8", (1,)))) for path in paths]
-    if found[0].shape != found[1].shape or not bool((found[1] > 0).all()):
-        raise BundleError(f"{folder}: mean and std do not fit each other, or a deviation is not above 0.")
-    return Normalizer(found[0].float(), found[1].float())
+def assemble(states: States, given: Given) -> Assembled:
+    """The evaluator; its words come from the published table, whose folder is ``given`` as the text's ``folder``."""
+    parts = (states[part] for part in _OTHERS)
+    network = import_evaluator(*parts, **given.get("evaluator", {}))
+    text = given.get("text", {})
+    words = Part(name="word_vectors", config=dict(text)) if text else None
+    lines = assumptions(given, {"evaluator": network.config}, {"evaluator": ("max_frames",)})
+    if words is None:
+        lines.append("no word table was named: texts are embedded from token features alone (given)")
+    return Assembled(feature_of(network.feature_width), evaluator=network, text=words, assumed=tuple(lines))

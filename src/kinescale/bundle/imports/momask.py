@@ -14,10 +14,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kinescale.bundle.imports.base.assembled import (
+    KIT_WIDTH,
+    Assembled,
+    Given,
+    assumptions,
+    feature_fields,
+    feature_of,
+    part_with,
+)
 from kinescale.bundle.imports.base.checkpoint import count_of, read_checkpoint, shape_of
-from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.renaming import Renaming, build
+from kinescale.bundle.imports.base.slots import Slot, States
 from kinescale.generators import momask as generator
-from kinescale.generators.momask.networks import sinusoids
+from kinescale.generators.momask.networks import LengthEstimator, sinusoids
+from kinescale.samplers import masked as sampler
+from kinescale.text import clip
 from kinescale.tokenizers import momask as tokenizer
 
 _TOKENIZER = "a MoMask tokenizer checkpoint"
@@ -30,6 +42,18 @@ MASKED_KEYS = ("t2m_transformer", "trans")
 RESIDUAL_KEYS = ("res_transformer", "trans")
 LENGTH_KEYS = ("estimator",)
 """Entries of the authors' files that hold weights, as far as they are known."""
+
+TITLE = "MoMask (Guo et al. 2024)"
+TEXT_FIELD = "model"
+SLOTS = (
+    Slot("tokenizer", TOKENIZER_KEYS, r"quantizer\.layers\.0\.codebook"),
+    Slot("masked transformer", MASKED_KEYS, r"token_emb\.weight", needs=("tokenizer", "residual transformer")),
+    Slot("residual transformer", RESIDUAL_KEYS, r"embed_proj_shared_weight", needs=("tokenizer", "masked transformer")),
+    Slot("length estimator", LENGTH_KEYS, r"output\.11\.weight", needs=("masked transformer",)),
+)
+SAMPLING = sampler.Config(steps=(10, 1), guidance_scale=(4.0, 5.0), schedule="closed")
+KIT_SAMPLING = SAMPLING.but(guidance_scale=(2.0, 2.0))
+"""The published settings (section 1 of the baselines' notes)."""
 
 _shape = partial(shape_of, system="MoMask")
 
@@ -81,9 +105,7 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
             renamed[f"pyramid.quantizers.{index}.code_sum"] = codebook
             renamed[f"pyramid.quantizers.{index}.code_count"] = torch.ones(len(codebook))
             renamed[f"pyramid.quantizers.{index}.initialized"] = torch.tensor(True)
-    built = tokenizer.Tokenizer(config)
-    load_strictly(built, renamed, _TOKENIZER)
-    return built.eval()
+    return build(lambda: tokenizer.Tokenizer(config), renamed, _TOKENIZER).eval()
 
 
 def _is_sinusoids(value: Tensor) -> bool:
@@ -151,14 +173,16 @@ def import_generator(
     sizes |= given
     capacity = int(sizes.get("capacity", 49))
     sizes |= {"bins": (capacity,) * books, "groups": (1,) * books}
-    built = generator.Generator(generator.Config.parse(sizes, where=_MASKED))
+    config = generator.Config.parse(sizes, where=_MASKED)
     renamed = {**_masked(masked), **_residual(residual)}
     if length is None:
-        renamed |= {f"length.{key}": value for key, value in built.length.state_dict().items()}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            fresh = LengthEstimator(config.text_width, config.capacity + 1).state_dict()
+        renamed |= {f"length.{key}": value for key, value in fresh.items()}
     else:
         renamed |= Renaming(_LENGTH, ((r"output\.(\d+\.\w+)", r"length.stages.\1"),)).apply(length)
-    load_strictly(built, renamed, "a MoMask generator")
-    return built.eval()
+    return build(lambda: generator.Generator(config), renamed, "a MoMask generator").eval()
 
 
 def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:
@@ -174,3 +198,34 @@ def read_generator(
     return import_generator(
         read_checkpoint(masked, MASKED_KEYS), read_checkpoint(residual, RESIDUAL_KEYS), estimator, **given
     )
+
+
+def assemble(states: States, given: Given) -> Assembled:
+    """The system of a tokenizer's and, if they are there, both transformers' and a length estimator's state dicts."""
+    state, masked = states["tokenizer"], states.get("masked transformer")
+    network, length = None, states.get("length estimator")
+    if masked is not None:
+        residual = states["residual transformer"]
+        network = import_generator(masked, residual, length, **given.get("generator", {}))
+    feature = feature_of(_shape(state, "encoder.model.0.weight", _TOKENIZER)[1])
+    fields = feature_fields(feature, tokenizer.Config)
+    if network is not None:
+        levels = count_of(state, r"encoder\.model\.(\d+)\.0\.weight") - 2
+        fields["max_frames"] = network.config.capacity * 2**levels
+    made = import_tokenizer(state, **{**fields, **given.get("tokenizer", {})})
+    if network is None:
+        lines = assumptions(given, {"tokenizer": made.config}, {"tokenizer": ("max_frames",)})
+        return Assembled(feature, made, assumed=tuple(lines))
+    published = KIT_SAMPLING if feature.width == KIT_WIDTH else SAMPLING
+    sampling = part_with(published, given.get("sampling", {}), "sampling")
+    words = part_with(clip.Config(pooled=True), given.get("text", {}), "text")
+    built = {"tokenizer": made.config, "generator": network.config, "sampling": sampling, "text": words}
+    unread: dict[str, tuple[str, ...]] = {
+        "generator": ("heads",) if length is not None else ("heads", "capacity"),
+        "sampling": ("steps", "guidance_scale", "keep_share", "schedule"),
+        "text": ("model", "pooled"),
+    }
+    lines = assumptions(given, built, unread)
+    if length is None:
+        lines.append("no length estimator was named: lengths are not estimated from the text (given)")
+    return Assembled(feature, made, network, None, words, sampling, tuple(lines))

@@ -15,11 +15,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kinescale.bundle.imports.base.assembled import (
+    Assembled,
+    Given,
+    assumptions,
+    feature_fields,
+    feature_of,
+    part_with,
+)
 from kinescale.bundle.imports.base.checkpoint import count_of, read_checkpoint, shape_of
-from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.renaming import Renaming, build
+from kinescale.bundle.imports.base.slots import Slot, States
 from kinescale.core.errors import BundleError
 from kinescale.generators import mosa as generator
 from kinescale.nn.scale_rotary import scale_phases
+from kinescale.samplers import scale_wise
+from kinescale.text import clip
 from kinescale.tokenizers import mosa as tokenizer
 
 _TOKENIZER = "a MoSa tokenizer checkpoint"
@@ -30,6 +41,15 @@ HEAD_WIDTH = 64
 
 TOKENIZER_KEYS = ("vq_model", "net", "model")
 GENERATOR_KEYS = ("trans", "sar", "net", "model")
+
+TITLE = "MoSa (Liu et al. 2025)"
+TEXT_FIELD = "model"
+SLOTS = (
+    Slot("tokenizer", TOKENIZER_KEYS, r"virtual_slot"),
+    Slot("generator", GENERATOR_KEYS, r"len_embed\.weight", needs=("tokenizer",)),
+)
+SAMPLING = scale_wise.Config(guidance_scale=5.0, drop=0.8, top_p=0.95)
+"""The published settings (section 4 of the method notes); their w is one less than our guidance scale."""
 
 _shape = partial(shape_of, system="MoSa")
 
@@ -125,11 +145,9 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
     if renamed["slots.frames"].numel() != slots[0] * slots[1] * slots[2]:
         raise BundleError(f"{_TOKENIZER}: 'virtual_slot' is not {slots}; give the max_frames it was trained with.")
     renamed["slots.frames"] = renamed["slots.frames"].reshape(slots)
-    built = tokenizer.Tokenizer(config)
-    for key in [key for key in built.state_dict() if key.endswith(".initialized")]:
-        renamed[key] = torch.tensor(True)
-    load_strictly(built, renamed, _TOKENIZER)
-    return built.eval()
+    for key in ("slots", *(f"pyramid.quantizers.{scale}" for scale in range(len(config.codes)))):
+        renamed[f"{key}.initialized"] = torch.tensor(True)
+    return build(lambda: tokenizer.Tokenizer(config), renamed, _TOKENIZER).eval()
 
 
 def _generator_renaming(config: generator.Config) -> Renaming:
@@ -215,9 +233,7 @@ def import_generator(state: Mapping[str, Tensor], **given: Any) -> generator.Gen
     renamed = _joined(_generator_renaming(config).apply(state))
     if "start_rows" in renamed:
         renamed["start_rows"] = renamed["start_rows"].reshape(-1, config.width)
-    built = generator.Generator(config)
-    load_strictly(built, renamed, _GENERATOR)
-    return built.eval()
+    return build(lambda: generator.Generator(config), renamed, _GENERATOR).eval()
 
 
 def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:
@@ -228,3 +244,26 @@ def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:
 def read_generator(path: str | Path, **given: Any) -> generator.Generator:
     """The generator in one of the authors' files."""
     return import_generator(read_checkpoint(path, GENERATOR_KEYS), **given)
+
+
+def assemble(states: States, given: Given) -> Assembled:
+    """The system of a tokenizer's and, if there is one, a generator's state dict."""
+    state, other = states["tokenizer"], states.get("generator")
+    network = None if other is None else import_generator(other, **given.get("generator", {}))
+    feature = feature_of(_shape(state, "encoder.conv_in.weight", _TOKENIZER)[1])
+    fields = feature_fields(feature, tokenizer.Config)
+    if network is not None:
+        fields["bins"] = network.config.bins
+    made = import_tokenizer(state, **{**fields, **given.get("tokenizer", {})})
+    if network is None:
+        lines = assumptions(given, {"tokenizer": made.config}, {"tokenizer": ("bins", "max_frames")})
+        return Assembled(feature, made, assumed=tuple(lines))
+    sampling = part_with(SAMPLING, given.get("sampling", {}), "sampling")
+    words = part_with(clip.Config(max_tokens=77, masked=False), given.get("text", {}), "text")
+    built = {"tokenizer": made.config, "generator": network.config, "sampling": sampling, "text": words}
+    unread = {
+        "generator": ("heads",),
+        "sampling": ("guidance_scale", "drop", "top_p"),
+        "text": ("model", "max_tokens", "masked"),
+    }
+    return Assembled(feature, made, network, None, words, sampling, tuple(assumptions(given, built, unread)))

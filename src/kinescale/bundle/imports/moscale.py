@@ -14,11 +14,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kinescale.bundle.imports.base.assembled import (
+    KIT_WIDTH,
+    Assembled,
+    Given,
+    assumptions,
+    feature_fields,
+    feature_of,
+    part_with,
+)
 from kinescale.bundle.imports.base.checkpoint import count_of, read_checkpoint, shape_of
-from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.renaming import Renaming, build
+from kinescale.bundle.imports.base.slots import Slot, States
 from kinescale.core.errors import BundleError
 from kinescale.generators import moscale as generator
 from kinescale.nn.rotary import half_frequencies
+from kinescale.samplers import next_scale
+from kinescale.text import t5
 from kinescale.tokenizers import moscale as tokenizer
 
 _TOKENIZER = "a MoScale tokenizer checkpoint"
@@ -29,6 +41,17 @@ PREFIX_HEAD_WIDTH = 128
 
 TOKENIZER_KEYS = ("vq_model", "model")
 GENERATOR_KEYS = ("moscale",)
+
+TITLE = "MoScale (Zheng et al. 2026)"
+TEXT_FIELD = "model"
+SLOTS = (
+    Slot("tokenizer", TOKENIZER_KEYS, r"quantizer\.codebook"),
+    Slot("generator", GENERATOR_KEYS, r"token_emb", needs=("tokenizer",)),
+)
+SAMPLING = next_scale.Config(faithful=True, guidance_scale=6.0)
+KIT_SAMPLING = SAMPLING.but(guidance_scale=4.0)
+"""The published settings (sections 4.1 and 5.3 of the method notes); their w is one less than our guidance scale."""
+TEXT_MODEL = "google/t5-v1_1-base"
 
 _STACK = r"model\.(\d+)\.conv"
 _LAYERS = {
@@ -98,14 +121,12 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
     """A tokenizer with the authors' weights, in eval mode. Raises ``BundleError`` where a key is missing or unknown."""
     config = tokenizer_config(state, **given)
     renamed = _tokenizer_renaming().apply(state)
-    built = tokenizer.Tokenizer(config)
     # The averages behind the codebook were never saved: each code starts as the mean of one use.
     codebook = renamed["pyramid.quantizers.0.codebook"]
     renamed["pyramid.quantizers.0.code_sum"] = codebook
     renamed["pyramid.quantizers.0.code_count"] = torch.ones(len(codebook))
     renamed["pyramid.quantizers.0.initialized"] = torch.tensor(True)
-    load_strictly(built, renamed, _TOKENIZER)
-    return built.eval()
+    return build(lambda: tokenizer.Tokenizer(config), renamed, _TOKENIZER).eval()
 
 
 def _generator_renaming(rows: tuple[int, ...]) -> Renaming:
@@ -200,9 +221,7 @@ def import_generator(state: Mapping[str, Tensor], **given: Any) -> generator.Gen
     for key in ("start_rows", "mask_vector", "padding_vector"):
         if key in renamed and renamed[key].shape[:1] == (1,):
             renamed[key] = renamed[key][0]
-    built = generator.Generator(config)
-    load_strictly(built, renamed, _GENERATOR)
-    return built.eval()
+    return build(lambda: generator.Generator(config), renamed, _GENERATOR).eval()
 
 
 def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:
@@ -213,3 +232,29 @@ def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:
 def read_generator(path: str | Path, **given: Any) -> generator.Generator:
     """The generator in one of the authors' files, ``moscale/<name>/model/net_best_fid.tar``."""
     return import_generator(read_checkpoint(path, GENERATOR_KEYS), **given)
+
+
+def assemble(states: States, given: Given) -> Assembled:
+    """The system of a tokenizer's and, if there is one, a generator's state dict."""
+    state, other = states["tokenizer"], states.get("generator")
+    network = None if other is None else import_generator(other, **given.get("generator", {}))
+    feature = feature_of(_shape(state, "encoder.embed.0.weight", _TOKENIZER)[1])
+    fields = feature_fields(feature, tokenizer.Config)
+    if network is not None:
+        levels = count_of(state, r"encoder\.attn_blocks\.(\d+)\.")
+        fields |= {"scales": network.config.scales, "max_frames": network.config.capacity * 2**levels}
+    made = import_tokenizer(state, **{**fields, **given.get("tokenizer", {})})
+    unread: dict[str, tuple[str, ...]] = {"tokenizer": () if network else ("scales", "max_frames")}
+    if network is None:
+        return Assembled(feature, made, assumed=tuple(assumptions(given, {"tokenizer": made.config}, unread)))
+    published = KIT_SAMPLING if feature.width == KIT_WIDTH else SAMPLING
+    sampling = part_with(published, given.get("sampling", {}), "sampling")
+    text = t5.Config(model=TEXT_MODEL, max_tokens=network.config.text_tokens)
+    words = part_with(text, given.get("text", {}), "text")
+    unread |= {
+        "generator": ("heads", "prefix_pool_heads"),
+        "sampling": ("guidance_scale", "steps", "top_p", "faithful"),
+    }
+    unread["text"] = ("model",)
+    built = {"tokenizer": made.config, "generator": network.config, "sampling": sampling, "text": words}
+    return Assembled(feature, made, network, None, words, sampling, tuple(assumptions(given, built, unread)))

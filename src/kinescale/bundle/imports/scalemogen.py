@@ -16,20 +16,36 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from kinescale.bundle.imports.base.assembled import Assembled, Given, assumptions, feature_of, part_with
 from kinescale.bundle.imports.base.checkpoint import count_of, read_checkpoint, shape_of
-from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.renaming import Renaming, build
+from kinescale.bundle.imports.base.slots import Slot, States
 from kinescale.core.errors import BundleError
 from kinescale.generators import scalemogen as generator
 from kinescale.nn.skeleton_graph import adjacency
+from kinescale.samplers import bitwise
+from kinescale.text import t5
 from kinescale.tokenizers import scalemogen as tokenizer
 from kinescale.tokenizers.scalemogen.bodies import BODIES, MIDDLE_EDGES, Body
 
 _TOKENIZER = "a ScaleMoGen tokenizer checkpoint"
 _GENERATOR = "a ScaleMoGen generator checkpoint"
 
-TOKENIZER_KEYS = ("vq_model", "model")
+TOKENIZER_KEYS = ("vq_model", "model", "trainer.vae_local")
 GENERATOR_KEYS = ("trainer.gpt_wo_ddp", "gpt_wo_ddp", "model")
-"""Where the weights lie; a dot goes one level down. (Never ``ema_model``: it holds the initial weights.)"""
+"""Where the weights lie; a dot goes one level down. (Never ``ema_model``: it holds the initial weights; the generator's
+files hold the frozen tokenizer, too.)"""
+
+TITLE = "ScaleMoGen (arXiv 2605.11704)"
+TEXT_FIELD = "model"
+SLOTS = (
+    Slot("tokenizer", TOKENIZER_KEYS, r"quantizer2d\.project_in\.weight"),
+    Slot("generator", GENERATOR_KEYS, r"word_embed\.weight", needs=("tokenizer",)),
+)
+SAMPLING = bitwise.Config(guidance_scale=8.0, temperature=1.3)
+"""The published settings (section 4.1 of the method notes); their w is one less than our guidance scale."""
+TEXT_MODEL = "google/flan-t5-xl"
+MOST_TEXT_TOKENS = 512
 
 RELEASED: dict[str, dict[str, Any]] = {
     "humanml22": {"max_frames": 196, "factors": (49, 24, 16, 7, 4, 2, 1), "schedule": 5},
@@ -106,9 +122,7 @@ def import_tokenizer(state: Mapping[str, Tensor], **given: Any) -> tokenizer.Tok
     """A tokenizer with the authors' weights, in eval mode. Raises ``BundleError`` where a key is missing or unknown."""
     config = tokenizer_config(state, **given)
     renamed = _decoder_blocks_from_zero(_tokenizer_renaming(BODIES[config.body]).apply(state))
-    built = tokenizer.Tokenizer(config)
-    load_strictly(built, renamed, _TOKENIZER)
-    return built.eval()
+    return build(lambda: tokenizer.Tokenizer(config), renamed, _TOKENIZER).eval()
 
 
 _CHUNKED = re.compile(r"block_chunks\.(\d+)\.module\.(\d+)\.(.+)")
@@ -170,12 +184,10 @@ _EXTRA_AXES = re.compile(r"start_rows|pooling\.queries|blocks\.\d+\.(table|atten
 """Ours without the reference's axes of size 1."""
 
 
-def _without_extra_axes(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    fits = {key for key in state if _EXTRA_AXES.fullmatch(key) and key in own}
-    return {
-        key: value.view(own[key].shape) if key in fits and value.numel() == own[key].numel() else value
-        for key, value in state.items()
-    }
+def _without_extra_axes(key: str, value: Tensor) -> Tensor:
+    if not _EXTRA_AXES.fullmatch(key) or value.ndim < 2:
+        return value
+    return value.reshape(-1) if key.endswith("sharpness") else value.flatten(0, -2)
 
 
 def generator_config(state: Mapping[str, Tensor], **given: Any) -> generator.Config:
@@ -220,12 +232,10 @@ def import_generator(state: Mapping[str, Tensor], **given: Any) -> generator.Gen
     """
     config = generator_config(state, **given)
     renamed = _generator_renaming().apply(_layer_number(state))
-    built = generator.Generator(config)
-    renamed = _without_extra_axes(renamed, built.state_dict())
+    renamed = {key: _without_extra_axes(key, value) for key, value in renamed.items()}
     rows = renamed["no_text"]
     renamed["no_text"] = functional.pad(rows, (0, 0, 0, config.text_tokens - len(rows)))
-    load_strictly(built, renamed, _GENERATOR)
-    return built.eval()
+    return build(lambda: generator.Generator(config), renamed, _GENERATOR).eval()
 
 
 def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:
@@ -236,3 +246,21 @@ def read_tokenizer(path: str | Path, **given: Any) -> tokenizer.Tokenizer:
 def read_generator(path: str | Path, **given: Any) -> generator.Generator:
     """The generator in one of the authors' files, ``predictor/<name>/model/best_fid_ep_E_it_I.pth``."""
     return import_generator(read_checkpoint(path, GENERATOR_KEYS), **given)
+
+
+def assemble(states: States, given: Given) -> Assembled:
+    """The system of a tokenizer's and, if there is one, a generator's state dict."""
+    made = import_tokenizer(states["tokenizer"], **given.get("tokenizer", {}))
+    feature = feature_of(made.feature_width)
+    unread: dict[str, tuple[str, ...]] = {"tokenizer": ("factors", "schedule", "max_frames")}
+    other = states.get("generator")
+    if other is None:
+        return Assembled(feature, made, assumed=tuple(assumptions(given, {"tokenizer": made.config}, unread)))
+    rows = min(MOST_TEXT_TOKENS, _shape(other, "cfg_uncond", _GENERATOR)[0])
+    fields = {**scales_of(made), "text_tokens": rows, **given.get("generator", {})}
+    network = import_generator(other, **fields)
+    sampling = part_with(SAMPLING, given.get("sampling", {}), "sampling")
+    words = part_with(t5.Config(model=TEXT_MODEL, max_tokens=rows), given.get("text", {}), "text")
+    built = {"tokenizer": made.config, "generator": network.config, "sampling": sampling, "text": words}
+    unread |= {"sampling": ("guidance_scale", "temperature", "top_p"), "text": ("model",)}
+    return Assembled(feature, made, network, None, words, sampling, tuple(assumptions(given, built, unread)))

@@ -14,14 +14,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kinescale.bundle.imports.base.assembled import Assembled, Given, assumptions, feature_of, part_with
 from kinescale.bundle.imports.base.checkpoint import read_checkpoint
-from kinescale.bundle.imports.base.renaming import Renaming, load_strictly
+from kinescale.bundle.imports.base.renaming import Renaming, build
+from kinescale.bundle.imports.base.slots import Slot, States
 from kinescale.core.errors import BundleError
 from kinescale.evaluators import snapmogen
 from kinescale.evaluators.base import frozen
+from kinescale.text import t5
 
 _WHAT = "a checkpoint of SnapMoGen's evaluator"
 MOTION_KEYS, TEXT_KEYS = ("latent_enc",), ("text_enc",)
+
+TITLE = "evaluator of SnapMoGen (Guo et al. 2025)"
+TEXT_FIELD = "model"
+SLOTS = (
+    Slot("motion encoder", MOTION_KEYS, r"projection\.weight", needs=("text encoder",)),
+    Slot("text encoder", TEXT_KEYS, r"projection\.weight", needs=("motion encoder",)),
+)
+TEXT = t5.Config(model="google-t5/t5-base", max_tokens=120)
+"""Section 5.2 of ScaleMoGen's method notes."""
 
 
 def _renaming(part: str) -> Renaming:
@@ -63,8 +75,8 @@ def evaluator_config(motion: Mapping[str, Tensor], text: Mapping[str, Tensor], *
 def import_evaluator(motion: Mapping[str, Tensor], text: Mapping[str, Tensor], **given: Any) -> snapmogen.Evaluator:
     """The evaluator with the authors' weights, frozen. Raises ``BundleError`` where a key is missing or unknown."""
     config = evaluator_config(motion, text, **given)
-    built = snapmogen.Evaluator(config)
-    load_strictly(built, {**_renaming("motion").apply(motion), **_renaming("text").apply(text)}, _WHAT)
+    renamed = {**_renaming("motion").apply(motion), **_renaming("text").apply(text)}
+    built = build(lambda: snapmogen.Evaluator(config), renamed, _WHAT)
     frozen(built)
     return built
 
@@ -72,3 +84,12 @@ def import_evaluator(motion: Mapping[str, Tensor], text: Mapping[str, Tensor], *
 def read_evaluator(path: str | Path, **given: Any) -> snapmogen.Evaluator:
     """The evaluator in the authors' file."""
     return import_evaluator(read_checkpoint(path, MOTION_KEYS), read_checkpoint(path, TEXT_KEYS), **given)
+
+
+def assemble(states: States, given: Given) -> Assembled:
+    """The evaluator with its text encoder."""
+    network = import_evaluator(states["motion encoder"], states["text encoder"], **given.get("evaluator", {}))
+    words = part_with(TEXT, given.get("text", {}), "text")
+    unread = {"evaluator": ("heads", "feature_width", "max_frames"), "text": ("model", "max_tokens")}
+    lines = assumptions(given, {"evaluator": network.config, "text": words}, unread)
+    return Assembled(feature_of(network.feature_width), evaluator=network, text=words, assumed=tuple(lines))

@@ -45,8 +45,10 @@ def _sweep(settings: Sequence[SettingResult]) -> str:
     return ""
 
 
-def motion_metrics(found: Evaluation) -> Section:
-    """Metrics of the motions themselves."""
+def motion_metrics(found: Evaluation) -> Section | None:
+    """Metrics of the motions themselves; ``None`` where features went straight to the evaluator."""
+    if not found.settings[0].physical:
+        return None
     rows = {GROUND_TRUTH: found.settings[0].physical[REAL]}
     rows |= {one.name: one.physical[GENERATED] for one in found.settings}
     names = list(rows[GROUND_TRUTH])

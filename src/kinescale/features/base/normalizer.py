@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,17 @@ class Normalizer:
     def apply(self, features: Float[Tensor, "*b F"]) -> Float[Tensor, "*b F"]:
         """Normalized features."""
         return (features - self.mean.to(features)) / self.std.to(features)
+
+    def biased(self, blocks: Mapping[str, slice], bias: float) -> Normalizer:
+        """Deviations of the root's features and of the contacts divided by ``bias``, so that they weigh more in losses.
+
+        MoMask (Guo et al. 2024), ``feat_bias`` 5.
+        """
+        std = self.std.clone()
+        for name, part in blocks.items():
+            if name.startswith("root") or name == "contacts":
+                std[part] = std[part] / bias
+        return Normalizer(self.mean, std)
 
     def undo(self, features: Float[Tensor, "*b F"]) -> Float[Tensor, "*b F"]:
         """Features in their own units."""

@@ -181,12 +181,15 @@ def read_constraints(path: str | Path, fps: float, frames: int) -> Constraints:
 
 
 def parse_constraints(
-    data: Any, fps: float, frames: int, *, folder: str | Path = ".", where: str = "the constraints"
+    data: Any, fps: float, frames: int, *, folder: str | Path | None = ".", where: str = "the constraints"
 ) -> Constraints:
-    """As ``read_constraints``, of the JSON's value; files in it are looked up in ``folder``."""
+    """As ``read_constraints``, of the JSON's value; files in it are looked up in ``folder``, or refused for ``None``.
+
+    A ``pose`` may be a ``Motion`` in place of a file's name.
+    """
     from kinescale.pipelines.control.parse import Reader
 
-    return Reader(fps, frames, Path(folder), where).read(data)
+    return Reader(fps, frames, None if folder is None else Path(folder), where).read(data)
 
 
 def _rows(name: str, values: Any, count: int, width: int, *, free: bool = False) -> None:

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kinescale.core.progress import report
 from kinescale.core.records import Record
 from kinescale.kinematics.forward import forward_kinematics
 from kinescale.motion.canonicalize import FEET
@@ -196,6 +197,7 @@ def optimize(
     measured = checkpoints(settings.steps)
     snapshots: dict[int, Snapshot] = {}
     for step in range(settings.steps + 1):
+        report("optimization", step, settings.steps)
         root, rotations, contacts = decoder.tracks(latent, placement)
         positions = objective.positions(root, rotations)
         distance, met = objective.distance(positions, rotations, SOFT_M)

@@ -47,7 +47,7 @@ BEARING_S = 0.2
 class Reader:
     """Reads the constraints for one clip."""
 
-    def __init__(self, fps: float, frames: int, folder: Path, where: str):
+    def __init__(self, fps: float, frames: int, folder: Path | None, where: str):
         self.fps, self.frames, self.folder, self.where = fps, frames, folder, where
         self.entry = where
         self.poses: dict[Path, Motion] = {}
@@ -100,11 +100,11 @@ class Reader:
         return JointPin(**shared, joint=joint, positions=_spread(places, len(frames)))
 
     def _pose(self, entry: dict[str, Any], frames: tuple[int, ...], shared: dict[str, Any]) -> PosePin:
-        path = self._file(entry["pose"], "pose")
-        motion = self._motion(path)
+        given = entry["pose"]
+        motion = given if isinstance(given, Motion) else self._motion(self._file(given, "pose"))
         index = entry.get("pose_frame", 0)
         if not _whole(index) or not 0 <= index < len(motion):
-            raise self._wrong(f"'pose_frame' is {_shown(index)}; {path.name} has the frames 0 to {len(motion) - 1}")
+            raise self._wrong(f"'pose_frame' is {_shown(index)}; the pose has the frames 0 to {len(motion) - 1}")
         place = entry.get("place", "free")
         if place not in ("free", "world"):
             raise self._wrong(f"'place' is {_shown(place)}; expected 'free' or 'world'")
@@ -223,7 +223,10 @@ class Reader:
         return self.poses[path]
 
     def _file(self, given: Any, key: str) -> Path:
-        path = self.folder / self._text(given, key)
+        name = self._text(given, key)
+        if self.folder is None:
+            raise self._wrong(f"'{key}' names {_shown(given)}; no file is read here, give the {key} itself")
+        path = self.folder / name
         try:
             there = path.is_file()
         except (OSError, ValueError):

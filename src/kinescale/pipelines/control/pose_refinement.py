@@ -6,6 +6,7 @@ feet, jerk and the size of the change hold against them. Afterwards standing fee
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import roma
@@ -14,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import SkeletonError
+from kinescale.core.progress import report
 from kinescale.kinematics.filters import eased, gaussian_smooth
 from kinescale.kinematics.foot_planting import SIDES
 from kinescale.kinematics.retarget import ancestors
@@ -76,7 +78,10 @@ def refine(
         turns = smooth[3:].T.reshape(frames, joints, 3)
         return root + smooth[:3].T, quat_multiply(rotations, roma.rotvec_to_unitquat(turns)), smooth
 
+    evaluations = itertools.count(1)
+
     def closure() -> Tensor:
+        report("refinement", next(evaluations), 2 * ROUNDS)
         optimizer.zero_grad()
         moved, turned, smooth = changed()
         positions = objective.positions(moved, turned)

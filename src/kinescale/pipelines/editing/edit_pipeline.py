@@ -7,8 +7,9 @@ brought back to the clip's skeleton and frame rate, and only the region of it is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -32,6 +33,7 @@ from kinescale.pipelines.prompt_spans import prompts_meta, resampled
 from kinescale.pipelines.runtime import Pipeline, bundle_meta, encode_text, sample_indices, sampling_meta
 from kinescale.rigging.body_parts import part_joints
 from kinescale.tokenizers import part_wise
+from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
 MAX_BLEND_S = 10.0
@@ -203,20 +205,11 @@ class EditPipeline(Pipeline):
             plain = Resampling(motion, base or motion, region, settings, fill, options)
             way = self._way(plain, prompt, holds)
             stretch = stretch_of(self.bundle, way.motion, region.spans, level=options.level)
-
-            def context(text: str | None) -> FillContext:
-                return FillContext(self.bundle, stretch, region, config, encode_text(self.bundle, [text]))
-
-            contexts = {prompt: context(prompt)}
+            context = partial(FillContext, self.bundle, stretch, region, config)
             draws = draws_of(options.quality, self.bundle.candidates)
             for i in sample_indices(options.samples):
-
-                def make(draw: Draw, sample: int = i) -> Sample:
-                    if draw.text not in contexts:
-                        contexts[draw.text] = context(draw.text)
-                    return way.sample(contexts[draw.text], sample, torch.Generator().manual_seed(draw.seed))
-
                 first = Draw(prompt, derive_seed(options.seed, "sample", i))
+                make = partial(self._drawn, way, context, i)
                 (clip, done, filled, report), about = best_draw(make, lambda made: made[0], first, region.spans, draws)
                 known = {"edit": task, "seed": options.seed, "sample": i}
                 meta = self._meta(way.motion, region, prompt, known, holds != "nothing" or bool(region.keep_scales))
@@ -227,6 +220,13 @@ class EditPipeline(Pipeline):
                 kept = filled.kept
         notes = (*self._notes(motion, region, joints), *_blend_notes(region, blends[0]))
         return Edited(tuple(clips), tuple(blends), tuple(tokens), kept, region.spans, notes)
+
+    def _drawn(
+        self, way: Resampling | GapFill, context: Callable[[TextFeatures], FillContext], sample: int, draw: Draw
+    ) -> Sample:
+        """One draw of a sample."""
+        text = encode_text(self.bundle, [draw.text])
+        return way.sample(context(text), sample, torch.Generator().manual_seed(draw.seed))
 
     def _way(self, plain: Resampling, prompt: str | None, holds: Holds) -> Resampling | GapFill:
         """How the region's frames are made: kept as they are, filled as a gap, or resampled."""

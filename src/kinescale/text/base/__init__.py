@@ -13,7 +13,13 @@ __all__ = ["TextEncoder", "check_prompt"]
 
 
 class TextEncoder(ABC):
-    """Declares only. ``width`` is W; ``max_tokens`` is N at most; ``config`` names what weights are used."""
+    """Declares only. ``width`` is W; ``max_tokens`` is N at most; ``config`` names what weights are used.
+
+    ``tagged``: sentences are words with parts of speech (``a/DET man/NOUN``), as some data sets have them; without tags
+    they are read, too.
+    """
+
+    tagged: bool = False
 
     config: Record
     width: int

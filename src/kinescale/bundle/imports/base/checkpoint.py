@@ -1,9 +1,18 @@
-"""Reading an authors' checkpoint file without executing anything in it, and sizes off what it holds."""
+"""Reading an authors' checkpoint file without executing anything in it, and sizes off what it holds.
+
+Files are those of ``torch.save``, of either of its formats. What a file asks to be built is listed before any of it is:
+tensors and plain containers are read, values of a few known kinds that surround them (NumPy numbers, a parser's
+namespace) become empty place holders, anything else is refused.
+"""
 
 from __future__ import annotations
 
+import pickletools
 import re
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +21,104 @@ from torch import Tensor
 
 from kinescale.core.errors import BundleError
 
+MAX_PICKLE_BYTES = 256 * 1024 * 1024
+"""Of the part of a file that describes its content; the numbers lie beside it."""
+
+MAX_DEPTH = 6
+LEGACY_PICKLES = 5
+"""Pickles that a file of the format before torch 1.6 begins with: three of its header, the content, the storages."""
+
+_BUILT = re.compile(
+    r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|tensor|parameter)|torch (\w+Storage|Size|device)|"
+    r"torch (\w*float\d+|u?int\d+|bool|complex64)|torch\.storage UntypedStorage|torch\.nn\.parameter Parameter"
+)
+_IGNORED = re.compile(
+    r"numpy(\._core|\.core)?(\.multiarray)? (scalar|dtype|_reconstruct|ndarray)|numpy\.dtypes \w+|_codecs encode|"
+    r"argparse Namespace|easydict EasyDict|collections defaultdict|pathlib (Posix|Windows)?Path"
+)
+"""Kinds of values beside the weights that are not needed; none of them is made."""
+
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class _Ignored:
+    """Stands for a value that is not needed."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def __new__(cls, *_: Any) -> _Ignored:
+        return object.__new__(cls)
+
+    def __setstate__(self, _: Any) -> None: ...
+
+    def __setitem__(self, _: Any, __: Any) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What a checkpoint file holds, nested as its writer nested it."""
+
+    path: Path
+    value: Any
+
+    def find(self, key: str) -> dict | None:
+        """The dictionary under a key; a dot goes one level down."""
+        found = self.value
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        return found if isinstance(found, dict) else None
+
+    def state(self, key: str) -> dict[str, Tensor]:
+        """The state dict under a key; ``BundleError`` for anything but a dictionary of sound tensors."""
+        state = self.find(key) or {}
+        if not state or not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()):
+            raise BundleError(f"{self.path}: its weights are not a dictionary of tensors; the file is another model's.")
+        for name, value in state.items():
+            if not _sound(value):
+                raise BundleError(f"{self.path}: the tensor '{name[:80]}' is not stored whole; the file is damaged.")
+        return state
+
+    @property
+    def listed(self) -> str:
+        """The first names that it holds, in words."""
+        if not isinstance(self.value, dict):
+            return type(self.value).__name__
+        return ", ".join(str(name)[:60] for name in list(self.value)[:6]) or "nothing"
+
+
+def read_content(path: str | Path) -> Content:
+    """Read a file; ``BundleError`` for one that is missing, not a checkpoint, or more than plain tensors."""
+    path = Path(path)
+    if not path.is_file():
+        raise BundleError(f"{path} is not a file; name a checkpoint such as net_best_fid.tar.")
+    try:
+        zipped = zipfile.is_zipfile(path)
+        ignored = _check_pickles(path, zipped)
+        placeholders: list[Any] = [(_Ignored, name) for name in sorted(ignored)]
+        with torch.serialization.safe_globals(placeholders):
+            value = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped or None)
+    except BundleError:
+        raise
+    except Exception as problem:  # torch.load raises whatever the damaged part of the file led to
+        first = "".join(_COLORS.sub("", str(problem)).strip().splitlines()[:1])[:120]
+        raise BundleError(
+            f"{path} cannot be read as a checkpoint of plain tensors ({type(problem).__name__}: {first})."
+        ) from None
+    return Content(path, value)
+
 
 def read_checkpoint(path: str | Path, keys: tuple[str, ...]) -> dict[str, Tensor]:
     """The state dict under the first of ``keys`` (a dot goes one level down) in one of the authors' files.
 
     Raises ``BundleError`` for a file that is missing, not a checkpoint, more than plain tensors, or another model.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise BundleError(f"{path} is not a file; name a checkpoint such as net_best_fid.tar.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as problem:  # torch.load raises whatever the damaged part of the file led to
-        first = "".join(str(problem).strip().splitlines()[:1])[:120]
+    content = read_content(path)
+    key = next((key for key in keys if content.find(key) is not None), None)
+    if key is None:
         raise BundleError(
-            f"{path} cannot be read as a checkpoint of plain tensors ({type(problem).__name__}: {first})."
-        ) from None
-    state = next((found for key in keys if (found := _entry(content, key)) is not None), None)
-    if state is None:
-        there = ", ".join(map(str, list(content)[:6])) if isinstance(content, dict) else type(content).__name__
-        raise BundleError(f"{path} holds {there}; expected an entry '{keys[0]}' as in the authors' checkpoints.")
-    if not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
-        raise BundleError(f"{path}: its weights are not a dictionary of tensors; the file is another model's.")
-    return state
+            f"{content.path} holds {content.listed}; expected an entry '{keys[0]}' as in the authors' checkpoints."
+        )
+    return content.state(key)
 
 
 def shape_of(state: Mapping[str, Tensor], key: str, what: str, *, system: str) -> torch.Size:
@@ -45,11 +129,51 @@ def shape_of(state: Mapping[str, Tensor], key: str, what: str, *, system: str) -
 
 
 def count_of(state: Mapping[str, Tensor], pattern: str) -> int:
-    """How many of something there are: one more than the largest number that ``pattern`` captures in a key."""
-    return 1 + max((int(match[1]) for key in state if (match := re.match(pattern, key))), default=-1)
+    """How many of something there are: one more than the largest number that ``pattern`` captures in a key.
+
+    Raises ``BundleError`` for a number that no file of so many tensors has.
+    """
+    count = 1 + max((int(match[1]) for key in state if (match := re.match(pattern, key))), default=-1)
+    if count > len(state):
+        raise BundleError(f"{len(state)} tensors count up to {count - 1} by '{pattern}'; the file is damaged.")
+    return count
 
 
-def _entry(content: Any, key: str) -> dict | None:
-    for part in key.split("."):
-        content = content.get(part) if isinstance(content, dict) else None
-    return content if isinstance(content, dict) else None
+def _sound(value: Tensor) -> bool:
+    """Whether a tensor's numbers are all in its file (none is a view that repeats fewer)."""
+    plain = value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
+    return plain and value.untyped_storage().nbytes() >= value.numel() * value.element_size()
+
+
+def _check_pickles(path: Path, zipped: bool) -> set[str]:
+    """Names of what a file asks for and is not needed; ``BundleError`` for what is neither that nor a plain tensor."""
+    with path.open("rb") as file:
+        asked = set(_globals_of_zip(path) if zipped else _globals_of(file, LEGACY_PICKLES, path))
+    foreign = sorted(name for name in asked if not _BUILT.fullmatch(name) and not _IGNORED.fullmatch(name))
+    if foreign:
+        shown = foreign[0].replace(" ", ".")[:80]
+        raise BundleError(
+            f"{path} cannot be read as a checkpoint of plain tensors (it asks for {shown}, which is not made)."
+        )
+    return {name.replace(" ", ".") for name in asked if _IGNORED.fullmatch(name)}
+
+
+def _globals_of_zip(path: Path) -> Iterator[str]:
+    with zipfile.ZipFile(path) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise BundleError(f"{path}: holds compressed members, which torch does not write; save it again.")
+        pickles = [entry for entry in archive.infolist() if entry.filename.endswith("data.pkl")]
+        if len(pickles) != 1 or pickles[0].file_size > MAX_PICKLE_BYTES:
+            raise BundleError(f"{path} cannot be read as a checkpoint of plain tensors (no data.pkl of a sound size).")
+        with archive.open(pickles[0]) as file:
+            yield from _globals_of(file, 1, path)
+
+
+def _globals_of(file: BufferedIOBase, count: int, path: Path) -> Iterator[str]:
+    """ "module name" of everything that ``count`` pickles ask for."""
+    for _ in range(count):
+        for opcode, argument, _ in pickletools.genops(file):
+            if opcode.name == "GLOBAL":
+                yield str(argument)
+            elif opcode.name in ("STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4"):
+                raise BundleError(f"{path} cannot be read as a checkpoint of plain tensors ({opcode.name} in it).")

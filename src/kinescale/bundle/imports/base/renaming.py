@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
+from kinescale.bundle.weights import at_most_modules
 from kinescale.core.errors import BundleError
+
+M = TypeVar("M", bound=nn.Module)
 
 Check = Callable[[Tensor], bool]
 
@@ -43,7 +48,24 @@ class Renaming:
         return renamed
 
 
-def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+def build(make: Callable[[], M], state: Mapping[str, Tensor], what: str) -> M:
+    """The network that ``make`` builds with the weights of ``state``.
+
+    It is built without memory first and compared, so that none is taken for sizes that the file only claims. Raises
+    ``BundleError`` unless ``state`` holds exactly the network's keys and shapes.
+    """
+    try:
+        with torch.device("meta"), at_most_modules(8 * len(state) + 64):
+            load_strictly(make(), state, what, copy=False)
+    except ValueError as problem:
+        raise BundleError(f"{what}: {problem}; the file is another model's.") from None
+    with torch.random.fork_rng(devices=[]):
+        built = make()
+    load_strictly(built, state, what)
+    return built
+
+
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str, *, copy: bool = True) -> None:
     """Load ``state``; ``BundleError`` unless it holds exactly the module's keys and shapes."""
     own = module.state_dict()
     missing = sorted(set(own) - set(state))
@@ -52,4 +74,5 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> 
     for problem, keys in (("lacks", missing), ("has no place for", extra), ("has another shape at", wrong)):
         if keys:
             raise BundleError(f"{what}: {problem} {len(keys)} tensors, first '{keys[0]}'; the file is another model's.")
-    module.load_state_dict(dict(state))
+    if copy:
+        module.load_state_dict(dict(state))

@@ -15,11 +15,10 @@ export class View {
     this.renderer.shadowMap.enabled = true;
     this.renderer.shadowMap.type = PCFShadowMap;
     this.canvas = canvas;
-    this.clips = clips;
     this.scene = new Scene();
     this.ground = new Ground(this.scene);
-    this.figures = clips.map(clip => new Figure(clip));
-    this.scene.add(...this.figures);
+    this.figures = [];
+    this.show(clips);
     this.sky = new HemisphereLight(0xffffff, 0x8890a0, 1.9);
     this.sun = new DirectionalLight(0xffffff, 2.2);
     this.sun.castShadow = true;
@@ -34,6 +33,17 @@ export class View {
     this.controls.maxPolarAngle = Math.PI * 0.495;
     this.controls.zoomSpeed = 1.2;
     this.controls.addEventListener("change", changed);
+  }
+  /** Replace the motions that are drawn; figures of those that stay are kept. */
+  show(clips) {
+    const old = new Map(this.figures.map(figure => [figure.clip, figure]));
+    this.figures = clips.map(clip => old.get(clip) ?? new Figure(clip));
+    for (const [clip, figure] of old) if (!clips.includes(clip)) {
+      this.scene.remove(figure);
+      figure.traverse(part => { part.geometry?.dispose(); });
+    }
+    this.clips = clips;
+    if (clips.length) this.scene.add(...this.figures);
   }
   /** Panels in CSS pixels from the top left; one in all when the motions are laid over each other. */
   resize(width, height, panels) {

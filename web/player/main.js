@@ -1,7 +1,7 @@
 // Puts the page together: clips out of the page's data, the view, the bar below it, keys, and the clock that plays.
-import { Clip } from "./clip.js";
-import { hue } from "./palette.js";
-import { View } from "./view.js";
+import { Clip } from "../shared/clip.js";
+import { hue } from "../shared/palette.js";
+import { View } from "../shared/view.js";
 
 const $ = id => document.getElementById(id);
 const dark = matchMedia("(prefers-color-scheme: dark)");

@@ -1,8 +1,9 @@
-// One motion as the page holds it: tracks from coarse to fine, sampled at any time and between two tracks.
-// See html.py for the packing: position = path + unit * int16.
+// One motion as a page draws it: tracks from coarse to fine, sampled at any time and between two tracks.
+// position = path + unit * raw. The player's page packs raw as int16 in base64 (html.py); the studio gives arrays.
 
 const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0)).buffer;
-const shorts = text => (text ? new Int16Array(bytes(text)) : null);
+const shorts = data => (typeof data === "string" ? new Int16Array(bytes(data)) : data);
+const floats = data => (typeof data === "string" ? new Float32Array(bytes(data)) : data);
 const STEPS = 32767;
 
 class Track {
@@ -10,7 +11,7 @@ class Track {
     this.label = data.label;
     this.unit = data.unit;
     this.raw = shorts(data.positions);
-    this.path = new Float32Array(bytes(data.path));
+    this.path = floats(data.path);
     this.facing = shorts(data.facing);
     this.face = shorts(data.face);
     this.footprints = data.footprints;

@@ -22,8 +22,8 @@ from pydantic import Field
 
 from kinescale.core.errors import BundleError, InputError, KinescaleError
 from kinescale.core.records import Record, read_json
-from kinescale.evaluators.base.plain_pickle import read_plain
 from kinescale.io.safe_npy import Expected, read_npy
+from kinescale.text.base.plain_pickle import read_plain
 from kinescale.tokens.text_features import TextFeatures
 
 VOCABULARY = "our_vab"

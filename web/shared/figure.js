@@ -26,7 +26,7 @@ const DEPTH = new MeshBasicMaterial({ colorWrite: false, transparent: true });
 const skin = options => new MeshStandardMaterial({ roughness: 0.62, metalness: 0, ...options });
 
 /** The moving parts of a body, without what lies on the floor. */
-class Body extends Group {
+export class Body extends Group {
   constructor(clip, options = {}) {
     super();
     this.clip = clip;
