@@ -1,6 +1,6 @@
 """How smooth edits are where they meet: acceleration at loops, joins, beginnings and ends, over the clip's own.
 
-    python benchmarks/seams.py --data data/prepared [--clips 6] [--label after]
+    python benchmarks/seams.py --data data/prepared [--clips 6] [--tasks "loop --cut" loop then] [--label after]
 
 Of each corpus, validation clips spread evenly. *Seam*: the greatest acceleration of any joint within ``NEAR`` frames of
 where two stretches meet: a border of what was sampled; of a spread seam the frame where one clip goes over into the
