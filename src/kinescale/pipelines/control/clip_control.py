@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,8 +13,9 @@ from kinescale.kinematics.contacts import foot_slide
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_multiply, quat_yaw_between
 from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import standing_points
+from kinescale.pipelines.control.constraints import FACING_TOLERANCE_DEG
 from kinescale.pipelines.control.differentiable_decoder import FADE_S, DifferentiableDecoder, fading
-from kinescale.pipelines.control.exact_pins import meet_pins
+from kinescale.pipelines.control.exact_pins import NEAR_M, meet_pins
 from kinescale.pipelines.control.latent_optimization import OptimizationSettings, optimize
 from kinescale.pipelines.control.path_warp import begins_free, warped
 from kinescale.pipelines.control.pose_refinement import Refined, plant_feet, refine
@@ -93,7 +95,10 @@ def control_clip(task: ControlTask) -> ControlledClip:
     with torch.no_grad():
         guess, _ = warped(clip, task.targets, task.span, free_start=free)
         decoder = task.decoder_of(guess, clip)
-    done = optimize(decoder, targets, decoder.latent.clone(), decoder.placement, free, task.settings)
+        nearly = _nearly(targets, guess.slice(task.offset, len(guess)))
+    # what is that near is met by the refinement, which keeps steps as they are better than a decoder does
+    settings = task.settings.but(steps=0) if task.refined and nearly else task.settings
+    done = optimize(decoder, targets, decoder.latent.clone(), decoder.placement, free, settings)
     curve = []
     for step, tracks in done.snapshots.items():
         motion = decoder.motion(*tracks)
@@ -113,6 +118,14 @@ def control_clip(task: ControlTask) -> ControlledClip:
     motion, after = _set_in(clip, made, task, decoder)
     errors = deviations(task.targets, motion)
     return ControlledClip(motion, errors, tuple(curve), done.steps, done.why, tracks.turned_rad, tracks.moved_m, after)
+
+
+def _nearly(targets: Targets, motion: Motion) -> bool:
+    """Whether every joint is near enough to its target for the last steps, and every facing met."""
+    positions = motion.positions()
+    far, turned = targets.distances(positions), targets.facing_errors(positions)
+    near = len(far) > 0 and float(far.max()) < NEAR_M
+    return near and (len(turned) == 0 or float(turned.max()) < math.radians(FACING_TOLERANCE_DEG))
 
 
 def foot_skate(motion: Motion) -> float | None:

@@ -53,7 +53,7 @@ class Controlled:
     >>> options = ControlOptions(steps=2, refine=False)
     >>> made = Controller.from_pretrained().generate("a person walks", wanted, 1.0, options=options)
     >>> made.clips[0].steps, made.errors[0][0].worst_frame
-    (2, 19)
+    (0, 19)
     """
 
     clips: tuple[ControlledClip, ...]

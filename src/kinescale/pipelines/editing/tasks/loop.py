@@ -76,7 +76,7 @@ def run(
     >>> from kinescale import Editor, TextToMotion
     >>> editor = Editor.from_pretrained()
     >>> clip = TextToMotion(editor.bundle)("a person walks", seconds=1.0).motions[0]
-    >>> len(editor.loop(clip).motions[0])
+    >>> len(editor.loop(clip, "a person walks").motions[0])
     45
     """
     loop = loop or LoopOptions()
