@@ -31,10 +31,10 @@ demo: $(STAMP)   ## a sentence in, a BVH, a pose sheet and a player out
 	@echo "made walk.bvh (open it in Blender), walk.png (poses over time) and walk.html (open it in a browser)"
 
 test: $(STAMP) $(VALIDATOR)  ## the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" tests
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" tests
 
 slow: $(STAMP) $(VALIDATOR)  ## the long checks too
-	$(BIN)/python -m pytest --timeout=3600 tests
+	$(BIN)/python -m pytest --timeout=3600 --hypothesis-profile=thorough tests
 
 fuzz: $(STAMP)   ## 100,000 broken files for every reader (an hour or two)
 	for reader in amass amc asf bvh csv glb kimodo npy npz smpl_params; do \

@@ -7,10 +7,11 @@ trained ones) each in a call of its own, and again in batches of 3, 8 and 32, on
 path and with shared network passes; edits and stories too. On the default path a clip *flips* when one token or one
 bit of its motion differs; elsewhere when a token does, since the decoder's last bits may.
 
-``--clips`` counts the clips of all systems together, per environment; every environment is a process of its own, since
-kernels read those variables once. What is measured is kept in ``--work``, so that a run that was stopped (or ran out of
-``--seconds``) goes on where it was. Writes ``docs/results/batch_invariance.json`` and the table in
-``docs/batch_invariance.md``.
+``--clips`` counts the clips of all systems together, per environment. A clip of the default bundle costs as much as a
+dozen of a debug-sized system, so that it gets ``--default-share`` of them and the systems share the rest. Every
+environment is a process of its own, since kernels read those variables once. What is measured is kept in ``--work``, so
+that a run that was stopped (or ran out of ``--seconds``) goes on where it was. Writes
+``docs/results/batch_invariance.json`` and the table in ``docs/batch_invariance.md``.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from _record import RESULTS, save, table
 
+from kinescale.core.records import write_json
+
 ROOT = Path(__file__).resolve().parents[1]
-SYSTEMS = ("default", "moscale", "mosa", "scalemogen", "msq", "momask")
+SYSTEMS = ("moscale", "mosa", "scalemogen", "msq", "momask", "default")
 BATCHES = (3, 8, 32)
 THREADS = (1, 2)
 ENVIRONMENTS: dict[str, dict[str, str]] = {
@@ -51,6 +54,7 @@ PROMPTS = (
     "someone runs in a circle",
 )
 SECONDS = 2.0
+DEFAULT_SHARE = 0.05
 EDITS = 4
 # Threads that wait without turning round: on a busy machine two threads take minutes otherwise.
 WAITING = {"GOMP_SPINCOUNT": "0", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
@@ -169,28 +173,45 @@ def cost(begun: float, clips: int, flips: int) -> dict[str, Any]:
 # All of them
 
 
-def collect(systems: Sequence[str], names: Sequence[str], clips: int, work: Path, seconds: float) -> dict[str, Any]:
+def shares(systems: Sequence[str], clips: int, default: float) -> dict[str, int]:
+    """How many of ``clips`` each system draws: a multiple of the prompts, ``default`` of all for the default bundle."""
+    others = [system for system in systems if system != "default"]
+    kept = clips * (default if others else 1.0) if "default" in systems else 0.0
+    wanted = {"default": kept} | {system: (clips - kept) / len(others) for system in others}
+    return {system: len(PROMPTS) * max(1, -(-round(wanted[system]) // len(PROMPTS))) for system in systems}
+
+
+def collect(counts: dict[str, int], names: Sequence[str], work: Path, seconds: float) -> dict[str, Any]:
     """What every process found, by environment and system; those that are there already are not run again."""
     work.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + seconds
-    each = max(len(PROMPTS), round(clips / len(systems)))
     found: dict[str, Any] = {}
     for name in names:
-        for system in systems:
-            path = work / f"{name.replace(' ', '_')}-{system}-{each}.json"
-            if not path.is_file():
-                if time.monotonic() > until:
-                    continue
-                words = [sys.executable, __file__, "--one", system, "--clips", str(each)]
-                folders = os.pathsep.join([str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])])
-                options = {"PYTHONPATH": folders, **WAITING, **ENVIRONMENTS[name]}
-                done = subprocess.run(words, env=os.environ | options, capture_output=True, text=True)
-                if done.returncode:
-                    raise SystemExit(f"{name}, {system}: {done.stderr[-2000:]}")
-                path.write_text(done.stdout.splitlines()[-1], encoding="utf-8")
-                print(name, system, flush=True)
-            found.setdefault(name, {})[system] = json.loads(path.read_text(encoding="utf-8"))
+        paths = {system: work / f"{name.replace(' ', '_')}-{system}-{each}.json" for system, each in counts.items()}
+        left = {system: counts[system] for system, path in paths.items() if not path.is_file()}
+        if left and time.monotonic() < until:
+            for result in in_environment(ENVIRONMENTS[name], left):
+                write_json(paths[result["system"]], result)
+                print(name, result["system"], flush=True)
+        done = {
+            system: json.loads(path.read_text(encoding="utf-8")) for system, path in paths.items() if path.is_file()
+        }
+        if done:
+            found[name] = done
     return found
+
+
+def in_environment(variables: dict[str, str], counts: dict[str, int]) -> Iterator[dict[str, Any]]:
+    """What one process with these variables measures of each system, as it comes."""
+    asked = ",".join(f"{system}:{clips}" for system, clips in counts.items())
+    folders = os.pathsep.join([str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PYTHONPATH": folders, **WAITING, **variables}
+    words = [sys.executable, __file__, "--one", asked]
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield from map(json.loads, process.stdout)
+    if process.returncode:
+        raise SystemExit(f"{variables}, {asked}: ended with {process.returncode}")
 
 
 def summed(found: dict[str, Any], pick: Callable[[str], bool]) -> tuple[int, int]:
@@ -231,18 +252,23 @@ def main() -> None:
     """Measure, print the table, write the JSON and the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=1000)
+    parser.add_argument(
+        "--default-share", type=float, default=DEFAULT_SHARE, help="of the clips, for the default bundle"
+    )
     parser.add_argument("--systems", default=",".join(SYSTEMS))
     parser.add_argument("--environments", default=",".join(ENVIRONMENTS))
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start nothing new after so long")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "kinescale_batch_invariance")
-    parser.add_argument("--one", default="", help="measure one system here and print its JSON")
+    parser.add_argument("--one", default="", help="measure SYSTEM:CLIPS,... here, a line of JSON each")
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
     if chosen.one:
-        print(json.dumps(measure(chosen.one, chosen.clips)))
+        for system, clips in (asked.split(":") for asked in chosen.one.split(",")):
+            print(json.dumps(measure(system, int(clips))), flush=True)
         return
     names = ["plain", *(name for name in chosen.environments.split(",") if name != "plain")]
-    found = collect(chosen.systems.split(","), names, chosen.clips, chosen.work, chosen.seconds)
+    counts = shares(chosen.systems.split(","), chosen.clips, chosen.default_share)
+    found = collect(counts, names, chosen.work, chosen.seconds)
     head = ["environment", "default path", "edits", "stories", *(f"shared, {b}" for b in BATCHES)]
     plain = found["plain"]
     flips = table([*head, "2 threads", "against plain"], [row_of(name, one, plain) for name, one in found.items()])

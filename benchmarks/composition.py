@@ -83,7 +83,7 @@ def of_pair(bundle: Bundle, one: Motion, other: Motion, parts: tuple[str, ...]) 
             spread = origin[None].expand(a.shape[:3])
             spread = spread[..., None] if a.ndim > spread.ndim else spread
             scales.append(torch.where(spread == FIRST, a, torch.where(spread == SECOND, b, c)))
-        return TokenMap(maps[0].layout, maps[0].latents, tuple(scales))
+        return TokenMap(maps[0].layout, maps[0].latent_lengths, tuple(scales))
 
     def decoded(tokens: TokenMap) -> Tensor:
         return decode(bundle, tokens, len(one))

@@ -9,12 +9,15 @@ from pathlib import Path
 import hypothesis
 import pytest
 import torch
-from jaxtyping import install_import_hook
 
-install_import_hook("kinescale", "shape_checks.lazily")
+import shape_checks
+
+if not os.environ.get("NOHOOK"):
+    shape_checks.install("kinescale")
 
 # A busy machine is no failure: laws have no clock, and speed has its own tests.
-hypothesis.settings.register_profile("kinescale", deadline=None)
+hypothesis.settings.register_profile("kinescale", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=200)
 hypothesis.settings.load_profile("kinescale")
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -22,11 +22,11 @@ def clip(tmp_path):
 def test_a_file_is_described_at_each_level(clip, capsys):
     assert main(["describe", str(clip)]) == 0
     plain = capsys.readouterr().out
-    assert plain == "A person walks forward about three and a half metres and turns right by ninety degrees.\n"
+    assert plain == "A person walks forward about three and a half meters and turns right by ninety degrees.\n"
     assert main(["describe", str(clip), "--detail", "brief"]) == 0
     assert capsys.readouterr().out == "A person walks forward and turns right.\n"
     assert main(["describe", str(clip), "--detail", "full"]) == 0
-    assert "metres a second (0.0 to 3.0 s)" in capsys.readouterr().out
+    assert "meters a second (0.0 to 3.0 s)" in capsys.readouterr().out
 
 
 def test_json_holds_the_measurements_and_all_sentences(clip, capsys):

@@ -14,9 +14,10 @@ from kinescale.core.errors import InputError
 from kinescale.data.datasets import label_claims
 from kinescale.description import describe
 from kinescale.description.claim_rates import KINDS, rates, wilson
-from kinescale.description.claim_scores import score
+from kinescale.description.claim_scores import comes_after, score
 from kinescale.description.claims import Act, Claim
 from kinescale.description.instructions import instructions
+from kinescale.description.records import Event
 from made_bodies import Plan, arm, bump, jumping, made, ramp, walking, waving
 
 TURN = {
@@ -122,3 +123,25 @@ def test_labels_claim_what_they_say():
     assert label_claims("bandai_namco", "dance-short", "x") == label_claims("cmu", "wash self", "no_such") == ()
     assert label_claims("a made-up corpus", "walk", "x") == label_claims("folder", "walk", "x") == ()
     assert [claim.kind for claim in label_claims("cmu", "", "08_04")] == ["direction", "speed"]
+
+
+def event(kind, start, end, side=None):
+    return Event(kind=kind, start_s=start, end_s=end, side=side)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "follows"),
+    [
+        (event("travel", 0, 2), event("wave", 2.2, 4), True),
+        (event("travel", 0, 4), event("wave", 1.5, 3), False),
+        (event("travel", 0, 2.2), event("wave", 2.0, 4), True),
+        (event("wave", 2.2, 4), event("travel", 0, 2), False),
+        (event("travel", 0, 4), event("turn", 1.5, 3), True),
+        (event("travel", 0, 4), event("turn", 0.2, 2), False),
+        (event("travel", 0, 2), event("jump", 1.6, 2.2), True),
+        (event("squat", 0, 2), event("jump", 1.0, 1.6), False),
+        (event("raise_hand", 0, 4, "left"), event("raise_hand", 1, 4, "right"), True),
+    ],
+)
+def test_an_act_follows_another_when_it_hardly_overlaps_it_unless_both_flow_together(first, second, follows):
+    assert comes_after(first, second) == follows

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kinescale.core.errors import InputError
 from kinescale.data.captions.phrase_book import mirror_sentence
 from kinescale.description import DETAILS, Description, Event, Path, caption, describe, sentence
-from kinescale.description.words import by_degrees, metres, number, times
+from kinescale.description.words import by_degrees, meters, number, times
 from made_bodies import Plan, arm, made, ramp, walking, waving
 
 KINDS = Event.model_fields["kind"].annotation.__args__  # pyright: ignore[reportOptionalMemberAccess]
@@ -65,9 +65,9 @@ def test_the_sentence_of_the_mirror_image_is_the_mirrored_sentence(found, detail
 def test_a_walk_with_a_turn_and_a_wave_reads_well():
     plan = walking(1.2, seconds=3.0, yaw=ramp(math.pi / 2, 0.8, 2.2))
     said = caption(describe(made(plan)))
-    assert said == "a person walks forward about three and a half metres and turns left by ninety degrees"
+    assert said == "a person walks forward about three and a half meters and turns left by ninety degrees"
     assert caption(describe(made(plan)), "brief") == "a person walks forward and turns left"
-    assert "in 6 steps at 1.2 metres a second (0.0 to" in caption(describe(made(plan)), "full")
+    assert "in 6 steps at 1.2 meters a second (0.0 to" in caption(describe(made(plan)), "full")
     waved = describe(made(Plan(arms={"right": waving(1.3, 0.5, 3.5)})))
     assert sentence(waved) == "A person waves the right hand above the head."
     assert (
@@ -83,8 +83,8 @@ def test_amounts_in_words():
         "zero", "twelve", "thirteen", "forty-five", "a hundred", "a hundred and thirty-five", "1000",
     ]  # fmt: skip
     assert [times(n) for n in (1, 2, 3)] == ["once", "twice", "three times"]
-    assert metres(0.3, "plain") == "about half a metre" and metres(1.1, "plain") == "about one metre"
-    assert metres(2.6, "plain") == "about two and a half metres" and metres(2.6, "full") == "2.6 metres"
+    assert meters(0.3, "plain") == "about half a meter" and meters(1.1, "plain") == "about one meter"
+    assert meters(2.6, "plain") == "about two and a half meters" and meters(2.6, "full") == "2.6 meters"
     assert by_degrees(93.0, "plain") == "by ninety degrees" and by_degrees(93.0, "full") == "by 93 degrees"
 
 

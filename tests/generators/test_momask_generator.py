@@ -95,7 +95,7 @@ def test_it_learns_one_batch_and_its_sampler_draws_it() -> None:
     assert made.length_logits(text(2)).argmax(-1).tolist() == [16, 10]
     config = masked.Config(steps=(6, 1), guidance_scale=(1.0,), temperature=1e-3, schedule="closed", keep_share=1.0)
     rngs = [torch.Generator().manual_seed(0) for _ in range(2)]
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     request = SampleRequest(
         generator=made, codec=tokens_of.codec, text=text(2), layout=layout, latent_lengths=latents, rngs=rngs
     )

@@ -43,7 +43,7 @@ def setting(lengths: list[int], **changes):
     tokenizer = small_tokenizer(**changes)
     generator = small_generator(tokenizer)
     encoded = tokenizer.encode(clips(tokenizer, lengths, max(lengths)), torch.tensor(lengths))
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     running, inputs = tokenizer.codec.empty(layout, len(lengths)), []
     for k, row in enumerate(encoded.tokens.scales):
         inputs.append(tokenizer.codec.scale_input(running, k, layout))
@@ -162,7 +162,7 @@ def test_the_clean_loss_is_the_formula() -> None:
     generator = small_generator(tokenizer, text_dropout=0.0)
     lengths, text = torch.tensor([64, 21]), small_text(2)
     encoded = tokenizer.encode(clips(tokenizer, [64, 21], 64), lengths)
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     lesson = teach(tokenizer.codec, encoded.latent, layout, latents, None)
     assert torch.equal(torch.cat(lesson.labels, 1), encoded.tokens.flatten())
     logits = generator(generator.read(text, latents), lesson.inputs, layout, latents)
@@ -179,7 +179,7 @@ def test_half_of_the_input_tokens_are_random_codes_of_their_own_book_and_the_tar
     tokenizer = small_tokenizer(padding="slots")
     lengths = torch.tensor([64] * 8)
     encoded = tokenizer.encode(clips(tokenizer, [64] * 8, 64), lengths)
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     swap = keeping(0.5, tokenizer.codec.vocabularies, rng(3))
     assert swap is not None and keeping(1.0, tokenizer.codec.vocabularies, rng(3)) is None
     seen = []
@@ -222,3 +222,18 @@ def test_what_does_not_fit_is_refused_in_one_sentence() -> None:
     ):
         with pytest.raises(ConfigError, match=word):
             Config.parse(changes)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("positions", ["rotary", "sinusoidal", "learned"])
+def test_the_positions_of_the_ablation_step_as_they_run_at_once(positions: str) -> None:
+    published, layout, latents, inputs = setting([60, 33])
+    text = small_text(2)
+    generator = small_generator(small_tokenizer(), positions=positions)
+    wanted = forced(generator, text, inputs, layout, latents)
+    state = generator.begin(text, layout, latents)
+    for k, part in enumerate(wanted):
+        tokens = torch.zeros(2, layout.scales[k].bins, 1, dtype=torch.int64)
+        logits, state = generator.step(state, k, inputs[k], tokens)
+        torch.testing.assert_close(logits, part, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(wanted[-1], forced(published, text, inputs, layout, latents)[-1])

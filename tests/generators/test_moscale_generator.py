@@ -58,7 +58,7 @@ def setting(scales: tuple[int, ...], lengths: list[int], **changes):
     generator = small_generator(tokenizer, **changes)
     frames = 128 if changes.get("faithful") else max(lengths)
     encoded = tokenizer.encode(clips(tokenizer, lengths, frames), torch.tensor(lengths))
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     running, inputs = tokenizer.codec.empty(layout, len(lengths)), []
     for k, row in enumerate(encoded.tokens.scales):
         inputs.append(tokenizer.codec.scale_input(running, k, layout))

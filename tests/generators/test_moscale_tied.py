@@ -38,7 +38,7 @@ def test_stepping_gives_the_numbers_of_one_pass(groups: int) -> None:
     lengths = torch.tensor([100, 36])
     features = torch.randn(2, 100, 10, generator=rng(0))
     encoded = tokenizer.encode(features, lengths)
-    layout, latents, text = encoded.tokens.layout, encoded.tokens.latents, small_text(2)
+    layout, latents, text = encoded.tokens.layout, encoded.tokens.latent_lengths, small_text(2)
     running, inputs = tokenizer.codec.empty(layout, 2), []
     for k, row in enumerate(encoded.tokens.scales):
         inputs.append(tokenizer.codec.scale_input(running, k, layout, latents))

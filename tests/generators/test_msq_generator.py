@@ -59,14 +59,14 @@ def test_padding_and_batch_do_not_matter(preset: str, in_turns: bool) -> None:
     lengths = [100, 9, 64]
     tokenizer, generator, tokens, hidden = setting(lengths, in_turns, preset=preset)
     text = small_text(3)
-    together = asked(generator, text, hidden, tokens.layout, tokens.latents)
+    together = asked(generator, text, hidden, tokens.layout, tokens.latent_lengths)
     for i, length in enumerate(lengths):
         short = tokenizer.layout(length)
         own = TextFeatures(text.tokens[i : i + 1], text.mask[i : i + 1])
         cut = tuple(row[i : i + 1, : s.bins] for row, s in zip(hidden, short.scales, strict=True))
-        alone = asked(generator, own, cut, short, tokens.latents[i : i + 1])
+        alone = asked(generator, own, cut, short, tokens.latent_lengths[i : i + 1])
         for k, row in enumerate(alone):
-            here = short.valid(tokens.latents[i : i + 1], k)[0]
+            here = short.valid(tokens.latent_lengths[i : i + 1], k)[0]
             torch.testing.assert_close(row[0][here], together[k][i][tokens.valid(k)[i]], atol=1e-4, rtol=1e-3)
 
 
@@ -74,14 +74,14 @@ def test_padding_and_batch_do_not_matter(preset: str, in_turns: bool) -> None:
 @pytest.mark.parametrize("in_turns", [False, True])
 def test_every_position_sees_every_other_one(in_turns: bool) -> None:
     _, generator, tokens, hidden = setting([128], in_turns)
-    before = asked(generator, small_text(1), hidden, tokens.layout, tokens.latents)
+    before = asked(generator, small_text(1), hidden, tokens.layout, tokens.latent_lengths)
     for scale in (0, 5):
         changed = tuple((row + 1) % 60 if k == scale else row for k, row in enumerate(tokens.scales))
-        after = asked(generator, small_text(1), changed, tokens.layout, tokens.latents)
+        after = asked(generator, small_text(1), changed, tokens.layout, tokens.latent_lengths)
         for k in range(6):
             if k != scale:
                 assert not torch.allclose(before[k], after[k])
-    some = generator.logits(generator.begin(small_text(1), tokens.layout, tokens.latents), (4, 1), hidden)[0]
+    some = generator.logits(generator.begin(small_text(1), tokens.layout, tokens.latent_lengths), (4, 1), hidden)[0]
     assert torch.equal(some[0], before[4]) and torch.equal(some[1], before[1])
 
 
@@ -102,15 +102,15 @@ def test_the_text_matters_only_where_it_is_real() -> None:
     _, generator, tokens, hidden = setting([64, 64])
     text = small_text(2)
     noisy = TextFeatures(text.tokens.masked_fill(~text.mask[:, :, None], 9.0), text.mask)
-    plain = asked(generator, text, hidden, tokens.layout, tokens.latents)
-    again = asked(generator, noisy, hidden, tokens.layout, tokens.latents)
+    plain = asked(generator, text, hidden, tokens.layout, tokens.latent_lengths)
+    again = asked(generator, noisy, hidden, tokens.layout, tokens.latent_lengths)
     torch.testing.assert_close(again, plain)
     away = generator.unconditional(text)
     assert away.tokens.shape == (2, 1, 7)
-    assert not torch.allclose(asked(generator, away, hidden, tokens.layout, tokens.latents)[0], plain[0])
+    assert not torch.allclose(asked(generator, away, hidden, tokens.layout, tokens.latent_lengths)[0], plain[0])
     silent = generator._without_text(text, torch.tensor([True, False]))
-    mixed = asked(generator, silent, hidden, tokens.layout, tokens.latents)
-    torch.testing.assert_close(mixed[0][0], asked(generator, away, hidden, tokens.layout, tokens.latents)[0][0])
+    mixed = asked(generator, silent, hidden, tokens.layout, tokens.latent_lengths)
+    torch.testing.assert_close(mixed[0][0], asked(generator, away, hidden, tokens.layout, tokens.latent_lengths)[0][0])
     torch.testing.assert_close(mixed[0][1], plain[0][1])
 
 
@@ -147,8 +147,8 @@ def test_the_loss_is_the_cross_entropy_of_the_logits() -> None:
     lengths = torch.tensor([64, 40])
     latent = tokenizer.encode(clips(tokenizer, [64, 40], 64), lengths).latent
     text = small_text(2)
-    state = generator.begin(text, tokens.layout, tokens.latents)
-    labels, valid = tokens.flatten(), tokens.layout.valid_flat(tokens.latents)
+    state = generator.begin(text, tokens.layout, tokens.latent_lengths)
+    labels, valid = tokens.flatten(), tokens.layout.valid_flat(tokens.latent_lengths)
     chosen = valid & (torch.rand(valid.shape, generator=rng(1)) < 0.5)
     shown = labels.masked_fill(chosen, MASKED)
     rows = generator._rows(state, generator._split(shown, tokens.layout))

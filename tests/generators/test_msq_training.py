@@ -28,7 +28,7 @@ def many(count: int = 300, pattern: str = "tokens", seed: int = 0):
 def test_labels_are_the_tokens(kind: dict) -> None:
     tokenizer = small_tokenizer(**kind)
     encoded = tokenizer.encode(clips(tokenizer, [128, 50], 128), torch.tensor([128, 50]))
-    labels = labels_of(tokenizer.codec, encoded.latent, encoded.tokens.layout, encoded.tokens.latents)
+    labels = labels_of(tokenizer.codec, encoded.latent, encoded.tokens.layout, encoded.tokens.latent_lengths)
     assert torch.equal(labels, encoded.tokens.flatten())
 
 

@@ -84,7 +84,7 @@ def setting(lengths: list[int], schedule: Any = 5, faithful: bool = False, **cha
     tokenizer = small_tokenizer(schedule=schedule, faithful=faithful)
     generator = small_generator(tokenizer, **changes)
     encoded = tokenizer.encode(clips(lengths, max(lengths)), torch.tensor(lengths))
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     running, inputs = tokenizer.codec.empty(layout, len(lengths)), []
     for k, row in enumerate(encoded.tokens.scales):
         inputs.append(tokenizer.codec.scale_input(running, k, layout, latents))

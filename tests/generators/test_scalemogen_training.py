@@ -24,7 +24,7 @@ def wrong(bits: Tensor, scale: int) -> Tensor:
 def test_without_flips_labels_are_the_tokens_of_a_full_clip(faithful: bool) -> None:
     tokenizer = small_tokenizer(faithful=faithful)
     encoded = tokenizer.encode(clips([128], 128), torch.tensor([128]))
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     made = correct(tokenizer.codec, encoded.latent, layout, latents, right, faithful)
     assert torch.equal(made.labels, encoded.tokens.flatten())
     torch.testing.assert_close(made.total, encoded.quantized)
@@ -36,7 +36,7 @@ def test_short_clips_keep_their_tokens_in_the_clean_setting_alone() -> None:
     for faithful in (False, True):
         tokenizer = small_tokenizer(faithful=faithful)
         encoded = tokenizer.encode(clips(lengths.tolist(), 128), lengths)
-        layout, latents = encoded.tokens.layout, encoded.tokens.latents
+        layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
         labels = correct(tokenizer.codec, encoded.latent, layout, latents, right, faithful).labels
         valid = layout.valid_flat(latents)
         assert not labels[~valid].any()
@@ -47,7 +47,7 @@ def test_labels_are_the_bits_of_what_the_flips_left() -> None:
     tokenizer = small_tokenizer()
     lengths = torch.tensor([128, 50])
     encoded = tokenizer.encode(clips([128, 50], 128), lengths)
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     made = correct(tokenizer.codec, encoded.latent, layout, latents, wrong)
     left, starts = encoded.latent.clone(), layout.starts
     for k in range(len(layout.scales)):

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import pytest
-
 from kinescale.core.family import Family
+from source_trees import PACKAGE, ROOT, nodes, walked
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "src" / "kinescale"
 MOST_UNDERSCORE_FILES = 15
 
 FAMILIES = (
     "skeletons", "formats", "features", "data.datasets", "text", "tokenizers", "quantizers", "generators", "samplers",
     "metrics", "evaluators",
 )  # fmt: skip
+COMPARED = (*FAMILIES, "render", "pipelines.editing.tasks")
 
 NAMED = {
     "bundle/imports/scalemogen.py": "published checkpoints are told apart by the skeletons they were made for",
@@ -28,28 +27,9 @@ NAMED = {
     "features/humanml3d/published.py": "the feature's own two variants, named like the data sets they come from",
     "formats/amass.py": "the file's own names of body models, which two skeletons share",
     "formats/base/smpl_model.py": "the file's own names of body models, which two skeletons share",
-    "tokenizers/msq/__init__.py": "quantizers by name, until they are looked up in their family",
-    "tokenizers/scalemogen/__init__.py": "quantizers by name, until they are looked up in their family",
     "tokenizers/scalemogen/bodies.py": "published joint lists of three skeletons",
-    "tokenizers/scalemogen/codebooks.py": "quantizers by name, until they are looked up in their family",
 }
 """Files that compare or look up names of variants of another package, and why."""
-
-TESTED = {
-    "quantizers/product.py": "groups of a codebook each",
-    "tokenizers/msq/__init__.py": "commitment of quantizers with a codebook",
-    "tokenizers/msq/pyramid.py": "quantizers without a codebook",
-    "tokenizers/scalemogen/codebooks.py": "quantizers without a codebook",
-    "tokenizers/scalemogen/pyramid.py": "quantizers without a codebook",
-}
-"""Files that ask for the class of a variant of another package, and what for."""
-
-
-@pytest.fixture(scope="module")
-def trees() -> dict[str, ast.Module]:
-    """File, relative to the package -> its syntax tree."""
-    files = sorted(PACKAGE.rglob("*.py"))
-    return {file.relative_to(PACKAGE).as_posix(): ast.parse(file.read_text(encoding="utf-8")) for file in files}
 
 
 def size() -> ModuleType:
@@ -74,8 +54,8 @@ def test_a_private_import_would_be_found(tmp_path: Path) -> None:
     assert len(size().cross_private_imports(package)) == 2
 
 
-def test_few_files_begin_with_an_underscore(trees: dict[str, ast.Module]) -> None:
-    found = [name for name in trees if Path(name).name.startswith("_") and not Path(name).name.startswith("__")]
+def test_few_files_begin_with_an_underscore() -> None:
+    found = [name for name in walked() if Path(name).name.startswith("_") and not Path(name).name.startswith("__")]
     assert len(found) <= MOST_UNDERSCORE_FILES, found
 
 
@@ -85,32 +65,34 @@ def test_code_lines_are_neither_blank_nor_comments_nor_docstrings() -> None:
     assert size().code_lines(source) == 5
 
 
-def test_no_name_of_a_variant_is_compared_or_looked_up_outside_its_package(trees: dict[str, ast.Module]) -> None:
-    """A dict is a lookup by variant when two of its keys, or all, are variants of one family. Recipes pick variants."""
-    known = {family: set(Family(f"kinescale.{family}", "variant").names()) for family in FAMILIES}
+def test_no_name_of_a_variant_is_compared_or_looked_up_outside_its_package() -> None:
+    """A dict is a lookup by variant when two of its keys, or all, are variants of one family. Recipes and experiments
+    pick variants; an experiment's numbers are by metric."""
     found = {
-        name
-        for name, tree in trees.items()
-        if not name.startswith("recipes/")
-        for family, names in known.items()
-        if not name.startswith(family.replace(".", "/") + "/")
-        for group in _groups(tree, names)
-        if group
+        file
+        for file, node in nodes()
+        if not file.startswith(("recipes/", "experiments/"))
+        for words, least in _mentioned(node)
+        for family, names in variants().items()
+        if len(words & names) >= least and not file.startswith(family.replace(".", "/") + "/")
     }
-    assert not found - set(NAMED), sorted(found - set(NAMED))
+    assert found == set(NAMED), sorted(found ^ set(NAMED))
 
 
-def _groups(tree: ast.Module, names: set[str]) -> Iterator[set[str]]:
-    """Names that each comparison, ``Literal`` and dict of a file mentions."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Compare):
-            yield {name for side in (node.left, *node.comparators) for name in _words(side)} & names
-        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
-            mentioned = set(_words(node.slice))
-            yield mentioned & names if len(mentioned & names) > 1 else set()
-        elif isinstance(node, ast.Dict):
-            keys = {word for key in node.keys if key is not None for word in _words(key)}
-            yield keys & names if len(keys & names) > 1 else set()
+@cache
+def variants() -> dict[str, set[str]]:
+    """Family -> names of its variants."""
+    return {family: set(Family(f"kinescale.{family}", "variant").names()) for family in COMPARED}
+
+
+def _mentioned(node: ast.AST) -> Iterator[tuple[set[str], int]]:
+    """Strings of a comparison, ``Literal`` or dict, and how many of a family make it one about variants."""
+    if isinstance(node, ast.Compare):
+        yield {word for side in (node.left, *node.comparators) for word in _words(side)}, 1
+    elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":
+        yield set(_words(node.slice)), 2
+    elif isinstance(node, ast.Dict):
+        yield {word for key in node.keys if key is not None for word in _words(key)}, 2
 
 
 def _words(node: ast.AST) -> list[str]:
@@ -118,21 +100,22 @@ def _words(node: ast.AST) -> list[str]:
     return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
 
 
-def test_no_class_of_a_variant_is_asked_for_outside_its_package(trees: dict[str, ast.Module]) -> None:
-    found = {name for name, tree in trees.items() if any(_foreign(name, kind) for kind in _asked(tree))}
-    assert not found - set(TESTED), sorted(found - set(TESTED))
+def test_no_class_of_a_variant_is_asked_for_outside_its_package() -> None:
+    assert [name for name, inside in walked().items() if any(_foreign(name, kind) for kind in _asked(inside))] == []
 
 
-def _asked(tree: ast.Module) -> Iterator[str]:
+def _asked(inside: Sequence[ast.AST]) -> Iterator[str]:
     """Dotted names of the classes in ``isinstance`` and ``issubclass``."""
     imported = {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in ast.walk(tree)
+        for node in inside
         if isinstance(node, ast.ImportFrom) and node.module
         for alias in node.names
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+    for node in inside:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        if node.func.id in ("isinstance", "issubclass"):
             for part in ast.walk(node.args[1]):
                 if isinstance(part, ast.Name | ast.Attribute):
                     head, _, rest = ast.unparse(part).partition(".")
@@ -146,6 +129,5 @@ def _foreign(name: str, kind: str) -> bool:
         if kind.startswith(prefix):
             variant = kind.removeprefix(prefix).split(".")[0]
             own = family.replace(".", "/") + f"/{variant}"
-            is_variant = variant in Family(f"kinescale.{family}", "variant").names()
-            return is_variant and name != f"{own}.py" and not name.startswith(f"{own}/")
+            return variant in variants()[family] and name != f"{own}.py" and not name.startswith(f"{own}/")
     return False

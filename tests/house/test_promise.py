@@ -1,8 +1,8 @@
 """The promise "add a file, edit none": made-up variants of the families, from raw files to an edited, converted motion.
 
 The files lie in a temporary folder of each family's package path. One process prepares a data set, trains two steps of
-each stage and an evaluator, generates, edits and converts with them, through the commands that a user has; it runs
-apart, so that no other test sees the variants.
+each stage and an evaluator, generates, edits, evaluates and converts with them, through the commands that a user has;
+it runs apart, so that no other test sees the variants.
 """
 
 from __future__ import annotations
@@ -124,6 +124,34 @@ class TextEncoder(hashed.TextEncoder):
         return TextFeatures(found.tokens * 0.5, found.mask)
 '''
 
+MADE["quantizers"] = '''"""made_up: the signs of a few numbers as one code, between two linear maps."""
+import torch
+from torch import nn
+from kinescale.core.records import Record
+from kinescale.quantizers import base
+from kinescale.tokens.token_map import PADDING
+
+class Config(Record):
+    width: int = 8
+    signs: int = 4
+
+class Quantizer(base.Quantizer):
+    needs_gain = True
+
+    def __init__(self, config):
+        super().__init__()
+        self.config, self.width, self.vocabulary = config, config.width, 2**config.signs
+        self.inward, self.outward = nn.Linear(config.width, config.signs), nn.Linear(config.signs, config.width)
+        self.register_buffer("worth", 2 ** torch.arange(config.signs), persistent=False)
+
+    def indices(self, vectors):
+        return ((self.inward(vectors) > 0).long() * self.worth).sum(-1)
+
+    def dequantize(self, tokens):
+        signs = (tokens.clamp(min=0)[..., None] // self.worth % 2) * 2.0 - 1.0
+        return self.outward(signs) * (tokens != PADDING)[..., None]
+'''
+
 MADE["tokenizers"] = '''"""made_up: the network of moscale under a name of its own."""
 from kinescale.tokenizers import moscale
 
@@ -197,6 +225,13 @@ def _steps(request, config):
     return SamplerOutput(TokenMap(layout, request.latent_lengths, tuple(rows)), running)
 '''
 
+MADE["metrics"] = '''"""made_up: how high the highest joint gets, in centimeters."""
+INPUT, TITLE, UNIT, BETTER = "motion", "highest joint", "cm", "as real"
+
+def measure(motion):
+    return 100.0 * float(motion.positions()[..., 1].max())
+'''
+
 MADE["evaluators"] = '''"""made_up: the network of tmr under a name of its own."""
 from kinescale.evaluators import tmr
 
@@ -226,6 +261,7 @@ def system():
         tokenizer=tokenizer.Config(
             width=16, code_dim=8, codes=16, blocks=1, heads=2, ffn_ratio=2, max_frames=64, scales=(4, 2, 1),
             mask_padding=True, explicit_blocks=("rotations", "positions"),
+            quantizer="made_up", quantizer_config={"signs": 5},
         ),
         generator=generator.Config(),
         text=text.Config(width=16, max_tokens=16),
@@ -297,14 +333,18 @@ command("inpaint", "edit", folder / "out.made", "--inpaint", "--range", "0.3:0.7
 command("convert", "convert", folder / "out.made", "-o", folder / "out.bvh")
 command("back", "convert", folder / "out.bvh", "-o", folder / "back.made")
 command("judge", "train", "made-up.judge", "--data", data, "--run", judge, "--device", "cpu")
+command("evaluate", "evaluate", run, "--data", data, "--split", "val", "--sections", "motions", "--evaluator", judge,
+        "--pool", "2", "--repeats", "1", "-o", folder / "report", "--json")
 made = {name: folder / f"{name}.made" for name in ("out", "edited", "inpainted", "back")}
 made = {name: file for name, file in made.items() if file.is_file()}
 motions = {name: formats.read_motion(file) for name, file in made.items()}
+report = folder / "report" / "report.md"
+found["report"] = [line for line in report.read_text().splitlines() if "highest joint" in line]
 found["motions"] = {name: [len(motion), motion.skeleton.name] for name, motion in motions.items()}
 print(json.dumps(found))
 """
 
-WORKS = ("prepare", "train", "generate", "edit", "inpaint", "convert", "back", "judge")
+WORKS = ("prepare", "train", "generate", "edit", "inpaint", "convert", "back", "judge", "evaluate")
 
 
 @pytest.fixture(scope="module")
@@ -325,6 +365,10 @@ def test_a_command_works_with_the_made_up_variants(name: str, found: dict[str, l
 def test_motions_made_with_them_are_on_the_made_up_skeleton(found: dict[str, list]) -> None:
     assert found["motions"]["out"] == found["motions"]["edited"] == [30, "made_up"]
     assert found["motions"]["back"][0] == 30
+
+
+def test_the_made_up_metric_is_a_column_of_the_report(found: dict[str, list]) -> None:
+    assert found["report"] and all("highest joint cm →" in line for line in found["report"]), found["report"]
 
 
 def test_guidance_that_the_sampler_lacks_is_answered_in_one_sentence(found: dict[str, list]) -> None:

@@ -43,7 +43,7 @@ def test_a_turn_without_bounds_is_missed_by_how_far_it_is():
 
 def test_more_candidates_never_keep_fewer_claims(pipe):
     request = parse_prompt(HARD)
-    drawn = [pipe(HARD, 2.0, seed=3, candidates=n).motions[0] for n in (1, 2, 4)]
+    drawn = [pipe(HARD, 2.0, seed=3, candidates=n).motions[0] for n in (1, 3)]
     scores = [judge(motion, request).score for motion in drawn]
     assert scores == sorted(scores)
     assert "claims_kept" not in drawn[0].meta

@@ -11,8 +11,7 @@ from kinescale.pipelines import EditOptions, Editor, EditRegion
 PROMPT = "a person waves"
 
 
-@pytest.mark.parametrize("fps", [20.0, 60.0, 100.0])
-@pytest.mark.parametrize("skeleton", ["humanml22", "smplx", "cmu"])
+@pytest.mark.parametrize(("skeleton", "fps"), [("humanml22", 100.0), ("smplx", 60.0), ("smplx", 20.0), ("cmu", 60.0)])
 def test_any_skeleton_and_frame_rate(one, skeleton, fps):
     clip = made_clip(round(2 * fps), fps, skeleton, torch.float64)
     start, stop = round(0.7 * fps), round(1.4 * fps)

@@ -60,5 +60,8 @@ def test_the_former_option_warns_and_gives_the_same_motion(system: str) -> None:
     today = pipe("a person walks", seconds=1.0, seed=3, sampling={"guidance_scale": 3.0 - off})
     assert former.motions[0].rotations.equal(today.motions[0].rotations)
     assert former.motions[0].meta["sampling"] == today.motions[0].meta["sampling"]
+    with pytest.warns(RenamedWarning, match="former name of guidance_scale"):
+        named = pipe("a person walks", seconds=1.0, seed=3, guidance=2.0)
+    assert named.motions[0].rotations.equal(today.motions[0].rotations)
     with pytest.raises(InputError, match="give guidance_scale alone"):
         pipe("a person walks", seconds=1.0, sampling={"guidance": 2.0, "guidance_scale": 2.0})

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
-pytest.importorskip("fastapi")
-pytest.importorskip("httpx")
-
 from starlette.testclient import TestClient
 
 from kinescale.server import Settings, create_app

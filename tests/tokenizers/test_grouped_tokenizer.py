@@ -38,9 +38,9 @@ def test_any_scale_list_goes_both_ways(scales: tuple[int, ...], groups: int) -> 
     for k, row in enumerate(encoded.tokens.scales):
         assert torch.equal(row != PADDING, encoded.tokens.valid(k))
         left = encoded.latent - running
-        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latents), row)
+        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latent_lengths), row)
         running = running + tokenizer.codec.contribution(row, k, layout)
-        inputs = tokenizer.codec.scale_input(running, k, layout, encoded.tokens.latents)
+        inputs = tokenizer.codec.scale_input(running, k, layout, encoded.tokens.latent_lengths)
         assert inputs.shape == (3, layout.scales[k].bins, groups, 6)
     torch.testing.assert_close(running, encoded.quantized)
     for count in range(1, len(scales) + 1):

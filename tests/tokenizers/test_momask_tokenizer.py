@@ -45,7 +45,7 @@ def test_its_codec_agrees_with_encoding(mask_padding: bool) -> None:
     for k, row in enumerate(encoded.tokens.scales):
         assert torch.equal(row != PADDING, encoded.tokens.valid(k))
         left = encoded.latent - running
-        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latents), row)
+        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latent_lengths), row)
         running = running + tokenizer.codec.contribution(row, k, layout)
     torch.testing.assert_close(running, encoded.quantized)
     for count in (1, 2, 3):
@@ -60,7 +60,7 @@ def test_each_codebook_brings_the_sum_nearer() -> None:
         tokenizer.training_loss(clips([60, 60, 52], 60), torch.tensor([60, 60, 52]), rng)
     tokenizer.eval()
     encoded = tokenizer.encode(clips([60], 60), torch.tensor([60]))
-    quantized = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latents)
+    quantized = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latent_lengths)
     errors = [float((encoded.latent - partial).square().mean().detach()) for partial in quantized.sums]
     assert errors == sorted(errors, reverse=True)
 

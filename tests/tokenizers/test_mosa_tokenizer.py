@@ -50,7 +50,7 @@ def test_any_bins_go_both_ways(bins: tuple[int, ...], padding: str) -> None:
     running = tokenizer.codec.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
         left = encoded.latent - running
-        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latents), row)
+        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latent_lengths), row)
         running = running + tokenizer.codec.contribution(row, k, layout)
         assert tokenizer.codec.scale_input(running, k, layout).shape == (3, layout.scales[k].bins, 1, 6)
     torch.testing.assert_close(running, encoded.quantized)
@@ -184,7 +184,7 @@ def test_the_loss_is_the_formula_and_scale_convolutions_learn_from_the_sums(padd
     inside = torch.arange(64)[None] < (lengths if padding == "masked" else torch.tensor([64, 64]))[:, None]
     everything = functional.smooth_l1_loss(decoded[inside], target[inside])
     explicit = functional.smooth_l1_loss(decoded[inside][:, 2:5], target[inside][:, 2:5])
-    sums = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latents).sums
+    sums = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latent_lengths).sums
     kept = inside[:, ::4]
     pull = sum(2 * functional.mse_loss(part[kept], encoded.latent[kept]) for part in sums) / len(sums)
     loss = tokenizer.training_loss(features, lengths, rng(0)).loss
@@ -235,3 +235,16 @@ def test_bad_batches_are_refused_in_one_sentence() -> None:
 def test_inconsistent_configs_are_refused(changes: dict, word: str) -> None:
     with pytest.raises(ConfigError, match=word):
         Config.parse(changes)
+
+
+def test_the_ablation_has_the_published_network_without_its_attention() -> None:
+    with torch.device("meta"):
+        whole, less = Tokenizer(Config()), Tokenizer(Config(attention=False))
+    kept = {name for name, _ in less.named_parameters()}
+    assert kept == {name for name, _ in whole.named_parameters() if "attention" not in name} != set()
+    tokenizer = small_tokenizer(attention=False)
+    assert tokenizer.decode(tokenizer.encode(clips(tokenizer, [64], 64), torch.tensor([64])).tokens).shape == (
+        1,
+        64,
+        10,
+    )

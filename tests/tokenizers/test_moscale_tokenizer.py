@@ -45,7 +45,7 @@ def test_any_scale_list_goes_both_ways(scales: tuple[int, ...], mask_padding: bo
     running = tokenizer.codec.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
         left = encoded.latent - running
-        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latents), row)
+        assert torch.equal(tokenizer.codec.quantize_scale(left, k, layout, encoded.tokens.latent_lengths), row)
         running = running + tokenizer.codec.contribution(row, k, layout)
         assert tokenizer.codec.scale_input(running, k, layout).shape == (3, layout.scales[k].bins, 1, 6)
     torch.testing.assert_close(running, encoded.quantized)
@@ -63,7 +63,7 @@ def test_masked_padding_does_not_matter(length: int, blend: float) -> None:
     wanted_tokens, wanted_frames = None, None
     for frames in (64, 96, 128):
         encoded = tokenizer.encode(clips(tokenizer, [length], frames), lengths)
-        latents = encoded.tokens.latents
+        latents = encoded.tokens.latent_lengths
         assert encoded.tokens.layout.capacity == frames // 4
         tokens = [row[encoded.tokens.valid(k)] for k, row in enumerate(encoded.tokens.scales)]
         decoded = tokenizer.decode(encoded.tokens)[:, : int(latents) * 4]
@@ -143,8 +143,8 @@ def test_the_loss_is_the_formula() -> None:
     inside = torch.arange(32)[None] < lengths[:, None]
     everything = functional.smooth_l1_loss(decoded[inside], features[inside])
     explicit = functional.smooth_l1_loss(decoded[inside][:, 2:5], features[inside][:, 2:5])
-    sums = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latents).sums
-    kept = torch.arange(8)[None] < encoded.tokens.latents[:, None]
+    sums = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latent_lengths).sums
+    kept = torch.arange(8)[None] < encoded.tokens.latent_lengths[:, None]
     commitment = sum(functional.mse_loss(part[kept], encoded.latent[kept]) for part in sums) / len(sums)
     wanted = everything + 0.5 * explicit + 0.02 * commitment
     torch.testing.assert_close(tokenizer.training_loss(features, lengths, rng(0)).loss, wanted)
@@ -156,7 +156,7 @@ def test_a_codebook_of_more_scales_leaves_less() -> None:
     encoded = tokenizer.encode(clips(tokenizer, [128] * 4, 128), lengths)
     tokenizer.pyramid.quantizers[0].codebook[:] = encoded.latent.flatten(0, 2).repeat(2, 1)[:200]
     tokenizer.pyramid.quantizers[0].codebook[0] = 0.0
-    sums = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latents).sums
+    sums = tokenizer.pyramid(encoded.latent, encoded.tokens.layout, encoded.tokens.latent_lengths).sums
     errors = [float((encoded.latent - part).square().mean()) for part in sums]
     assert errors[-1] < errors[0]
 
@@ -203,5 +203,5 @@ def test_inconsistent_configs_are_refused(changes: dict, word: str) -> None:
 def test_decoding_needs_no_more_than_the_first_scales() -> None:
     tokenizer = small_tokenizer()
     tokens = tokenizer.encode(clips(tokenizer, [64], 64), torch.tensor([64])).tokens
-    only = TokenMap(tokens.layout, tokens.latents, tokens.scales[:1])
+    only = TokenMap(tokens.layout, tokens.latent_lengths, tokens.scales[:1])
     assert torch.equal(tokenizer.decode(only), tokenizer.decode(tokens.first(1)))

@@ -38,7 +38,7 @@ def test_every_kind_goes_both_ways(kind: dict) -> None:
     features = clips(tokenizer, lengths.tolist(), 100)
     before = features.clone(), lengths.clone()
     encoded = tokenizer.encode(features, lengths)
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     running = tokenizer.codec.empty(layout, 3)
     assert running.shape == encoded.latent.shape == (3, 25, tokenizer.codec.latent_parts, tokenizer.codec.latent_width)
     for k, row in enumerate(encoded.tokens.scales):
@@ -135,7 +135,7 @@ def test_swapping_a_limbs_tokens_changes_that_limbs_stream_alone(residual: bool)
     swapped = [row[:1].clone() for row in tokens.scales]
     for row, source in zip(swapped, tokens.scales, strict=True):
         row[:, :, LEFT_ARM] = source[1:, :, LEFT_ARM]
-    mixed = TokenMap(tokens.layout, tokens.latents[:1], tuple(swapped))
+    mixed = TokenMap(tokens.layout, tokens.latent_lengths[:1], tuple(swapped))
     layout = tokens.layout
 
     def summed(maps: tuple) -> torch.Tensor:
@@ -183,7 +183,7 @@ def test_a_trained_decoder_lets_other_parts_feel_little_of_a_swap(residual: bool
         swapped[:, :, [LEFT_ARM]] = row.roll(1, 0)[:, :, [LEFT_ARM]]
         rows.append(swapped)
     plain = tokenizer.decode(tokens)
-    moved = (tokenizer.decode(TokenMap(tokens.layout, tokens.latents, tuple(rows))) - plain).square()
+    moved = (tokenizer.decode(TokenMap(tokens.layout, tokens.latent_lengths, tuple(rows))) - plain).square()
     arm = float(moved[..., list(tokenizer.columns[LEFT_ARM])].mean())
     rest = float(moved[..., [c for p in (TORSO, RIGHT_ARM) for c in tokenizer.columns[p]]].mean())
     assert rest < 0.2 * arm, (rest, arm)
@@ -248,7 +248,7 @@ def test_the_loss_is_the_formula(quantizer: str) -> None:
     moves = [x[i, 1:n] - x[i, : n - 1] for x in (decoded, features) for i, n in enumerate(lengths.tolist())]
     wanted = wanted + 0.1 * functional.smooth_l1_loss(torch.cat(moves[:2]), torch.cat(moves[2:]))
     if quantizer == "vq":
-        kept = torch.arange(8)[None] < encoded.tokens.latents[:, None]
+        kept = torch.arange(8)[None] < encoded.tokens.latent_lengths[:, None]
         running, terms = tokenizer.codec.empty(encoded.tokens.layout, 2), []
         for k, row in enumerate(encoded.tokens.scales):
             running = running + tokenizer.codec.contribution(row, k, encoded.tokens.layout)

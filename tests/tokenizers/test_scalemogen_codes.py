@@ -33,7 +33,7 @@ def test_scale_by_scale_is_what_encoding_does(kind: str) -> None:
     tokenizer = begun(kind)
     assert tokenizer.codec.token_kind == "codes" and tokenizer.codec.vocabulary == {"vq": 24, "fsq": 15}[kind]
     encoded = tokenizer.encode(clips(LENGTHS, 128), torch.tensor(LENGTHS))
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     running = tokenizer.codec.empty(layout, len(LENGTHS))
     for scale, row in enumerate(encoded.tokens.scales):
         again = tokenizer.codec.quantize_scale(encoded.latent - running, scale, layout, latents)

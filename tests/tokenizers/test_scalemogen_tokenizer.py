@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -13,7 +14,8 @@ from kinescale import features, skeletons
 from kinescale.core.errors import ConfigError, InputError
 from kinescale.quantizers.bsq import Quantizer
 from kinescale.tokenizers.scalemogen import Config, Tokenizer
-from kinescale.tokenizers.scalemogen.bodies import BODIES, LATENT_PARTS, MIDDLE_EDGES, columns_of
+from kinescale.tokenizers.scalemogen.bodies import BODIES, LATENT_PARTS, MIDDLE_EDGES, columns_of, columns_of_blocks
+from kinescale.tokenizers.scalemogen.derived_body import derived_body
 from kinescale.tokenizers.scalemogen.schedules import FACTORS as COUNT
 from kinescale.tokenizers.scalemogen.schedules import IDS, quantized, schedule
 from kinescale.tokens import Codec
@@ -79,6 +81,30 @@ def test_bodies_are_connected_and_wholly_covered(name: str, pool: int) -> None:
         assert role is None or skeleton.role(f"{side}_{role}") == joint
 
 
+def test_the_derived_body_of_humanml22_is_the_published_one() -> None:
+    assert derived_body(skeletons.get("humanml22")) == BODIES["humanml22"]
+
+
+@pytest.mark.parametrize("name", ["cmu", "mixamo", "smplx", "unity_humanoid"])
+def test_other_bodies_follow_from_tree_and_roles(name: str) -> None:
+    body = derived_body(skeletons.get(name))
+    assert {joint for part in body.parts for joint in part} == set(range(body.joints)) and len(body.parts) == 12
+    for inside in body.parts:
+        assert _connected(body.edges, set(inside)), f"{name}: {inside} falls apart"
+    built = features.FAMILY.get("rotations", "build")(features.FAMILY.get("rotations", "Config")(skeleton=name))
+    blocks = {block: [part.start, part.stop] for block, part in built.blocks.items()}
+    tokenizer = small_tokenizer(feature_width=built.width, body=name, feature_blocks=blocks)
+    lengths = torch.tensor([16])
+    decoded = tokenizer.decode(tokenizer.encode(torch.randn(1, 16, built.width), lengths).tokens)
+    assert decoded.shape == (1, 16, built.width)
+
+
+def test_a_body_without_legs_is_refused() -> None:
+    snake = skeletons.Skeleton("snake", ("hips", "tail"), (-1, 0), np.zeros((2, 3)), {"hips": "hips"})
+    with pytest.raises(ConfigError, match="left_shoulder"):
+        derived_body(snake)
+
+
 def _connected(edges: tuple[tuple[int, int], ...], inside: set[int]) -> bool:
     reached, grown = set(), {min(inside)}
     while grown != reached:
@@ -109,6 +135,7 @@ def test_columns_follow_the_blocks_of_the_features(
     built = features.FAMILY.get(feature, "build")(features.FAMILY.get(feature, "Config")(**options))
     parts = BODIES[body]
     columns = columns_of(parts, built.width)
+    assert columns == columns_of_blocks(parts, {name: (b.start, b.stop) for name, b in built.blocks.items()})
     owned = columns.of_joints(parts.joints)
     assert sorted(column for own in owned for column in own) == list(range(built.width))
     extra = [1 if joint in parts.contacts else 0 for joint in range(parts.joints)]
@@ -123,6 +150,19 @@ def test_columns_follow_the_blocks_of_the_features(
             assert set(range(start, start + per)) <= set(owned[joint])
     starts = columns.starts(parts.joints)
     assert (starts[-2], starts[-1]) == (built.blocks["velocities"].start, contact)
+
+
+def test_blocks_that_do_not_go_by_joints_are_refused() -> None:
+    body = BODIES["humanml22"]
+    for blocks in ({"positions": (4, 68)}, {"positions": (0, 66), "phase": (66, 70)}, {"phase": (0, 8)}):
+        with pytest.raises(ConfigError, match="columns"):
+            columns_of_blocks(body, blocks)
+
+
+def test_features_without_velocities_train() -> None:
+    tokenizer = small_tokenizer(feature_width=67, feature_blocks={"root_height": [0, 1], "positions": [1, 67]})
+    lengths = torch.tensor([20])
+    assert torch.isfinite(tokenizer.train().training_loss(clips([20], 20, width=67), lengths, rng(1)).loss)
 
 
 def test_other_columns_can_be_given() -> None:
@@ -141,7 +181,7 @@ def test_any_list_goes_both_ways(numbering: Any, faithful: bool) -> None:
     motion = clips(lengths.tolist(), 100)
     before = motion.clone(), lengths.clone()
     encoded = tokenizer.encode(motion, lengths)
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     assert layout == tokenizer.layout(100) and latents.tolist() == [25, 1, 10]
     running = tokenizer.codec.empty(layout, 3)
     for k, row in enumerate(encoded.tokens.scales):
@@ -165,7 +205,7 @@ def test_padding_does_not_matter(length: int, numbering: Any) -> None:
     wanted: list[Any] = []
     for frames in (length, 64, 97, 128):
         encoded = tokenizer.encode(clips([length], frames), lengths)
-        latents, layout = encoded.tokens.latents, encoded.tokens.layout
+        latents, layout = encoded.tokens.latent_lengths, encoded.tokens.layout
         assert layout.capacity == -(-frames // 4)
         tokens = [row[encoded.tokens.valid(k)] for k, row in enumerate(encoded.tokens.scales)]
         inputs = [tokenizer.codec.scale_input(encoded.quantized, k, layout, latents) for k in range(len(layout.scales))]
@@ -267,7 +307,7 @@ def test_the_loss_is_the_formula() -> None:
         return functional.smooth_l1_loss(decoded[inside][:, part], motion[inside][:, part])
 
     velocities = slice(4 + 9 * 22, 4 + 12 * 22)
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     losses = tokenizer.pyramid(encoded.latent, layout, latents, dropped=(False,) * 11).losses
     wanted = error(slice(0, WIDTH)) + 0.5 * error(slice(0, 4)) + 0.5 * error(velocities) + 4 * sum(losses) / 11
     torch.testing.assert_close(tokenizer.training_loss(motion, lengths, rng(0)).loss, wanted)

@@ -57,7 +57,7 @@ def test_a_tokenizer_of_codes_is_a_codec_of_bits() -> None:
     encoded = tokenizer.encode(clips(tokenizer, [128, 44], 128), lengths)
     view = tokenizer.codec.view("bits")
     assert isinstance(view, Codec)
-    layout, latents = encoded.tokens.layout, encoded.tokens.latents
+    layout, latents = encoded.tokens.layout, encoded.tokens.latent_lengths
     residual = encoded.latent
     running = view.empty(layout, 2)
     rows = []

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinescale.core.errors import InputError
+from kinescale.core.renamed import RenamedWarning
 from kinescale.tokens import Scale, TokenLayout, TokenMap
 
 SHAPES = st.tuples(st.integers(4, 60), st.sets(st.integers(2, 4), max_size=3), st.integers(1, 3), st.booleans())
@@ -83,3 +84,10 @@ def test_bins_spread_evenly_agree_with_exact_fractions(rounding: str) -> None:
 def test_a_layout_that_codes_the_padding_too_fills_every_bin() -> None:
     layout = TokenLayout((Scale(3, 1), Scale(49, 1)), 49, 4, "all")
     assert layout.valid_flat(torch.tensor([1, 49])).all()
+
+
+def test_the_former_name_of_the_lengths_is_taken_with_a_warning() -> None:
+    layout = TokenLayout((Scale(2, 1, 2), Scale(4, 1, 1)), 4, 4)
+    tokens = TokenMap(layout, torch.tensor([3]), ())
+    with pytest.warns(RenamedWarning, match="latent_lengths"):
+        assert tokens.latents is tokens.latent_lengths

@@ -6,6 +6,7 @@ import pytest
 
 from kinescale import recipes
 from kinescale.core.errors import ConfigError
+from kinescale.core.renamed import RenamedWarning
 from kinescale.training.config import RunConfig
 from kinescale.training.identity import difference, first_difference
 from kinescale.training.overrides import current_path, override
@@ -73,7 +74,12 @@ def test_watching_does_not_change_what_a_run_is(config: RunConfig) -> None:
 def test_earlier_spellings_of_an_override_change_the_field_of_now() -> None:
     config = recipes.get("mosa.debug")
     changes = {"generator_training.optimiser.lr": "0.01", "tokenizer.config.quantisation_weight": "0.5"}
-    changed = override(config, changes)
+    with pytest.warns(RenamedWarning) as noted:
+        changed = override(config, changes)
+    assert [str(note.message).split(";")[0] for note in noted] == [
+        "generator_training.optimiser.lr is now generator_training.optimizer.lr",
+        "tokenizer.config.quantisation_weight is now tokenizer.config.quantization_weight",
+    ]
     assert changed.generator_training.optimizer.lr == 0.01
     assert changed.tokenizer.config["quantization_weight"] == 0.5 and "quantisation_weight" not in str(
         changed.to_json()

@@ -40,7 +40,7 @@ const chosenBlock = () => project.state.blocks.find(block => block.id === timeli
 const chosenParts = () => [...$("parts").querySelectorAll("input:checked")].map(box => box.value);
 
 function say(text, wrong = false) {
-  $("said").textContent = text;
+  $("said").textContent = $("said").title = text;
   if (wrong) trouble(text);
 }
 function trouble(text) {
@@ -703,7 +703,7 @@ function connected(found) {
     label.append(box, part.replaceAll("_", " "));
     return label;
   }));
-  $("examples").replaceChildren(...found.acts.slice(0, 8).map(({ example }) => {
+  $("examples").replaceChildren(...found.acts.slice(0, 6).map(({ example }) => {
     const made = Object.assign(document.createElement("button"), { type: "button", textContent: example });
     made.addEventListener("click", () => editBlock({ text: example }, "example"));
     return made;

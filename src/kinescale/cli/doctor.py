@@ -20,7 +20,12 @@ EXAMPLES = (
 )
 
 OLDEST_PYTHON = (3, 11)
-EXTRAS = {"train": ("pyarrow", "tensorboard"), "video": ("imageio_ffmpeg",), "text": ("transformers",)}
+EXTRAS = {
+    "train": ("pyarrow", "tensorboard"),
+    "video": ("imageio_ffmpeg",),
+    "text": ("transformers",),
+    "serve": ("fastapi", "uvicorn"),
+}
 """Optional extras and what they install."""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from kinescale.cli.base.bulk import is_bulk, run_bulk
 from kinescale.cli.base.delivery import deliver, is_stdout
 from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import Drawing, check_drawing, sampling
@@ -28,6 +29,7 @@ from kinescale.cli.base.options import (
     print_json,
 )
 from kinescale.cli.base.pictures import Watch, check_picture
+from kinescale.core.conventions import MAX_CANDIDATES
 from kinescale.core.errors import InputError
 from kinescale.core.family import Family
 from kinescale.core.files import read_text_bounded
@@ -42,11 +44,10 @@ EXAMPLES = (
     'kinescale generate "a person waves" -o wave.glb --seconds 5 --samples 4 --seed 1 --skeleton mixamo',
     'kinescale generate "a person walks in circles" -o long.bvh --seconds 60',
     "kinescale generate --prompts prompts.txt -o made.bvh",
+    "kinescale generate --prompts prompts.jsonl -o made --formats bvh",
     'kinescale generate "a person runs" -o run.bvh --bundle runs/mine --device auto',
 )
 
-SECONDS = 4.0
-"""Length when none is asked for; less where the bundle's longest clip is shorter."""
 MAX_WATCHED = 16
 """Samples in one picture."""
 MAX_PROMPTS, MAX_PROMPT_BYTES = 1000, 1 << 20
@@ -63,10 +64,12 @@ class _What:
     prompt: MaybeText = None
     """The same as PROMPT."""
     prompts: MaybePath = None
-    """Text file with a prompt per line, in place of PROMPT; the motions are numbered as several samples are."""
+    """File of prompts in place of PROMPT: text with one per line, whose motions are numbered as several samples are; or
+    with a folder as OUT, any number of them as .txt, .jsonl or .parquet (prompt, seconds, seed, options, id)."""
     seconds: MaybeFloat = None
-    """Length of the motion; 4, or the bundle's longest where that is less, when not given. A longer motion than the
-    bundle's longest is sampled window by window, as kinescale timeline does."""
+    """Length of the motion. When not given: what the bundle expects of the sentence, where it has learned that, else 4,
+    or the bundle's longest where that is less. A motion longer than the bundle's longest is sampled window by window,
+    as kinescale timeline does."""
     skeleton: MaybeText = None
     """Put the motion on this skeleton, such as mixamo; the bundle's own when not given."""
     fps: MaybeFloat = None
@@ -91,8 +94,17 @@ class Options(Drawing, _What):
     scales: MaybeInt = None
     """Decode only the coarsest so many scales."""
     candidates: MaybeInt = None
-    """Most draws per motion, of which the one that keeps most of what the sentence asks (sides, order, counts, as
-    measured on the motion) is written; the bundle's own number by default, 1 for a single draw."""
+    """Most rounds of draws per motion. A motion that misses what the sentence asks (sides, order, counts, amounts, as
+    measured on it) is drawn again, put together from its parts, mirrored or adjusted, and a note says so; the bundle's
+    own number by default, 1 for a single draw as it is."""
+    formats: str = ""
+    """Files that a folder of motions holds beside its tables, such as bvh,glb."""
+    shard: int = 256
+    """Rows of prompts that are made, and found again after an interruption, together."""
+    engine: str = "local"
+    """What makes a folder of motions: local, or ray."""
+    workers: int = 0
+    """Processes that make a folder of motions."""
     raw: Flag = False
     """Leave the motion as decoded; else it is smoothed where it trembles, standing feet are planted and
     joints lifted out of the floor."""
@@ -111,6 +123,8 @@ def run(argv: list[str]) -> int:
     """Parse ``argv``, check what is cheap to check, then make and write one motion after another."""
     start = time.perf_counter()
     options = parse(Options, argv, "generate")
+    if is_bulk(options):
+        return run_bulk(options, parse_steps(options.steps))
     prompts = _prompts(options)
     paths, steps = _check(options, len(prompts))
 
@@ -154,6 +168,8 @@ def _check(options: Options, prompts: int) -> tuple[list[Path], tuple[int, ...] 
     """Refuse bad input before torch is loaded; the files to write and the parsed ``--steps``."""
     check_positive(options.seconds, "--seconds")
     check_fps(options.fps)
+    if options.candidates is not None and not 1 <= options.candidates <= MAX_CANDIDATES:
+        raise InputError(f"--candidates is {options.candidates}; expected 1 to {MAX_CANDIDATES}.")
     if options.skeleton is not None:
         Family("kinescale.skeletons", "skeleton").check(options.skeleton)
     if options.watch is not None:
@@ -191,11 +207,11 @@ def _motions(
     from kinescale.pipelines import FINISH, RAW
 
     longest = pipe.seconds_range[1]
-    seconds = min(SECONDS, longest) if options.seconds is None else options.seconds
-    if seconds > longest + 0.5 / pipe.bundle.feature.fps:
-        yield from _long(pipe, prompts, seconds, steps, options)
+    if options.seconds is not None and options.seconds > longest + 0.5 / pipe.bundle.feature.fps:
+        yield from _long(pipe, prompts, options.seconds, steps, options)
         return
     for prompt in prompts:
+        seconds, estimated = _length(pipe, prompt, options)
         for sample in range(options.samples):
             one = pipe(
                 prompt,
@@ -210,7 +226,37 @@ def _motions(
             )
             for name, value in one.timings.items():
                 made.timings[name] = made.timings.get(name, 0.0) + value
-            yield one.motions[0], [*_outside(pipe, one.motions[0], prompt), *_missed(one.motions[0], sample)]
+            motion = one.motions[0]
+            notes = [*_outside(pipe, motion, prompt), *_changed(motion, sample), *_missed(motion, sample)]
+            yield motion, [*estimated, *notes]
+
+
+def _length(pipe: TextToMotion, prompt: str, options: Options) -> tuple[float, list[str]]:
+    """The length of a prompt's motion, and a note where it was estimated."""
+    if options.seconds is not None:
+        return options.seconds, []
+    seconds = pipe.default_seconds(prompt)
+    if pipe.bundle.length_estimator() is None:
+        return seconds, []
+    return seconds, [f"{seconds:.2f} s is how long such a motion usually lasts in the training data; --seconds sets it"]
+
+
+_CHANGES = {
+    "turn_deg": "a turn of {:+g} degrees added",
+    "tempo": "played {:g} times as fast",
+    "step_length": "steps {:g} times as long",
+    "stopped_s": "stopped after {:g} s",
+}
+
+
+def _changed(motion: Motion, sample: int) -> list[str]:
+    """What was changed of the motion that was drawn, to keep what the prompt asks."""
+    done = ["mirrored"] if motion.meta.get("mirrored") else []
+    if parts := motion.meta.get("assembled_from"):
+        done.append(f"put together from draws of {'; '.join(parts)}")
+    report = motion.meta.get("adjusted", {})
+    done += [words.format(report[name]) for name, words in _CHANGES.items() if report.get(name, 1.0) != 1.0]
+    return [f"to keep what the prompt asks, sample {sample} was {', '.join(done)}"] if done else []
 
 
 def _missed(motion: Motion, sample: int) -> list[str]:
@@ -256,10 +302,15 @@ def _outside(pipe: TextToMotion, motion: Motion, prompt: str) -> list[str]:
     from kinescale.core.errors import SkeletonError
     from kinescale.data.scope import scope_notes
     from kinescale.description import caption, describe
+    from kinescale.description.prompts import parse_prompt
 
-    notes = scope_notes(prompt, pipe.bundle.provenance.words)
-    if not notes:
+    notes, request = scope_notes(prompt, pipe.bundle.provenance.words), parse_prompt(prompt)
+    if not notes and request.plain + "".join(request.main + request.minor):
         return []
+    if request.plain:
+        notes = (*notes, f"read as '{request.plain}'")
+    if not request.main + request.minor:
+        notes = (*notes, "no action in the prompt that could be measured")
     try:
         nearest = f"; the nearest thing made: {caption(describe(motion), 'brief')}"
     except SkeletonError:

@@ -41,3 +41,6 @@ MAX_JOINTS = 1024
 """Bounds that the sizes declared in a file are checked against before anything is allocated."""
 
 DEFAULT_SEED = 0
+
+MAX_CANDIDATES = 64
+"""Most rounds of draws of a clip."""

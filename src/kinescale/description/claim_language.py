@@ -12,7 +12,8 @@
 | ``way LOW HIGH`` | length of the path, m |
 | ``progress LOW HIGH`` | distance from the first position to the last by the clip's length, m/s |
 | ``steps N``, ``times KIND N`` | exactly so many |
-| ``order KIND[:SIDE] KIND[:SIDE]`` | the first begins before the second |
+| ``order KIND[:SIDE] KIND[:SIDE]`` | the second begins after the first and overlaps it hardly (``comes_after``) |
+| ``reach LEVEL`` | the highest level (chest, shoulder, head, overhead) of raised and waving hands |
 | ``peak MEASURE LOW HIGH`` | a highest value of ``metrics.peaks`` |
 | ``lean LOW HIGH`` | mean lean of the trunk forward, degrees |
 | ``hands LOW HIGH`` | mean distance of the wrists from the hips on the ground plane, m of an adult |
@@ -32,10 +33,10 @@ import numpy as np
 
 from kinescale.core.errors import DataError
 from kinescale.description.body import Body, body_of
-from kinescale.description.claim_scores import SOONER_S, score
+from kinescale.description.claim_scores import comes_after, score
 from kinescale.description.claims import Claim
 from kinescale.description.describe import describe
-from kinescale.description.records import Description, Direction, Event, Gait, Kind
+from kinescale.description.records import Description, Direction, Event, Gait, Kind, Level
 from kinescale.motion import Motion
 
 SIDES = ("left", "right", "both")
@@ -172,7 +173,22 @@ def _order(words: Sequence[str]) -> Callable[[MeasuredMotion], bool]:
 
     def holds(motion: MeasuredMotion) -> bool:
         one, two = _events(motion, first), _events(motion, second)
-        return bool(one and two) and one[0].start_s + SOONER_S <= two[-1].start_s
+        if not one or not two or one[0].start_s > two[0].start_s:
+            return False
+        return any(comes_after(earlier, later) for earlier in one for later in two)
+
+    return holds
+
+
+def _reach(words: Sequence[str]) -> Callable[[MeasuredMotion], bool]:
+    (word,) = words
+    wanted, levels = word.split("|"), list(get_args(Level))
+    if not set(wanted) <= set(levels):
+        raise ValueError(f"'{word}' is no level")
+
+    def holds(motion: MeasuredMotion) -> bool:
+        found = [event.level for event in motion.description.of("raise_hand", "wave") if event.level is not None]
+        return bool(found) and max(found, key=levels.index) in wanted
 
     return holds
 
@@ -240,6 +256,7 @@ _VERBS: Mapping[str, Callable[[Sequence[str]], Callable[[MeasuredMotion], bool]]
     "steps": _steps,
     "times": _times,
     "order": _order,
+    "reach": _reach,
     "peak": _peak,
     "lean": _number(_lean),
     "hands": _number(_hands),

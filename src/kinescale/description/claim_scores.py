@@ -23,8 +23,14 @@ DIRECTION_WITHIN = 30.0
 """Degrees between the claimed direction and the measured mean direction of travel."""
 
 TURN_LEAST = 30.0
-SOONER_S = 0.2
-"""Seconds by which the first of two actions must begin before the second."""
+SOONER_S, FLOWING_S = 0.2, 0.5
+"""Seconds by which the first of two actions must begin before the second: of any two, and of two that flow together."""
+
+MOST_SHARED = 0.3
+"""Share of the shorter of two actions that the end of the first may share with the beginning of the second."""
+
+FLOWING = frozenset({"turn", "circle", "jump", "hop", "kick", "travel"})
+"""Actions that go on without a stop where one of them is travel: a run-up carries on through the leap."""
 
 MAIN_SHARE = 0.6
 """Share of the seconds of an action that the claimed side must have."""
@@ -93,12 +99,21 @@ def _limb_side(claim: Claim, d: Description) -> _Found:
     return seconds[claim.side] >= MAIN_SHARE * total, max(seconds, key=lambda side: seconds[side])
 
 
+def comes_after(one: Event, two: Event) -> bool:
+    """Whether an event follows another: it begins later, and hardly overlaps it unless the two flow together."""
+    if one.kind != two.kind and "travel" in (one.kind, two.kind) and {one.kind, two.kind} <= FLOWING:
+        return one.start_s + FLOWING_S <= two.start_s
+    shared = one.end_s - two.start_s
+    apart = {one.kind, two.kind} == {"raise_hand"} or shared <= MOST_SHARED * min(one.seconds, two.seconds)
+    return one.start_s + SOONER_S <= two.start_s and apart
+
+
 def _order(claim: Claim, d: Description) -> _Found:
     first = _done(claim, d)
     second = _done(claim.then, d) if claim.then else ()
     if not first or not second or claim.then is None:
         return False, (claim.action if first else None) if not second else claim.then.action if claim.then else None
-    begins = first[0].start_s + SOONER_S <= second[0].start_s
+    begins = first[0].start_s <= second[0].start_s and any(comes_after(first[0], two) for two in second)
     words = [claim.action, claim.then.action] if begins else [claim.then.action, claim.action]
     return begins, ", ".join(words)
 

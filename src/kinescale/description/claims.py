@@ -23,7 +23,8 @@ class Claim(Act):
 
     direction : direction. distance : ``low`` to ``high`` meters. turn_side : side. turn_angle : ``low`` to ``high``
     degrees, to ``side`` where given. speed : ``gaits`` and ``low`` to ``high`` meters per second. repetition :
-    ``action`` exactly ``count`` times. limb_side : ``action`` with ``side``. order : ``action`` before ``then``.
+    ``action`` exactly ``count`` times. limb_side : ``action`` with ``side``. order : ``action``, then ``then``
+    (``claim_scores.comes_after``).
     """
 
     kind: ClaimKind
@@ -74,7 +75,7 @@ def repeats(action: Kind, count: int) -> Claim:
 
 
 def in_order(first: Act, second: Act) -> Claim:
-    """Claim: ``first`` begins before ``second``."""
+    """Claim: ``second`` follows ``first``."""
     return Claim(kind="order", **first.model_dump(), then=second)
 
 

@@ -53,17 +53,17 @@ def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{number(count)} times")
 
 
-def metres(length: float, detail: Detail) -> str:
+def meters(length: float, detail: Detail) -> str:
     """A length: rounded to half meters in words, or in figures."""
     if detail == "full":
-        return f"{length:.1f} metres"
+        return f"{length:.1f} meters"
     halves = max(round(2 * length), 1)
     whole, half = divmod(halves, 2)
     if not whole:
-        return "about half a metre"
+        return "about half a meter"
     if half:
-        return f"about {number(whole)} and a half metres"
-    return f"about {number(whole)} metre{'s' if whole > 1 else ''}"
+        return f"about {number(whole)} and a half meters"
+    return f"about {number(whole)} meter{'s' if whole > 1 else ''}"
 
 
 def by_degrees(angle: float, detail: Detail) -> str:
@@ -133,11 +133,11 @@ def _travel(event: Event, detail: Detail) -> str:
     words = f"*{verb}{way}"
     if detail == "brief":
         return words
-    words += f" {metres(event.distance_m or 0.0, detail)}"
+    words += f" {meters(event.distance_m or 0.0, detail)}"
     if detail == "full":
         steps = event.steps or 0
         words += f" in {steps} step{'' if steps == 1 else 's'}" if steps else ""
-        words += f" at {event.speed_m_s or 0.0:.1f} metres a second"
+        words += f" at {event.speed_m_s or 0.0:.1f} meters a second"
     return words
 
 
@@ -160,8 +160,8 @@ def _jump(event: Event, detail: Detail) -> str:
     words += f" {times(count)}" if count > 1 else ""
     way = (event.distance_m or 0.0) / count
     if detail == "full":
-        return f"{words} {100 * (event.height_m or 0.0):.0f} centimetres high and {way:.1f} metres far"
-    return words + (f" {metres(way, detail)} far" if way > LEAP_M else "")
+        return f"{words} {100 * (event.height_m or 0.0):.0f} centimeters high and {way:.1f} meters far"
+    return words + (f" {meters(way, detail)} far" if way > LEAP_M else "")
 
 
 def _hands(event: Event) -> str:

@@ -17,7 +17,7 @@ from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record
 from kinescale.description.claim_language import parse_claim
 
-FILE = "prompts.toml"
+FILE, HELD_OUT = "prompts.toml", "prompts_held_out.toml"
 PromptKind = Literal["plain", "paraphrase", "compound", "style", "side"]
 KINDS: tuple[PromptKind, ...] = get_args(PromptKind)
 
@@ -53,8 +53,18 @@ class _Group(Record):
 
 @lru_cache(maxsize=1)
 def prompts() -> tuple[Prompt, ...]:
-    """Every prompt of the file, in its order."""
-    return parse_prompts(resources.files("kinescale.evaluation").joinpath(FILE).read_text(encoding="utf-8"))
+    """Every prompt of ``prompts.toml``, in its order."""
+    return _read(FILE)
+
+
+@lru_cache(maxsize=1)
+def held_out_prompts() -> tuple[Prompt, ...]:
+    """Every prompt of ``prompts_held_out.toml``, which the parser of prompts was not written with."""
+    return _read(HELD_OUT)
+
+
+def _read(name: str) -> tuple[Prompt, ...]:
+    return parse_prompts(resources.files("kinescale.evaluation").joinpath(name).read_text(encoding="utf-8"))
 
 
 def parse_prompts(text: str) -> tuple[Prompt, ...]:

@@ -159,7 +159,7 @@ def _denormalized(bundle: Bundle, decoded: Float[Tensor, "1 T F"], frames: int) 
 def one_clip(tokens: TokenMap, clip: int) -> TokenMap:
     """The tokens of one clip of a batch."""
     one = slice(clip, clip + 1)
-    return TokenMap(tokens.layout, tokens.latents[one], tuple(scale[one] for scale in tokens.scales))
+    return TokenMap(tokens.layout, tokens.latent_lengths[one], tuple(scale[one] for scale in tokens.scales))
 
 
 def onto_feature(motion: Motion, feature: Feature, *, frames: int | None = None) -> Motion:

@@ -18,24 +18,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kinescale.core.conventions import DEFAULT_SEED
+from kinescale.core.conventions import DEFAULT_SEED, MAX_CANDIDATES
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record
 from kinescale.description.prompts import parse_prompt
+from kinescale.generators.base.length import median_steps
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipelines import runtime
-from kinescale.pipelines.candidates import Verdict, judge
 from kinescale.pipelines.post_process import FINISH, PostProcess, postprocess
+from kinescale.pipelines.refinement import Draw, Limits, Refiner, refine
 from kinescale.samplers.base import OnScale as OnLatent
 from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
 OnScale = Callable[[int, Sequence[Motion]], None]
 
-MAX_CANDIDATES = 64
+SECONDS = 4.0
+"""Length where none is asked for or estimated; less where the bundle's longest clip is shorter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +124,30 @@ class TextToMotion(runtime.Pipeline):
         return frames
 
     @on_fixed_threads
+    def estimated_seconds(self, prompt: str) -> float | None:
+        """Length of a prompt's motion as the bundle's estimator expects it, its median, seconds.
+
+        ``None`` where the bundle has no length estimator (``generators.base.length``).
+        """
+        estimator = self.bundle.length_estimator()
+        if estimator is None:
+            return None
+        with torch.no_grad():
+            text = runtime.encode_text(self.bundle, [check_prompt(prompt)])
+            steps = int(median_steps(estimator.length_logits(text))[0])
+        frames = min(steps * self.bundle.stride, self.bundle.max_frames)
+        return frames / self.bundle.feature.fps
+
+    def default_seconds(self, prompt: str) -> float:
+        """Length of a prompt's motion when none is asked for: the estimated one, else 4 s or the longest possible."""
+        estimated = self.estimated_seconds(prompt)
+        return min(SECONDS, self.seconds_range[1]) if estimated is None else estimated
+
+    @on_fixed_threads
     def __call__(
         self,
         prompt: str | Sequence[str],
-        seconds: float | int = 4.0,
+        seconds: float | int | None = None,
         samples: int | Sequence[int] = 1,
         seed: int | Sequence[int] = DEFAULT_SEED,
         *,
@@ -136,13 +158,15 @@ class TextToMotion(runtime.Pipeline):
         batch: int = 1,
         shared_passes: bool = False,
         candidates: int | None = None,
+        guidance: float | None = None,
     ) -> Generated:
         """Make motions.
 
         Parameters
         ----------
         prompt : a sentence, or several.
-        seconds : length of every clip, to the nearest frame.
+        seconds : length of every clip, to the nearest frame. ``None``: what the bundle's length estimator expects of
+            each prompt, where it has one, else 4 (``default_seconds``).
         samples : how many clips per prompt, or which: ``[3]`` makes sample 3 alone, as it is among others.
         seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``; several: one per prompt.
         sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale``,
@@ -154,29 +178,46 @@ class TextToMotion(runtime.Pipeline):
         shared_passes : draw a batch's clips in the same network passes: faster on an accelerator and for small
             networks, but matrix products then round differently, which now and then turns a draw, so that a motion
             may depend on what else is in its batch (``docs/batch_invariance.md``).
-        candidates : most draws per clip. A clip that misses a claim of its prompt, such as a side or an order, as
-            measured on the motion (``pipelines.candidates``), is drawn again, and the best draw is kept; its ``meta``
-            has the claims kept and missed. 1: a single draw. By default the bundle's number.
+        candidates : most rounds of draws per clip. A clip that misses a claim of its prompt, such as a side or an
+            order, as measured on the motion (``pipelines.candidates``), is drawn again, put together from its parts,
+            mirrored or adjusted (``pipelines.refinement``), and the best is kept; its ``meta`` has the claims kept
+            and missed and what was done. 1: a single draw as it is. By default the bundle's number.
+        guidance : former name and meaning of ``guidance_scale`` in ``sampling``, for one release, with a warning.
 
         Raises ``InputError`` for a value out of range or a setting that the sampler lacks.
         """
         clock: dict[str, float] = {"text": 0.0, "sampling": 0.0, "decoding": 0.0, "total": 0.0}
         with _timed(clock, "total"), torch.no_grad():
             prompts = [check_prompt(p) for p in ([prompt] if isinstance(prompt, str) else prompt)]
-            config = self.bundle.settings(sampling or {})
-            ask = _Settings(self.frames(seconds), config, post_process, scales, on_scale, shared_passes, batch)
-            clips = self._clips(prompts, runtime.sample_indices(samples), seed, ask)
+            former = {} if guidance is None else {"guidance": guidance}
+            config = self.bundle.settings({**(sampling or {}), **former})
             self._check_scales(scales)
             if batch < 1:
                 raise InputError(f"batch is {batch}; expected at least 1.")
             draws = self.bundle.candidates if candidates is None else candidates
             if not 1 <= draws <= MAX_CANDIDATES:
                 raise InputError(f"candidates is {draws}; expected 1 to {MAX_CANDIDATES}.")
-            made = self._make(prompts, clips, ask, clock)
-            if draws > 1 and scales is None:
-                made = self._improve(prompts, clips, made, ask, draws, clock)
+            indices = runtime.sample_indices(samples)
+            seeds = _checked_seeds(prompts, indices, seed)
+            made: list[_Made] = []
+            for length, rows in self._by_length(prompts, seconds):
+                ask = _Settings(self.frames(length), config, post_process, scales, on_scale, shared_passes, batch)
+                some = prompts[rows]
+                clips = self._clips(some, indices, seeds[rows], ask)
+                drawn = self._make(some, clips, ask, clock)
+                if draws > 1 and scales is None:
+                    drawn = self._improve(some, clips, drawn, ask, draws, clock)
+                made += drawn
         motions, tokens = tuple(one.motion for one in made), tuple(one.tokens for one in made)
         return Generated(motions, tokens, tuple(one.seed for one in made), clock)
+
+    def _by_length(self, prompts: list[str], seconds: float | int | None) -> list[tuple[float, slice]]:
+        """Rows of prompts that follow each other and have one length."""
+        if seconds is not None:
+            return [(float(seconds), slice(0, len(prompts)))]
+        lengths = [self.default_seconds(prompt) for prompt in prompts]
+        starts = [i for i, length in enumerate(lengths) if i == 0 or lengths[i - 1] != length]
+        return [(lengths[a], slice(a, b)) for a, b in zip(starts, [*starts[1:], len(prompts)], strict=True)]
 
     @on_fixed_threads
     def features(
@@ -197,7 +238,7 @@ class TextToMotion(runtime.Pipeline):
             raise InputError(f"{frames} frames; this bundle makes {self.bundle.stride} to {self.bundle.max_frames}.")
         with torch.no_grad():
             ask = _Settings(frames, self.bundle.settings(sampling or {}), FINISH, None, None, False, 1)
-            clips = self._clips([check_prompt(prompt)], runtime.sample_indices(samples), seed, ask)
+            clips = self._clips([check_prompt(prompt)], runtime.sample_indices(samples), [seed], ask)
             text = runtime.encode_text(self.bundle, [prompt])
             return [runtime.decode(self.bundle, self._sampled(text, [clip], ask), frames) for clip in clips]
 
@@ -226,42 +267,40 @@ class TextToMotion(runtime.Pipeline):
         draws: int,
         clock: dict[str, float],
     ) -> list[_Made]:
-        """Draw clips again that miss a claim of their prompt; of the draws of a clip, the best by its claims.
+        """Refine the clips that miss a claim of their prompt (``pipelines.refinement``).
 
-        Every other candidate is drawn from the prompt in the words of captions. Each has a seed of its own, derived
-        from the clip's, so that neither the other clips nor their number matter.
+        Every draw has a seed of its own, derived from the clip's, so that neither the other clips nor their number
+        matter.
         """
-        requests = [parse_prompt(prompt) for prompt in prompts]
-        best = list(made)
-        verdicts = [
-            judge(one.motion, requests[clip.row]) if requests[clip.row].main else None
+        bundle = self.bundle
+        limits = Limits(bundle.stride, bundle.max_frames, bundle.feature.fps)
+        refiners = [
+            Refiner(prompts[clip.row], parse_prompt(prompts[clip.row]), one.motion, clip.seed, limits)
             for one, clip in zip(made, clips, strict=True)
         ]
         quiet = dataclasses.replace(ask, on_scale=None)
-        for number in range(1, draws):
-            missing = [i for i, verdict in enumerate(verdicts) if verdict is not None and not verdict.complete]
-            if not missing:
-                break
-            texts = [(requests[clips[i].row].plain if number % 2 else "") or prompts[clips[i].row] for i in missing]
-            again = [
-                _again(clips[i], row, number, text) for row, (i, text) in enumerate(zip(missing, texts, strict=True))
-            ]
-            for i, one in zip(missing, self._make(texts, again, quiet, clock), strict=True):
-                verdict, before = judge(one.motion, requests[clips[i].row]), verdicts[i]
-                if verdict is not None and before is not None and verdict.score > before.score:
-                    best[i], verdicts[i] = one, verdict
-        return [_labeled(one, verdict) for one, verdict in zip(best, verdicts, strict=True)]
 
-    def _clips(
-        self, prompts: list[str], indices: Sequence[int], seed: int | Sequence[int], ask: _Settings
-    ) -> list[_Clip]:
-        seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
-        if len(seeds) != len(prompts):
-            raise InputError(f"{len(seeds)} seeds for {len(prompts)} prompts; give one, or one for each prompt.")
-        if not 1 <= len(prompts) * len(indices) <= runtime.MAX_CLIPS:
-            raise InputError(
-                f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {runtime.MAX_CLIPS} clips."
-            )
+        def make(asked: Sequence[tuple[int, Draw]]) -> list[Motion]:
+            found: dict[int, Motion] = {}
+            for frames in dict.fromkeys(draw.frames for _, draw in asked):
+                alike = [(k, i, draw) for k, (i, draw) in enumerate(asked) if draw.frames == frames]
+                some = [_Clip(row, draw.seed, clips[i].meta) for row, (_, i, draw) in enumerate(alike)]
+                texts = [draw.text for _, _, draw in alike]
+                drawn = self._make(texts, some, dataclasses.replace(quiet, frames=frames), clock)
+                found |= {k: one.motion for (k, _, _), one in zip(alike, drawn, strict=True)}
+            return [found[k] for k in range(len(asked))]
+
+        refine(refiners, draws, make)
+        return [self._refined(one, refiner) for one, refiner in zip(made, refiners, strict=True)]
+
+    def _refined(self, first: _Made, refiner: Refiner) -> _Made:
+        """The clip as refined; of a motion that no single draw made, the tokens that encode it."""
+        tokens = first.tokens
+        if refiner.best is not refiner.first:
+            tokens = runtime.encode(self.bundle, self.bundle.feature.from_motion(refiner.best)).tokens
+        return dataclasses.replace(first, motion=refiner.result(), tokens=tokens)
+
+    def _clips(self, prompts: list[str], indices: Sequence[int], seeds: Sequence[int], ask: _Settings) -> list[_Clip]:
         shared = runtime.bundle_meta(self.bundle)
         shared |= runtime.sampling_meta(self.bundle, ask.config, ask.post_process, ask.scales)
         return [
@@ -312,20 +351,16 @@ class TextToMotion(runtime.Pipeline):
         return done.motion.with_meta(**clip.meta, **done.report)
 
 
-def _again(clip: _Clip, row: int, number: int, text: str) -> _Clip:
-    """A further candidate of a clip, drawn from ``text``."""
-    meta = {**clip.meta, "candidate": number}
-    if text != clip.meta["prompt"]:
-        meta["drawn_as"] = text
-    return _Clip(row, derive_seed(clip.seed, "candidate", number), meta)
-
-
-def _labeled(made: _Made, verdict: Verdict | None) -> _Made:
-    """The clip with its claims in ``meta``."""
-    if verdict is None:
-        return made
-    claims = {"claims_kept": list(verdict.kept), "claims_missed": list(verdict.missed)}
-    return dataclasses.replace(made, motion=made.motion.with_meta(**claims))
+def _checked_seeds(prompts: Sequence[str], indices: Sequence[int], seed: int | Sequence[int]) -> list[int]:
+    """A seed per prompt; ``InputError`` for another number of them, or too many clips."""
+    seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
+    if len(seeds) != len(prompts):
+        raise InputError(f"{len(seeds)} seeds for {len(prompts)} prompts; give one, or one for each prompt.")
+    if not 1 <= len(prompts) * len(indices) <= runtime.MAX_CLIPS:
+        raise InputError(
+            f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {runtime.MAX_CLIPS} clips."
+        )
+    return seeds
 
 
 @contextlib.contextmanager

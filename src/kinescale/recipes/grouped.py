@@ -31,6 +31,9 @@ SHARES = {
 }  # fmt: skip
 """Share of each corpus among the tokenizer's windows: fast and rare motions are in the small ones."""
 
+OPEN_SHARES = {"cmu": 0.8, "accad": 0.04, "kaykit": 0.06, "mesh2motion": 0.1}
+"""As ``SHARES``, of the corpora that may be used commercially."""
+
 
 def debug() -> RunConfig:
     """Every part at its smallest, for tests."""
@@ -75,3 +78,16 @@ def cpu() -> RunConfig:
     config = TOKENIZER.but(continuous_steps=1000)
     run = own_run("grouped.cpu", config, GENERATOR, sampling, stages=(first, second), text_tokens=48)
     return run.but(candidates=6)
+
+
+def open() -> RunConfig:
+    """As ``cpu``, on corpora for commercial use.
+
+    CMU, ACCAD, KayKit, Mesh2Motion and clips composed of them; prepare those alone.
+    """
+    run = cpu()
+    first, second = run.tokenizer_training, run.generator_training
+    first = first.but(steps=6000, draw=first.draw.but(shares=OPEN_SHARES))
+    optimizer = OptimizerConfig(kind="muon", lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.05, clip=2.0)
+    second = second.but(steps=4000, batch_size=32, optimizer=optimizer)
+    return run.but(name="grouped.open", tokenizer_training=first, generator_training=second)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -16,6 +17,8 @@ MAX_ITEMS = 2_000_000
 """Most brackets and commas of a body: a minute of motion has about half of that."""
 MAX_FIELDS = 20_000
 """Most items of what is validated as a record; motions are taken out before."""
+READ_S = 60.0
+"""Seconds that a client has to send its body."""
 LARGE = 256 * 1024
 """Bytes from which a body is parsed outside the event loop."""
 
@@ -35,11 +38,15 @@ async def read_bytes(request: Request, limit: int) -> bytes:
     if declared.isdecimal() and int(declared) > limit:
         raise too_large(limit, int(declared))
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise too_large(limit)
-        parts.append(part)
+    try:
+        async with asyncio.timeout(READ_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise too_large(limit)
+                parts.append(part)
+    except TimeoutError:
+        raise ApiError("invalid_request", f"the body did not come within {READ_S:g} seconds.", status=408) from None
     return b"".join(parts)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +66,13 @@ class Engine:
         """How much work some clips of a length are; the fixed part of a clip counts as a second."""
         return clips * (1.0 + seconds)
 
+    def warm_up(self) -> float:
+        """Draw a short motion, so that the first request finds everything loaded; seconds per unit of work."""
+        seconds = min(1.0, self.longest_s)
+        start = time.perf_counter()
+        self.draw(["a person walks"], [0], Drawing(seconds, candidates=1))
+        return (time.perf_counter() - start) / self.units(1, seconds)
+
     def check_sampling(self, given: Mapping[str, Any]) -> None:
         """Refuse settings that the bundle's sampler lacks, or that would compute for very long."""
         try:
@@ -104,9 +113,7 @@ class Engine:
             own = derive_seed(seed, "sample", sample) if how.samples > 1 else seed
             options = EditOptions(seed=own, sampling=how.sampling or {}, post_process=how.post_process)
             if blend_s is not None:
-                options = EditOptions(
-                    seed=own, sampling=how.sampling or {}, post_process=how.post_process, blend=blend_s
-                )
+                options = dataclasses.replace(options, blend=blend_s)
             made = self.timeline(timeline, options=options)
             motions.append(made.motion.with_meta(seed=seed, sample=sample))
             frames.append(tuple(one.frame for one in made.transitions if not one.parts))

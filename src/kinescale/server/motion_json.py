@@ -106,7 +106,7 @@ def read_skeleton_json(value: Any, where: str) -> Skeleton:
 
 def motion_json(motion: Motion) -> bytes:
     """A motion as JSON; numbers are the shortest that give the 32-bit floats again."""
-    head = {"skeleton": skeleton_json(motion.skeleton), "fps": motion.fps, "meta": plain(motion.meta)}
+    head = {"skeleton": skeleton_json(motion.skeleton), "fps": motion.fps, "meta": motion.meta}
     tracks = {
         "root": _rows(motion.root.detach().float().cpu().numpy()),
         "rotations": _rows(motion.rotations.detach().float().cpu().numpy()),
@@ -152,7 +152,7 @@ def plain(value: Any) -> Any:
 
 def joined_object(head: Mapping[str, Any], raw: Mapping[str, bytes]) -> bytes:
     """One JSON object of plain values and of values that are JSON already."""
-    text = json.dumps(head, separators=(",", ":"), allow_nan=False).encode()[:-1]
+    text = json.dumps(plain(head), separators=(",", ":"), allow_nan=False).encode()[:-1]
     parts = [json.dumps(name).encode() + b":" + value for name, value in raw.items()]
     return text + (b"," if head and parts else b"") + b",".join(parts) + b"}"
 

@@ -24,7 +24,7 @@ from kinescale.server.settings import Settings
 log = logging.getLogger("kinescale.server")
 
 FIRST_RATE_S = 0.05
-"""Seconds per unit of a kind that has not been computed yet."""
+"""Seconds per unit of a kind that has not been computed yet, until ``first_rate_s`` is set to something measured."""
 LEARNING = 0.3
 """Weight of the newest job in what is known of its kind."""
 OVERRUN = 0.2
@@ -46,6 +46,7 @@ class Scheduler:
         self.queue: deque[Job] = deque()
         self.running: list[list[Job]] = []
         self.draining = False
+        self.first_rate_s = FIRST_RATE_S
         self._rates: dict[str, float] = {}
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="kinescale-worker")
         self._reaper: asyncio.Task[None] | None = None
@@ -73,7 +74,7 @@ class Scheduler:
 
     def predicted_s(self, task: Task) -> float:
         """Seconds that a task is expected to take."""
-        return self._rates.get(task.kind, FIRST_RATE_S) * task.units
+        return self._rates.get(task.kind, self.first_rate_s) * task.units
 
     def wait_s(self) -> float:
         """Seconds until a job that came now would begin."""

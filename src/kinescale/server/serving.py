@@ -61,6 +61,7 @@ def run(
     )
     server = _Server(config)
     server.service = _service(app)
+    server.service.scheduler.first_rate_s = server.service.engine.warm_up()
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:

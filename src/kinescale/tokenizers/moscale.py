@@ -185,7 +185,9 @@ class Tokenizer(base.Tokenizer):
 
     def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
         """Tokens to features; F is zeroed past each clip's length before the decoder."""
-        return self.decode_latent(_zero_beyond(self.codec.latent_sum(tokens), tokens.latents), tokens.latents)
+        return self.decode_latent(
+            _zero_beyond(self.codec.latent_sum(tokens), tokens.latent_lengths), tokens.latent_lengths
+        )
 
     def decode_latent(
         self, latent: Float[Tensor, "B T P D"], latent_lengths: Int[Tensor, "B"]

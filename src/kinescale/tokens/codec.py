@@ -79,7 +79,7 @@ class Codec(ABC):
 
     def latent_sum(self, tokens: TokenMap) -> Float[Tensor, "B T P D"]:
         """F: the sum of what all scales of the tokens (or the first k that they hold) add."""
-        running = self.empty(tokens.layout, len(tokens.latents))
+        running = self.empty(tokens.layout, len(tokens.latent_lengths))
         for scale, row in enumerate(tokens.scales):
             running = running + self.contribution(row, scale, tokens.layout)
         return running

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from kinescale.core.errors import InputError
+from kinescale.core.renamed import warn_renamed
 from kinescale.tokens.layout import TokenLayout
 
 PADDING = -1
@@ -25,13 +26,13 @@ class TokenMap:
     Parameters
     ----------
     layout : the pyramid they belong to.
-    latents : [B] whole latent steps of each clip.
+    latent_lengths : [B] whole latent steps of each clip.
     scales : one int64 tensor a scale, [B, bins, groups] of code indices (``PADDING`` where invalid), or
         [B, bins, groups, K] of bits.  A prefix of the layout's scales is allowed: the first k of them.
     """
 
     layout: TokenLayout
-    latents: Int[Tensor, "B"]
+    latent_lengths: Int[Tensor, "B"]
     scales: tuple[Int[Tensor, "B ..."], ...]
 
     def __post_init__(self) -> None:
@@ -41,19 +42,25 @@ class TokenMap:
             if tuple(tokens.shape[1:3]) != (spec.bins, spec.groups):
                 raise InputError(f"scale {k}: tokens {tuple(tokens.shape)}; expected [B, {spec.bins}, {spec.groups}].")
 
+    @property
+    def latents(self) -> Int[Tensor, "B"]:
+        """Former name of ``latent_lengths``, for one release."""
+        warn_renamed("TokenMap.latents is now latent_lengths; the former name goes with the next release.")
+        return self.latent_lengths
+
     def valid(self, scale: int) -> Bool[Tensor, "B bins groups"]:
         """Which positions of a scale are filled."""
-        return self.layout.valid(self.latents, scale)
+        return self.layout.valid(self.latent_lengths, scale)
 
     def first(self, count: int) -> TokenMap:
         """The coarsest ``count`` scales."""
         if not 1 <= count <= len(self.scales):
             raise InputError(f"the first {count} scales of {len(self.scales)}; expected 1 to {len(self.scales)}.")
-        return TokenMap(self.layout, self.latents, self.scales[:count])
+        return TokenMap(self.layout, self.latent_lengths, self.scales[:count])
 
     def with_scales(self, scales: tuple[Int[Tensor, "B ..."], ...]) -> TokenMap:
         """The same clips with other tokens."""
-        return TokenMap(self.layout, self.latents, scales)
+        return TokenMap(self.layout, self.latent_lengths, scales)
 
     def flatten(self) -> Int[Tensor, "B L ..."]:
         """All scales in one row a clip, scales in order, time-major inside a scale."""

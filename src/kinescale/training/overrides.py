@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from kinescale.bundle.manifest import Part
 from kinescale.core.errors import ConfigError
 from kinescale.core.records import Record
+from kinescale.core.renamed import warn_renamed
 from kinescale.training.parts import FAMILIES
 
 R = TypeVar("R", bound=Record)
@@ -19,8 +20,8 @@ def override(config: R, changes: Mapping[str, Any]) -> R:
     """A checked copy of a run's config with dotted fields changed, e.g. ``{"generator_training.steps": "200"}``.
 
     Text values are read as JSON where they are JSON. With another generator the sampler's settings go, unless they are
-    changed, too: they are the old generator's. Raises ``ConfigError`` for a field that does not exist, naming the
-    nearest one.
+    changed, too: they are the old generator's. An earlier name of a field is taken with a ``RenamedWarning``. Raises
+    ``ConfigError`` for a field that does not exist, naming the nearest one.
 
     >>> from kinescale import recipes
     >>> changed = override(recipes.get("moscale.debug"), {"generator_training.optimizer.lr": "0.01"})
@@ -29,7 +30,10 @@ def override(config: R, changes: Mapping[str, Any]) -> R:
     """
     data = config.to_json()
     for path, value in changes.items():
-        _put(data, current_path(config, path, changes), parse_value(value))
+        current = current_path(config, path, changes)
+        if current != path:
+            warn_renamed(f"{path} is now {current}; the earlier name goes with the next release.")
+        _put(data, current, parse_value(value))
     _follow(data, config.to_json(), changes)
     return type(config).parse(data, where=str(data["name"]))
 

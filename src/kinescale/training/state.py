@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kinescale.core.errors import BundleError
 from kinescale.training.checkpoint import Checkpoint
 from kinescale.training.config import OptimizerConfig, StageConfig
+from kinescale.training.muon import MuonAdamW
 from kinescale.training.schedule import ema_weight
 
 MAX_BAD_STEPS = 50
@@ -101,21 +102,27 @@ def average_of(module: nn.Module) -> nn.Module:
 
 
 def build_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """AdamW in two groups.
+    """AdamW in two groups, with Muon for the matrices where the config says so.
 
     Weights of linear and convolution layers decay, everything else (biases, norms, tables) does not.
     """
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d)
     heavy = {id(part.weight) for part in module.modules() if isinstance(part, layers)}
-    decayed, plain = [], []
+    matrices, decayed, plain = [], [], []
     for value in module.parameters():
         if value.requires_grad:
-            (decayed if id(value) in heavy else plain).append(value)
+            matrix = config.kind == "muon" and value.ndim == 2 and id(value) in heavy
+            (matrices if matrix else decayed if id(value) in heavy else plain).append(value)
     groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
+        {"params": matrices, "weight_decay": config.weight_decay, "muon": True},
+        {"params": decayed, "weight_decay": config.weight_decay, "muon": False},
+        {"params": plain, "weight_decay": 0.0, "muon": False},
     ]
     groups = [group for group in groups if group["params"]]
+    if config.kind == "muon":
+        return MuonAdamW(groups, config)
+    for group in groups:
+        del group["muon"]
     return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps)
 
 

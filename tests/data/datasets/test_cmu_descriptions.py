@@ -37,6 +37,7 @@ def descriptions(data_root: Path) -> dict[str, str]:
     return {row[0]: row[1] for row in rows if len(row) > 1 and re.fullmatch(r"\d+_\d+", row[0])}
 
 
+@pytest.mark.slow  # unpacks the corpus and writes 40,000 sentences
 def test_every_take_gets_sound_sentences(descriptions):
     for take, text in descriptions.items():
         for part in (False, True):

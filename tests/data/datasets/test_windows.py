@@ -92,6 +92,7 @@ def test_a_whole_folder_can_be_put_into_one_split(source, tmp_path):
     }
 
 
+@pytest.mark.slow  # two processes that load torch; test_prepare.py compares them for another corpus
 def test_captions_differ_between_settings_only_where_they_should(source, tmp_path):
     prepare("cmu", source, tmp_path / "a", settings=Settings.of("cmu"), workers=1)
     prepare("cmu", source, tmp_path / "b", settings=Settings.of("cmu"), workers=2)

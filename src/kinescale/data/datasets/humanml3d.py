@@ -7,14 +7,8 @@ are made; clips full of NaN (007975 is known for it) are reported and left out.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
-from jaxtyping import Float
-
-from kinescale.data.datasets.base import License, Native, RawClip
+from kinescale.data.datasets.base import License, Native
 from kinescale.data.datasets.base import published as _published
-from kinescale.motion import Motion
 
 LICENSE = License(
     name="HumanML3D (AMASS and HumanAct12 terms: research only)",
@@ -24,23 +18,6 @@ LICENSE = License(
 )
 NATIVE = Native(skeleton="humanml22", fps=20.0, feature="humanml3d", width=263, feature_config={"variant": "humanml3d"})
 LAYOUT = _published.Layout("humanml3d", NATIVE, shortest=40, longest=200)
-
-
-def find(folder: Path) -> list[RawClip]:
-    """The clips of all splits; a caption with times makes a clip of its own."""
-    return _published.find(folder, LAYOUT)
-
-
-def load(clip: RawClip) -> Motion:
-    """The motion of 40 to 199 frames."""
-    return _published.load(clip, LAYOUT)
-
-
-def given(clip: RawClip) -> Float[np.ndarray, "T 263"] | None:
-    """The published features of the clip."""
-    return _published.given(clip, LAYOUT)
-
-
-def statistics(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """``Mean.npy`` and ``Std.npy``."""
-    return _published.statistics(folder, LAYOUT)
+find, load, given, statistics = _published.of(LAYOUT)
+"""The clips of all splits (a caption with times makes a clip of its own); the motion of a clip of 40 to 199 frames; its
+published features; ``Mean.npy`` and ``Std.npy``."""

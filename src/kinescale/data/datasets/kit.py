@@ -6,14 +6,8 @@ frames on (MoMask's data settings; the method notes, MoSa section 1).
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
-from jaxtyping import Float
-
-from kinescale.data.datasets.base import License, Native, RawClip
+from kinescale.data.datasets.base import License, Native
 from kinescale.data.datasets.base import published as _published
-from kinescale.motion import Motion
 
 LICENSE = License(
     name="KIT Motion-Language Dataset (terms of its publishers)",
@@ -23,23 +17,6 @@ LICENSE = License(
 )
 NATIVE = Native(skeleton="kit21", fps=12.5, feature="humanml3d", width=251, feature_config={"variant": "kit"})
 LAYOUT = _published.Layout("kit", NATIVE, shortest=24, longest=200)
-
-
-def find(folder: Path) -> list[RawClip]:
-    """The clips of all splits; a caption with times makes a clip of its own."""
-    return _published.find(folder, LAYOUT)
-
-
-def load(clip: RawClip) -> Motion:
-    """The motion of 24 to 199 frames."""
-    return _published.load(clip, LAYOUT)
-
-
-def given(clip: RawClip) -> Float[np.ndarray, "T 251"] | None:
-    """The published features of the clip."""
-    return _published.given(clip, LAYOUT)
-
-
-def statistics(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """``Mean.npy`` and ``Std.npy``."""
-    return _published.statistics(folder, LAYOUT)
+find, load, given, statistics = _published.of(LAYOUT)
+"""The clips of all splits (a caption with times makes a clip of its own); the motion of a clip of 24 to 199 frames; its
+published features; ``Mean.npy`` and ``Std.npy``."""

@@ -1,7 +1,8 @@
 """Prompt parsing: what a sentence asks for, as claims that can be measured and in the words of captions.
 
 A rule-based reading of English, for choosing among generated motions (``pipelines.candidates``): what it does not
-understand it leaves out. The words are in ``lexicon.toml``, the claim language in ``description.claim_language``.
+understand it leaves out. The words are in ``lexicon.toml`` and ``styles.toml``, the claim language in
+``description.claim_language``.
 """
 
 from __future__ import annotations
@@ -10,21 +11,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from kinescale.description.prompts.acts import COUNTED, OTHER, Act, find_acts, follows, in_time, normalized
+from kinescale.description.prompts.acts import ARMS, COUNTED, OTHER, Act, find_acts, follows, in_time, normalized
 from kinescale.description.prompts.lexicon import lexicon
+from kinescale.description.prompts.styles import style_of
+from kinescale.description.prompts.travel import gait_act, leap_direction, pace, travel_claims
+from kinescale.description.prompts.wording import UNCOUNTED, Part, wording
 
-STATIONARY = frozenset({"wave", "raise", "clap", "bow", "squat", "knee", "punch", "kick", "stand", "pick", "jump"})
+STATIONARY = frozenset(
+    {"wave", "raise", "clap", "bow", "squat", "knee", "punch", "kick", "stand", "pick", "jump", "jacks"}
+)
 """Actions that are done in place unless the prompt says that the body travels."""
 
-ANGLE_TOLERANCE_DEG, LENGTH_TOLERANCE = 22.0, 0.22
-FOOT_M = 0.305
-_UNCOUNTED = frozenset({"wave", "raise"})
-_SIDEWAYS = {
-    "left": "sideways to the left",
-    "right": "sideways to the right",
-    "forward left": "diagonally forward to the left",
-    "forward right": "diagonally forward to the right",
+ANGLE_TOLERANCE_DEG = 22.0
+SPECIAL = {
+    "dance": ("peak wrist_speed 1.5 -", "peak foot_speed 1 -"),
+    "throw": ("peak wrist_speed 2.5 -",),
 }
+"""Claims of actions that are no event by themselves."""
+
+_UNFORBIDDEN = ("walk", "run", "dance", "stand")
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,16 @@ class Request:
 
     main : claims that make or break it. minor : claims that a viewer would expect besides. plain : the prompt in the
     words of captions; empty where nothing was understood, or where a manner would be lost. parts : ``plain`` action by
-    action, where actions follow one another.
+    action, where actions follow one another or one is repeated. layers : the body, and arms that act meanwhile. act :
+    the only action, where it takes its time and no longer.
     """
 
     main: tuple[str, ...] = ()
     minor: tuple[str, ...] = ()
     plain: str = ""
-    parts: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    layers: tuple[Part, ...] = ()
+    act: Part | None = None
 
 
 def parse_prompt(prompt: str) -> Request:
@@ -47,51 +55,62 @@ def parse_prompt(prompt: str) -> Request:
 
     Example
     -------
-    >>> parse_prompt("she walks ahead, then waves with her left hand").plain
+    >>> request = parse_prompt("she walks ahead, then waves with her left hand")
+    >>> request.plain
     'a person walks forward and then waves with the left hand'
+    >>> [part.text for part in request.parts]
+    ['a person walks forward', 'a person waves with the left hand']
     """
     text = normalized(prompt)
     acts = find_acts(text)
     wanted = [act for act in acts if not act.negated]
-    main = [claim for act in wanted for claim in _claims(act)]
+    main = [claim for act in wanted for claim in _claims(act, wanted, text)]
     if {act.name for act in wanted} == {"stand"}:
         main = ["gait stand", "way 0 0.5"]
     main = [claim for claim in main if not _contradicted(claim, wanted)]
-    main += [f"never {act.kinds}" for act in acts if act.negated and act.name not in ("walk", "run", "dance", "stand")]
+    main += [f"never {act.kinds}" for act in acts if act.negated and act.name not in _UNFORBIDDEN]
     main += _order(wanted, text)
     minor: list[str] = []
     if any(act.entry.moves for act in wanted):
-        travel, minor = _travel(wanted, text)
+        travel, minor = travel_claims(wanted, text)
         main = [*travel, *main]
-    elif wanted and all(act.name in STATIONARY for act in wanted):
+    elif wanted and all(act.name in STATIONARY for act in wanted) and not leap_direction(text):
         minor = ["progress 0 0.35"]
-    plain, parts = ("", ()) if _has_style(text) else _plain(wanted, text)
-    return Request(tuple(dict.fromkeys(main)), tuple(dict.fromkeys(minor)), plain, parts)
+    elif {act.name for act in wanted} == {"dance"}:
+        minor = ["progress 0 0.6"]
+    main += _style_claims(wanted, text)
+    said = wording(wanted, text)
+    main, minor = list(dict.fromkeys(main)), list(dict.fromkeys(minor))
+    return Request(tuple(main), tuple(minor), said.plain, said.parts, said.layers, said.act)
 
 
-def _has_style(text: str) -> bool:
-    """Whether the prompt says in what manner it is done: words of captions for the action alone would lose it."""
-    return any(lexicon().patterns[name].search(text) for name in ("slow_style", "lively_style", "styled"))
-
-
-def _claims(act: Act) -> list[str]:
+def _claims(act: Act, acts: Sequence[Act], text: str) -> list[str]:
     """Claims of one action alone; travel has its own."""
-    if act.entry.gait:
+    if act.entry.gait or act.name == "stand":
         return []
-    special = {
-        "turn": _turn_claims,
-        "turn_around": _turn_claims,
-        "circle": lambda act: ["turns any 200 -"],
-        "dance": lambda act: ["peak wrist_speed 1.5 -", "peak foot_speed 1 -"],
-    }
-    if act.name in special:
-        return special[act.name](act)
+    if act.name in ("turn", "turn_around"):
+        # of turns to both sides the net turn says nothing
+        to_both = {"left", "right"} <= {one.side for one in acts if one.name == "turn"}
+        return [f"does {act.kinds}"] if to_both else _turn_claims(act)
+    if act.name == "circle":
+        return [f"turns {act.side or 'any'} 200 -"]
+    if act.name in SPECIAL:
+        return list(SPECIAL[act.name])
     found = [f"does {act.kinds}"]
     if act.side in OTHER:
         found.append("never " + "|".join(f"{kind}:{s}" for kind in act.entry.kinds for s in (OTHER[act.side], "both")))
-    if act.count is not None and act.name in COUNTED - _UNCOUNTED:
+    if act.count is not None and act.name in COUNTED - UNCOUNTED:
         found.append(f"times {'|'.join(act.entry.kinds)} {act.count}")
+    if act.name == "raise":
+        found += _height(text)
     return found
+
+
+def _height(text: str) -> list[str]:
+    """The height of a raised hand."""
+    levels = {"overhead": "overhead|head", "shoulder_high": "shoulder|chest", "chest_high": "chest|shoulder"}
+    named = [level for name, level in levels.items() if lexicon().patterns[name].search(text)]
+    return [f"reach {named[0]}"] if len(named) == 1 else []
 
 
 def _turn_claims(act: Act) -> list[str]:
@@ -99,6 +118,21 @@ def _turn_claims(act: Act) -> list[str]:
     if act.angle is not None:
         return [f"turns {side} {act.angle - ANGLE_TOLERANCE_DEG:g} {act.angle + ANGLE_TOLERANCE_DEG:g}"]
     return [f"turns {side} 120 240" if act.name == "turn_around" else f"turns {side} 30 170"]
+
+
+def _style_claims(acts: Sequence[Act], text: str) -> list[str]:
+    """Claims of a style; a pace that is named counts more than the style's."""
+    style = style_of(text)
+    if style is None:
+        return []
+    gait = gait_act(acts)
+    if gait is not None:
+        named = bool(pace(text)[0])
+        return [claim for claim in style.claims[gait.name] if not (named and claim.startswith("speed"))]
+    if any(act.name in ARMS for act in acts):
+        return list(style.claims["arms"])
+    # of bows there are few recordings in a style: none is fast in a style that is slow
+    return [claim for claim in style.claims["arms"] if " 0 " in claim] if acts else []
 
 
 def _contradicted(claim: str, acts: Sequence[Act]) -> bool:
@@ -113,107 +147,12 @@ def _order(acts: Sequence[Act], text: str) -> list[str]:
     """Claims of order, where the actions follow one another."""
     if not follows(acts, text):
         return []
-    ordered = [act for act in in_time(acts, text) if act.name not in ("stand", "dance")]
+    ordered = [act for act in in_time(acts, text) if act.name != "dance"]
     return [
         f"order {one.kinds} {two.kinds}"
         for one, two in pairwise(ordered)
-        if one.kinds != two.kinds and not (one.entry.moves and two.name == "turn")
+        if not set(one.kinds.split("|")) & set(two.kinds.split("|")) and not (one.entry.gait and two.name == "circle")
     ]
 
 
-def _direction(text: str) -> str:
-    return next((where for pattern, where in lexicon().directions if pattern.search(text)), "forward")
-
-
-def _gait(acts: Sequence[Act]) -> Act | None:
-    return next((act for act in acts if act.entry.gait), None)
-
-
-def _travel(acts: Sequence[Act], text: str) -> tuple[list[str], list[str]]:
-    """Main and minor claims of direction, gait, speed, length and steps."""
-    patterns, direction, gait = lexicon().patterns, _direction(text), _gait(acts)
-    in_place = patterns["in_place"].search(text) is not None
-    main = [] if in_place else [f"goes {direction}"]
-    minor = ["way 0 0.8"] if in_place else []
-    if gait is not None and direction == "forward" and not in_place:
-        main += [f"gait {gait.entry.gait}", *_speed(gait, text)]
-    turning = any(act.name in ("turn", "turn_around", "circle") for act in acts)
-    if not turning and direction in ("forward", "backward"):
-        minor.append("faces ahead")
-    if (meters := _meters(text)) is not None:
-        main.append(f"way {(1 - LENGTH_TOLERANCE) * meters:.2f} {(1 + LENGTH_TOLERANCE) * meters:.2f}")
-    if steps := patterns["steps"].search(text):
-        main.append(f"steps {steps.group(1)}")
-    return main, minor
-
-
-def _meters(text: str) -> float | None:
-    found = lexicon().patterns["length"].search(text)
-    if found is None:
-        return None
-    length = float(found.group(1)) + (0.5 if "and a half" in found.group(0) else 0.0)
-    return length * (FOOT_M if found.group(2).startswith("f") else 1.0)
-
-
-def _pace(text: str) -> tuple[str, bool]:
-    """ "slow", "fast" or "", and whether very."""
-    patterns = lexicon().patterns
-    slow, fast = (patterns[name].search(text) is not None for name in ("slow", "fast"))
-    return ("" if slow == fast else "slow" if slow else "fast"), patterns["very"].search(text) is not None
-
-
-def _speed(gait: Act, text: str) -> list[str]:
-    pace, very = _pace(text)
-    if not pace and gait.name == "walk":
-        slow, lively = (lexicon().patterns[name].search(text) for name in ("slow_style", "lively_style"))
-        if bool(slow) != bool(lively):
-            return ["speed 0.1 1.05" if slow else "speed 1.1 -"]
-    bounds = {
-        ("walk", "slow"): "0.1 0.75" if very else "0.1 0.95",
-        ("walk", "fast"): "1.5 -" if very else "1.3 -",
-        ("run", "slow"): "0.5 2.4",
-        ("run", "fast"): "3.2 -" if very else "2.6 -",
-    }
-    return [f"speed {bounds[gait.name, pace]}"] if pace else []
-
-
-def _plain(acts: Sequence[Act], text: str) -> tuple[str, tuple[str, ...]]:
-    """The actions in the words of captions: as one sentence, and one by one where they follow one another."""
-    if not acts:
-        return "", ()
-    sequential = follows(acts, text)
-    said = list(dict.fromkeys(_words(act, text) for act in (in_time(acts, text) if sequential else acts)))
-    whole = f"a person {(' and then ' if sequential else ' and ').join(said)}"
-    return whole, tuple(f"a person {words}" for words in said) if sequential and len(said) > 1 else ()
-
-
-def _words(act: Act, text: str) -> str:
-    entry = act.entry
-    if act.side == "both" and entry.both:
-        words = entry.both
-    else:
-        words = entry.plain.format(side=act.side) if act.side in OTHER else entry.bare
-    if entry.gait:
-        return _travel_words(act, words, text)
-    if act.name in ("turn", "turn_around") and act.angle is not None:
-        words = f"turns {act.angle:g} degrees" + (f" to the {act.side}" if act.side else "")
-    if (act.count or 0) > 1 and act.name in COUNTED - _UNCOUNTED:
-        words += " twice" if act.count == 2 else f" {act.count} times"
-    return words
-
-
-def _travel_words(act: Act, words: str, text: str) -> str:
-    patterns, direction = lexicon().patterns, _direction(text)
-    if patterns["in_place"].search(text):
-        return f"{words} in place"
-    words = f"{words} {_SIDEWAYS.get(direction, direction)}"
-    if steps := patterns["steps"].search(text):
-        words += f" for {steps.group(1)} step{'s' if steps.group(1) != '1' else ''}"
-    elif length := patterns["length"].search(text):
-        words += f" for about {length.group(1)} {'feet' if length.group(2).startswith('f') else 'meters'}"
-    pace, very = _pace(text)
-    adverb = {"": "", "slow": "slowly", "fast": "fast" if act.name == "run" else "quickly"}[pace]
-    return f"{words} {'very ' if very else ''}{adverb}" if adverb else words
-
-
-__all__ = ["Request", "parse_prompt"]
+__all__ = ["Part", "Request", "parse_prompt"]

@@ -73,7 +73,7 @@ def _window(
 ) -> tuple[Tensor, TokenMap, Mask]:
     bundle, region = context.bundle, context.region
     encoded = runtime.encode(bundle, features)
-    layout, lengths = encoded.tokens.layout, encoded.tokens.latents
+    layout, lengths = encoded.tokens.layout, encoded.tokens.latent_lengths
     masks = resampled_positions(layout, spans, region.roles, bundle.tokenizer.latent_roles, region.keep_scales)
     seen = seen_tokens(bundle, encoded.tokens)
     given = tuple(~mask[None].to(bundle.device) & seen.valid(k) for k, mask in enumerate(masks))

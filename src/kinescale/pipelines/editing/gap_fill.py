@@ -93,7 +93,7 @@ def as_it_is(context: FillContext) -> Filled:
 
     def window(features: torch.Tensor, _start: int, _spans: tuple[Span, ...]) -> tuple[torch.Tensor, TokenMap, Mask]:
         encoded = runtime.encode(bundle, features)
-        layout, lengths = encoded.tokens.layout, encoded.tokens.latents
+        layout, lengths = encoded.tokens.layout, encoded.tokens.latent_lengths
         latent = runtime.masked_latent(layout, encoded.quantized, lengths)
         decoded = runtime.decode_latent(bundle, latent, lengths, len(features))
         kept = tuple(torch.ones(scale.bins, scale.groups, dtype=torch.bool) for scale in layout.scales)

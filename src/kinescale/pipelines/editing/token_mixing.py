@@ -87,7 +87,7 @@ def _window(
     if any(bool((origin == SAMPLED).any()) for origin in maps):
         keep = Keep(seen_tokens(bundle, tokens).scales, given)
         sampled = runtime.sample(
-            bundle, context.text, one.layout, one.latents, config=context.config, rngs=[rng], keep=keep
+            bundle, context.text, one.layout, one.latent_lengths, config=context.config, rngs=[rng], keep=keep
         )
         tokens = bundle.plain(sampled.tokens)
     return runtime.decode(bundle, tokens, len(window)), tokens, tuple(g[0].cpu() for g in given)
@@ -99,4 +99,4 @@ def _mixed(one: TokenMap, other: TokenMap, origins: list[Tensor]) -> TokenMap:
     for ours, theirs, origin in zip(one.scales, other.scales, origins, strict=True):
         spread = (origin == FIRST).expand(ours.shape[:3])
         scales.append(torch.where(spread[..., None] if ours.ndim > spread.ndim else spread, ours, theirs))
-    return TokenMap(one.layout, one.latents, tuple(scales))
+    return TokenMap(one.layout, one.latent_lengths, tuple(scales))

@@ -85,7 +85,7 @@ def _joined(runs: Sequence[_Run], request: SampleRequest) -> SamplerOutput:
         rows[name] = tuple(
             torch.cat([_widened(part[name][k], bins[k], fill) for part in parts]) for k in range(len(own))
         )
-    tokens = TokenMap(request.layout, request.latent_lengths.to(first.tokens.latents.device), rows.pop("scales"))
+    tokens = TokenMap(request.layout, request.latent_lengths.to(first.tokens.latent_lengths.device), rows.pop("scales"))
     return dataclasses.replace(first, tokens=tokens, latent=torch.cat([run.latent for run in runs]), **rows)
 
 

@@ -221,7 +221,10 @@ async def convert(request: Request, given: Annotated[bodies.ConvertQuery, Query(
     else:
         data = await read_bytes(request, limits.max_upload_bytes)
         skeleton = None if given.skeleton is None else skeletons.get(given.skeleton)
-        reading = {"up": given.up, "unit_m": given.unit_m, "fps": given.fps_in, "animation": given.animation}
+        animation: int | str | None = given.animation
+        if given.animation is not None and given.animation.isdecimal():
+            animation = int(given.animation)
+        reading = {"up": given.up, "unit_m": given.unit_m, "fps": given.fps_in, "animation": animation}
         task = upload_task(data, given.suffix, reading, Wanted(given.to, skeleton, given.fps), limits.max_frames)
         max_wait_s = None
     job = service.scheduler.submit(task, max_wait_s)

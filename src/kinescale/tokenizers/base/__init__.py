@@ -175,7 +175,7 @@ class Tokenizer(nn.Module, ABC):
 
     def decode(self, tokens: TokenMap) -> Float[Tensor, "B T F"]:
         """Tokens (all scales or the first k) to features; frames past a clip's length carry no meaning."""
-        return self.decode_latent(self.codec.latent_sum(tokens), tokens.latents)
+        return self.decode_latent(self.codec.latent_sum(tokens), tokens.latent_lengths)
 
     @abstractmethod
     def decode_latent(

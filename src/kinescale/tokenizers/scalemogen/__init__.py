@@ -19,7 +19,7 @@ from kinescale.pyramid.skeletal import SkeletalPyramid
 from kinescale.tokenizers import base
 from kinescale.tokenizers.base import Reconstruction, StepLoss
 from kinescale.tokenizers.base.losses import feature_errors, reconstruction_loss
-from kinescale.tokenizers.scalemogen.bodies import BODIES, LATENT_PARTS, LATENT_ROLES, Body
+from kinescale.tokenizers.scalemogen.bodies import LATENT_PARTS, LATENT_ROLES
 from kinescale.tokenizers.scalemogen.config import Config
 from kinescale.tokenizers.scalemogen.network import Decoder, Encoder
 from kinescale.tokens.layout import Scale, TokenLayout
@@ -39,8 +39,8 @@ class Tokenizer(base.Tokenizer):
         super().__init__()
         self.config = c = config
         self.feature_width = c.feature_width
-        self.body: Body = BODIES[c.body]
-        sizes = (self.body, c.features, c.width, c.blocks, c.dropout, c.faithful)
+        self.body, self.columns = c.anatomy, c.features
+        sizes = (self.body, self.columns, c.width, c.blocks, c.dropout, c.faithful)
         self.encoder = Encoder(*sizes)
         self.decoder = Decoder(*sizes)
         self.project_in = nn.Linear(c.width, c.latent_width)
@@ -111,6 +111,9 @@ class Tokenizer(base.Tokenizer):
     def _extra(self, error: Float[Tensor, "F"]) -> tuple[Tensor, Tensor]:
         """The weighted mean errors of the root's features and of the velocities."""
         c = self.config
-        starts = c.features.starts(self.body.joints)
-        root, velocity = error[: c.features.root], error[starts[-2] : starts[-1]]
-        return c.root_weight * root.sum() / max(1, len(root)), c.velocity_weight * velocity.mean()
+        root = error[: self.columns.root]
+        loss = c.root_weight * root.sum() / max(1, len(root))
+        if not self.columns.velocities:
+            return loss, torch.zeros_like(loss)
+        start, stop = self.columns.starts(self.body.joints)[-2:]
+        return loss, c.velocity_weight * error[start:stop].mean()

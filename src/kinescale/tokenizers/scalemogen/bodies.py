@@ -1,12 +1,14 @@
 """How ScaleMoGen sees a body: its joint graph, twelve overlapping parts of it, and seven parts of those.
 
-Section 1.4 of the method notes. The twelve and the seven are the same for all bodies; the list for kit21 is our own,
-made like the one for humanml22. Which of a frame's features belong to which joint (section 1.3) is here too.
+Section 1.4 of the method notes. The twelve and the seven are the same for all bodies. The lists here are those of the
+published skeletons, whose indices checkpoints depend on (the one for kit21 is our own, made like that for humanml22);
+any other skeleton's follow from its tree and roles (``derived_body``). Which of a frame's features belong to which
+joint (section 1.3) is here too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -110,11 +112,12 @@ ROOT = 4
 
 class Columns(Record):
     """The features of a frame: ``root`` numbers of the root; then blocks of (numbers a joint, first joint); then one
-    contact a joint of ``contacts``. The last block is the velocities."""
+    contact a joint of ``contacts``. The last block is the velocities, if there are ``velocities``."""
 
     root: int = Field(default=ROOT, ge=0)
     blocks: tuple[tuple[int, int], ...] = ((3, 1), (6, 1), (3, 0))
     contacts: tuple[int, ...] = ()
+    velocities: bool = True
 
     def width(self, joints: int) -> int:
         """Features a frame of a body of so many joints."""
@@ -152,6 +155,34 @@ def columns_of(body: Body, width: int) -> Columns:
             return columns
     widths = " or ".join(str(columns.width(body.joints)) for columns in known)
     raise ConfigError(f"{width} features over {body.joints} joints; expected {widths}, or give 'columns'.")
+
+
+PER_JOINT = {"positions": 3, "rotations": 6, "velocities": 3}
+"""Numbers per joint of a feature's blocks that go by joints."""
+
+
+def columns_of_blocks(body: Body, blocks: Mapping[str, tuple[int, int]]) -> Columns:
+    """The layout of a feature with these blocks (name -> first column and the one past the last).
+
+    Blocks before those of ``PER_JOINT`` belong to the root; one named "contacts" may come last. Raises ``ConfigError``
+    for another order, or a block that does not end with the last joint.
+    """
+    names = sorted(blocks, key=blocks.__getitem__)
+    by_joint = [name for name in names if name in PER_JOINT]
+    ahead = names.index(by_joint[0]) if by_joint else 0
+    found = []
+    for name in by_joint:
+        count, rest = divmod(blocks[name][1] - blocks[name][0], PER_JOINT[name])
+        found.append((PER_JOINT[name], body.joints - count))
+        if rest or not 0 < count <= body.joints:
+            raise ConfigError(f"the feature's block '{name}' does not go by {body.joints} joints; give 'columns'.")
+    contacts = body.contacts if names[-1:] == ["contacts"] else ()
+    if not by_joint or names[ahead:] != [*by_joint, *(["contacts"] if contacts else [])]:
+        raise ConfigError(
+            f"blocks {', '.join(names)} are not the root's, then the joints', then contacts; give 'columns'."
+        )
+    root = blocks[by_joint[0]][0]
+    return Columns(root=root, blocks=tuple(found), contacts=contacts, velocities=by_joint[-1] == "velocities")
 
 
 def check_columns(columns: Columns, joints: int, width: int) -> None:

@@ -6,17 +6,20 @@ from itertools import pairwise
 
 from pydantic import Field, model_validator
 
-from kinescale import quantizers
-from kinescale.core.errors import ConfigError
+from kinescale import quantizers, skeletons
+from kinescale.core.errors import ConfigError, UnknownNameError
 from kinescale.tokenizers import base
 from kinescale.tokenizers.scalemogen.bodies import (
     BODIES,
     LATENT_PARTS,
+    Body,
     Columns,
     check_columns,
     check_parts,
     columns_of,
+    columns_of_blocks,
 )
+from kinescale.tokenizers.scalemogen.derived_body import derived_body
 from kinescale.tokenizers.scalemogen.network import LEVELS
 from kinescale.tokenizers.scalemogen.schedules import Schedule, quantized, schedule
 
@@ -24,11 +27,13 @@ from kinescale.tokenizers.scalemogen.schedules import Schedule, quantized, sched
 class Config(base.Config):
     """Sizes, rates, the body and its scales.
 
-    ``body``: skeleton whose part list is used; ``columns``: which features belong to which joint (None: the layout
-    of ``humanml3d`` or of ``rotations`` and ``snapmogen``, whichever has that width); ``schedule``: a published list by
-    id over the seven ``factors`` (latents per bin, coarse to fine), or a list of (factor, groups of the seven parts)
-    that ends with single parts at factor 1; ``blocks``: residual convolutions per level; ``scale_dropout``: how often
-    each scale but the last is left out in training; ``root_weight`` and ``velocity_weight``: extra weight in the loss.
+    ``body``: skeleton of the features, whose published part list is used, or else its tree and roles;
+    ``columns``: which features belong to which joint (None: from ``feature_blocks``, which a run fills in; without
+    those the layout of ``humanml3d`` or of ``rotations`` and ``snapmogen``, whichever has that width);
+    ``schedule``: a published list by id over the seven ``factors`` (latents per bin, coarse to fine), or a list of
+    (factor, groups of the seven parts) that ends with single parts at factor 1; ``blocks``: residual convolutions per
+    level; ``scale_dropout``: how often each scale but the last is left out in training; ``root_weight`` and
+    ``velocity_weight``: extra weight in the loss.
 
     ``quantizer``: "bsq", the published signs of ``bits`` channels; or codes, which the paper does not have, of vectors
     ``code_dim`` wide: "vq", a codebook of ``codes`` that all scales share, or "fsq" with ``levels``.
@@ -40,6 +45,7 @@ class Config(base.Config):
 
     body: str = "humanml22"
     columns: Columns | None = None
+    feature_blocks: dict[str, tuple[int, int]] = Field(default_factory=dict)
     width: int = Field(default=384, ge=1)
     bits: int = Field(default=24, ge=1, le=64)
     quantizer: str = "bsq"
@@ -74,7 +80,15 @@ class Config(base.Config):
     @property
     def features(self) -> Columns:
         """Which features belong to which joint."""
-        return columns_of(BODIES[self.body], self.feature_width) if self.columns is None else self.columns
+        if self.columns is not None:
+            return self.columns
+        known = self.feature_blocks
+        return columns_of_blocks(self.anatomy, known) if known else columns_of(self.anatomy, self.feature_width)
+
+    @property
+    def anatomy(self) -> Body:
+        """Graph, parts and contacts of the skeleton ``body``."""
+        return BODIES[self.body] if self.body in BODIES else derived_body(skeletons.get(self.body))
 
     @property
     def scales(self) -> Schedule:
@@ -85,8 +99,6 @@ class Config(base.Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
-        if self.body not in BODIES:
-            raise ValueError(f"body is '{self.body}'; expected one of {', '.join(BODIES)}")
         if self.max_frames % self.stride:
             raise ValueError(f"max_frames is {self.max_frames}; expected a multiple of {self.stride}")
         factors = [factor for factor, _ in self.scales]
@@ -98,7 +110,7 @@ class Config(base.Config):
         if len(self.scales[-1][1]) != len(LATENT_PARTS):
             raise ValueError("the last scale of the schedule groups parts; expected the seven single ones")
         try:
-            check_columns(self.features, BODIES[self.body].joints, self.feature_width)
-        except ConfigError as problem:
-            raise ValueError(str(problem)) from None
+            check_columns(self.features, self.anatomy.joints, self.feature_width)
+        except (ConfigError, UnknownNameError) as problem:
+            raise ValueError(f"body: {problem}" if isinstance(problem, UnknownNameError) else str(problem)) from None
         return self

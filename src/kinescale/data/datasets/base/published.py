@@ -10,8 +10,11 @@ between a shortest and a longest length, counted in feature frames. ``new_joints
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -37,6 +40,11 @@ class Layout:
     longest: int
     folders: tuple[str, ...] = (VECTORS, JOINTS)
     texts: tuple[str, ...] = ("texts",)
+
+
+def of(layout: Layout) -> tuple[Callable[..., Any], ...]:
+    """``find``, ``load``, ``given`` and ``statistics`` of a set in this layout, as a data set's module offers them."""
+    return tuple(partial(function, layout=layout) for function in (find, load, given, statistics))
 
 
 def root_of(folder: Path, layout: Layout) -> Path:
