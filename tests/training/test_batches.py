@@ -15,7 +15,7 @@ from kinescale.core.errors import DataError
 from kinescale.data.prepared import open_prepared, share_of
 from kinescale.features import Normalizer
 from kinescale.training.config import DrawConfig, StageConfig
-from kinescale.training.data import Batches
+from kinescale.training.data import Batch, Batches
 from kinescale.training.feature_cache import open_store
 from kinescale.training.parts import build_feature, build_tokenizer
 from kinescale.training.text_cache import open_text_cache
@@ -48,6 +48,20 @@ def test_rows_are_normalized_windows_and_zeros(batches: Batches) -> None:
             expected = (np.asarray(stored) - np.arange(WIDTH)) / 2
             assert np.allclose(batch.features[row, : window.length], expected, atol=1e-5)
             assert not batch.features[row, window.length :].any()
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_the_rows_of_all_processes_are_the_batch_of_one(data: Path, batches: Batches, world: int) -> None:
+    def rows(rank: int, world: int, step: int) -> Batch:
+        config = batches.config.but(batch_size=8)
+        given = (open_prepared(data).clips, batches.store, batches.normalizer, batches.layout, config)
+        return Batches(*given, seed=0, with_text=True, shard=(rank, world)).train(step)
+
+    for step in (0, 40):
+        whole, parts = rows(0, 1, step), [rows(rank, world, step) for rank in range(world)]
+        assert torch.equal(whole.features, torch.cat([part.features for part in parts]))
+        assert torch.equal(whole.lengths, torch.cat([part.lengths for part in parts]))
+        assert whole.captions == tuple(caption for part in parts for caption in part.captions)
 
 
 def test_captions_belong_to_the_clip_and_its_side(batches: Batches) -> None:

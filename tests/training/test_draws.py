@@ -32,16 +32,6 @@ def test_a_batch_depends_on_the_step_alone(steps: list[int], batch: int) -> None
     assert draws(2).windows(steps[0], 8) != draws(1).windows(steps[0], 8)
 
 
-@settings(max_examples=20)
-@given(step=st.integers(0, 200), world=st.integers(1, 4))
-def test_ranks_share_the_batch(step: int, world: int) -> None:
-    """What ``world`` processes see together is what one with the whole batch sees."""
-    parts = [draws().windows(step, 6, rank, world) for rank in range(world)]
-    assert all(len(part) == 6 for part in parts)
-    together = sorted((w for part in parts for w in part), key=repr)
-    assert together == sorted(draws().windows(step, 6 * world), key=repr)
-
-
 def test_windows_fit_their_clips() -> None:
     chosen = draws(shorten=0.5)
     for step in range(64):

@@ -65,6 +65,34 @@ def test_in_two_goes_as_in_one(tmp_path: Path) -> None:
     assert steps == [2, 4, 6]
 
 
+def test_sigterm_leaves_a_checkpoint_and_a_code_of_its_own(tmp_path: Path) -> None:
+    class Stop(Watch):
+        def advance(self, task: str, done: int) -> None:
+            if done == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    found = fit(ToyStep(), QUICK, tmp_path, watch=Stop())
+    assert (found.reason, found.step, found.exit_code) == ("preempted", 3, 143)
+    state, _ = files.latest(tmp_path)
+    assert state is not None and state.state["step"] == 3
+
+
+@pytest.mark.parametrize("keep", [2, 3, 5])
+def test_so_many_checkpoints_are_kept_and_the_youngest_whole_one_is_taken(tmp_path: Path, keep: int) -> None:
+    fit(ToyStep(), QUICK.but(steps=14, keep=keep, validate_every=0), tmp_path)
+    names = [files.CURRENT, files.PREVIOUS, *(files.OLDER.format(age) for age in range(2, keep))]
+    steps = [files.load(tmp_path / name).state["step"] for name in names]
+    assert steps == [14 - 2 * age for age in range(keep)]
+    assert len(list(tmp_path.glob("checkpoint*"))) == keep
+    for name in names[:-1]:
+        (tmp_path / name).write_bytes(b"torn")
+    found, _ = files.latest(tmp_path)
+    assert found is not None and found.state["step"] == steps[-1]
+    if keep == 5:
+        fit(ToyStep(), QUICK.but(steps=14, keep=2, validate_every=0), tmp_path)
+        assert len(list(tmp_path.glob("checkpoint*.safetensors"))) == 2
+
+
 def test_the_callers_random_state_and_signals_are_left_alone(tmp_path: Path) -> None:
     step = ToyStep()
     torch.manual_seed(5)

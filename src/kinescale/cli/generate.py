@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from kinescale.cli.base.bulk import is_bulk, run_bulk
 from kinescale.cli.base.delivery import deliver, is_stdout
 from kinescale.cli.base.device import pick_device
 from kinescale.cli.base.drawing import Drawing, check_drawing, sampling
@@ -43,11 +44,10 @@ EXAMPLES = (
     'kinescale generate "a person waves" -o wave.glb --seconds 5 --samples 4 --seed 1 --skeleton mixamo',
     'kinescale generate "a person walks in circles" -o long.bvh --seconds 60',
     "kinescale generate --prompts prompts.txt -o made.bvh",
+    "kinescale generate --prompts prompts.jsonl -o made --formats bvh",
     'kinescale generate "a person runs" -o run.bvh --bundle runs/mine --device auto',
 )
 
-SECONDS = 4.0
-"""Length when none is asked for; less where the bundle's longest clip is shorter."""
 MAX_WATCHED = 16
 """Samples in one picture."""
 MAX_PROMPTS, MAX_PROMPT_BYTES = 1000, 1 << 20
@@ -64,10 +64,12 @@ class _What:
     prompt: MaybeText = None
     """The same as PROMPT."""
     prompts: MaybePath = None
-    """Text file with a prompt per line, in place of PROMPT; the motions are numbered as several samples are."""
+    """File of prompts in place of PROMPT: text with one per line, whose motions are numbered as several samples are; or
+    with a folder as OUT, any number of them as .txt, .jsonl or .parquet (prompt, seconds, seed, options, id)."""
     seconds: MaybeFloat = None
-    """Length of the motion; 4, or the bundle's longest where that is less, when not given. A longer motion than the
-    bundle's longest is sampled window by window, as kinescale timeline does."""
+    """Length of the motion. When not given: what the bundle expects of the sentence, where it has learned that, else 4,
+    or the bundle's longest where that is less. A motion longer than the bundle's longest is sampled window by window,
+    as kinescale timeline does."""
     skeleton: MaybeText = None
     """Put the motion on this skeleton, such as mixamo; the bundle's own when not given."""
     fps: MaybeFloat = None
@@ -95,6 +97,14 @@ class Options(Drawing, _What):
     """Most rounds of draws per motion. A motion that misses what the sentence asks (sides, order, counts, amounts, as
     measured on it) is drawn again, put together from its parts, mirrored or adjusted, and a note says so; the bundle's
     own number by default, 1 for a single draw as it is."""
+    formats: str = ""
+    """Files that a folder of motions holds beside its tables, such as bvh,glb."""
+    shard: int = 256
+    """Rows of prompts that are made, and found again after an interruption, together."""
+    engine: str = "local"
+    """What makes a folder of motions: local, or ray."""
+    workers: int = 0
+    """Processes that make a folder of motions."""
     raw: Flag = False
     """Leave the motion as decoded; else it is smoothed where it trembles, standing feet are planted and
     joints lifted out of the floor."""
@@ -113,6 +123,8 @@ def run(argv: list[str]) -> int:
     """Parse ``argv``, check what is cheap to check, then make and write one motion after another."""
     start = time.perf_counter()
     options = parse(Options, argv, "generate")
+    if is_bulk(options):
+        return run_bulk(options, parse_steps(options.steps))
     prompts = _prompts(options)
     paths, steps = _check(options, len(prompts))
 
@@ -195,11 +207,11 @@ def _motions(
     from kinescale.pipelines import FINISH, RAW
 
     longest = pipe.seconds_range[1]
-    seconds = min(SECONDS, longest) if options.seconds is None else options.seconds
-    if seconds > longest + 0.5 / pipe.bundle.feature.fps:
-        yield from _long(pipe, prompts, seconds, steps, options)
+    if options.seconds is not None and options.seconds > longest + 0.5 / pipe.bundle.feature.fps:
+        yield from _long(pipe, prompts, options.seconds, steps, options)
         return
     for prompt in prompts:
+        seconds, estimated = _length(pipe, prompt, options)
         for sample in range(options.samples):
             one = pipe(
                 prompt,
@@ -215,7 +227,18 @@ def _motions(
             for name, value in one.timings.items():
                 made.timings[name] = made.timings.get(name, 0.0) + value
             motion = one.motions[0]
-            yield motion, [*_outside(pipe, motion, prompt), *_changed(motion, sample), *_missed(motion, sample)]
+            notes = [*_outside(pipe, motion, prompt), *_changed(motion, sample), *_missed(motion, sample)]
+            yield motion, [*estimated, *notes]
+
+
+def _length(pipe: TextToMotion, prompt: str, options: Options) -> tuple[float, list[str]]:
+    """The length of a prompt's motion, and a note where it was estimated."""
+    if options.seconds is not None:
+        return options.seconds, []
+    seconds = pipe.default_seconds(prompt)
+    if pipe.bundle.length_estimator() is None:
+        return seconds, []
+    return seconds, [f"{seconds:.2f} s is how long such a motion usually lasts in the training data; --seconds sets it"]
 
 
 _CHANGES = {

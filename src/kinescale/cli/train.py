@@ -24,23 +24,24 @@ EXAMPLES = (
 
 @dataclass(frozen=True)
 class Options:
-    """Train the tokenizer and then the generator of a recipe, or an evaluator. Any field of the recipe can be changed
-    by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
+    """Train the tokenizer, the generator and the length estimator of a recipe, or an evaluator. Any field of the recipe
+    can be changed by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
 
-    A run that was stopped, by Ctrl-C, a time budget or a crash, goes on when the same command is given again.
+    A run that was stopped, by Ctrl-C, SIGTERM, a time budget or a crash, goes on when the same command is given again.
+    On several processes or machines: torchrun --nproc-per-node N -m kinescale train ...
     """
 
     recipe: tyro.conf.Positional[str]
     """Which run, e.g. moscale.small; a wrong name lists all."""
     data: Path
-    """The folder that `kinescale prepare` wrote."""
+    """The folder that `kinescale prepare` wrote, or its URL (s3://..., gs://...)."""
     run: Path
     """The folder of the run: checkpoints, logs, and the bundle made of it."""
     ablation: MaybeText = None
     """What of the system is left out or exchanged, as in the papers' studies, e.g. no_corruption; several with
     commas between. A wrong name lists those of the system."""
-    stage: Literal["tokenizer", "generator", "all"] = "all"
-    """Which stage to train."""
+    stage: Literal["tokenizer", "generator", "length", "all"] = "all"
+    """Which stage to train; length is the small network that estimates a motion's length from its sentence."""
     start: MaybeText = None
     """A bundle whose weights a new run begins with: a folder, a hub name, or `default`."""
     minutes: MaybeFloat = None
@@ -51,6 +52,9 @@ class Options:
     """Names the whole run."""
     workers: MaybeInt = None
     """Processes that compute features."""
+    timeout: MaybeFloat = None
+    """Under torchrun: seconds after which a process that is not heard of is lost, and the job ends; 45 when not given.
+    """
     validate: Literal["loss", "generation"] = "loss"
     """What validation looks at: the loss, or also the FID of motions generated for validation captions, as the authors
     of the systems choose their weights. generation needs --evaluator."""
@@ -66,12 +70,13 @@ class Options:
 
 
 def run(argv: list[str]) -> int:
-    """Parse ``argv``, train, say how it went. 130 when interrupted."""
+    """Parse ``argv``, train, say how it went. 130 when interrupted, 143 when ended by SIGTERM."""
     rest, changes = split_overrides(argv)
     options = parse(Options, rest, "train")
 
     config = configure(options, changes)
     _check_paths(options)
+    from kinescale.training import distributed
     from kinescale.training.config import STAGES
     from kinescale.training.evaluator_config import EvaluatorRunConfig
     from kinescale.training.run import train
@@ -80,17 +85,19 @@ def run(argv: list[str]) -> int:
         return _evaluator(options, config, changes)
     stages = STAGES if options.stage == "all" else (options.stage,)
     more: dict[str, Any] = {"start": _start(options), "evaluator": _judge(options)}
+    more["validate_clips"] = options.validate_clips
     with _watch() as watch:
-        outcomes = train(
-            config, options.data, options.run, stages, watch=watch, validate_clips=options.validate_clips, **more
-        )
+        outcomes = train(config, _place(options.data), options.run, stages, watch=watch, **more)
+    ended = max((outcome.exit_code for outcome in outcomes.values()), default=0)
+    if not distributed.leads():
+        return ended
     for stage, outcome in outcomes.items():
         _say(stage, outcome)
     if options.bundle:
         from kinescale.training.export import export
 
         print(f"bundle: {export(options.run, which=options.weights, command=_command(options, changes))}")
-    return 130 if any(outcome.reason == "interrupted" for outcome in outcomes.values()) else 0
+    return ended
 
 
 def _start(options: Options) -> Any:
@@ -140,7 +147,7 @@ def _evaluator(options: Options, config: EvaluatorRunConfig, changes: dict[str, 
         which = "last" if options.weights == "last" else "best"
         made = export_evaluator(options.run, which=which, command=_command(options, changes))
         print(f"evaluator: {made}")
-    return 130 if outcome.reason == "interrupted" else 0
+    return outcome.exit_code
 
 
 def _say(stage: str, outcome: Outcome) -> None:
@@ -184,6 +191,8 @@ def configure(options: Options, changes: dict[str, str]) -> RunConfig | Evaluato
 
     recipe = recipes.get(options.recipe)
     short: dict[str, Any] = {"device": options.device, "seed": options.seed, "workers": options.workers}
+    if options.timeout is not None:
+        short["timeout_s"] = options.timeout
     if options.minutes is not None:
         stages = [name for name in type(recipe).model_fields if name.endswith("_training")]
         short |= {f"{stage}.minutes": options.minutes for stage in stages}
@@ -192,10 +201,16 @@ def configure(options: Options, changes: dict[str, str]) -> RunConfig | Evaluato
     return override(recipe, {**given, **switched, **changes})
 
 
+def _place(data: Path) -> Path | str:
+    """The data as a path, or the URL that was given: a path keeps one of its slashes only."""
+    scheme, slash, rest = data.as_posix().partition(":/")
+    return f"{scheme}://{rest}" if slash and len(scheme) > 1 and scheme.isalnum() else data
+
+
 def _check_paths(options: Options) -> None:
     from kinescale.core.errors import DataError, InputError
 
-    if not options.data.is_dir():
+    if isinstance(_place(options.data), Path) and not options.data.is_dir():
         raise DataError(
             f"{options.data}: there is no such folder; "
             f"make one with: kinescale prepare CORPUS SOURCE --out {options.data}."

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from kinescale.nn.cross_attention import CrossAttention
 from kinescale.nn.drop_path import drop_path
+from kinescale.nn.dropout import Dropout
 from kinescale.nn.self_attention import Past, SelfAttention
 
 EPS = 1e-6
@@ -58,7 +59,7 @@ class AdaptiveBlock(nn.Module):
         self.text = CrossAttention(width, source, heads, dropout, round_bf16)
         self.grow = nn.Linear(width, ratio * width)
         self.shrink = nn.Linear(ratio * width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,

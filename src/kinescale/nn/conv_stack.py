@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinescale.nn.dropout import Dropout
 from kinescale.nn.steps import zero_after
 
 
@@ -16,7 +17,7 @@ class ResidualConv(nn.Module):
         super().__init__()
         self.wide = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
         self.mix = nn.Conv1d(width, width, 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "B C T"], valid: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "B C T"]:
         """Same shape; steps not ``valid`` (when given) come out as zeros."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinescale.nn.attention import attend
+from kinescale.nn.dropout import Dropout
 
 
 def _rounded(x: Tensor) -> Tensor:
@@ -33,7 +34,7 @@ class CrossAttention(nn.Module):
         self.project = nn.Linear(source, 2 * width, bias=False)
         self.value_bias = nn.Parameter(torch.zeros(width))
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def keys_values(self, source: Float[Tensor, "B N W"]) -> tuple[Tensor, Tensor]:
         """Keys and values of the attended tokens, both [B, H, N, d]."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional
 
+from kinescale.nn.dropout import Dropout, attend_dropped
 from kinescale.nn.rotary import half_frequencies, rotate_half
 
 
@@ -42,9 +42,9 @@ class GatedAttention(nn.Module):
         self.ffn = nn.Sequential(
             nn.Linear(width, ffn_ratio * width),
             nn.GELU(),
-            nn.Dropout(ffn_dropout),
+            Dropout(ffn_dropout),
             nn.Linear(ffn_ratio * width, width),
-            nn.Dropout(ffn_dropout),
+            Dropout(ffn_dropout),
         )
         self.register_buffer("frequencies", half_frequencies(width // heads), persistent=False)
 
@@ -58,12 +58,12 @@ class GatedAttention(nn.Module):
         query, key, value = (
             layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value)
         )
-        mixed = functional.scaled_dot_product_attention(
+        mixed = attend_dropped(
             rotate_half(query, positions, self.frequencies),
             rotate_half(key, positions, self.frequencies),
             value,
-            attn_mask=None if valid is None else valid[:, None, None, :],
-            dropout_p=self.attention_dropout if self.training else 0.0,
+            None if valid is None else valid[:, None, None, :],
+            self.attention_dropout if self.training else 0.0,
         )
         gate = torch.sigmoid(self.gate(x)).transpose(1, 2).unsqueeze(-1)
         return self.out((mixed * gate).transpose(1, 2).flatten(2))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional
 
+from kinescale.nn.dropout import Dropout, attend_dropped
 from kinescale.nn.rotary import rotate_interleaved
 
 KeysValues = tuple[Tensor, Tensor]
@@ -30,7 +30,7 @@ class MultiHeadAttention(nn.Module):
         self.query = nn.Linear(width, width)
         self.project = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def keys_values(
         self, source: Float[Tensor, "B N C"], rotary_phases: Float[Tensor, "2 ..."] | None = None
@@ -50,5 +50,5 @@ class MultiHeadAttention(nn.Module):
         query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         query = query if rotary_phases is None else rotate_interleaved(query, rotary_phases)
         rate = self.dropout.p if self.training else 0.0
-        mixed = functional.scaled_dot_product_attention(query, *keys_values, attn_mask=allowed, dropout_p=rate)
+        mixed = attend_dropped(query, *keys_values, allowed, rate)
         return self.dropout(self.out(mixed.transpose(1, 2).flatten(2)))

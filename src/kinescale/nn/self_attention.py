@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kinescale.nn.attention import attend
+from kinescale.nn.dropout import Dropout
 from kinescale.nn.rotary import rotate_interleaved
 
 SCORE_SCALE = 0.25
@@ -32,7 +33,7 @@ class SelfAttention(nn.Module):
         self.query_bias = nn.Parameter(torch.zeros(width))
         self.value_bias = nn.Parameter(torch.zeros(width))
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,

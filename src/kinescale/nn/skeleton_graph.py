@@ -13,6 +13,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinescale.nn.dropout import Dropout
+
 EPS = 1e-6
 """In two denominators, where the published weights have it."""
 
@@ -61,7 +63,7 @@ class GraphResidual(nn.Module):
         super().__init__()
         self.first = GraphTimeConv(width, graph)
         self.second = GraphTimeConv(width, graph)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, x: Float[Tensor, "B T J C"], valid: Bool[Tensor, "B T"] | None = None

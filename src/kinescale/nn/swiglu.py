@@ -6,6 +6,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinescale.nn.dropout import Dropout
+
 
 class SwiGLU(nn.Module):
     """``W3 (SiLU(W1 x) * W2 x)``; ``grow`` holds W1 over W2, so that both are one product."""
@@ -14,7 +16,7 @@ class SwiGLU(nn.Module):
         super().__init__()
         self.grow = nn.Linear(width, 2 * hidden, bias=False)
         self.shrink = nn.Linear(hidden, width, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "*b C"]) -> Float[Tensor, "*b C"]:
         """Same shape."""

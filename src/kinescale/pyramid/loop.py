@@ -24,9 +24,10 @@ from torch import Tensor, nn
 
 from kinescale.core.errors import ConfigError
 from kinescale.core.records import Record
+from kinescale.nn import global_batch
 from kinescale.nn.steps import valid_steps
 from kinescale.quantizers.base import Quantizer
-from kinescale.quantizers.base.processes import root_mean_square
+from kinescale.quantizers.base.processes import root_mean_square, sections
 from kinescale.quantizers.base.usage import balance, perplexity, usage
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
@@ -167,8 +168,8 @@ class ResidualPyramid(nn.Module, Codec):
             vectors = pooled.detach()[valid]
             if rng is not None and (self.config.learn_from == "full" or not len(vectors)):
                 vectors = residual.detach()[filled(layout, latent_lengths)].flatten(0, -2)
-            if rng is not None and self.config.initialize_from == "residual":
-                self._initialize({scale: vectors}, rng)
+            if rng is not None and self.config.initialize_from == "residual" and not self._begun(scale):
+                self._initialize({scale: self._first(vectors, int(valid.sum()))}, rng)
             pooled = self._normalized(pooled, scale)
             codes, row = self.quantizer(scale)(pooled, rng)
             tokens.append(_padded(row, valid))
@@ -188,9 +189,13 @@ class ResidualPyramid(nn.Module, Codec):
 
     def update(self, quantized: Quantized, rng: torch.Generator) -> None:
         """Update every quantizer from a training batch: from all scales that share it."""
+        global_batch.settle(lambda: self._update(quantized, rng))
+
+    def _update(self, quantized: Quantized, rng: torch.Generator) -> None:
         vectors, taken = (dict(enumerate(rows)) for rows in (quantized.vectors, quantized.taken))
         for (quantizer, rows), (_, tokens) in zip(self._grouped(vectors), self._grouped(taken), strict=True):
-            quantizer.update(rows, tokens, rng)
+            with sections([len(part) for part in rows]):
+                quantizer.update(torch.cat(rows), torch.cat(tokens), rng)
 
     def token_usage(self, quantized: Quantized) -> dict[str, float]:
         """How evenly a batch's tokens are used: means over the quantizers of perplexity and share of codes, or balance
@@ -198,8 +203,9 @@ class ResidualPyramid(nn.Module, Codec):
         rows = [row[has_token(row)] for row in quantized.tokens]
         found = [
             (quantizer.vocabulary, row[group :: quantizer.groups])
-            for quantizer, row in self._grouped(dict(enumerate(rows)))
-            for group in range(quantizer.groups if len(row) else 0)
+            for quantizer, parts in self._grouped(dict(enumerate(rows)))
+            for row in [torch.cat(parts)]
+            for group in range(quantizer.groups if float(global_batch.count(len(row), row)) else 0)
         ]
         if self.token_kind == "bits":
             each = {"balance": [balance(row) for _, row in found]}
@@ -261,25 +267,41 @@ class ResidualPyramid(nn.Module, Codec):
 
     def _by_group(self, vectors: Float[Tensor, "N d"], scale: int) -> Float[Tensor, "_ G d"]:
         """Normalized vectors, side by side for the groups of the scale's quantizer."""
-        return self._normalized(vectors.unflatten(0, (-1, self.quantizer(scale).groups)), scale).detach()
+        groups = self.quantizer(scale).groups
+        return self._normalized(vectors.unflatten(0, (len(vectors) // groups, groups)), scale).detach()
 
-    def _grouped(self, rows: Mapping[int, Tensor]) -> Iterator[tuple[Quantizer, Tensor]]:
+    def _grouped(self, rows: Mapping[int, Tensor]) -> Iterator[tuple[Quantizer, list[Tensor]]]:
         """Each quantizer with the rows of its scales."""
         for index in sorted({self.owners[scale] for scale in rows}):
             mine = [scale for scale in rows if self.owners[scale] == index]
-            yield self.quantizer(mine[0]), torch.cat([rows[scale] for scale in mine])
+            yield self.quantizer(mine[0]), [rows[scale] for scale in mine]
+
+    @property
+    def ready(self) -> bool:
+        """Whether codebooks and gains of all scales have been set up from a batch."""
+        return all(self._begun(scale) for scale in range(len(self.owners)))
+
+    def _begun(self, scale: int) -> bool:
+        return self.quantizer(scale).ready and (not len(self.log_gains) or bool(self.begun))
+
+    def _first(self, vectors: Float[Tensor, "N d"], own: int) -> Float[Tensor, "N d"]:
+        """Vectors to initialize from: none of a process that codes nothing at a scale where another does."""
+        others = float(global_batch.total(torch.tensor(float(own), device=vectors.device))) > 0
+        return vectors[:0] if others and not own and self.config.learn_from == "pooled" else vectors
 
     @torch.no_grad()
     def _initialize(self, rows: Mapping[int, Float[Tensor, "N d"]], rng: torch.Generator) -> None:
         """Gains are root mean squares of the first vectors; then codebooks take theirs."""
         if len(self.log_gains) and not bool(self.begun):
             for scale, vectors in rows.items():
-                groups = vectors.unflatten(0, (-1, self.quantizer(scale).groups)).unbind(1)
+                count = self.quantizer(scale).groups
+                groups = vectors.unflatten(0, (len(vectors) // count, count)).unbind(1)
                 sizes = torch.stack([root_mean_square(group) for group in groups])
                 self.log_gains[scale].copy_(sizes.clamp(min=SMALLEST_GAIN).log())
         normalized = {scale: self._by_group(vectors, scale).flatten(0, 1) for scale, vectors in rows.items()}
         for quantizer, vectors in self._grouped(normalized):
-            quantizer.initialize(vectors, rng)
+            with sections([len(part) for part in vectors]):
+                quantizer.initialize(torch.cat(vectors), rng)
 
     def _initialize_from(self, grid: Tensor, layout: TokenLayout, latent_lengths: Tensor, rng: torch.Generator) -> None:
         ready = all(self.quantizer(scale).ready for scale in range(len(layout.scales)))

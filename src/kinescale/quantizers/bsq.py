@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kinescale.core.records import Record
+from kinescale.nn import global_batch
 from kinescale.quantizers import base
 from kinescale.quantizers.base.usage import bit_entropy
 from kinescale.tokens.token_map import PADDING
@@ -67,7 +68,7 @@ class Quantizer(base.Quantizer):
         """Commitment and entropy over the ``valid`` vectors (at least one), on the unit sphere."""
         c = self.config
         kept = functional.normalize(vectors[valid], dim=-1)
-        distance = (kept - self.dequantize(self.indices(kept))).square().mean()
+        distance = global_batch.mean((kept - self.dequantize(self.indices(kept))).square())
         chance = torch.sigmoid(-4.0 * c.sharpness * self.width**-0.5 * kept)
-        doubt = bit_entropy(chance).sum(-1).mean() - bit_entropy(chance.mean(0)).sum()
+        doubt = global_batch.mean(bit_entropy(chance).sum(-1)) - bit_entropy(global_batch.mean(chance, 0)).sum()
         return c.commitment_weight * distance + c.entropy_weight * doubt / c.sharpness

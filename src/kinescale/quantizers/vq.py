@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kinescale.core.records import Record
+from kinescale.nn import global_batch
 from kinescale.quantizers import base
 from kinescale.quantizers.base import processes
 from kinescale.tokens.token_map import PADDING
@@ -96,10 +97,10 @@ class Quantizer(base.Quantizer):
         flat = vectors.reshape(-1, self.width)
         logits = self.scores(flat) / self.config.temperature
         if self.config.assignment == "gumbel":
-            noise = torch.rand(logits.shape, generator=rng).clamp(min=1e-20).to(logits)
+            noise = global_batch.rand_ragged(logits, logits.shape[1], rng).clamp(min=1e-20).to(logits)
             return (logits - torch.log(-torch.log(noise))).argmax(-1).view(vectors.shape[:-1])
         cumulative = logits.softmax(-1).cumsum(-1)
-        uniform = torch.rand(len(flat), 1, generator=rng).to(flat.device)
+        uniform = global_batch.rand_ragged(flat, 1, rng).to(flat.device)
         drawn = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
         return drawn.clamp(max=self.vocabulary - 1).view(vectors.shape[:-1])
 

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinescale.nn import global_batch
 from kinescale.nn.steps import valid_steps, zero_after
 from kinescale.pyramid import Quantized
 from kinescale.pyramid.temporal import Config as PyramidConfig
@@ -208,7 +209,7 @@ class Tokenizer(base.Tokenizer):
         loss = loss + self.config.commitment_weight * commitment
         if self.training:
             self.pyramid.update(quantized, rng)
-            self.steps_seen += 1
+            global_batch.settle(lambda: self.steps_seen.add_(1))
         logs |= {"commitment": float(commitment.detach()), **self.pyramid.token_usage(quantized)}
         return StepLoss(loss, {"loss": float(loss.detach()), **logs}, Reconstruction(decoded, features, coded))
 
@@ -217,7 +218,7 @@ class Tokenizer(base.Tokenizer):
         c = self.config
         total = quantized.total
         chance, depth = torch.rand(2, generator=rng).tolist()
-        clips = torch.rand(len(grid), generator=rng)
+        clips = global_batch.rand((len(grid),), rng)
         if self.training and chance < c.scale_dropout:
             total = quantized.sums[int(depth * len(quantized.added))]
         straight = total + (grid - grid.detach())

@@ -1,4 +1,4 @@
-"""Draws: which windows of which clips a step sees; a pure function of seed, step, batch size, rank, world.
+"""Draws: which windows of which clips a step sees; a pure function of seed, step and batch size.
 
 Steps are planned in pools of ``POOL``: a pool's clips are drawn, given a window each, sorted by length and
 cut into batches, whose order is then shuffled. So clips of like length share a batch and little is padded,
@@ -80,13 +80,9 @@ class Draws:
     def __len__(self) -> int:
         return len(self.candidates)
 
-    def windows(self, step: int, batch_size: int, rank: int = 0, world: int = 1) -> tuple[Window, ...]:
-        """This rank's windows of a step.
-
-        The ranks' windows together make the batch of ``batch_size * world``.
-        """
-        pool = self._pool(step // POOL, batch_size * world)
-        return pool[step % POOL][rank::world]
+    def windows(self, step: int, batch_size: int) -> tuple[Window, ...]:
+        """The windows of a step: of the whole batch, however many processes share it."""
+        return self._pool(step // POOL, batch_size)[step % POOL]
 
     def every(self, batch_size: int) -> list[tuple[Window, ...]]:
         """Each candidate once, plain, its longest window from the middle, in batches of like length."""

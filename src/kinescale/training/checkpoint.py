@@ -33,6 +33,8 @@ FORMAT = "kinescale-checkpoint"
 VERSION = 1
 CURRENT = "checkpoint.safetensors"
 PREVIOUS = "checkpoint.previous.safetensors"
+OLDER = "checkpoint.previous{}.safetensors"
+"""Those before it, from 2 on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +115,7 @@ def latest(folder: Path) -> tuple[Checkpoint | None, str]:
     ``BundleError`` when there are files and none is whole.
     """
     problems = []
-    for name in (CURRENT, PREVIOUS):
+    for name in (CURRENT, PREVIOUS, *_older(folder)):
         path = folder / name
         if not path.exists():
             continue
@@ -126,6 +128,23 @@ def latest(folder: Path) -> tuple[Checkpoint | None, str]:
     if problems:
         raise BundleError(f"{' '.join(problems)} No whole checkpoint is left; remove {folder} to start over.")
     return None, ""
+
+
+def _older(folder: Path) -> list[str]:
+    """Names of the checkpoints before the previous one, the youngest first."""
+    ages = [path.name.removeprefix("checkpoint.previous").split(".")[0] for path in folder.glob(OLDER.format("[0-9]*"))]
+    return [OLDER.format(age) for age in sorted(int(age) for age in ages if age.isdecimal())]
+
+
+def rotate(folder: Path, keep: int) -> None:
+    """Make room for one more checkpoint, so that ``keep`` are kept once it is written."""
+    names = [CURRENT, PREVIOUS, *(OLDER.format(age) for age in range(2, keep))]
+    for old, older in zip(names[-2:0:-1], names[:1:-1], strict=True):
+        if (folder / old).is_file():
+            os.replace(folder / old, folder / older)
+    for name in _older(folder):
+        if name not in names:
+            (folder / name).unlink()
 
 
 def sweep(folder: Path) -> None:

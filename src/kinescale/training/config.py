@@ -14,13 +14,22 @@ from kinescale.bundle.manifest import Part
 from kinescale.core.records import Record
 from kinescale.training.kinematic_loss import Config as KinematicLossConfig
 
-Stage = Literal["tokenizer", "generator"]
-STAGES: tuple[Stage, ...] = ("tokenizer", "generator")
+Stage = Literal["tokenizer", "generator", "length"]
+STAGES: tuple[Stage, ...] = ("tokenizer", "generator", "length")
 
 OPERATIONAL = frozenset(
-    {"minutes", "log_every", "validate_every", "validate_batches", "checkpoint_every", "tensorboard"}
+    {
+        "minutes",
+        "log_every",
+        "validate_every",
+        "validate_batches",
+        "checkpoint_every",
+        "tensorboard",
+        "keep",
+        "accumulate",
+    }
 )
-"""Fields of a stage that decide how a run is watched, not what its weights become."""
+"""Fields of a stage that decide how a run is watched or computed, not what its weights become (up to rounding)."""
 
 
 class OptimizerConfig(Record):
@@ -99,7 +108,9 @@ class StageConfig(Record):
     """One training stage.
 
     ``kinematics``: losses on the decoded motion, for a tokenizer. ``ema_decay`` 0 keeps no average; ``minutes`` is a
-    wall-time budget for one invocation.
+    wall-time budget for one invocation. ``batch_size`` is that of all processes together. ``accumulate``: passes in
+    which a process puts its rows of a batch through the networks, after one without gradients: the same weights with
+    less memory. ``keep``: so many of the last checkpoints.
     """
 
     EARLIER_NAMES: ClassVar[dict[str, str]] = {"optimiser": "optimizer"}
@@ -116,6 +127,8 @@ class StageConfig(Record):
     validate_every: int = Field(default=500, ge=0, description="0: never")
     validate_batches: int = Field(default=8, ge=1)
     checkpoint_every: int = Field(default=500, ge=1)
+    keep: int = Field(default=2, ge=2, le=1000)
+    accumulate: int = Field(default=1, ge=1, le=4096)
     minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     tensorboard: bool = False
 
@@ -142,12 +155,27 @@ class DataConfig(Record):
     feature_bias: float = Field(default=1.0, ge=1.0, le=1000.0)
 
 
+LENGTH_STAGE = StageConfig(
+    steps=1500,
+    batch_size=256,
+    optimizer=OptimizerConfig(lr=1e-3, weight_decay=0.01),
+    schedule=ScheduleConfig(warmup=100),
+    validate_every=250,
+    ema_decay=0.99,
+)
+"""A minute on a CPU."""
+
+
 class RunConfig(Record):
-    """A whole run: its parts, both stages, and where it runs.
+    """A whole run: its parts, its stages, and where it runs.
 
     A part is given as the config of the variant that is wanted, ``tokenizer=moscale.Config(width=192)``, or by name.
-    ``device`` and ``workers`` are no part of what a run is: a checkpoint goes on elsewhere.
+    ``device``, ``workers`` and ``timeout_s`` are no part of what a run is: a checkpoint goes on elsewhere. Of several
+    processes, one that is not heard of for ``timeout_s`` seconds is lost.
     ``candidates``: most draws per clip of the run's bundles (``TextToMotion``).
+    ``estimates_length``: whether a small network is trained after the generator that estimates a motion's length from
+    its sentence (``generators.base.length``), on the clips that the generator sees; a generator that does so itself
+    needs none.
     ``limits`` go into the model card: what bundles of this run cannot do, as seen on what they made.
     """
 
@@ -162,9 +190,12 @@ class RunConfig(Record):
     data: DataConfig = DataConfig()
     tokenizer_training: StageConfig = StageConfig()
     generator_training: StageConfig = StageConfig()
+    estimates_length: bool = True
+    length_training: StageConfig = LENGTH_STAGE
     limits: tuple[str, ...] = ()
     device: str = "auto"
     workers: int = Field(default=2, ge=1, le=256)
+    timeout_s: float = Field(default=45.0, gt=0, le=86_400)
 
     if TYPE_CHECKING:
         # Parts are made from the config records of variants, whose fields a type checker knows.
@@ -181,14 +212,19 @@ class RunConfig(Record):
             data: DataConfig = ...,
             tokenizer_training: StageConfig = ...,
             generator_training: StageConfig = ...,
+            estimates_length: bool = ...,
+            length_training: StageConfig = ...,
             limits: tuple[str, ...] = ...,
             seed: int = ...,
             device: str = ...,
             workers: int = ...,
+            timeout_s: float = ...,
         ) -> None: ...
 
     def stage(self, stage: Stage) -> StageConfig:
-        """The settings of one stage."""
+        """The settings of one stage; the length's draws clips as the generator's."""
+        if stage == "length":
+            return self.length_training.but(draw=self.generator_training.draw)
         return self.tokenizer_training if stage == "tokenizer" else self.generator_training
 
     def identity(self, stage: Stage) -> dict[str, Any]:
@@ -197,4 +233,6 @@ class RunConfig(Record):
         keep = ["seed", "feature", "tokenizer", "data"]
         if stage == "generator":
             keep += ["generator", "text"]
+        if stage == "length":
+            keep += ["text"]
         return {**{key: whole[key] for key in keep}, f"{stage}_training": self.stage(stage).identity()}

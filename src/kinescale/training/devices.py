@@ -5,13 +5,31 @@ from __future__ import annotations
 import torch
 
 from kinescale.core.errors import InputError
+from kinescale.training.distributed import expected, local_rank
 
 
 def pick_device(name: str) -> torch.device:
     """The device a run asks for; "auto" takes CUDA, then MPS, then the CPU.
 
-    ``InputError`` when it is not there.
+    Of several processes each takes its own CUDA device, and none MPS. ``InputError`` when it is not there.
     """
+    found = _named(name)
+    if expected() == 1:
+        return found
+    if found.type == "mps" and name == "auto":
+        return torch.device("cpu")
+    if found.type == "cuda":
+        if local_rank() >= torch.cuda.device_count():
+            raise InputError(
+                f"process {local_rank()} of this machine has no CUDA device of its own: there are "
+                f"{torch.cuda.device_count()}; start as many processes, or use cpu."
+            )
+        found = torch.device("cuda", local_rank())
+        torch.cuda.set_device(found)
+    return found
+
+
+def _named(name: str) -> torch.device:
     has_mps = torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")

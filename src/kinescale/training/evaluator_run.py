@@ -22,7 +22,7 @@ from kinescale.evaluators import Evaluator
 from kinescale.evaluators.base import trained
 from kinescale.features import Feature, Normalizer
 from kinescale.training import checkpoint as files
-from kinescale.training import parts
+from kinescale.training import distributed, parts
 from kinescale.training.data import Batches
 from kinescale.training.devices import device_name, pick_device
 from kinescale.training.evaluator_config import EvaluatorRunConfig
@@ -66,6 +66,11 @@ def train_evaluator(config: EvaluatorRunConfig, data: Path, folder: Path, *, wat
 
     Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another configuration.
     """
+    if distributed.expected() > 1 or config.evaluator_training.accumulate > 1:
+        raise ConfigError(
+            "an evaluator is trained by one process in one pass, since its loss compares all clips of a batch; "
+            "start it without torchrun, and leave accumulate at 1."
+        )
     watch, device = watch or Watch(), pick_device(config.device)
     prepared, feature, stage = open_prepared(data), build_feature(config.feature), folder / STAGE
     identity = {**config.identity(), "data_hash": prepared.manifest_hash}

@@ -23,7 +23,7 @@ from kinescale.core.errors import DataError
 from kinescale.core.files import atomic_path, sweep_temporaries
 from kinescale.core.records import json_hash, read_json, write_json
 from kinescale.core.workers import ignoring_interrupts, worker_pool
-from kinescale.data.prepared import Prepared, open_prepared
+from kinescale.data.prepared import Prepared, is_url, open_prepared
 from kinescale.features import Feature, Normalizer
 from kinescale.motion.mirror import mirror
 from kinescale.training.parts import build_feature
@@ -32,6 +32,8 @@ from kinescale.training.watch import Watch
 VERSION = 2
 MAX_INDEX_ITEMS = 8_000_000
 CHUNK = 64
+MOST_MEASURED = 20_000
+"""Clips that statistics are taken from at most: some tens of hours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,10 @@ class FeatureStore:
     def has_mirror(self, clip: int) -> bool:
         """Whether the mirrored clip is stored."""
         return bool(self.rows[2 * clip + 2] > self.rows[2 * clip + 1])
+
+    def lengths(self) -> np.ndarray:
+        """Feature rows of all clips and of their mirror images, [clips, 2]; 0 where there is none."""
+        return np.diff(self.rows).reshape(-1, 2)
 
     def read(self, clip: int, mirrored: bool, start: int, length: int) -> np.ndarray:
         """[length, F] of a clip, as stored (a view)."""
@@ -81,7 +87,7 @@ def _crc(values: np.ndarray) -> int:
 
 
 def open_store(
-    data: Path,
+    data: Path | str,
     part: Part,
     *,
     mirrored: bool,
@@ -92,13 +98,13 @@ def open_store(
 ) -> FeatureStore:
     """The store of a prepared folder, computed if need be.
 
-    It lies in ``data/.features``, or in ``spare`` when that cannot be written.
+    It lies in ``data/.features``, or in ``spare`` when that cannot be written or ``data`` is a URL.
     """
     prepared = open_prepared(data)
     feature = build_feature(part)
     what = {"version": VERSION, "data": prepared.manifest_hash, "mirrored": mirrored, "dtype": dtype}
     key = json_hash({**what, "feature": part.name, "config": feature.config.to_json()})
-    folder = _writable(data / ".features", spare)
+    folder = _writable(*([] if is_url(data) else [Path(data) / ".features"]), spare)
     index, values = folder / f"{key[:16]}.json", folder / f"{key[:16]}.bin"
     row_bytes = feature.width * np.dtype(dtype).itemsize
     found = _read_index(index, values, key, row_bytes)
@@ -132,8 +138,8 @@ def _read_index(index: Path, values: Path, key: str, row_bytes: int) -> dict[str
     return {"rows": rows, "digests": digests} if whole else None
 
 
-def _writable(folder: Path, spare: Path) -> Path:
-    for place in (folder, spare):
+def _writable(*places: Path) -> Path:
+    for place in places:
         try:
             place.mkdir(parents=True, exist_ok=True)
             probe = place / ".writable"
@@ -142,7 +148,8 @@ def _writable(folder: Path, spare: Path) -> Path:
         except OSError:
             continue
         return place
-    raise DataError(f"neither {folder} nor {spare} can be written; features need a place on disk.")
+    names = " nor ".join(map(str, places))
+    raise DataError(f"neither {names} can be written; features need a place on disk.")
 
 
 class _NoFeatures(Exception):
@@ -180,7 +187,9 @@ def _compute(
     write_json(index, {**content, "sha256": json_hash(content)})
 
 
-def _pairs(data: Path, part: Part, mirrored: bool, clips: int, workers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _pairs(
+    data: Path | str, part: Part, mirrored: bool, clips: int, workers: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Features of each clip and of its mirror image (no rows when there is none), in order."""
     chunks = [range(at, min(at + CHUNK, clips)) for at in range(0, clips, CHUNK)]
     if workers == 1 or len(chunks) == 1:
@@ -199,7 +208,7 @@ def _pairs(data: Path, part: Part, mirrored: bool, clips: int, workers: int) -> 
 _worker: dict[str, Any] = {}
 
 
-def _open(data: Path, part: Part, mirrored: bool) -> None:
+def _open(data: Path | str, part: Part, mirrored: bool) -> None:
     if multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)
     _worker.update(prepared=open_prepared(data), feature=build_feature(part), mirrored=mirrored)
@@ -243,8 +252,10 @@ def measure(
     """Mean and deviation over all frames of ``clips``, with ``mirrored`` also of their mirror images.
 
     With ``block_std`` each block has one deviation, the mean of its features' (Guo et al. 2022, data
-    preparation).
+    preparation). Of more than ``MOST_MEASURED`` clips so many are taken, evenly.
     """
+    if len(clips) > MOST_MEASURED:
+        clips = [clips[at * len(clips) // MOST_MEASURED] for at in range(MOST_MEASURED)]
     width = store.values.shape[1]
     for clip in clips:
         for side in (False, True)[: 1 + int(mirrored)]:

@@ -26,6 +26,10 @@ class Told:
     def __len__(self) -> int:
         return len(self.motion)
 
+    def part(self, rows: slice) -> Told:
+        """Some of its clips, padded as they are."""
+        return Told(self.motion.part(rows), TextFeatures(self.text.tokens[rows], self.text.mask[rows]))
+
 
 class GeneratorStep:
     """What ``loop.fit`` asks for. The tokenizer is used in evaluation mode and never trained."""

@@ -20,6 +20,7 @@ from kinescale.features import Feature, Normalizer
 from kinescale.features.base import HeadingKinematics
 from kinescale.kinematics.rotations import rotate_about_y
 from kinescale.motion.canonicalize import FEET
+from kinescale.nn import global_batch
 from kinescale.nn.steps import valid_steps
 from kinescale.tokenizers.base import Reconstruction
 
@@ -121,4 +122,4 @@ def _path_error(guess: HeadingKinematics, right: HeadingKinematics, span: int, i
 def _mean(values: Tensor, kept: Tensor) -> Tensor:
     """Mean of the kept values; 0 where none is kept."""
     kept = kept.expand_as(values).to(values.dtype)
-    return (values * kept).sum() / kept.sum().clamp(min=1.0)
+    return global_batch.total((values * kept).sum()) / global_batch.total(kept.sum()).clamp(min=1.0)

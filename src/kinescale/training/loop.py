@@ -3,6 +3,9 @@
 What a step does is a pure function of (weights, optimizer, seed, step number). So a run that is killed
 anywhere and started again goes through the same weights as one that was not, bit for bit on a CPU with the
 same number of threads.
+
+Several processes (``distributed``) share each batch: every one takes its rows, and gradients, codebooks and means are
+those of the whole batch, so that weights are those of one process up to rounding.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import math
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,10 +24,13 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from kinescale.core.errors import InputError, KinescaleError
 from kinescale.core.randomness import derive_seed
+from kinescale.nn import global_batch
 from kinescale.training import checkpoint as files
+from kinescale.training import distributed
 from kinescale.training.config import StageConfig
 from kinescale.training.identity import refuse_other
 from kinescale.training.log import Log, open_tensorboard
@@ -32,6 +39,8 @@ from kinescale.training.state import MAX_BAD_STEPS, TrainState, load_weights
 from kinescale.training.watch import Watch
 
 BEST = "best.safetensors"
+REASONS = ("", "time", "interrupted", "preempted")
+"""Why a run stops before its end: its time budget is spent, Ctrl-C, SIGTERM. Of several, the last of these counts."""
 BEST_GENERATION = "best_fid.safetensors"
 """Weights of the lowest FID of generated motions, where a run validates by generation."""
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -59,7 +68,8 @@ class Step(Protocol):
     module: nn.Module
 
     def batch(self, step: int) -> Any:
-        """The batch of a step: a pure function of the step number, safe to call from another thread."""
+        """This process's rows of the batch of a step: a pure function of the step number, safe to call from another
+        thread. Its ``part(rows)`` are some of them, for ``accumulate``."""
         ...
 
     def validation(self, index: int) -> Any | None:
@@ -82,7 +92,7 @@ class Generates(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How ``fit`` ended. ``reason``: "finished", "time" (budget spent) or "interrupted"."""
+    """How ``fit`` ended. ``reason``: one of ``REASONS``, or "finished"."""
 
     step: int
     reason: str
@@ -93,6 +103,11 @@ class Outcome:
     def finished(self) -> bool:
         """Whether all steps are done."""
         return self.reason == "finished"
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell reports for a program that the signal ended, else 0."""
+        return {"interrupted": 128 + signal.SIGINT, "preempted": 128 + signal.SIGTERM}.get(self.reason, 0)
 
 
 def fit(
@@ -114,7 +129,8 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     where = torch.device(device)
     devices = [where] if where.type == "cuda" else []
-    with _alone(folder), torch.random.fork_rng(devices=devices):
+    lock = _alone(folder) if distributed.leads() else contextlib.nullcontext()
+    with lock, torch.random.fork_rng(devices=devices), distributed.losses_in_words():
         return _Run(step, config, folder, seed, where, identity or {}, watch or Watch()).go()
 
 
@@ -158,20 +174,36 @@ class _Run:
         watch: Watch,
     ):
         self.what, self.config, self.folder = step, config, folder
-        self.seed, self.device, self.watch = seed, device, watch
+        self.seed, self.device = seed, device
+        self.leads = distributed.leads()
+        self.watch = watch if self.leads else Watch()
         self.identity = {**identity, "stage": step.name}
         self.state = TrainState(step.module, config, device)
-        self.resume()
-        self.log = Log(folder, self.state.step)
-        self.board = open_tensorboard(folder, self.state.step) if config.tensorboard else None
+        with distributed.leader_first():
+            self.resume()
+        self.objective = _Objective(step, self.state.module)
+        self.parallel = self._parallel()
+        self.log = Log(folder, self.state.step) if self.leads else None
+        self.board = open_tensorboard(folder, self.state.step) if config.tensorboard and self.leads else None
         if config.tensorboard and self.board is None:
-            watch.note(
+            self.watch.note(
                 "TensorBoard is not installed, so no events are written; pip install 'kinescale[train]' adds it."
             )
         self.last: dict[str, Any] = {}
 
+    def _parallel(self) -> nn.Module:
+        """The objective, with gradients averaged over the processes."""
+        if distributed.world() == 1:
+            return self.objective
+        with warnings.catch_warnings():
+            # newer versions of torch have another name for broadcast_buffers
+            warnings.simplefilter("ignore", FutureWarning)
+            # buffers are kept equal by their own updates; a batch may leave scales out
+            return DistributedDataParallel(self.objective, broadcast_buffers=False, find_unused_parameters=True)
+
     def resume(self) -> None:
-        files.sweep(self.folder)
+        if self.leads:
+            files.sweep(self.folder)
         found, remark = files.latest(self.folder)
         if remark:
             self.watch.note(remark)
@@ -190,8 +222,10 @@ class _Run:
         try:
             with _stop_signals() as stop, _prefetch(self.what, self.state.step, self.config.steps) as batches:
                 while self.state.step < self.config.steps:
-                    if stop.is_set() or time.monotonic() - started >= budget:
-                        reason = "interrupted" if stop.is_set() else "time"
+                    spent = "time" if time.monotonic() - started >= budget else ""
+                    found = distributed.agreed(REASONS.index(stop.reason or spent), self.device)
+                    if found:
+                        reason = REASONS[found]
                         break
                     self.train_step(next(batches), meter)
                     self.state.elapsed_s = before + time.monotonic() - started
@@ -208,16 +242,12 @@ class _Run:
         """One optimizer step. All randomness follows from the step number."""
         state, config = self.state, self.config
         here = derive_seed(self.seed, self.what.name, "step", state.step)
-        torch.manual_seed(here)
-        rng = torch.Generator().manual_seed(here ^ 1)
         lr = config.optimizer.lr * rate(config.schedule, state.step, config.steps)
         for group in state.optimizer.param_groups:
             group["lr"] = lr
         state.module.train()
         state.optimizer.zero_grad(set_to_none=True)
-        with self.autocast():
-            outcome = self.what.loss(state.module, batch, rng)
-        state.scaler.scale(outcome.loss).backward()
+        outcome = self.backward(batch, here)
         state.scaler.unscale_(state.optimizer)
         bound = clip_bound(config.optimizer, state.step, config.steps)
         norm = float(nn.utils.clip_grad_norm_(state.module.parameters(), bound))
@@ -227,7 +257,41 @@ class _Run:
         self.count_bad(norm)
         state.update_average()
         state.step += 1
-        meter.add(outcome, len(batch), norm, lr)
+        meter.add(outcome, len(batch) * distributed.world(), norm, lr)
+
+    def backward(self, batch: Any, here: int) -> Loss:
+        """Gradients of the batch that all processes share; ``here`` seeds the step."""
+        rows, world, rank = len(batch), distributed.world(), distributed.rank()
+        first, total = rank * rows, world * rows
+        # Codebooks are set up from a batch as a whole.
+        ready = all(getattr(part, "ready", True) for part in self.state.module.modules())
+        passes = self.config.accumulate if ready else 1
+        if passes == 1:
+            with global_batch.own(first, rows, total):
+                self._scaled(self.parallel, batch, here).backward()
+            return self.objective.outcome
+        notes = global_batch.Notes()
+        with torch.no_grad(), global_batch.own(first, rows, total), global_batch.recorded(notes):
+            self._scaled(self.objective, batch, here)
+        outcome, each = self.objective.outcome, rows // passes
+        for at in range(0, rows, each):
+            waits = isinstance(self.parallel, DistributedDataParallel) and at + each < rows
+            with (
+                self.parallel.no_sync() if waits else contextlib.nullcontext(),
+                global_batch.own(first + at, each, total),
+                global_batch.replayed(notes),
+            ):
+                self._scaled(self.parallel, batch.part(slice(at, at + each)), here).backward()
+        for update in notes.later:
+            update()
+        return outcome
+
+    def _scaled(self, objective: nn.Module, batch: Any, here: int) -> Tensor:
+        torch.manual_seed(here)
+        rng = torch.Generator().manual_seed(here ^ 1)
+        with self.autocast():
+            loss = objective(batch, rng)
+        return self.state.scaler.scale(loss)
 
     def count_bad(self, norm: float) -> None:
         self.state.bad = 0 if math.isfinite(norm) else self.state.bad + 1
@@ -260,15 +324,16 @@ class _Run:
         module = self.state.evaluated
         module.eval()
         meter = _Meter()
-        for index in range(self.config.validate_batches):
+        for index in range(distributed.rank(), self.config.validate_batches, distributed.world()):
             batch = self.what.validation(index)
             if batch is None:
                 break
             here = derive_seed(self.seed, self.what.name, "validation", index)
             torch.manual_seed(here)
-            with self.autocast():
+            with self.autocast(), global_batch.alone():
                 outcome = self.what.loss(module, batch, torch.Generator().manual_seed(here))
             meter.add(outcome, len(batch))
+        meter.gather(self.device)
         values = meter.means()
         if not values:
             return
@@ -280,11 +345,13 @@ class _Run:
             self.state.best = loss
             self.keep(BEST, loss=loss)
         fid = generated.get("fid", math.nan)
-        if math.isfinite(fid) and fid < _kept(self.folder / BEST_GENERATION, "fid"):
+        if self.leads and math.isfinite(fid) and fid < _kept(self.folder / BEST_GENERATION, "fid"):
             self.keep(BEST_GENERATION, loss=loss, fid=fid)
 
     def keep(self, name: str, **numbers: float) -> None:
         """Store the weights that count, beside the checkpoints."""
+        if not self.leads:
+            return
         weights = load_weights(self.state.to_checkpoint({}))
         tensors = {f"model/{key}": value for key, value in weights.items()}
         state = {
@@ -297,7 +364,8 @@ class _Run:
 
     def report(self, entry: dict[str, Any]) -> None:
         self.last = {**self.last, **entry}
-        self.log.write(entry)
+        if self.log is not None:
+            self.log.write(entry)
         self.watch.entry(self.what.name, entry)
         if self.board is not None:
             for key, value in entry.items():
@@ -305,8 +373,26 @@ class _Run:
                     self.board.add_scalar(key, value, entry["step"])
 
     def save(self) -> None:
+        if not self.leads:
+            return
         whole = self.state.to_checkpoint(self.identity)
+        files.rotate(self.folder, self.config.keep)
         files.save(self.folder / files.CURRENT, whole, keep=self.folder / files.PREVIOUS)
+
+
+class _Objective(nn.Module):
+    """The stage's loss as a module's forward pass, which is what gradients are averaged around."""
+
+    outcome: Loss
+
+    def __init__(self, step: Step, module: nn.Module):
+        super().__init__()
+        self.module, self._step = module, step
+
+    def forward(self, batch: Any, rng: torch.Generator) -> Tensor:
+        """The loss; ``outcome`` is all of it."""
+        self.outcome = self._step.loss(self.module, batch, rng)
+        return self.outcome.loss
 
 
 def _kept(path: Path, name: str) -> float:
@@ -323,7 +409,7 @@ class _Meter:
 
     def clear(self) -> None:
         self.sums: dict[str, float] = {}
-        self.counts: dict[str, int] = {}
+        self.counts: dict[str, float] = {}
         self.samples = 0
         self.lr = 0.0
         self.since = time.monotonic()
@@ -337,6 +423,11 @@ class _Meter:
             self.counts[key] = self.counts.get(key, 0) + samples
         self.samples += samples
         self.lr = lr
+
+    def gather(self, device: torch.device) -> None:
+        """Sums and counts of all processes."""
+        self.sums = distributed.gathered(self.sums, device)
+        self.counts = distributed.gathered(self.counts, device)
 
     def means(self) -> dict[str, float]:
         return {key: value / self.counts[key] for key, value in self.sums.items()}
@@ -366,26 +457,33 @@ def _prefetch(step: Step, start: int, stop: int, ahead: int = 2) -> Iterator[Ite
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@dataclass
+class _Stop:
+    """Why to stop: one of ``REASONS``."""
+
+    reason: str = ""
+
+
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second Ctrl-C acts as ever.
+def _stop_signals() -> Iterator[_Stop]:
+    """What the first Ctrl-C or SIGTERM sets; the second acts as ever.
 
     Elsewhere than in the main thread: none.
     """
-    event = threading.Event()
+    found = _Stop()
     if threading.current_thread() is not threading.main_thread():
-        yield event
+        yield found
         return
     old = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, frame: Any) -> None:
-        event.set()
+        found.reason = "preempted" if number == signal.SIGTERM else "interrupted"
         signal.signal(number, old[signal.Signals(number)])
 
     for number in old:
         signal.signal(number, stop)
     try:
-        yield event
+        yield found
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)

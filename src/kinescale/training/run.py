@@ -1,7 +1,7 @@
 """A run: the stages of a ``RunConfig`` on a prepared folder, in a run folder that can be taken up again.
 
 run.json                           the config, the data's hash and licenses
-tokenizer/  generator/             a folder a stage: checkpoint, best weights, log.jsonl
+tokenizer/  generator/  length/    a folder a stage: checkpoint, best weights, log.jsonl
 tokenizer/normalizer.safetensors   statistics of the training split
 generator/tokenizer.safetensors    the tokenizer (and normalizer) the generator was begun with
 """
@@ -14,21 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from kinescale import generators
 from kinescale.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
-from kinescale.bundle.manifest import LICENSES, License
+from kinescale.bundle.manifest import LICENSES, License, Part
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
-from kinescale.data.prepared import Prepared, PreparedClip, open_prepared
+from kinescale.data.prepared import Clips, Prepared, is_url, open_prepared
 from kinescale.data.scope import words_of
 from kinescale.features import Feature, Normalizer
 from kinescale.generators import Generator
 from kinescale.tokenizers import Tokenizer
 from kinescale.training import checkpoint as files
+from kinescale.training import distributed
 from kinescale.training.config import RunConfig, Stage
 from kinescale.training.data import Batches
 from kinescale.training.devices import device_name, pick_device
@@ -37,11 +40,12 @@ from kinescale.training.generation_check import GenerationCheck
 from kinescale.training.generator_step import GeneratorStep
 from kinescale.training.identity import difference
 from kinescale.training.kinematic_loss import KinematicLoss
+from kinescale.training.length_step import LengthStep
 from kinescale.training.loop import Outcome, check_same, fit
-from kinescale.training.parts import build_feature, build_generator, build_tokenizer
+from kinescale.training.parts import build_feature, build_generator, build_length, build_tokenizer
 from kinescale.training.preflight import check_parts
 from kinescale.training.state import load_weights
-from kinescale.training.text_cache import open_text_cache
+from kinescale.training.text_cache import TextCache, open_text_cache
 from kinescale.training.tokenizer_step import TokenizerStep
 from kinescale.training.watch import Watch
 
@@ -92,13 +96,24 @@ class _Run:
             tokenizer.layout,
             self.config.stage(stage),
             seed=self.config.seed,
-            with_text=stage == "generator",
+            with_text=stage != "tokenizer",
+            shard=(distributed.rank(), distributed.world()),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """What a run is given beside its config and data."""
+
+    watch: Watch
+    start: Bundle | None
+    evaluator: EvaluatorBundle | None
+    validate_clips: int
 
 
 def train(
     config: RunConfig,
-    data: Path,
+    data: Path | str,
     folder: Path,
     stages: Sequence[Stage],
     *,
@@ -109,6 +124,8 @@ def train(
 ) -> dict[Stage, Outcome]:
     """Train ``stages`` in order, each going on from its checkpoint; stops after one that did not finish.
 
+    ``data``: a prepared folder, or the URL of one (``data.prepared.open_prepared``), whose features are then kept in
+    the run's folder.
     ``start``: a bundle whose weights and statistics a stage without a checkpoint begins with, such as one made by an
     earlier run on other data; a generator stage without a tokenizer stage takes the bundle's tokenizer as it is.
     ``evaluator``: validate the generator by the FID of motions for ``validate_clips`` validation captions, too, and
@@ -116,8 +133,23 @@ def train(
     Raises ``DataError`` for data that cannot be used, ``ConfigError`` for a run folder of another configuration or
     parts that do not fit, ``BundleError`` for a text encoder without weights; both before anything is trained.
     """
-    watch = watch or Watch()
     device = pick_device(config.device)
+    with distributed.joined(device, config.timeout_s):
+        quiet = watch is None or not distributed.leads()
+        given = _Given(Watch() if quiet else watch, start, evaluator, validate_clips)
+        return _train(config, data, folder, stages, device, given)
+
+
+def _train(
+    config: RunConfig,
+    data: Path | str,
+    folder: Path,
+    stages: Sequence[Stage],
+    device: torch.device,
+    given: _Given,
+) -> dict[Stage, Outcome]:
+    for stage in stages:
+        distributed.share_of(config.stage(stage).batch_size, config.stage(stage).accumulate)
     if "generator" in stages and (config.generator is None or config.text is None):
         raise ConfigError(f"'{config.name}' has no generator and text encoder to train; use --stage tokenizer.")
     feature = build_feature(config.feature)
@@ -125,30 +157,41 @@ def train(
     prepared = open_prepared(data)
     folder.mkdir(parents=True, exist_ok=True)
     mirrored = config.tokenizer_training.draw.mirror or config.generator_training.draw.mirror
-    store = open_store(
-        data,
-        config.feature,
-        mirrored=mirrored,
-        dtype=config.data.dtype,
-        spare=folder / "cache",
-        workers=config.workers,
-        watch=watch,
-    )
-    run = _Run(config, folder, prepared, feature, store, device, watch, start, evaluator, validate_clips)
+    with distributed.leader_first():
+        store = open_store(
+            data,
+            config.feature,
+            mirrored=mirrored,
+            dtype=config.data.dtype,
+            spare=folder / "cache",
+            workers=config.workers,
+            watch=given.watch,
+        )
+    run = _Run(config, folder, prepared, feature, store, device, **vars(given))
     outcomes: dict[Stage, Outcome] = {}
     for stage in stages:
-        outcomes[stage] = _tokenizer(run) if stage == "tokenizer" else _generator(run, data)
+        if stage == "length" and not _needs_length(config):
+            continue
+        outcomes[stage] = _tokenizer(run) if stage == "tokenizer" else _TEXT_STAGES[stage](run, data)
         if not outcomes[stage].finished:
             break
     return outcomes
+
+
+def _needs_length(config: RunConfig) -> bool:
+    """Whether a run trains a length estimator of its own."""
+    if config.generator is None or config.text is None or not config.estimates_length:
+        return False
+    return "estimates_length" not in generators.FAMILY.get(config.generator.name, "Config").model_fields
 
 
 def _tokenizer(run: _Run) -> Outcome:
     folder, config = run.folder / "tokenizer", run.config
     identity = run.identity("tokenizer")
     check_same(folder, {**identity, "stage": "tokenizer"})
-    _record(run, "tokenizer")
-    normalizer = _normalizer(run, folder)
+    with distributed.leader_first():
+        _record(run, "tokenizer")
+        normalizer = _normalizer(run, folder)
     tokenizer = build_tokenizer(config.tokenizer, run.feature, config.seed)
     if run.start is not None:
         _begin_with(tokenizer, run.start.tokenizer, "tokenizer")
@@ -186,10 +229,10 @@ _NONE = torch.empty(0)
 
 def _measured(run: _Run) -> Normalizer:
     settings = run.config.data
-    clips = [i for i, clip in enumerate(run.prepared.clips) if clip.split == "train" and run.store.frames(i)]
+    seen = (run.prepared.clips.column("split") == "train") & (run.store.lengths()[:, 0] > 0)
     return measure(
         run.store,
-        clips,
+        np.flatnonzero(seen).tolist(),
         dict(run.feature.blocks),
         mirrored=run.config.tokenizer_training.draw.mirror,
         block_std=settings.block_std,
@@ -211,25 +254,27 @@ def _normalizer(run: _Run, folder: Path) -> Normalizer:
         normalizer = _measured(run)
     if run.start is None and settings.feature_bias != 1.0:
         normalizer = normalizer.biased(run.feature.blocks, settings.feature_bias)
+    if not distributed.leads():
+        return normalizer
     folder.mkdir(parents=True, exist_ok=True)
     files.save(path, files.Checkpoint({"mean": normalizer.mean, "std": normalizer.std}, {"data": run.store.key}))
     return normalizer
 
 
-def _generator(run: _Run, data: Path) -> Outcome:
+def _generator(run: _Run, data: Path | str) -> Outcome:
     folder, config = run.folder / "generator", run.config
     assert config.generator is not None and config.text is not None
-    frozen = _freeze(run, folder)
-    identity = {
-        **run.identity("generator"),
-        "tokenizer_weights": files.digest(files.load(folder / FROZEN, as_stored=True).tensors),
-    }
-    check_same(folder, {**identity, "stage": "generator"})
-    _record(run, "generator")
+    with distributed.leader_first():
+        frozen = _freeze(run, folder)
+        identity = {
+            **run.identity("generator"),
+            "tokenizer_weights": files.digest(files.load(folder / FROZEN, as_stored=True).tensors),
+        }
+        check_same(folder, {**identity, "stage": "generator"})
+        _record(run, "generator")
     tokenizer, normalizer = thaw(frozen, config, run.feature)
     batches = run.batches("generator", tokenizer, normalizer)
-    cache = data / ".features" if (data / ".features").is_dir() else run.folder / "cache"
-    texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
+    texts = _texts(run, config.text, batches, data)
     generator = build_generator(config.generator, tokenizer, texts.width, texts.max_tokens, config.seed)
     generator.adopt(tokenizer.codec.view(generator.token_kind))
     if run.start is not None and run.start.generator is not None:
@@ -245,6 +290,43 @@ def _generator(run: _Run, data: Path) -> Outcome:
         identity=identity,
         watch=run.watch,
     )
+
+
+def _texts(run: _Run, text: Part, batches: Batches, data: Path | str) -> TextCache:
+    """The features of all captions, beside the data's own features where those are kept."""
+    near = None if is_url(data) else Path(data) / ".features"
+    cache = near if near is not None and near.is_dir() else run.folder / "cache"
+    with distributed.leader_first():
+        return open_text_cache(text, batches.captions(), cache, watch=run.watch)
+
+
+def _length(run: _Run, data: Path | str) -> Outcome:
+    folder, config = run.folder / "length", run.config
+    assert config.text is not None
+    identity = run.identity("length")
+    with distributed.leader_first():
+        frozen = _freeze(run, run.folder / "generator")
+        check_same(folder, {**identity, "stage": "length"})
+        _record(run, "length")
+    tokenizer, normalizer = thaw(frozen, config, run.feature)
+    batches = run.batches("length", tokenizer, normalizer)
+    texts = _texts(run, config.text, batches, data)
+    layout = tokenizer.layout()
+    network = build_length(texts.width, layout.capacity, config.seed)
+    step = LengthStep(network.to(run.device), layout.stride, batches, texts, run.device)
+    return fit(
+        step,
+        config.length_training,
+        folder,
+        seed=config.seed,
+        device=run.device,
+        identity=identity,
+        watch=run.watch,
+    )
+
+
+_TEXT_STAGES = {"generator": _generator, "length": _length}
+"""Stages that need the captions."""
 
 
 def _generation_check(run: _Run, tokenizer: Tokenizer, normalizer: Normalizer) -> GenerationCheck:
@@ -273,8 +355,9 @@ def _freeze(run: _Run, folder: Path) -> files.Checkpoint:
     else:
         trained = any((run.folder / "tokenizer" / name).is_file() for name in (files.CURRENT, files.PREVIOUS))
         frozen = _take(run.folder / "tokenizer") if trained or run.start is None else _of_bundle(run.start, parts)
-        folder.mkdir(parents=True, exist_ok=True)
-        files.save(path, frozen)
+        if distributed.leads():
+            folder.mkdir(parents=True, exist_ok=True)
+            files.save(path, frozen)
         if frozen.state["step"] < run.config.tokenizer_training.steps:
             run.watch.note(f"the tokenizer stopped at step {frozen.state['step']}; the generator uses it as it is")
     found = difference(frozen.state["parts"], parts)
@@ -329,7 +412,7 @@ def read_run(folder: Path) -> RunRecord:
 
 def licenses_of(prepared: Prepared) -> list[License]:
     """The licenses of the prepared corpora, one a source."""
-    corpora = sorted({clip.corpus for clip in prepared.clips})
+    corpora = sorted(set(prepared.clips.column("corpus").tolist()))
     return [
         License(
             source=corpus,
@@ -344,21 +427,24 @@ def licenses_of(prepared: Prepared) -> list[License]:
 
 
 def _record(run: _Run, stage: Stage) -> None:
+    if not distributed.leads():
+        return
     clips = run.prepared.clips
+    splits = clips.column("split")
     old = read_run(run.folder).devices if (run.folder / RUN_FILE).is_file() else {}
     record = RunRecord(
         config=run.config,
         data_hash=run.prepared.manifest_hash,
         licenses=licenses_of(run.prepared),
-        clips={split: sum(clip.split == split for clip in clips) for split in ("train", "val", "test")},
+        clips={split: int((splits == split).sum()) for split in ("train", "val", "test")},
         devices={**old, stage: device_name(run.device)},
         actions=_actions(clips),
-        words=list(words_of(text for clip in clips if clip.split == "train" for text in clip.captions)),
+        words=list(words_of(clips.distinct("captions", splits == "train"))),
     )
     write_json(run.folder / RUN_FILE, record.to_json())
 
 
-def _actions(clips: Sequence[PreparedClip]) -> list[str]:
+def _actions(clips: Clips) -> list[str]:
     """Labels of the training clips, the commonest first."""
-    counts = Counter(clip.action for clip in clips if clip.split == "train")
+    counts = Counter(clips.column("action")[clips.column("split") == "train"].tolist())
     return sorted(counts, key=lambda action: (-counts[action], action))[:MOST_ACTIONS]

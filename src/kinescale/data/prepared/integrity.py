@@ -13,7 +13,7 @@ from typing import Any
 
 from kinescale.core.errors import DataError
 from kinescale.core.files import sha256_file
-from kinescale.core.json_input import read_json, shown
+from kinescale.core.json_input import parse_json, read_json, shown
 from kinescale.core.records import json_hash, write_json
 
 FORMAT = "kinescale-prepared"
@@ -41,9 +41,18 @@ def write_manifest(folder: Path, content: Mapping[str, Any], files: Mapping[str,
     write_json(folder / MANIFEST, {**whole, "sha256": json_hash(whole)})
 
 
-def read_manifest(path: Path, version: int) -> dict[str, Any]:
-    """The checked content; ``DataError`` when it is not one, is of another version, or was changed since."""
-    found = read_json(path, error=DataError, max_bytes=MAX_BYTES, max_items=MAX_ITEMS)
+def read_manifest(path: Path, version: int, data: bytes | None = None) -> dict[str, Any]:
+    """The checked content; ``DataError`` when it is not one, is of another version, or was changed since.
+
+    ``data``: the file's bytes, where ``path`` is only its name.
+    """
+    if data is None:
+        found = read_json(path, error=DataError, max_bytes=MAX_BYTES, max_items=MAX_ITEMS)
+    else:
+        try:
+            found = parse_json(data, max_bytes=MAX_BYTES, max_items=MAX_ITEMS)
+        except ValueError as problem:
+            raise DataError(f"{path}: {problem}.") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise DataError(f"{path}: is not a manifest of prepared data.")
     if found.get("version") != version:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,77 +17,40 @@ from kinescale import skeletons
 from kinescale.core.errors import DataError
 from kinescale.core.records import json_hash
 from kinescale.data.datasets.base import License, union
-from kinescale.data.datasets.base.splits import share_of
-from kinescale.data.prepared.integrity import MANIFEST, check_file, read_manifest
-from kinescale.data.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow, read_part, schema
+from kinescale.data.prepared.clips import Clips, PreparedClip
+from kinescale.data.prepared.integrity import MANIFEST, MAX_BYTES, check_file, read_manifest
+from kinescale.data.prepared.parts import CHECKED_AT_START, Arrays, Part, Place
+from kinescale.data.prepared.writer import GIVEN_STATISTICS, VERSION, pyarrow
 from kinescale.motion import Motion
 from kinescale.skeletons import Skeleton
 
-
-@dataclass(frozen=True)
-class PreparedClip:
-    """One prepared clip without its arrays. ``label`` is "action/style"; ``caption_tokens`` are published words with
-    their parts of speech, caption by caption, where there are any.
-
-    ``held_by``: why a clip is not in training: "pair" (of action and style), "actor" or "take"; "" where it is.
-    ``take`` is the take that the clip is, or is a window of: all its windows are in one split. The last ``amounts``
-    captions tell counts, lengths, angles or an order that are measured on the whole clip: they are not true of a crop.
-    Folders made before these columns give "", the id and 0.
-    """
-
-    id: str
-    corpus: str
-    split: str
-    action: str
-    style: str
-    license: str
-    frames: int
-    fps: float
-    steady: bool
-    captions: tuple[str, ...]
-    captions_mirrored: tuple[str, ...]
-    motion_sha256: str
-    caption_tokens: tuple[str, ...] = ()
-    held_by: str = ""
-    take: str = ""
-    amounts: int = 0
-
-    @property
-    def label(self) -> str:
-        """ "action/style"."""
-        return f"{self.action}/{self.style}"
-
-    def held_out(self, share: float) -> bool:
-        """Whether the clip's pair of action and style is of the ``share`` that is kept from training: by a hash of
-        corpus and label alone, so that a pair is in or out as a whole, whatever else is prepared.
-        """
-        return share_of(f"pair {self.corpus}/{self.label}") < share
+PART, ROW = "part", "row"
+"""Columns of the index: which part a clip is in, and where."""
 
 
 class Prepared:
-    """All corpora of a prepared folder as one list of clips, in the order of their ids."""
+    """All corpora of a prepared folder as one list of clips, in the order of their ids.
 
-    def __init__(self, tables: list[Any], manifests: list[dict[str, Any]], folders: Sequence[Path] = ()):
+    What is told of the clips is in memory; their arrays are read when they are asked for, and the last used are kept.
+    """
+
+    def __init__(self, tables: list[Any], manifests: list[dict[str, Any]], parts: list[Part], folders: Sequence[Path]):
         pa = pyarrow()
-        self._table = pa.concat_tables(tables, promote_options="default").sort_by("id")
+        placed = [_placed(pa, table, number) for number, table in enumerate(tables)]
+        table = pa.concat_tables(placed, promote_options="default").sort_by("id")
+        names = [name for name in PreparedClip.__dataclass_fields__ if name in table.schema.names]
+        self.clips = Clips(table.select(names).combine_chunks())
+        self._part, self._row = table[PART].to_numpy(), table[ROW].to_numpy()
+        self._arrays = Arrays(parts)
         self._manifests, self._folders = manifests, folders
         self.skeleton: Skeleton = skeletons.get(manifests[0]["skeleton"])
         self.fps = float(manifests[0]["fps"])
 
-    @cached_property
-    def clips(self) -> tuple[PreparedClip, ...]:
-        """Every clip, sorted by id."""
-        names = [name for name in PreparedClip.__dataclass_fields__ if name in self._table.schema.names]
-        rows = self._table.select(names).to_pylist()
-        lists = [name for name in ("captions", "captions_mirrored", "caption_tokens") if name in names]
-        return tuple(_clip({**row, **{n: tuple(row[n] or ()) for n in lists}}) for row in rows)
-
     def motion(self, index: int) -> Motion:
         """The motion of ``clips[index]``, float32."""
         clip, joints = self.clips[index], len(self.skeleton)
-        root = np.frombuffer(self._table["root"][index].as_py(), dtype="<f4")
-        rotations = np.frombuffer(self._table["rotations"][index].as_py(), dtype="<f4")
-        self._check_digest(index)
+        arrays = self._read(index)
+        root, rotations = (np.frombuffer(arrays[name] or b"", dtype="<f4") for name in ("root", "rotations"))
         if root.size != clip.frames * 3 or rotations.size != clip.frames * joints * 4:
             raise DataError(
                 f"clip {clip.id}: its arrays do not hold the {clip.frames} frames it declares; prepare it again."
@@ -101,14 +63,15 @@ class Prepared:
             {"source": clip.id, "license": clip.license},
         )
 
-    def _check_digest(self, index: int) -> None:
-        """``DataError`` unless the arrays of a clip are those that were written."""
+    def _read(self, index: int) -> dict[str, bytes | None]:
+        """The arrays of a clip; ``DataError`` unless they are those that were written."""
+        arrays = self._arrays.read(int(self._part[index]), int(self._row[index]))
         whole = hashlib.sha256()
         for name in ("root", "rotations", "given"):
-            if name in self._table.schema.names:
-                whole.update(self._table[name][index].as_py() or b"")
+            whole.update(arrays.get(name) or b"")
         if whole.hexdigest() != self.clips[index].motion_sha256:
             raise DataError(f"clip {self.clips[index].id}: its arrays do not match their digest; prepare it again.")
+        return arrays
 
     @property
     def given_feature(self) -> dict[str, Any] | None:
@@ -120,10 +83,9 @@ class Prepared:
     def given(self, index: int) -> np.ndarray | None:
         """The published features [T, F] of ``clips[index]``, ``None`` where it has none."""
         what = self.given_feature
-        stored = self._table["given"][index].as_py() if what and "given" in self._table.schema.names else None
+        stored = self._read(index).get("given") if what else None
         if what is None or stored is None:
             return None
-        self._check_digest(index)
         values = np.frombuffer(stored, dtype="<f4")
         if values.size == 0 or values.size % int(what["width"]):
             raise DataError(f"clip {self.clips[index].id}: its published features are damaged; prepare it again.")
@@ -146,7 +108,8 @@ class Prepared:
     @cached_property
     def manifest_hash(self) -> str:
         """SHA-256 over what was prepared: ids, motions, splits and settings of all corpora."""
-        rows = [(clip.id, clip.motion_sha256, clip.split) for clip in self.clips]
+        columns = [self.clips.column(name).tolist() for name in ("id", "motion_sha256", "split")]
+        rows = list(zip(*columns, strict=True))
         return json_hash({"clips": rows, "settings": [m["settings"] for m in self._manifests]})
 
     @property
@@ -158,49 +121,53 @@ class Prepared:
         return tuple(union(found[corpus]) for corpus in sorted(found))
 
 
-def _clip(row: dict[str, Any]) -> PreparedClip:
-    """A row of any age: what older parts lack is taken as it was then."""
-    newer = {"held_by": "", "take": row["id"], "amounts": 0}
-    return PreparedClip(**{**row, **{name: row.get(name) or old for name, old in newer.items()}})
+def _manifest(place: Place) -> dict[str, Any]:
+    path = Path(place.file(MANIFEST))
+    if place.system is None:
+        return read_manifest(path, VERSION)
+    try:
+        with place.open(MANIFEST) as file:
+            return read_manifest(path, VERSION, file.read(MAX_BYTES + 1))
+    except OSError as problem:
+        raise DataError(f"{path}: cannot be read ({' '.join(str(problem).split())[:160]}).") from None
+
+
+def _placed(pa: Any, table: Any, part: int) -> Any:
+    """The table with the number of its part and of each row in it."""
+    rows = np.arange(table.num_rows)
+    return table.append_column(PART, pa.array(np.full(table.num_rows, part))).append_column(ROW, pa.array(rows))
 
 
 def open_prepared(folder: str | Path) -> Prepared:
-    """Open a folder made by ``kinescale prepare``: one corpus, or a folder of several.
+    """Open a folder made by ``kinescale prepare``, or the URL of one: one corpus, or a folder of several.
 
     Raises ``DataError`` when there is none, a part is missing, or corpora disagree on skeleton or fps.
     """
-    folder = Path(folder)
-    found = sorted(folder.glob(f"*/{MANIFEST}")) or sorted(folder.glob(MANIFEST))
+    pa, found = pyarrow(), Place.of(folder).manifests()
     if not found:
         raise DataError(
             f"{folder}: no prepared corpus there; make one with: kinescale prepare CORPUS SOURCE --out {folder}."
         )
-    pa = pyarrow()
-    tables, manifests = [], []
-    for file in found:
-        manifest = read_manifest(file, VERSION)
-        manifests.append(manifest)
-        for part in manifest["parts"]:
-            path = check_file(manifest, part, file.parent / "parts" / part)
-            try:
-                tables.append(_checked(path, read_part(path)))
-            except (OSError, pa.ArrowException) as problem:
-                reason = " ".join(str(problem).split())[:160]
-                raise DataError(f"{file.parent}: part {part} cannot be read ({reason}); prepare it again.") from None
+    manifests = [_manifest(place) for place in found]
+    parts = [
+        Part(place, name, manifest)
+        for place, manifest in zip(found, manifests, strict=True)
+        for name in manifest["parts"]
+    ]
+    tables = []
+    try:
+        checked = sum(part.place.size(f"parts/{part.name}") for part in parts) <= CHECKED_AT_START
+        for part in parts:
+            if checked:
+                part.check()
+            tables.append(part.columns())
+    except (OSError, pa.ArrowException) as problem:
+        reason = " ".join(str(problem).split())[:160]
+        raise DataError(f"{folder}: a part cannot be read ({reason}); prepare it again.") from None
     for key in ("skeleton", "fps"):
         if len({str(m[key]) for m in manifests}) > 1:
             raise DataError(f"{folder}: its corpora were prepared with different {key}; prepare them alike.")
     if not tables:
         raise DataError(f"{folder}: its manifests name no part; prepare it again.")
-    return Prepared(tables, manifests, [file.parent for file in found])
-
-
-def _checked(path: Path, table: Any) -> Any:
-    """The table itself when it has the columns of a part, none of them with gaps."""
-    wanted = schema(pyarrow())
-    for name in wanted.names:
-        if name not in table.schema.names or table.schema.field(name).type != wanted.field(name).type:
-            raise DataError(f"{path}: the column '{name}' is missing or of another type; prepare it again.")
-        if table[name].null_count:
-            raise DataError(f"{path}: the column '{name}' has gaps; prepare it again.")
-    return table
+    local = [Path(place.path) for place in found if place.system is None]
+    return Prepared(tables, manifests, parts, local)

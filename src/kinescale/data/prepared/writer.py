@@ -18,6 +18,8 @@ VERSION = 1
 EXTRAS = ("caption_tokens", "sources", "given")
 """Columns that only some parts have: published words, the ids of the clips that a clip was composed from, published
 features."""
+ARRAYS = ("root", "rotations", "given")
+"""Columns that are read clip by clip."""
 NOT_LISTED = ("root", "rotations", "captions", "captions_mirrored", "caption_tokens", "given")
 _RENAMED = {"licence": "license"}
 GIVEN_STATISTICS = "given.safetensors"
@@ -71,7 +73,7 @@ def pyarrow() -> Any:
         import pyarrow.parquet
     except ImportError:
         raise MissingDependencyError(
-            "prepared data needs pyarrow; install it with: pip install 'kinescale[train]'."
+            "reading and writing Parquet needs pyarrow; install it with: pip install 'kinescale[train]'."
         ) from None
     return pyarrow
 
@@ -122,11 +124,15 @@ def _extra(row: PreparedRow, name: str) -> Any:
     return None if row.given is None else np.ascontiguousarray(row.given, dtype="<f4").tobytes()
 
 
-def read_part(path: Path) -> Any:
-    """The table of a Parquet part, with today's names for columns that earlier versions named otherwise."""
-    table = pyarrow().parquet.read_table(path)
+def current_names(table: Any) -> Any:
+    """The table with today's names for columns that earlier versions named otherwise."""
     held = table.schema.names
     return table.rename_columns([name if _RENAMED.get(name, name) in held else _RENAMED[name] for name in held])
+
+
+def read_part(path: Path) -> Any:
+    """The whole table of a Parquet part."""
+    return current_names(pyarrow().parquet.read_table(path))
 
 
 def entries(table: Any, part: str) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from kinescale.nn import global_batch
 from kinescale.tokens.token_map import MASKED, PADDING
 
 
@@ -47,7 +48,7 @@ def mask_tokens(
     device = labels.device
 
     def uniform(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=rng).to(device)
+        return global_batch.rand(shape, rng).to(device)
 
     scores = uniform(batch, length)
     if rates.padding_too:
@@ -63,7 +64,7 @@ def mask_tokens(
     replaced = chosen & (kind >= rates.masked_share) & (kind < rates.masked_share + rates.random_share)
     noise = float(torch.rand((), generator=rng)) * rates.token_noise
     replaced = replaced | (valid & ~hidden & (uniform(batch, length) < noise))
-    drawn = torch.randint(rates.vocabulary, (batch, length), generator=rng).to(device)
+    drawn = global_batch.randint(0, rates.vocabulary, (batch, length), rng).to(device)
     if rates.codes is not None:
         drawn = torch.div(drawn * rates.codes.to(device), rates.vocabulary, rounding_mode="floor")
     shown = torch.where(replaced, drawn, labels).masked_fill(hidden, MASKED).masked_fill(~valid, PADDING)

@@ -13,15 +13,16 @@ import torch
 from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.generators import base
 from kinescale.generators.base import StepLoss
+from kinescale.generators.base.length import LengthEstimator, pooled
 from kinescale.generators.base.masking import Masking, mask_tokens
 from kinescale.generators.base.text import fitted_text
-from kinescale.generators.momask.networks import LengthEstimator, MaskedTransformer, ResidualTransformer, Trunk
+from kinescale.generators.momask.networks import MaskedTransformer, ResidualTransformer, Trunk
+from kinescale.nn import global_batch
 from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps
 from kinescale.tokens.codec import Codec
@@ -36,7 +37,8 @@ class Config(Record):
 
     All scales must be of one size: each refines the one before it in place. ``masked_share`` and ``random_share`` of
     the scored positions are hidden or replaced; ``text_dropout`` and ``residual_text_dropout``: how often a sentence is
-    left out. The pooled sentence is the mean of its token features.
+    left out. The pooled sentence is the mean of its token features. ``estimates_length``: whether the length estimator
+    has learned anything, which published weights without its file have not.
     """
 
     vocabulary: int = Field(default=512, ge=2)
@@ -54,6 +56,7 @@ class Config(Record):
     random_share: float = Field(default=0.10, ge=0.0, le=1.0)
     text_dropout: float = Field(default=0.1, ge=0.0, le=1.0)
     residual_text_dropout: float = Field(default=0.2, ge=0.0, le=1.0)
+    estimates_length: bool = True
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
@@ -106,9 +109,7 @@ class Generator(base.MaskedGenerator):
 
     def sentence(self, text: TextFeatures) -> Float[Tensor, "B W"]:
         """The mean of each sentence's token features. Raises ``InputError`` for text of another width."""
-        text = fitted_text(text, self.config.text_width, self.residual.tables.device)
-        mask = text.mask[..., None].to(text.tokens.dtype)
-        return (text.tokens * mask).sum(1) / mask.sum(1)
+        return pooled(fitted_text(text, self.config.text_width, self.residual.tables.device))
 
     def unconditional(self, text: TextFeatures) -> TextFeatures:
         """Zeros: the condition is then the bias alone."""
@@ -168,18 +169,18 @@ class Generator(base.MaskedGenerator):
             rates = Masking(c.vocabulary, c.masked_share, c.random_share, token_noise=0.0)
             shown, chosen = mask_tokens(tokens[..., 0], valid, rates, rng)
             first = self.masked(shown, self._dropped(sentence, c.text_dropout, rng), valid)[chosen]
-            base_loss = functional.cross_entropy(first.float(), tokens[..., 0][chosen])
-            accuracy = (first.argmax(-1) == tokens[..., 0][chosen]).float().mean()
+            base_loss = global_batch.cross_entropy(first.float(), tokens[..., 0][chosen])
+            accuracy = global_batch.mean((first.argmax(-1) == tokens[..., 0][chosen]).float())
             loss, logs = base_loss, {"masked": float(base_loss.detach()), "accuracy": float(accuracy)}
             if len(layout.scales) > 1:
                 book = self._books(len(tokens), rng).to(latent.device)
                 spoken = self._dropped(sentence, c.residual_text_dropout, rng)
                 further = self.residual(tokens, book, spoken, valid)[valid]
                 wanted = tokens.gather(2, book[:, None, None].expand(-1, tokens.shape[1], 1))[..., 0][valid]
-                residual_loss = functional.cross_entropy(further.float(), wanted)
+                residual_loss = global_batch.cross_entropy(further.float(), wanted)
                 loss = loss + residual_loss
                 logs["residual"] = float(residual_loss.detach())
-            length_loss = functional.cross_entropy(self.length(sentence).float(), latents)
+            length_loss = global_batch.cross_entropy(self.length(sentence).float(), latents)
             loss = loss + length_loss
             logs["length"] = float(length_loss.detach())
         return StepLoss(loss, {"loss": float(loss.detach()), **logs})
@@ -195,13 +196,13 @@ class Generator(base.MaskedGenerator):
 
     def _books(self, batch: int, rng: torch.Generator) -> Int[Tensor, "B"]:
         """The further codebook that each clip is trained on: low ones more often, by a cosine schedule."""
-        share = 1.0 - torch.cos(math.pi / 2 * torch.rand(batch, generator=rng))
+        share = 1.0 - torch.cos(math.pi / 2 * global_batch.rand((batch,), rng))
         return 1 + (share * (len(self.config.bins) - 2)).round().long()
 
     def _dropped(self, sentence: Tensor, rate: float, rng: torch.Generator) -> Tensor:
         if not self.training:
             return sentence
-        kept = torch.rand(len(sentence), generator=rng) >= rate
+        kept = global_batch.rand((len(sentence),), rng) >= rate
         return sentence * kept[:, None].to(sentence)
 
     def _check(self, layout: TokenLayout) -> None:

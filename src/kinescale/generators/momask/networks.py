@@ -1,26 +1,44 @@
-"""The three networks of MoMask's generator: masked transformer, residual transformer, length estimator.
+"""Two networks of MoMask's generator: masked transformer and residual transformer.
 
-Guo et al. 2024 (MoMask, arXiv 2312.00063), sections 3.2 and 3.3; the length estimator is that of Guo et al. 2022.
+Guo et al. 2024 (MoMask, arXiv 2312.00063), sections 3.2 and 3.3; the third, the length estimator, is
+``generators.base.length``.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kinescale.nn import global_batch
+from kinescale.nn.dropout import Dropout, attend_dropped
+from kinescale.nn.sinusoids import sinusoids
 from kinescale.tokens.token_map import MASKED, PADDING
 
 
-def sinusoids(length: int, width: int) -> Float[Tensor, "L W"]:
-    """Vaswani et al. 2017: sine in even channels, cosine in odd ones."""
-    place = torch.arange(length, dtype=torch.float32)[:, None]
-    step = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-torch.log(torch.tensor(10000.0)) / width))
-    table = torch.zeros(length, width)
-    table[:, 0::2] = torch.sin(place * step)
-    table[:, 1::2] = torch.cos(place * step)[:, : width // 2]
-    return table
+class EncoderLayer(nn.TransformerEncoderLayer):
+    """``torch``'s layer, whose dropout is that of the whole batch where several processes share one."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float, **settings: Any):
+        super().__init__(width, heads, feed_forward, dropout, **settings)
+        self.dropout, self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout), Dropout(dropout)
+
+    def _sa_block(
+        self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool = False
+    ) -> Tensor:
+        if not global_batch.parted():
+            return super()._sa_block(x, attn_mask, key_padding_mask, is_causal)
+        own = self.self_attn
+        projected = functional.linear(x, own.in_proj_weight, own.in_proj_bias)
+        query, key, value = projected.unflatten(-1, (3, own.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        # forward has made numbers of the mask: 0, or minus infinity where a position is not attended
+        added = attn_mask if key_padding_mask is None else key_padding_mask[:, None, None]
+        mixed = attend_dropped(query, key, value, added, own.dropout if self.training else 0.0)
+        # time first in memory, as torch's own attention leaves it: dropout masks are drawn in that order
+        return self.dropout1(own.out_proj(mixed.permute(2, 0, 1, 3).flatten(2)).transpose(0, 1))
 
 
 class Trunk(nn.Module):
@@ -30,12 +48,10 @@ class Trunk(nn.Module):
         super().__init__()
         self.enter = nn.Linear(code_dim, width)
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                width, heads, feed_forward, dropout, activation="gelu", batch_first=True, norm_first=False
-            )
+            EncoderLayer(width, heads, feed_forward, dropout, activation="gelu", batch_first=True, norm_first=False)
             for _ in range(layers)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.width = width
 
     def forward(
@@ -110,20 +126,3 @@ class ResidualTransformer(nn.Module):
         which = functional.one_hot(book, len(self.tables)).to(total.dtype)
         rows = self.trunk(total, torch.stack([self.condition(sentence), self.book(which)], dim=1), valid)
         return torch.einsum("blc,bvc->blv", self.head(rows), self.tables[book])
-
-
-class LengthEstimator(nn.Module):
-    """Length estimator: logits of the motion's length in units of ``stride`` frames."""
-
-    def __init__(self, text_width: int, classes: int):
-        super().__init__()
-        widths = (text_width, 512, 256, 128)
-        stages: list[nn.Module] = []
-        for index in range(3):
-            stages += [nn.Linear(widths[index], widths[index + 1]), nn.LayerNorm(widths[index + 1])]
-            stages += [nn.LeakyReLU(0.2), *([nn.Dropout(0.2)] if index < 2 else [])]
-        self.stages = nn.Sequential(*stages, nn.Linear(widths[3], classes))
-
-    def forward(self, sentence: Float[Tensor, "B W"]) -> Float[Tensor, "B classes"]:
-        """Class c stands for c latent steps."""
-        return self.stages(sentence)

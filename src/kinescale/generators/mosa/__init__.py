@@ -15,6 +15,7 @@ from kinescale.generators.base.text import check_counts
 from kinescale.generators.mosa.config import Config
 from kinescale.generators.mosa.network import Network
 from kinescale.generators.mosa.training import keeping, teach
+from kinescale.nn import global_batch
 from kinescale.nn.seeded import seeded
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.text_features import TextFeatures
@@ -50,7 +51,7 @@ class Generator(Network):
         with torch.no_grad():
             swap = keeping(c.keep, c.vocabularies, rng) if corrupt else None
             lesson = teach(codec, latent.detach(), layout, latents, swap)
-        dropped = torch.rand(len(text), generator=rng) < c.text_dropout
+        dropped = global_batch.rand((len(text),), rng) < c.text_dropout
         heard = (~dropped).to(text.tokens)[:, None, None]
         with seeded(rng, latent.device, self.training):
             reading = self.read(TextFeatures(text.tokens * heard, text.mask), latents)
@@ -66,10 +67,10 @@ def _scored(logits: list[Tensor], labels: tuple[Tensor, ...]) -> StepLoss:
         sums.append(functional.cross_entropy(flat, wanted, ignore_index=PADDING, reduction="sum"))
         right.append((flat.detach().argmax(-1) == wanted).sum())
         counts.append((wanted >= 0).sum())
-    each, number = torch.stack(sums), torch.stack(counts)
+    each, number = global_batch.total(torch.stack(sums)), global_batch.total(torch.stack(counts))
     fine = each[-1] / number[-1].clamp(min=1)
     loss = each[:-1].sum() / number[:-1].sum().clamp(min=1) + fine
-    hits, places = torch.stack(right).tolist(), number.tolist()
+    hits, places = global_batch.total(torch.stack(right)).tolist(), number.tolist()
     logs = {"loss": float(loss.detach()), "loss.last": float(fine.detach())}
     logs["accuracy"] = sum(hits) / max(1, sum(places))
     return StepLoss(loss, logs | {f"accuracy.{k}": hit / max(1, n) for k, (hit, n) in enumerate(zip(hits, places))})

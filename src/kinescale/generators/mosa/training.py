@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from kinescale.nn import global_batch
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 
@@ -58,8 +59,8 @@ def keeping(share: float, vocabularies: tuple[int, ...], rng: torch.Generator) -
         return None
 
     def replace(tokens: Tensor, scale: int) -> Tensor:
-        stay = (torch.rand(tokens.shape, generator=rng) < share).to(tokens.device)
-        drawn = torch.randint(vocabularies[scale], tokens.shape, generator=rng).to(tokens.device)
+        stay = (global_batch.rand(tokens.shape, rng) < share).to(tokens.device)
+        drawn = global_batch.randint(0, vocabularies[scale], tokens.shape, rng).to(tokens.device)
         return torch.where(stay | (tokens < 0), tokens, drawn)
 
     return replace

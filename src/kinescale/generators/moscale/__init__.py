@@ -17,10 +17,12 @@ from kinescale.generators.base.text import check_counts, drop_text
 from kinescale.generators.moscale.config import Config
 from kinescale.generators.moscale.network import Network
 from kinescale.generators.moscale.training import corruptor, logs_of, refine, scored_loss
+from kinescale.nn import global_batch
 from kinescale.nn.seeded import seeded
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
+from kinescale.tokens.token_map import MASKED, PADDING
 
 SAMPLER = "next_scale"
 
@@ -58,7 +60,9 @@ class Generator(Network):
             valid = layout.valid_flat(latents)
             among = self._inside_spans(layout, latents, rng) if c.span_share else None
             tokens, chosen = mask_tokens(refined.labels, valid, rates, rng, among)
-        dropped = torch.rand(len(text), generator=rng) < c.text_dropout
+            if not c.temporal_refinement:
+                tokens, chosen = torch.full_like(tokens, MASKED).masked_fill(~valid, PADDING), valid
+        dropped = global_batch.rand((len(text),), rng) < c.text_dropout
         with seeded(rng, latent.device, self.training):
             reading = self.read(drop_text(self._fit(text), self.unconditional(text), dropped))
             logits = self.forward(reading, refined.inputs, tokens, layout, latents, chosen).float()
@@ -75,7 +79,7 @@ class Generator(Network):
 
         The span is like an edit's: any length up to the whole clip, anywhere.
         """
-        chance, length, place = torch.rand(3, len(latents), generator=rng).to(latents.device)
+        chance, length, place = global_batch.rand((3, len(latents)), rng, axis=1).to(latents.device)
         steps = latents.to(torch.float32)
         span = (length * steps).ceil()
         start = (place * (steps - span + 1)).floor()

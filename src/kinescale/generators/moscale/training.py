@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from kinescale.nn import global_batch
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.token_map import PADDING
@@ -63,8 +64,8 @@ def corruptor(
 
     def corrupt(tokens: Tensor, scale: int) -> Tensor:
         rate = torch.rand((), generator=rng) * most
-        hit = (torch.rand(tokens.shape, generator=rng) < rate).to(tokens.device) & layout.valid(latents, scale)
-        shift = torch.randint(1, codes[scale], tokens.shape, generator=rng).to(tokens.device)
+        hit = (global_batch.rand(tokens.shape, rng) < rate).to(tokens.device) & layout.valid(latents, scale)
+        shift = global_batch.randint(1, codes[scale], tokens.shape, rng).to(tokens.device)
         return torch.where(hit, (tokens + shift) % codes[scale], tokens)
 
     return corrupt
@@ -76,15 +77,18 @@ def scored_loss(
     """Mean cross entropy over the scored positions, weighted or (as published, method notes, 3.6) all alike; 0 when
     none is scored."""
     if weights is None:
-        return functional.cross_entropy(logits, labels, reduction="sum") / max(1, len(labels))
-    return (functional.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
+        summed = global_batch.total(functional.cross_entropy(logits, labels, reduction="sum"))
+        return summed / global_batch.count(len(labels), logits).clamp(min=1)
+    each = functional.cross_entropy(logits, labels, reduction="none")
+    return global_batch.total((each * weights).sum()) / global_batch.total(weights.sum())
 
 
 def logs_of(loss: Tensor, logits: Tensor, labels: Tensor, layout: TokenLayout, chosen: Tensor) -> dict[str, float]:
     """The loss, and the share of labels that are the best code, in all and per scale."""
     right = (logits.detach().argmax(-1) == labels).float()
     scales = layout.scale_of_position().to(chosen.device).expand_as(chosen)[chosen]
-    count = torch.bincount(scales, minlength=len(layout.scales)).clamp(min=1)
-    share = torch.bincount(scales, weights=right, minlength=len(layout.scales)) / count
-    logs = {"loss": float(loss.detach()), "accuracy": float(right.sum()) / max(1, len(right))}
+    count = global_batch.total(torch.bincount(scales, minlength=len(layout.scales))).clamp(min=1)
+    share = global_batch.total(torch.bincount(scales, weights=right, minlength=len(layout.scales))) / count
+    scored = global_batch.count(len(right), right).clamp(min=1)
+    logs = {"loss": float(loss.detach()), "accuracy": float(global_batch.total(right.sum())) / float(scored)}
     return logs | {f"accuracy.{k}": value for k, value in enumerate(share.tolist())}

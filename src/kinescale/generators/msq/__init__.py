@@ -22,6 +22,7 @@ from kinescale.generators.base import StepLoss
 from kinescale.generators.base.text import check_counts, fitted_text
 from kinescale.generators.msq.network import AttentionSets, Block, axial_sets, time_code
 from kinescale.generators.msq.training import Masking, choose, covers, labels_of, show, stream_ids
+from kinescale.nn import global_batch
 from kinescale.nn.seeded import seeded
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
@@ -181,12 +182,12 @@ class Generator(base.MaskedGenerator):
             chosen = choose(layout, latents, c.masking, rng)
             codes = torch.tensor(c.vocabularies)[layout.scale_of_position()].to(labels.device)
             shown = show(labels, chosen, codes, c.masking, rng)
-        silent = torch.rand(len(text), generator=rng) < c.text_dropout
+        silent = global_batch.rand((len(text),), rng) < c.text_dropout
         with seeded(rng, latent.device, self.training):
             state = self.begin(self._without_text(text, silent), layout, latents)
             rows = self._rows(state, self._split(shown, layout))
             losses, right = self._scores(rows, labels, chosen, layout)
-        loss = losses.sum() / max(1, len(losses))
+        loss = global_batch.total(losses.sum()) / global_batch.count(len(losses), losses).clamp(min=1)
         return StepLoss(loss, {"loss": float(loss.detach()), **_accuracies(right, chosen, layout)})
 
     def _scores(
@@ -263,7 +264,7 @@ class Generator(base.MaskedGenerator):
 def _accuracies(right: Tensor, chosen: Tensor, layout: TokenLayout) -> dict[str, float]:
     scales = layout.scale_of_position().to(chosen.device).expand_as(chosen)[chosen]
     hits = right[chosen].float()
-    count = torch.bincount(scales, minlength=len(layout.scales)).clamp(min=1)
-    share = torch.bincount(scales, weights=hits, minlength=len(layout.scales)) / count
-    logs = {"accuracy": float(hits.mean())}
+    count = global_batch.total(torch.bincount(scales, minlength=len(layout.scales))).clamp(min=1)
+    share = global_batch.total(torch.bincount(scales, weights=hits, minlength=len(layout.scales))) / count
+    logs = {"accuracy": float(global_batch.mean(hits))}
     return logs | {f"accuracy.{k}": value for k, value in enumerate(share.tolist())}

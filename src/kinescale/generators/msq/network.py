@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kinescale.nn.cross_attention import CrossAttention
+from kinescale.nn.dropout import Dropout, attend_dropped
 from kinescale.tokens.layout import TokenLayout
 
 
@@ -83,7 +83,7 @@ class Attention(nn.Module):
     def _mix(self, projected: Float[Tensor, "N M C3"], allowed: Bool[Tensor, "N 1 1 M"] | None) -> Tensor:
         query, key, value = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         rate = self.rate if self.training else 0.0
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=rate)
+        mixed = attend_dropped(query, key, value, allowed, rate)
         return mixed.transpose(1, 2).flatten(2)
 
 
@@ -98,8 +98,8 @@ class Block(nn.Module):
         self.text_norm = nn.LayerNorm(width)
         self.text = CrossAttention(width, width, heads)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
-        self.dropout = nn.Dropout(dropout)
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), Dropout(dropout), nn.Linear(hidden, width))
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from kinescale.core.records import Record
+from kinescale.nn import global_batch
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.token_map import MASKED, PADDING
@@ -96,14 +97,14 @@ def choose(
     here = latents.cpu()
     batch, length = len(here), layout.positions
     valid = layout.valid_flat(here)
-    share = torch.cos(math.pi / 2 * torch.rand(batch, generator=rng))
+    share = torch.cos(math.pi / 2 * global_batch.rand((batch,), rng))
     bounds = torch.tensor(masking.shares).cumsum(0)
-    pattern = torch.bucketize(torch.rand(batch, generator=rng), bounds[:-1], right=True)
-    uniform = torch.rand(batch, length, generator=rng)
+    pattern = torch.bucketize(global_batch.rand((batch,), rng), bounds[:-1], right=True)
+    uniform = global_batch.rand((batch, length), rng)
     groups = [scale.groups for scale in layout.scales]
     firsts = stream_ids(groups)
     stream = torch.cat([torch.arange(s.groups).repeat(s.bins) + f for s, f in zip(layout.scales, firsts, strict=True)])
-    order = torch.rand(batch, int(stream.max()) + 1, generator=rng).argsort(1).argsort(1)
+    order = global_batch.rand((batch, int(stream.max()) + 1), rng).argsort(1).argsort(1)
     scores = torch.stack([uniform, order[:, stream] + uniform, uniform - layout.scale_of_position(), uniform])
     score = scores[pattern, torch.arange(batch)].masked_fill(~valid, math.inf)
     count = (share * valid.sum(1)).ceil().clamp(min=1)
@@ -116,7 +117,7 @@ def _span(
     layout: TokenLayout, latents: Int[Tensor, "B"], share: Float[Tensor, "B"], rng: torch.Generator
 ) -> Bool[Tensor, "B L"]:
     extent = share * latents
-    start = torch.rand(len(latents), generator=rng) * (latents - extent)
+    start = global_batch.rand((len(latents),), rng) * (latents - extent)
     cover = covers(layout)
     # The last bin of a clip may reach past its end.
     ends = torch.minimum(cover[None, :, 1], latents[:, None].float())
@@ -133,7 +134,7 @@ def show(
     rng: torch.Generator,
 ) -> Int[Tensor, "B L"]:
     """What the network sees: codes, ``MASKED`` or ``PADDING``. ``codes``: how many each position chooses from."""
-    kind, other, noise = (torch.rand(labels.shape, generator=rng).to(labels.device) for _ in range(3))
+    kind, other, noise = (global_batch.rand(labels.shape, rng).to(labels.device) for _ in range(3))
     drawn = (other * codes).long()
     hidden = chosen & (kind < masking.masked)
     replaced = chosen & (kind >= masking.masked) & (kind < masking.masked + masking.replaced)

@@ -15,6 +15,7 @@ from kinescale.generators.base.text import check_counts, drop_text
 from kinescale.generators.scalemogen.config import Config
 from kinescale.generators.scalemogen.network import Network
 from kinescale.generators.scalemogen.training import bit_loss, correct, flipper, position_weights
+from kinescale.nn import global_batch
 from kinescale.nn.seeded import seeded
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
@@ -47,7 +48,7 @@ class Generator(Network):
         self._check_layout(layout)
         latents = layout.latents(layout.check(lengths)).to(latent.device)
         check_counts(latent, latents, text)
-        dropped = torch.rand(len(text), generator=rng) < c.text_dropout
+        dropped = global_batch.rand((len(text),), rng) < c.text_dropout
         with torch.no_grad(), torch.autocast(latent.device.type, enabled=False):
             choose = flipper(c.flips if flip else 0.0, rng)
             made = correct(codec, latent.detach().float(), layout, latents, choose, c.faithful)
@@ -63,7 +64,7 @@ class Generator(Network):
 def _accuracy(right: Float[Tensor, "B L"], valid: Tensor, layout: TokenLayout) -> dict[str, float]:
     """Share of right bits over all valid positions and over those of each scale."""
     sizes = [scale.size for scale in layout.scales]
-    hits = torch.stack([part.sum() for part in (right * valid).split(sizes, 1)]).tolist()
-    counts = torch.stack([part.sum() for part in valid.split(sizes, 1)]).tolist()
+    hits = global_batch.total(torch.stack([part.sum() for part in (right * valid).split(sizes, 1)])).tolist()
+    counts = global_batch.total(torch.stack([part.sum() for part in valid.split(sizes, 1)])).tolist()
     each = {f"accuracy.{k}": hit / max(1, count) for k, (hit, count) in enumerate(zip(hits, counts, strict=True))}
     return {"accuracy": sum(hits) / max(1, sum(counts)), **each}

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from kinescale.nn import global_batch
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.token_map import PADDING
@@ -66,7 +67,7 @@ def flipper(most: float, rng: torch.Generator) -> Choose:
 
     def flip(bits: Tensor, scale: int) -> Tensor:
         rate = int(torch.randint(rates, (), generator=rng)) * RATE_STEP
-        hit = (torch.rand(bits.shape, generator=rng) < rate).to(bits.device)
+        hit = (global_batch.rand(bits.shape, rng) < rate).to(bits.device)
         return torch.where(hit & (bits != PADDING), 1 - bits, bits)
 
     return flip
@@ -94,4 +95,4 @@ def bit_loss(
     """Cross entropy per bit, mean over bits, weighted over positions, mean over clips."""
     odds = logits[..., 1] - logits[..., 0]
     each = functional.binary_cross_entropy_with_logits(odds, labels.to(odds.dtype), reduction="none").mean(-1)
-    return (each * weights).sum(1).mean()
+    return global_batch.mean((each * weights).sum(1))

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from kinescale.core.records import Record
+from kinescale.nn import global_batch
 
 
 class Quantizer(nn.Module, ABC):
@@ -58,7 +59,7 @@ class Quantizer(nn.Module, ABC):
         self, vectors: Float[Tensor, "*b D"], codes: Float[Tensor, "*b D"], valid: Bool[Tensor, "*b"]
     ) -> Float[Tensor, ""]:
         """Commitment: mean squared distance of the ``valid`` vectors from the codes that ``forward`` gave."""
-        return (vectors - codes.detach())[valid].square().mean()
+        return global_batch.mean((vectors - codes.detach())[valid].square())
 
     @property
     def ready(self) -> bool:

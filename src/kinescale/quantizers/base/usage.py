@@ -8,17 +8,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from kinescale.nn.global_batch import mean, total
+
 
 def perplexity(tokens: Int[Tensor, "N"], vocabulary: int) -> Float[Tensor, ""]:
     """exp of the entropy of the codes' use: 1 (one code) to ``vocabulary`` (all used alike)."""
-    share = torch.bincount(tokens, minlength=vocabulary).to(torch.float32)
+    share = total(torch.bincount(tokens, minlength=vocabulary)).to(torch.float32)
     share = share / share.sum().clamp(min=1.0)
     return torch.exp(-(share * torch.log(share + 1e-7)).sum())
 
 
 def usage(tokens: Int[Tensor, "N"], vocabulary: int) -> Float[Tensor, ""]:
     """Share of the codes that were used at all, 0 to 1."""
-    return (torch.bincount(tokens, minlength=vocabulary) > 0).to(torch.float32).mean()
+    return (total(torch.bincount(tokens, minlength=vocabulary)) > 0).to(torch.float32).mean()
 
 
 def bit_entropy(chance: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
@@ -29,4 +31,4 @@ def bit_entropy(chance: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
 
 def balance(bits: Int[Tensor, "N K"]) -> Float[Tensor, ""]:
     """Mean entropy of a channel's bit over all tokens, in bits: 1 where every channel has as many zeros as ones."""
-    return bit_entropy(bits.float().mean(0)).mean() / math.log(2.0)
+    return bit_entropy(mean(bits.float(), 0)).mean() / math.log(2.0)

@@ -9,13 +9,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+from kinescale.nn import global_batch
+
 
 def feature_errors(
     guess: Float[Tensor, "B T F"], target: Float[Tensor, "B T F"], frames: Bool[Tensor, "B T"]
 ) -> Float[Tensor, "F"]:
     """Mean smooth-L1 error of each feature over the ``frames`` that are filled."""
     error = functional.smooth_l1_loss(guess, target, reduction="none") * frames[:, :, None]
-    return error.sum((0, 1)) / frames.sum().clamp(min=1)
+    return global_batch.total(error.sum((0, 1))) / global_batch.total(frames.sum()).clamp(min=1)
 
 
 def reconstruction_loss(
@@ -36,4 +38,5 @@ def commitment_loss(
     """Mean squared distance of the filled latents from every partial sum, which gets no gradient."""
     inside = steps[:, :, None, None].to(grid.dtype)
     squared = torch.stack([((grid - partial.detach()) * inside).square().sum() for partial in sums]).sum()
-    return squared / (len(sums) * inside.sum() * grid.shape[2] * grid.shape[3])
+    filled = global_batch.total(inside.sum())
+    return global_batch.total(squared) / (len(sums) * filled * grid.shape[2] * grid.shape[3])

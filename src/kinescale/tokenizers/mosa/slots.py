@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from kinescale.nn import global_batch
 from kinescale.nn.steps import valid_steps
 from kinescale.quantizers.base import processes
 
@@ -45,16 +46,19 @@ class PaddingSlots(nn.Module):
         groups, frames, width = self.frames.shape
         longest = lengths == frames
         full = features[longest].reshape(int(longest.sum()), frames * width).float()
-        held = processes.counts(full)
-        total = sum(held)
+        total = int(global_batch.count(len(full), full))
         if total == 0:
             return
-        first = not bool(self.initialized)
+        # of the pass that comes first, where a batch takes several
+        first = float(global_batch.count(int(not bool(self.initialized)), full)) > 0
         order = torch.arange(groups) % total if first else torch.randint(total, (groups,), generator=rng)
+        noise = torch.randn(self.frames.shape, generator=rng) if first else None
+        if global_batch.replaying():
+            return
+        held = processes.counts(full)
         clips = processes.take(full, held, processes.agreed(order.to(full.device))).view(groups, frames, width)
-        if first:
-            noise = torch.randn(self.frames.shape, generator=rng).to(clips) * (FIRST_NOISE / width**0.5)
-            self.frames.copy_(clips + processes.agreed(noise))
+        if noise is not None:
+            self.frames.copy_(clips + processes.agreed(noise.to(clips) * (FIRST_NOISE / width**0.5)))
             self.initialized.fill_(True)
         else:
             self.frames.lerp_(clips.to(self.frames), 1.0 - self.decay)

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from kinescale.nn import global_batch
 from kinescale.tokenizers.msq.parts import GRANULARITIES, LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, ROOT, TORSO, Stage
 
 MOVABLE = ((ROOT, RIGHT_LEG, LEFT_LEG), (TORSO,), (RIGHT_ARM,), (LEFT_ARM,))
@@ -29,12 +30,12 @@ def kept_scales(
     """
     count = len(stages)
     scales = torch.arange(count)
-    last = torch.randint(count, (batch, 1), generator=rng)
-    cut = torch.rand(batch, 1, generator=rng) < finer_rate
+    last = global_batch.randint(0, count, (batch, 1), rng)
+    cut = global_batch.rand((batch, 1), rng) < finer_rate
     kept = ~cut | (scales[None] <= last)
     kinds = sorted({stage.granularity for stage in stages})
-    dropped = torch.rand(batch, len(kinds), generator=rng) < 0.5
-    dropped &= torch.rand(batch, 1, generator=rng) < granularity_rate
+    dropped = global_batch.rand((batch, len(kinds)), rng) < 0.5
+    dropped &= global_batch.rand((batch, 1), rng) < granularity_rate
     kind_of = torch.tensor([kinds.index(stage.granularity) for stage in stages])
     left = kept & ~dropped[:, kind_of]
     return torch.where(left.any(1, keepdim=True), left, kept)
@@ -63,8 +64,8 @@ def mix_parts(
     Streams that hold parts of both clips are left out; the target of a column is of the clip that it came from.
     """
     batch = len(latent)
-    chosen = torch.rand(batch, 1, generator=rng) < rate
-    picked = (torch.rand(batch, len(MOVABLE), generator=rng) < 0.5) & chosen
+    chosen = global_batch.rand((batch, 1), rng) < rate
+    picked = (global_batch.rand((batch, len(MOVABLE)), rng) < 0.5) & chosen
     foreign = torch.zeros(batch, len(GRANULARITIES[-1]), dtype=torch.bool)
     for place, parts in enumerate(MOVABLE):
         foreign[:, list(parts)] = picked[:, place, None]
@@ -78,9 +79,9 @@ def mix_parts(
         column[:, list(places)] = foreign[:, part, None]
     device = latent.device
     own, other = (x.to(device)[:, None, :, None].to(latent.dtype) for x in (own, other))
-    mixed = latent * own + latent.roll(1, 0) * other
-    wanted = torch.where(column.to(device)[:, None], target.roll(1, 0), target)
+    mixed = latent * own + global_batch.before(latent) * other
+    wanted = torch.where(column.to(device)[:, None], global_batch.before(target), target)
     both = torch.where(
-        picked.any(1).to(device), torch.minimum(latent_lengths, latent_lengths.roll(1, 0)), latent_lengths
+        picked.any(1).to(device), torch.minimum(latent_lengths, global_batch.before(latent_lengths)), latent_lengths
     )
     return Mixed(mixed, wanted, both)
