@@ -45,6 +45,8 @@ NOT_RUN = {
     "kinescale generate --prompts *": "takes a file of prompts; tests/pipelines/test_bulk.py makes motions of several",
     "kinescale train moscale.small *": "takes an accelerator; tests/training/test_worlds.py trains moscale.debug so",
     "kinescale serve*": "serves until it is interrupted; tests/server runs the application",
+    "kinescale export *": "a minute of tracing; tests/export makes and runs exports",
+    "kinescale generate * --runtime onnx *": "takes an export; tests/export makes and runs them",
     "kinescale studio*": "serves until it is interrupted, and opens a browser; tests/cli/test_serve_command.py runs it",
     "kinescale control *": "minutes of optimization; tests/cli/test_control_command.py runs it",
 }
@@ -52,6 +54,7 @@ NOT_RUN = {
 
 NOT_EXECUTED = {
     "docs/control.md": "minutes of optimization; tests/control runs it",
+    "docs/howto/onnx.md": "takes an export; tests/export makes and runs them",
     "docs/evaluation.md": "takes a trained run and prepared data; tests/evaluation runs it",
 }
 """Pages of which only the imports are executed, and why."""

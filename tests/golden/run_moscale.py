@@ -10,6 +10,7 @@ from golden_case import Case, Runner
 from torch import Tensor
 
 from kinescale.bundle.imports import moscale as imports
+from kinescale.generators.base import at_places
 from kinescale.generators.moscale import Generator
 from kinescale.generators.moscale.training import refine, scored_loss
 from kinescale.pipelines.editing.rules import moscale as rule
@@ -172,10 +173,12 @@ class Recorder:
     def commit(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
         return self.generator.commit(state, scale, inputs, tokens)
 
-    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
+    def step(
+        self, state: Any, scale: int, inputs: Tensor, tokens: Tensor, places: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
         logits, state = self.generator.step(state, scale, inputs, tokens)
         self.passes.append((scale, logits))
-        return logits, state
+        return at_places(logits, places), state
 
 
 def sampling(case: Case) -> next_scale.Config:

@@ -39,6 +39,7 @@ from kinescale.bundle.weights import (
     module_shapes,
     put_weights,
     read_weights,
+    shapes_only,
     write_weights,
 )
 from kinescale.core.errors import BundleError, ConfigError, InputError, KinescaleError, UnknownNameError
@@ -401,7 +402,7 @@ def _check_header(makers: dict[str, tuple[Any, Record]], width: int, weights: Pa
     expected = {"normalizer.mean": (width,), "normalizer.std": (width,)}
     for prefix, (make, config) in makers.items():
         try:
-            with torch.device("meta"), at_most_modules(4 * len(found) + 64):
+            with shapes_only(), at_most_modules(4 * len(found) + 64):
                 expected |= module_shapes(prefix, make(config))
         except (RuntimeError, TypeError, ValueError) as problem:
             reason = " ".join(str(problem).split())[:160]

@@ -44,10 +44,12 @@ EXAMPLES = (
     'kinescale generate "a person waves" -o wave.glb --seconds 5 --samples 4 --seed 1 --skeleton mixamo',
     'kinescale generate "a person walks in circles" -o long.bvh --seconds 60',
     "kinescale generate --prompts prompts.txt -o made.bvh",
+    'kinescale generate "a person walks" -o walk.bvh --runtime onnx --bundle default-onnx',
     "kinescale generate --prompts prompts.jsonl -o made --formats bvh",
     'kinescale generate "a person runs" -o run.bvh --bundle runs/mine --device auto',
 )
 
+TORCH, EXPORTED = "torch", Family("kinescale.export", "runtime")
 MAX_WATCHED = 16
 """Samples in one picture."""
 MAX_PROMPTS, MAX_PROMPT_BYTES = 1000, 1 << 20
@@ -97,6 +99,8 @@ class Options(Drawing, _What):
     """Most rounds of draws per motion. A motion that misses what the sentence asks (sides, order, counts, amounts, as
     measured on it) is drawn again, put together from its parts, mirrored or adjusted, and a note says so; the bundle's
     own number by default, 1 for a single draw as it is."""
+    runtime: str = "torch"
+    """What runs the networks: torch, or the runtime to which the --bundle was exported, such as onnx."""
     formats: str = ""
     """Files that a folder of motions holds beside its tables, such as bvh,glb."""
     shard: int = 256
@@ -128,9 +132,7 @@ def run(argv: list[str]) -> int:
     prompts = _prompts(options)
     paths, steps = _check(options, len(prompts))
 
-    from kinescale.pipelines import TextToMotion
-
-    pipe = TextToMotion.from_pretrained(options.bundle, device=pick_device(options.device))
+    pipe = _pipeline(options)
     watch, made = Watch(), _Made()
     for path, (motion, notes) in zip(paths, _motions(pipe, prompts, steps, options, watch, made), strict=True):
         more = deliver(motion, path, force=options.force, skeleton=options.skeleton, fps=options.fps)
@@ -141,6 +143,17 @@ def run(argv: list[str]) -> int:
     _draw(made, watch, options)
     _report(pipe, made, paths, options, time.perf_counter() - start)
     return 0
+
+
+def _pipeline(options: Options) -> TextToMotion:
+    """The bundle in the runtime that is asked for."""
+    from kinescale.pipelines import TextToMotion
+
+    if options.runtime == TORCH:
+        return TextToMotion.from_pretrained(options.bundle, device=pick_device(options.device))
+    from kinescale.bundle import resolve
+
+    return TextToMotion(EXPORTED.get(options.runtime, "load")(resolve(options.bundle)))
 
 
 def _prompts(options: Options) -> list[str]:
@@ -167,6 +180,10 @@ def _prompts(options: Options) -> list[str]:
 def _check(options: Options, prompts: int) -> tuple[list[Path], tuple[int, ...] | None]:
     """Refuse bad input before torch is loaded; the files to write and the parsed ``--steps``."""
     check_positive(options.seconds, "--seconds")
+    if options.runtime != TORCH:
+        EXPORTED.check(options.runtime)
+        if options.device != "cpu":
+            raise InputError(f"--runtime {options.runtime} runs on the processor; leave --device out.")
     check_fps(options.fps)
     if options.candidates is not None and not 1 <= options.candidates <= MAX_CANDIDATES:
         raise InputError(f"--candidates is {options.candidates}; expected 1 to {MAX_CANDIDATES}.")

@@ -195,6 +195,7 @@ class Network(base.ScaleGenerator):
         scale: int,
         inputs: Float[Tensor, "B bins groups D"],
         tokens: Int[Tensor, "B bins groups"],
+        places: Int[Tensor, "B n"] | None = None,
     ) -> tuple[Float[Tensor, "B positions V"], State]:
         """Logits of one scale, and the state for the next.
 
@@ -208,4 +209,4 @@ class Network(base.ScaleGenerator):
             past = tuple((key[:, :, :start], value[:, :, :start]) for key, value in past)
         allowed = self._allowed(state.layout, state.latents, start, stop)
         rows, grown = self._run(rows, state.reading, state.rotary_phases[..., start:stop, :], allowed, past)
-        return self.heads[scale](rows), replace(state, past=grown)
+        return self.heads[scale](base.at_places(rows, places)), replace(state, past=grown)
