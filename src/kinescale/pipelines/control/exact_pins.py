@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import roma
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kinescale.kinematics.retarget import ancestors
-from kinescale.kinematics.rotations import quat_apply, quat_conjugate, quat_multiply
+from kinescale.kinematics.rotations import quat_apply, quat_conjugate, quat_multiply, rotvec_to_quat
 from kinescale.kinematics.stance_correction import filled
 from kinescale.motion.motion import Motion
 from kinescale.pipelines.control.targets import Targets
@@ -109,7 +108,7 @@ def _step(motion: Motion, rows: _Rows, fade: Float[Tensor, " T"]) -> Motion:
     known = torch.zeros(len(motion), 1, dtype=torch.bool)
     change[rows.frames, 0], known[rows.frames] = torch.cat([local.flatten(1), found[:, -3:]], dim=1), True
     spread = filled(change, known, FADE_S * motion.fps)[:, 0] * fade[:, None]
-    by = roma.rotvec_to_unitquat(spread[:, :-3].unflatten(-1, (-1, 3)))
+    by = rotvec_to_quat(spread[:, :-3].unflatten(-1, (-1, 3)))
     turned = torch.nn.functional.normalize(quat_multiply(motion.rotations, by), dim=-1)
     moving = (spread != 0).any(1)[:, None, None]
     return motion.replace(root=motion.root + spread[:, -3:], rotations=torch.where(moving, turned, motion.rotations))

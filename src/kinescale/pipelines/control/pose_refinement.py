@@ -18,12 +18,7 @@ from kinescale.core.progress import report
 from kinescale.kinematics.filters import eased, gaussian_smooth
 from kinescale.kinematics.foot_planting import SIDES
 from kinescale.kinematics.retarget import ancestors
-<<<<<<< HEAD
-from kinescale.kinematics.rotations import quat_multiply
-=======
 from kinescale.kinematics.rotations import quat_multiply, rotvec_to_quat
-from kinescale.motion.canonicalize import TOE_HEIGHT
->>>>>>> main
 from kinescale.motion.motion import Motion
 from kinescale.motion.plant import FADE_S, plant_stances
 from kinescale.pipelines.control.latent_optimization import Objective

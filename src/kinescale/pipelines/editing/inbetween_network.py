@@ -175,7 +175,7 @@ class InbetweenNetwork(nn.Module):
         # rotation vectors are reflected as the vector parts of quaternions are
         turned = reflect_quats(torch.nn.functional.pad(turn_image, (0, 1)))[..., :3][:, :, partners]
         turn, shift = (turn + turned) / 2, (shift + reflect_points(shift_image)) / 2
-        rotations = quat_multiply(window.rotations[:, first:stop], roma.rotvec_to_unitquat(turn))
+        rotations = quat_multiply(window.rotations[:, first:stop], rotvec_to_quat(turn))
         return window.root[:, first:stop] + shift, torch.nn.functional.normalize(rotations, dim=-1)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -19,7 +18,9 @@ from kinescale.kinematics.rotations import (
     quat_apply,
     quat_conjugate,
     quat_multiply,
+    quat_to_rotvec,
     quat_yaw_between,
+    rotvec_to_quat,
 )
 from kinescale.motion.canonicalize import transform
 from kinescale.motion.hold_feet import hold_feet
@@ -84,7 +85,7 @@ def spread_seam(
         place, speed = _quintics(gone[chosen], max(1, length))
         turned[chosen] = place[:, None, None] * half * turn + speed[:, None, None] * slope * turning
         moved[chosen] = place[:, None] * half * move + speed[:, None] * slope * moving
-    changed = quat_multiply(whole.rotations[span[0] : span[1]], roma.rotvec_to_unitquat(turned))
+    changed = quat_multiply(whole.rotations[span[0] : span[1]], rotvec_to_quat(turned))
     made = set_frames(whole, span, whole.root[span[0] : span[1]] + moved, changed)
     return Spread(hold_feet(made, span, floor) if span != (0, len(made)) else made, cut, span)
 
@@ -126,7 +127,7 @@ def _velocity(clip: Motion, start: int, stop: int) -> tuple[Tensor, Tensor]:
 
 def _turn(one: Float[Tensor, "J 4"], two: Float[Tensor, "J 4"]) -> Float[Tensor, "J 3"]:
     relative = quat_multiply(quat_conjugate(one), two)
-    return roma.unitquat_to_rotvec(torch.where(relative[:, 3:] < 0, -relative, relative))
+    return quat_to_rotvec(relative)
 
 
 def _quintics(gone: Float[Tensor, " N"], length: int) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
