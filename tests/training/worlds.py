@@ -224,18 +224,7 @@ def launched(root: Path, data: Path) -> dict[str, Any]:
     run = root / "launched"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
     settings = [word for name, value in SETTINGS.items() for word in (f"--{name}", str(value))]
-    command = [
-        *launcher,
-        "-m",
-        "kinescale",
-        "train",
-        "moscale.debug",
-        "--data",
-        str(data),
-        "--run",
-        str(run),
-        *settings,
-    ]
+    command = ["-m", "kinescale", "train", "moscale.debug", "--data", str(data), "-o", str(run), *settings]
     done = subprocess.run([*launcher, *command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return {"curves": curves(run), "weights": weights(run), "said": done.stdout, "bundle": (run / "bundle").is_dir()}

@@ -133,8 +133,8 @@ def train(
     """
     device = pick_device(config.device)
     with distributed.joined(device, config.timeout_s):
-        quiet = watch is None or not distributed.leads()
-        given = _Given(Watch() if quiet else watch, start, evaluator, validate_clips)
+        told = watch if watch is not None and distributed.leads() else Watch()
+        given = _Given(told, start, evaluator, validate_clips)
         return _train(config, data, folder, stages, device, given)
 
 

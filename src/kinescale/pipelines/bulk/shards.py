@@ -69,9 +69,9 @@ def write_shard(out: Path, shard: Shard, entries: Sequence[Entry], suffixes: Seq
         done = []
         for entry in entries:
             try:
-                for suffix in suffixes if entry.motion is not None else ():
+                for suffix in suffixes if (motion := entry.motion) is not None else ():
                     name = f"{entry.row:09d}-{entry.asked['sample']}{suffix}"
-                    ready, _ = fitted(entry.motion, Path(name))
+                    ready, _ = fitted(motion, Path(name))
                     write_motion(ready, place / FILES / name)
                 done.append(entry)
             except KinescaleError as problem:
