@@ -76,7 +76,8 @@ def scalemogen_states(s: scalemogen.Sizes = SCALEMOGEN) -> tuple[State, State]:
     """Tokenizer and generator."""
     books, w = cases.scalemogen_books(3, s), Weights(4)
     text = cases.sentences(3, s, [4])[0]
-    scalemogen.sample(w, s, text, s.frames, 7.0, 1.3, lambda _, chance: (chance > 0.5).long())
+    scalemogen.silent(w, s, 1)
+    scalemogen.network(w, s, text, [], s.frames)
     return float32(books), float32(w)
 
 

@@ -3,8 +3,8 @@
 ``jaxtyping`` compiles two checked stand-ins of each decorated function and runs both at every call: seconds in every
 process for functions that are never called, and a third of the suite's processor time for calls like those before.
 Here a function is decorated at its first call, and a call is checked when its *kind* is new: the classes of arguments
-and result, of arrays the dtype and shape, of strings the value, of containers all that of their items. What a check
-decides depends on nothing else, since it looks no further into an object than its class.
+and result, of arrays the dtype and shape, of strings the value, of containers all that of their first items (a check
+looks at one of them, drawn at random). No check looks further into an object than its class.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Hashable
+from itertools import islice
 from types import FunctionType
 from typing import Any
 
@@ -22,8 +23,8 @@ import torch
 from beartype import beartype
 from torch import Tensor
 
-MOST_ITEMS = 32
-"""Of a container, and characters of a string, that belong to a kind."""
+MOST_ITEMS, MOST_LEVELS, MOST_CHARACTERS = 8, 2, 32
+"""Items of a container, containers in one another, and characters of a string that belong to a kind."""
 
 _jaxtyped = jaxtyping.jaxtyped
 
@@ -81,7 +82,7 @@ def checked_once_per_kind(function: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling():
             return function(*args, **kwargs)
-        asked = (kind(args), kind(kwargs))
+        asked = (*map(kind, args), *((name, kind(value)) for name, value in kwargs.items()))
         if asked not in seen:
             if not checked:
                 checked.append(_jaxtyped(function, typechecker=lazily))
@@ -98,19 +99,16 @@ def checked_once_per_kind(function: Any) -> Any:
     return call
 
 
-def kind(value: Any) -> Hashable:
+def kind(value: Any, levels: int = MOST_LEVELS) -> Hashable:
     """What a check can depend on."""
     if isinstance(value, Tensor | np.ndarray):
         return type(value), value.dtype, value.shape
-    if isinstance(value, list | tuple):
-        return type(value), len(value), *map(kind, value[:MOST_ITEMS])
-    if isinstance(value, set | frozenset):
-        return type(value), len(value), frozenset(map(kind, list(value)[:MOST_ITEMS]))
-    if isinstance(value, dict):
-        return type(value), len(value), *((kind(key), kind(item)) for key, item in list(value.items())[:MOST_ITEMS])
-    if isinstance(value, str) and len(value) <= MOST_ITEMS:
-        return value
-    return type(value)
+    if isinstance(value, str):
+        return value if len(value) <= MOST_CHARACTERS else str
+    if not levels or not isinstance(value, list | tuple | set | frozenset | dict):
+        return type(value)
+    items = value.items() if isinstance(value, dict) else value
+    return type(value), len(value), *(kind(item, levels - 1) for item in islice(items, MOST_ITEMS))
 
 
 def _returning(function: Any, result: Any) -> Any:

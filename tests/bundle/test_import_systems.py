@@ -12,6 +12,7 @@ import torch
 
 from authors_files import (
     MOMASK_HEADS,
+    SCALEMOGEN,
     clip_folder,
     guo_states,
     momask_tokenizer,
@@ -26,7 +27,7 @@ from authors_files import (
     t5_folder,
     word_table,
 )
-from kinescale import TextToMotion, recipes
+from kinescale import TextToMotion, features, recipes
 from kinescale.bundle import Bundle, Part
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.bundle.importing import import_system
@@ -35,6 +36,7 @@ from kinescale.bundle.imports.base.checkpoint import read_content
 from kinescale.bundle.manifest import License
 from kinescale.cli.main import main
 from kinescale.core.errors import BundleError, ConfigError, InputError
+from kinescale.motion import Motion
 from kinescale.pipelines import reconstruct
 
 
@@ -93,7 +95,9 @@ def test_every_importer_says_what_it_reads() -> None:
         assert len({slot.part for slot in module.SLOTS}) == len(module.SLOTS)
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    "system", [pytest.param(name, marks=() if name == "moscale" else pytest.mark.slow) for name in SYSTEMS]
+)
 def test_a_system_becomes_a_bundle_that_makes_motions(
     system: str, published: dict[str, Published], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,15 +229,50 @@ def test_hostile_files_cost_nothing(published: dict[str, Published], tmp_path: P
     assert generator.is_file()
 
 
-@pytest.mark.parametrize("asked", [bytearray, License])
-def test_a_file_that_asks_for_anything_else_is_refused_before_it_is_made(asked: type, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("asked", "given"), [(bytearray, 10**15), (print, "executed"), (License, "a"), (torch.load, "a")]
+)
+def test_a_file_that_asks_for_anything_else_is_refused_before_it_is_made(
+    asked: object, given: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Asking:
         def __reduce__(self):
-            return (asked, (10**15,)) if asked is bytearray else (asked, ("a", "b"))
+            return (asked, (given,))
 
     torch.save({"vq_model": {"a": torch.zeros(1)}, "more": Asking()}, tmp_path / "x.tar")
     with pytest.raises(BundleError, match="which is not made"):
         read_content(tmp_path / "x.tar")
+    assert "executed" not in capsys.readouterr().out
+
+
+class Trainer(dict):
+    """A trainer's settings, as a class of its own code."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(settings)
+        self.steps = 3
+
+    def __reduce__(self):
+        return make_trainer, (str(Path.cwd() / "executed"),), {"steps": 3}
+
+
+def make_trainer(path: str) -> Trainer:
+    Path(path).touch()
+    return Trainer()
+
+
+def test_objects_of_a_trainers_own_classes_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    weights = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.AdamW(weights.parameters())
+    weights(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 5])
+    content = {"model": weights.state_dict(), "opt": optimizer.state_dict(), "scheduler": schedule.state_dict()}
+    torch.save({**content, "args": argparse.Namespace(lr=1), "trainer": Trainer(a=1)}, "x.tar")
+    found = read_content("x.tar")
+    assert set(found.state("model")) == {"weight", "bias"} and not Path("executed").exists()
+    assert torch.load("x.tar", weights_only=False)["trainer"].steps == 3 and Path("executed").exists()
 
 
 def test_files_of_the_format_before_torch_1_6_are_read(published: dict[str, Published], tmp_path: Path) -> None:
@@ -289,3 +328,41 @@ def test_import_generate_edit_evaluate(
     assert main(["evaluate", bundle, *asked, "--sections", "motions", "-o", str(report)]) == 0
     assert "straight to the evaluator" in (report / "report.md").read_text(encoding="utf-8")
     capsys.readouterr()
+
+
+@pytest.mark.slow
+def test_snapmogen_from_files_to_its_table(published: dict[str, Published], tmp_path: Path) -> None:
+    """ScaleMoGen's release for SnapMoGen with SnapMoGen's evaluator, on its layout; the last pool is a smaller one."""
+    pytest.importorskip("pyarrow", reason="prepared data needs the extra 'train'")
+    import json
+
+    import numpy as np
+
+    sizes = replace(SCALEMOGEN, body="snap", frames=320, factors=(80, 40, 20, 10, 5, 2, 1), number=3)
+    books, network = scalemogen_states(sizes)
+    files = [save(tmp_path / "vq.tar", model=books), tmp_path / "p.pth", statistics(tmp_path / "meta", 296)]
+    torch.save({"trainer": {"gpt_wo_ddp": network}, "arch": "layer12"}, files[1])
+    text = t5_folder(tmp_path / "text")
+    out, evaluator, data = (tmp_path / name for name in ("bundle", "evaluator", "data"))
+    judge = published["snapmogen_evaluator"].files
+    for system, given, target in (("scalemogen", files, out), ("snapmogen_evaluator", judge, evaluator)):
+        assert main(["import", system, *map(str, given), "--text", str(text), "-o", str(target)]) == 0
+    source = tmp_path / "SnapMoGen"
+    (source / "renamed_feats").mkdir(parents=True)
+    (source / "data_split_info").mkdir()
+    ids = [f"take#{start}#{start + frames}" for start, frames in ((0, 130), (20, 137), (0, 200))]
+    feature = features.FAMILY.get("snapmogen", "build")(features.FAMILY.get("snapmogen", "Config")())
+    still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(401, len(feature.skeleton), 4)
+    pose = Motion(feature.skeleton, 30.0, torch.tensor([0.0, 0.95, 0.0]).expand(401, 3), still)
+    rows = feature.from_motion(pose).numpy() + 1e-4 * np.random.default_rng(0).standard_normal((400, 296))
+    np.save(source / "renamed_feats" / "take.npy", rows.astype(np.float32))
+    (source / "data_split_info" / "test_ids.txt").write_text("\n".join(ids))
+    (source / "all_caption_clean.json").write_text(json.dumps({name: {"manual": ["a person walks"]} for name in ids}))
+    assert main(["prepare", "snapmogen", str(source), "--out", str(data)]) == 0
+    asked = ["--data", str(data), "--evaluator", str(evaluator), "--protocol", "snapmogen", "--pool", "2"]
+    asked += ["--repeats", "1"]
+    report = tmp_path / "report"
+    assert main(["evaluate", str(out), *asked, "--sections", "motions", "-o", str(report)]) == 0
+    found = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    assert found["data"]["clips"] == 3 and "straight to the evaluator" in found["notes"][0]
+    assert set(found["settings"][0]["report"]["rows"]) == {"real", "generated"}

@@ -134,6 +134,14 @@ def test_what_lies_outside_is_said_with_what_was_made(generate, tmp_path):
     assert "the nearest thing made: a person" in said
     (note,) = json.loads(generate("asdf qwer", "-o", out, "--force", "--json"))["notes"]
     assert "no word of the prompt" in note
+    for prompt, word in {
+        "plays the cello": "no action",
+        "ein Hund tanzt gern": "English",
+        "two people hug": "several",
+    }.items():
+        said = generate(prompt, "-o", out, "--force")
+        assert word in said and "the nearest thing made: a person" in said
+    assert "read as 'a person runs forward'" in generate("gallivants off at a canter", "-o", out, "--force")
 
 
 def test_settings_are_passed_on(generate, tmp_path):
@@ -237,13 +245,14 @@ def test_what_is_wrong_is_said_before_torch_is_loaded(folder):
         "import sys; from kinescale.cli.main import main\n"
         "for bad in (['', '-o', 'x.bvh'], ['a', '-o', 'x.no'],\n"
         "            ['a', '-o', 'x.bvh', '--bundle', 'no/where'],\n"
+        "            ['a', '-o', 'x.bvh', '--candidates', '0', '--bundle', sys.argv[1]],\n"
         "            ['a', '-o', 'x.bvh', '--seconds', '0', '--bundle', sys.argv[1]]):\n"
         "    assert main(['generate', *bad]) == 2\n"
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("kinescale: ") == done.stderr.count("\n") == 4
+    assert done.stderr.count("kinescale: ") == done.stderr.count("\n") == 5
 
 
 def test_output_paths(tmp_path):

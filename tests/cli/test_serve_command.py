@@ -14,8 +14,6 @@ from command_line import refused
 
 from kinescale.cli.main import main
 
-pytest.importorskip("fastapi")
-
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),

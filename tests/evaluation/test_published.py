@@ -27,7 +27,7 @@ from kinescale.features import Feature
 from tiny_bundle import tiny_bundle
 
 FIELD = protocol.HUMANML3D_2022.but(pool=2, prompts=2, samples=2)
-ASKED = Request(split="test", protocol=FIELD, repeats=2, instructions=0, sections=("motions",), seed=4,
+ASKED = Request(split="test", protocol=FIELD, repeats=1, instructions=0, sections=("motions",), seed=4,
                 settings={"fast": {"steps": (1,)}})  # fmt: skip
 FRAMES = {"000001": 64, "000002": 47, "000003": 55, "000004": 60}
 
@@ -116,7 +116,7 @@ def test_the_files_rows_reach_the_evaluator_bit_for_bit(
     found, _ = run(bundle, data, limit, evaluator=evaluator)
     files = [np.load(file) for file in sorted((source / "new_joint_vecs").glob("*.npy"))]
     mean, std = evaluator.normalizer.mean.numpy(), evaluator.normalizer.std.numpy()
-    real = seen[: 2 * 2 * len(files)]
+    real = seen[: 2 * len(files)]
     matched = 0
     for values, scaled in real:
         window = values.numpy()
@@ -129,7 +129,7 @@ def test_the_files_rows_reach_the_evaluator_bit_for_bit(
         assert len(places) == 1 and len(window) % 4 == 0
         assert np.array_equal(scaled.numpy(), (window - mean) / std)
         matched += 1
-    assert matched == len(real) >= 16
+    assert matched == len(real) >= 8
     (setting,) = found.settings
     assert setting.report is not None and set(setting.report.rows) == {"real", "generated"}
     assert published.DIRECT in found.notes and not setting.physical
@@ -150,6 +150,7 @@ def test_generated_features_are_those_of_the_pipelines_own_draw(bundle: Bundle) 
     torch.testing.assert_close(bundle.feature.to_motion(values).positions(), motion.positions())
 
 
+@pytest.mark.slow
 def test_a_bundle_or_an_evaluator_of_other_features_is_noted(
     data: Prepared, evaluator: EvaluatorBundle, bundle: Bundle
 ) -> None:

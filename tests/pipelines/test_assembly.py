@@ -12,7 +12,7 @@ from kinescale.data.compose.track import Track
 from kinescale.description.claim_language import MeasuredMotion, claim_holds
 from kinescale.description.prompts import Part, parse_prompt
 from kinescale.metrics import peaks
-from kinescale.pipelines.assembly import SEAM_S, SPARE_S, in_sequence, layered, once, schedule
+from kinescale.pipelines.assembly import MOST_M_S2, SEAM_S, SPARE_S, in_sequence, layered, once, schedule
 from made_bodies import Plan, arm, bump, made, walking, waving
 
 WALK = made(walking(1.2))
@@ -27,11 +27,18 @@ def slide(motion):
     return physics_of(Track.of(motion), "walk")[0].skate_m_s
 
 
+def jerks(motion):
+    """Largest acceleration of a joint, m/s2."""
+    at = motion.positions()
+    return float((at[2:] - 2 * at[1:-1] + at[:-2]).norm(dim=-1).max()) * motion.fps**2
+
+
 def test_parts_in_sequence_keep_their_order_and_hardly_slide():
     whole = in_sequence([WALK, WAVE], 230)
     assert whole is not None and len(whole) == 230
     assert holds("order travel wave:left", whole) and not holds("order wave:left travel", whole)
     assert torch.allclose(whole.positions()[:60], WALK.positions()[:60], atol=1e-5)
+    assert jerks(whole) <= max(jerks(WALK), jerks(WAVE), MOST_M_S2)
     assert slide(whole) <= slide(WALK) + 0.05
 
 

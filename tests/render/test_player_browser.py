@@ -190,6 +190,7 @@ def test_a_hostile_title_is_text_and_the_page_runs_nothing_else(opened: Callable
     assert player.page.evaluate(slipped_in) == [None, "refused"]
 
 
+@pytest.mark.slow
 def test_the_view_turns_and_comes_closer(player: Player) -> None:
     player.press("Home", "r")
     first = player.pixels()
@@ -207,6 +208,7 @@ def test_the_view_turns_and_comes_closer(player: Player) -> None:
     assert changed(first, player.pixels()) > 300
 
 
+@pytest.mark.slow
 def test_several_motions_stand_side_by_side_or_in_one_view(opened: Callable[..., Player]) -> None:
     player = opened(make_walk(20), make_walk(10, turn=-1.0))
     player.press("Home")
@@ -220,6 +222,7 @@ def test_several_motions_stand_side_by_side_or_in_one_view(opened: Callable[...,
     assert player.page.locator("#bar.laid").count() == 1, "hues stand for motions, so the key of the sides is gone"
 
 
+@pytest.mark.slow
 def test_a_phone_in_the_dark(opened: Callable[..., Player]) -> None:
     phone = {"width": 320, "height": 560}
     player = opened(make_walk(5), viewport=phone, color_scheme="dark", device_scale_factor=2, has_touch=True)

@@ -6,9 +6,6 @@ import json
 import logging
 
 import pytest
-
-pytest.importorskip("fastapi")
-
 from starlette.testclient import TestClient
 
 from kinescale.core.errors import ConfigError

@@ -8,11 +8,11 @@ import threading
 import time
 
 import pytest
+import uvicorn
+from starlette.testclient import TestClient
 
 from kinescale.server import Settings, create_app
 from tiny_bundle import tiny_bundle
-
-uvicorn = pytest.importorskip("uvicorn")
 
 WALK = {"type": "text", "prompt": "a person walks", "duration_frames": 16}
 
@@ -102,3 +102,17 @@ def _check_case(client, case):
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400:
         assert answer.json()["error"]["code"]
+
+
+@pytest.mark.slow
+def test_workers_side_by_side_give_the_motions_of_one():
+    """Requests of several shapes at once on two workers, and one after another on one."""
+    bodies = [{"prompt": "a person walks", "seconds": 0.5 + 0.1 * i, "seed": i, "samples": 2} for i in range(6)]
+
+    def motions(workers):
+        app = create_app(tiny_bundle(), Settings(workers=workers, max_wait_s=600.0))
+        with TestClient(app, base_url="http://127.0.0.1") as client:
+            urls = [client.post("/v1/generate", json=body).json()["url"] for body in bodies]
+            return [client.get(f"{url}?wait=60").json()["result"]["motions"] for url in urls]
+
+    assert motions(1) == motions(2)

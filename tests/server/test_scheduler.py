@@ -8,8 +8,6 @@ import time
 
 import pytest
 
-pytest.importorskip("fastapi")
-
 from kinescale.core.progress import report
 from kinescale.server.errors import ApiError
 from kinescale.server.jobs import Payload, Task

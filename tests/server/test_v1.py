@@ -64,6 +64,7 @@ def test_events_come_scale_by_scale_and_can_be_read_again(client):
     assert client.get(job["url"]).json()["error"]["code"] == "unknown_job"
 
 
+@pytest.mark.slow
 def test_what_is_drawn_together_is_what_each_gives_alone():
     pipe = TextToMotion(tiny_bundle())
     prompts, seeds = ["a person walks", "a person waves"], [3, 4]
@@ -101,11 +102,13 @@ def test_named_edits(finished, walk):
     assert np.array_equal(tracks(both["motions"][0])[1][:, joint], tracks(other)[1][:, joint])
 
 
+@pytest.mark.slow
 def test_segments_are_a_timeline(finished):
     segments = [{"text": "a person walks", "seconds": 1}, {"text": None, "seconds": 0.5}]
     assert len(finished("/v1/generate", {"segments": segments})["motions"][0]["root"]) == 45
 
 
+@pytest.mark.slow
 def test_control_reports_its_errors(finished, walk):
     pins = {"constraints": [{"joint": "hips", "frame": 10, "position": [0.0, None, 0.4]}]}
     made = finished("/v1/control", {"motion": walk, "constraints": pins, "steps": 2, "refine": False})
@@ -141,6 +144,7 @@ def test_a_motion_is_put_on_a_skeleton_that_was_sent(client, walk):
     assert np.allclose(tracks(named)[1], tracks(made)[1], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_roles_as_a_person_set_them(client, walk):
     knee, ankle = (walk["skeleton"]["roles"][f"left_{part}"] for part in ("knee", "ankle"))
     body = {"motion": walk, "roles": {"left_knee": ankle, "left_ankle": None}}

@@ -103,7 +103,10 @@ def test_every_recipe_has_settings_of_its_own_sampler(name: str) -> None:
 TOKENIZERS, GENERATORS = tokenizer_parts(), generator_parts()
 
 
-@pytest.mark.parametrize("name", TOKENIZERS)
+# scalemogen's two kinds of codes differ by their quantizer alone; test_recombination.py tries both under all generators
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "scalemogen (fsq)")) for name in TOKENIZERS]
+)
 def test_every_pair_that_fits_generates_motions_through_a_bundle(name: str) -> None:
     tokenizer = begun_tokenizer(TOKENIZERS[name])
     made = []

@@ -63,6 +63,7 @@ def test_it_is_computed_once_and_again_when_damaged(data: Path, store: FeatureSt
     assert watch.begun == 1 and np.array_equal(again.values, np.frombuffer(whole, "<f4").reshape(again.values.shape))
 
 
+@pytest.mark.slow  # two processes that load torch; tests/data/datasets/test_prepare.py has some in every run
 def test_workers_do_not_change_it(
     data: Path, store: FeatureStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from kinescale.bundle.imports import FAMILY
 from kinescale.bundle.imports.base.assembled import Assembled, read_statistics
 from kinescale.bundle.imports.base.checkpoint import read_content
 from kinescale.bundle.imports.base.slots import Sorted, sort_files
-from kinescale.bundle.manifest import License, Provenance
+from kinescale.bundle.manifest import License, Provenance, variant_of
 from kinescale.core.errors import BundleError, ConfigError, InputError
 from kinescale.features import Normalizer
 
@@ -91,7 +91,8 @@ def _built(
     if feature_bias != 1.0:
         normalizer = normalizer.biased(made.feature.blocks, feature_bias)
         assumed.append(f"deviations of root and contacts were divided by {feature_bias:g} (given)")
-    assumed.append(f"the feature is '{made.feature.skeleton.name}' at {made.feature.fps:g} fps, by its width")
+    feature = f"{variant_of(made.feature)} on {made.feature.skeleton.name} at {made.feature.fps:g} fps"
+    assumed.append(f"feature is {feature} (by its width)")
     weights = License(source=f"weights of {name}", name=license or "not recorded; the authors' terms apply")
     shared: dict[str, Any] = {
         "feature": made.feature,

@@ -24,8 +24,8 @@ EXAMPLES = (
 
 @dataclass(frozen=True)
 class Options:
-    """Train the tokenizer and then the generator of a recipe, or an evaluator. Any field of the recipe can be changed
-    by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
+    """Train the tokenizer, the generator and the length estimator of a recipe, or an evaluator. Any field of the recipe
+    can be changed by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
 
     A run that was stopped, by Ctrl-C, SIGTERM, a time budget or a crash, goes on when the same command is given again.
     On several processes or machines: torchrun --nproc-per-node N -m kinescale train ...
@@ -40,8 +40,8 @@ class Options:
     ablation: MaybeText = None
     """What of the system is left out or exchanged, as in the papers' studies, e.g. no_corruption; several with
     commas between. A wrong name lists those of the system."""
-    stage: Literal["tokenizer", "generator", "all"] = "all"
-    """Which stage to train."""
+    stage: Literal["tokenizer", "generator", "length", "all"] = "all"
+    """Which stage to train; length is the small network that estimates a motion's length from its sentence."""
     start: MaybeText = None
     """A bundle whose weights a new run begins with: a folder, a hub name, or `default`."""
     minutes: MaybeFloat = None

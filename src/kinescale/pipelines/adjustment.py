@@ -24,7 +24,7 @@ from kinescale.description.claim_language import MeasuredMotion, measured_number
 from kinescale.description.feet import feet_of
 from kinescale.metrics import peaks
 from kinescale.motion.motion import Motion
-from kinescale.pipelines.assembly import as_motion, joined
+from kinescale.pipelines.assembly import MOST_M_S2, as_motion, joined
 
 LONGEST, SHORTEST = 1.3, 0.7
 """Range of factors of the steps' length."""
@@ -47,8 +47,8 @@ INSIDE = 0.15
 MOST_MISSED_M = 0.03
 """Largest distance by which a foot may miss its place."""
 
-HARM = {"skate_m_s": 0.08, "skid_share": 0.05, "sink_m": 0.02, "joint_speed_m_s": 1.5}
-"""What an adjustment may add to each number of ``compose.physics``; joint speed: its factor."""
+HARM = {"skate_m_s": 0.08, "skid_share": 0.05, "sink_m": 0.02, "joint_speed_m_s": 1.5, "acceleration_m_s2": 1.5}
+"""What an adjustment may add to each number of ``compose.physics``; joint speed and acceleration: their factor."""
 
 STOP_ROOM_S = 0.2
 """Seconds before a stop among which the way is cut."""
@@ -131,8 +131,9 @@ def _paced(
     """At another tempo and with steps of another length, for speed and way; then by the tempo alone; then as it is."""
     claim = next((claim for claim in numbers if claim.split()[0] in ("speed", "way")), None)
     measured = None if claim is None else measured_number(claim, before)
-    if measured is not None and measured[0] >= LEAST_PACE:
-        factor = _goal(*measured) / measured[0]
+    factor = _goal(*measured) / measured[0] if measured is not None and measured[0] >= LEAST_PACE else 0.0
+    # who goes a short way stops, and does not creep
+    if factor > (SLOWEST if claim is not None and claim.startswith("way") else 0.0):
         most = max(SLOWEST, min(FASTEST, (len(track) - 1) / max(1, frames - 1)))
         length = float(np.clip(factor / np.clip(np.sqrt(factor), SLOWEST, most), SHORTEST, LONGEST))
         # legs may be too short for other steps
@@ -202,6 +203,9 @@ def _harmed(before: Track, after: Track, gait: str) -> bool:
     one: Physics = physics_of(before, gait)[0]
     two: Physics = physics_of(after, gait)[0]
     faster = two.joint_speed_m_s > HARM["joint_speed_m_s"] * max(one.joint_speed_m_s, 2.0)
-    return faster or any(
-        getattr(two, name) > getattr(one, name) + HARM[name] for name in ("skate_m_s", "skid_share", "sink_m")
+    jerky = two.acceleration_m_s2 > max(HARM["acceleration_m_s2"] * one.acceleration_m_s2, MOST_M_S2)
+    return (
+        faster
+        or jerky
+        or any(getattr(two, name) > getattr(one, name) + HARM[name] for name in ("skate_m_s", "skid_share", "sink_m"))
     )

@@ -24,6 +24,12 @@ HARD_SEAM = 2.6
 MOST_SHORT_M = 0.02
 """Largest distance by which a foot may miss its target in a seam."""
 
+MOST_M_S2 = 110.0
+"""Largest acceleration of a joint in a seam: that of kicks; an arm that flips has several times as much."""
+
+OTHER_ROOMS = (0.4, 2.0)
+"""Where a seam is refused, it is looked for among so many times as many frames."""
+
 ENDS_S, LEAD_S, MOST_TRIED = 0.5, 0.4, 14
 """Seconds at a piece's ends among which a seam is looked for; those that stay before and after an act; frames tried."""
 
@@ -89,16 +95,26 @@ def layered(base: Motion, upper: Motion, side: str | None, frames: int) -> Motio
 def joined(first: Track, second: Track, room_s: float = ENDS_S) -> Track | None:
     """Both in one, at the transition of least cost near the end of the one and the beginning of the other.
 
-    ``None`` where it costs more than ``HARD_SEAM`` or a foot misses its place.
+    ``None`` where it costs more than ``HARD_SEAM``, a foot misses its place or a joint jerks, also nearer to the ends
+    and farther from them.
     """
-    room = max(2, min(round(room_s * first.fps), len(first) // 3, len(second) // 3))
-    lasts = _spread(len(first) - 1 - room, len(first) - 1)
-    firsts = _spread(0, room)
-    found: Transition = best_transition(first, second, lasts, firsts)
-    if found.cost > HARD_SEAM:
-        return None
-    track, _, short = join_clips(first, second, found)
-    return track if short <= MOST_SHORT_M else None
+    for share in (1.0, *OTHER_ROOMS):
+        room = max(2, min(round(share * room_s * first.fps), len(first) // 3, len(second) // 3))
+        lasts = _spread(len(first) - 1 - room, len(first) - 1)
+        found: Transition = best_transition(first, second, lasts, _spread(0, room))
+        if found.cost > HARD_SEAM:
+            continue
+        track, at, short = join_clips(first, second, found)
+        if short <= MOST_SHORT_M and _peak_acceleration(track, found.last, at) <= MOST_M_S2:
+            return track
+    return None
+
+
+def _peak_acceleration(track: Track, last: int, first: int) -> float:
+    """Largest acceleration of a joint in a seam between two frames, m/s2."""
+    at = track.positions[max(0, last - 4) : first + 5]
+    second = at[2:] - 2 * at[1:-1] + at[:-2]
+    return float(second.norm(dim=-1).max()) * track.fps**2 if len(second) else 0.0
 
 
 def _spread(low: int, high: int) -> Sequence[int]:

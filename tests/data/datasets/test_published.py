@@ -172,6 +172,30 @@ def test_motionx_stands_upright_whichever_axis_is_up(tmp_path, up):
     assert torch.allclose(motion.root[-1, [0, 2]], torch.tensor([0.0, 59 / 30]), atol=0.05)
 
 
+@pytest.mark.slow
+def test_motionx_trains_from_smplx_parameters_without_an_override(tmp_path):
+    """The recipe computes the 263 features and measures what the set does not publish; only sizes are changed here."""
+    arrays, texts = (
+        tmp_path / "motion_data" / "smplx_322" / "humanml",
+        tmp_path / "texts" / "semantic_labels" / "humanml",
+    )
+    for base in (arrays, texts):
+        base.mkdir(parents=True)
+    for name in ("000001", "000002", "000003"):
+        np.save(arrays / f"{name}.npy", smplx_frames(120))
+        (texts / f"{name}.txt").write_text("a person slides ahead\n")
+    (tmp_path / "train.txt").write_text("humanml/000001\nhumanml/000002\nhumanml/000003\n")
+    prepare("motionx", tmp_path, tmp_path / "out", workers=1)
+    assert open_prepared(tmp_path / "out").given_statistics() is None
+    sizes = {"width": 4, "blocks": 1, "code_dim": 4, "bins": [2, 10], "codes": [4, 4], "max_frames": 40}
+    stage = {"steps": 1, "batch_size": 2, "validate_every": 0}
+    changes = {f"tokenizer.config.{name}": value for name, value in {**sizes, "slot_groups": 1}.items()}
+    changes |= {f"tokenizer_training.{name}": value for name, value in stage.items()}
+    config = override(recipes.get("mosa.motionx"), {**changes, "workers": 1, "device": "cpu"})
+    outcome = train(config, tmp_path / "out", tmp_path / "run", ("tokenizer",))["tokenizer"]
+    assert outcome.finished and build_bundle(tmp_path / "run").feature.width == 263
+
+
 def test_motionx_in_the_263_features(tmp_path):
     (tmp_path / "vectors_263" / "sub").mkdir(parents=True)
     (tmp_path / "texts" / "sub").mkdir(parents=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,7 +19,7 @@ from kinescale.kinematics.contacts import floor_height
 from kinescale.kinematics.filters import eased, gaussian_smooth
 from kinescale.kinematics.foot_planting import SIDES
 from kinescale.kinematics.retarget import ancestors
-from kinescale.kinematics.rotations import quat_multiply
+from kinescale.kinematics.rotations import quat_multiply, rotvec_to_quat
 from kinescale.motion.canonicalize import TOE_HEIGHT
 from kinescale.motion.motion import Motion
 from kinescale.motion.plant import FADE_S, plant_stances
@@ -75,7 +74,7 @@ def refine(
         smooth = gaussian_smooth(free, sigma) if frames > 1 else free
         smooth = most * torch.tanh(smooth / most) * fade
         turns = smooth[3:].T.reshape(frames, joints, 3)
-        return root + smooth[:3].T, quat_multiply(rotations, roma.rotvec_to_unitquat(turns)), smooth
+        return root + smooth[:3].T, quat_multiply(rotations, rotvec_to_quat(turns)), smooth
 
     evaluations = itertools.count(1)
 

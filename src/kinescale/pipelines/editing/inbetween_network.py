@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import roma
 import torch
 from jaxtyping import Float
 from safetensors import safe_open
@@ -29,6 +28,7 @@ from kinescale.kinematics.rotations import (
     quat_multiply,
     quat_slerp,
     quat_to_rot6d,
+    rotvec_to_quat,
 )
 from kinescale.motion.canonicalize import facing_yaw
 
@@ -157,7 +157,7 @@ class InbetweenNetwork(nn.Module):
         """Root and local rotations of the gap's frames."""
         first, stop = window.gap
         turn, shift = self(window)
-        rotations = quat_multiply(window.rotations[:, first:stop], roma.rotvec_to_unitquat(turn))
+        rotations = quat_multiply(window.rotations[:, first:stop], rotvec_to_quat(turn))
         return window.root[:, first:stop] + shift, torch.nn.functional.normalize(rotations, dim=-1)
 
 

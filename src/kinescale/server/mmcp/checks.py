@@ -29,6 +29,7 @@ from kinescale.skeletons.base import Skeleton
 
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})")
 MAX_ITEMS = 500_000
+LANGUAGE = "en"
 MIN_FPS, MAX_FPS = 1.0, 240.0
 TYPES = {"number": (int, float), "integer": (int,), "boolean": (bool,)}
 
@@ -133,12 +134,13 @@ def _parsed(body: dict[str, Any], minor: int) -> schema.Request:
 
 def _remove(value: Any, loc: tuple[int | str, ...]) -> None:
     """Take out what is at a place; names of union members in the place are no keys, and passed over."""
-    here: Any = value
     for part in loc[:-1]:
-        inside = isinstance(part, int) if isinstance(here, list) else isinstance(here, dict) and part in here
-        here = here[part] if inside else here
-    if isinstance(here, dict):
-        here.pop(loc[-1], None)
+        if isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+        elif isinstance(value, dict):
+            value = value.get(part, value)
+    if isinstance(value, dict):
+        value.pop(loc[-1], None)
 
 
 def _check_shape(request: schema.Request) -> None:
@@ -262,6 +264,12 @@ def _check_prompts(request: schema.Request, settings: Settings) -> None:
     for number, segment in enumerate(request.segments):
         if not isinstance(segment, schema.Text):
             continue
+        if segment.language.lower().split("-")[0] != LANGUAGE:
+            raise ApiError(
+                "invalid_options",
+                f"the prompt of segment {number} is in the language '{segment.language}'; this model reads English.",
+                {"languages": [LANGUAGE], "segment": number},
+            )
         if len(segment.prompt) > most:
             raise ApiError(
                 "invalid_options",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kinescale.core.randomness import derive_seed
+from kinescale.motion.canonicalize import canonicalize
 from kinescale.motion.motion import Motion
 from kinescale.motion.resample import resample_cubic
 from kinescale.motion.retarget import retarget
@@ -73,13 +74,14 @@ def drawn(engine: Engine, asked: Asked) -> Made:
         motions, _ = engine.draw([plain[0]], [plain[1]], how)
         return Made(list(motions), [() for _ in motions])
     motions, boundaries, notes = [], [], []
+    lead = _lead(engine, asked)
     for sample in range(how.samples):
-        timeline = _timeline(asked, how.seconds, sample)
+        timeline = _timeline(asked, how.seconds, sample, lead / engine.fps)
         seed = derive_seed(asked.seed, "sample", sample)
         one = Drawing(how.seconds, 1, how.sampling, post_process=how.post_process)
         made, frames, said = engine.along(timeline, seed, one, _blend_s(asked))
-        motions += made
-        boundaries += [tuple(round(frame * asked.fps / engine.fps) for frame in each) for each in frames]
+        motions += [canonicalize(clip.slice(lead, len(clip)), floor=False) if lead else clip for clip in made]
+        boundaries += [tuple(round((frame - lead) * asked.fps / engine.fps) for frame in each) for each in frames]
         notes += [_note("rough_transition", text) for text in said]
     return Made(motions, boundaries, notes)
 
@@ -88,8 +90,15 @@ def _blend_s(asked: Asked) -> float:
     return asked.options.transition_frames / asked.fps
 
 
-def _timeline(asked: Asked, seconds: float, sample: int) -> Timeline:
-    """The segments in seconds; the last one ends where the motion does."""
+def _lead(engine: Engine, asked: Asked) -> int:
+    """Frames that are made before the first one, where the first segment is too short to begin with by itself."""
+    given = asked.request.segments
+    short = len(given) > 1 and given[0].duration_frames * engine.fps / asked.fps < engine.bundle.stride
+    return engine.bundle.stride if short else 0
+
+
+def _timeline(asked: Asked, seconds: float, sample: int, lead_s: float) -> Timeline:
+    """The segments in seconds; the first one begins ``lead_s`` before its time, the last ends where the motion does."""
     segments, start = [], 0
     given: Sequence[Any] = asked.request.segments
     if not given:
@@ -99,7 +108,8 @@ def _timeline(asked: Asked, seconds: float, sample: int) -> Timeline:
         text = one.prompt if isinstance(one, schema.Text) else None
         seed = None if one.seed is None else derive_seed(positive_seed(one.seed), "sample", sample)
         end = seconds if number == len(given) - 1 else stop / asked.fps
-        segments.append(Segment(text, start / asked.fps, max(end, (start + 0.5) / asked.fps), (), seed))
+        begin = lead_s + start / asked.fps if number else 0.0
+        segments.append(Segment(text, begin, lead_s + max(end, (start + 0.5) / asked.fps), (), seed))
         start = stop
     return Timeline(tuple(segments))
 

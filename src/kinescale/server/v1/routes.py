@@ -100,12 +100,14 @@ async def _stream(service: Service, job: Job, sent: int) -> AsyncIterator[bytes]
 
 
 async def answered(request: Request, task: Task, wait: float, max_wait_s: float | None) -> Response:
-    """Submit a task; 202 with the job, or 200 when it ends while the client waits."""
+    """Submit a task; 202 with the job, or 200 when it ends while the client waits: then nothing of it is kept."""
     service = service_of(request)
     job = service.scheduler.submit(task, max_wait_s)
     over = await wait_for(service.scheduler, job, request, wait)
     if not over:
         return _job(job, 202, {"Location": f"/v1/jobs/{job.id}"})
+    # the client has what it asked for
+    service.scheduler.forget(job)
     if job.error is not None:
         raise job.error
     return _job(job, 200)
@@ -221,12 +223,15 @@ async def convert(request: Request, given: Annotated[bodies.ConvertQuery, Query(
     else:
         data = await read_bytes(request, limits.max_upload_bytes)
         skeleton = None if given.skeleton is None else skeletons.get(given.skeleton)
-        reading = {"up": given.up, "unit_m": given.unit_m, "fps": given.fps_in, "animation": given.animation}
+        animation: int | str | None = given.animation
+        if given.animation is not None and given.animation.isdecimal():
+            animation = int(given.animation)
+        reading = {"up": given.up, "unit_m": given.unit_m, "fps": given.fps_in, "animation": animation}
         task = upload_task(data, given.suffix, reading, Wanted(given.to, skeleton, given.fps), limits.max_frames)
         max_wait_s = None
     job = service.scheduler.submit(task, max_wait_s)
     await wait_for(service.scheduler, job, request, CONVERT_S)
-    service.scheduler.jobs.pop(job.id, None)
+    service.scheduler.forget(job)
     if job.error is not None or job.payload is None:
         raise job.error or ApiError("timeout", "the conversion took too long.")
     return answer(job.payload)

@@ -1,18 +1,19 @@
 """Reading an authors' checkpoint file without executing anything in it, and sizes off what it holds.
 
 Files are those of ``torch.save``, of either of its formats. What a file asks to be built is listed before any of it is:
-tensors and plain containers are read, values of a few known kinds that surround them (NumPy numbers, a parser's
-namespace) become empty place holders, anything else is refused.
+tensors and plain containers are read; NumPy numbers and objects of the trainers' own classes become place holders, so
+that nothing of theirs is looked up; whatever else Python or torch would do is refused.
 """
 
 from __future__ import annotations
 
 import pickletools
 import re
+import sys
 import zipfile
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,20 @@ LEGACY_PICKLES = 5
 """Pickles that a file of the format before torch 1.6 begins with: three of its header, the content, the storages."""
 
 _BUILT = re.compile(
-    r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|tensor|parameter)|torch (\w+Storage|Size|device)|"
-    r"torch (\w*float\d+|u?int\d+|bool|complex64)|torch\.storage UntypedStorage|torch\.nn\.parameter Parameter"
+    r"collections (OrderedDict|Counter)|torch\._utils _rebuild_(tensor_v2|tensor|parameter)|"
+    r"torch (\w+Storage|Size|device|\w*float\d+|u?int\d+|bool|complex64)|"
+    r"torch\.storage UntypedStorage|torch\.nn\.parameter Parameter"
 )
+"""What weights and an optimizer's state are made of."""
+
 _IGNORED = re.compile(
     r"numpy(\._core|\.core)?(\.multiarray)? (scalar|dtype|_reconstruct|ndarray)|numpy\.dtypes \w+|_codecs encode|"
-    r"argparse Namespace|easydict EasyDict|collections defaultdict|pathlib (Posix|Windows)?Path"
+    r"pathlib(\._local)? (Posix|Windows)?Path|argparse Namespace|types SimpleNamespace"
 )
-"""Kinds of values beside the weights that are not needed; none of them is made."""
+"""Kinds of values beside the weights that are not needed."""
+
+_NEVER = sys.stdlib_module_names | {"__builtin__", "copy_reg", "torch", "numpy", "kinescale"}
+"""Packages of which a file may ask for nothing else; classes of others (a trainer's settings) become place holders."""
 
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -51,7 +58,12 @@ class _Ignored:
 
     def __setstate__(self, _: Any) -> None: ...
 
-    def __setitem__(self, _: Any, __: Any) -> None: ...
+
+class _Settings:
+    """Stands for an object of a trainer: a mapping that takes what the object would."""
+
+    def __new__(cls, *_: Any) -> Any:
+        return OrderedDict()
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +106,7 @@ def read_content(path: str | Path) -> Content:
     try:
         zipped = zipfile.is_zipfile(path)
         ignored = _check_pickles(path, zipped)
-        placeholders: list[Any] = [(_Ignored, name) for name in sorted(ignored)]
+        placeholders: list[Any] = [(kind, name) for name, kind in ignored.items()]
         with torch.serialization.safe_globals(placeholders):
             value = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped or None)
     except BundleError:
@@ -145,17 +157,23 @@ def _sound(value: Tensor) -> bool:
     return plain and value.untyped_storage().nbytes() >= value.numel() * value.element_size()
 
 
-def _check_pickles(path: Path, zipped: bool) -> set[str]:
-    """Names of what a file asks for and is not needed; ``BundleError`` for what is neither that nor a plain tensor."""
+def _check_pickles(path: Path, zipped: bool) -> dict[str, type]:
+    """What a file asks for and is not needed -> its place holder; ``BundleError`` for anything else but tensors."""
     with path.open("rb") as file:
         asked = set(_globals_of_zip(path) if zipped else _globals_of(file, LEGACY_PICKLES, path))
-    foreign = sorted(name for name in asked if not _BUILT.fullmatch(name) and not _IGNORED.fullmatch(name))
-    if foreign:
-        shown = foreign[0].replace(" ", ".")[:80]
-        raise BundleError(
-            f"{path} cannot be read as a checkpoint of plain tensors (it asks for {shown}, which is not made)."
-        )
-    return {name.replace(" ", ".") for name in asked if _IGNORED.fullmatch(name)}
+    found: dict[str, type] = {}
+    for name in sorted(name for name in asked if not _BUILT.fullmatch(name)):
+        dotted = name.replace(" ", ".")
+        if _IGNORED.fullmatch(name):
+            found[dotted] = _Settings if name.endswith("Namespace") else _Ignored
+        elif dotted.partition(".")[0] in _NEVER:
+            raise BundleError(
+                f"{path} cannot be read as a checkpoint of plain tensors (it asks for {dotted[:80]}, "
+                "which is not made)."
+            )
+        else:
+            found[dotted] = _Settings
+    return found
 
 
 def _globals_of_zip(path: Path) -> Iterator[str]:
@@ -169,7 +187,7 @@ def _globals_of_zip(path: Path) -> Iterator[str]:
             yield from _globals_of(file, 1, path)
 
 
-def _globals_of(file: BufferedIOBase, count: int, path: Path) -> Iterator[str]:
+def _globals_of(file: Any, count: int, path: Path) -> Iterator[str]:
     """ "module name" of everything that ``count`` pickles ask for."""
     for _ in range(count):
         for opcode, argument, _ in pickletools.genops(file):
