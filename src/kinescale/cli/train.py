@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "kinescale train moscale.debug --data data/prepared --run runs/debug",
-    "kinescale train moscale.humanml3d --ablation no_corruption --data data/humanml3d --run runs/ablation",
+    "kinescale train moscale.humanml3d --ablation no_temporal_refinement --data data/humanml3d --run runs/ablation",
     "kinescale train moscale.cpu --data data/prepared --run runs/mine --generator_training.steps 500",
 )
 
@@ -38,7 +38,7 @@ class Options:
     run: Out
     """The folder of the run: checkpoints, logs, and the bundle made of it."""
     ablation: MaybeText = None
-    """What of the system is left out or exchanged, as in the papers' studies, e.g. no_corruption; several with
+    """What of the system is left out or exchanged, as in the papers' studies, e.g. no_temporal_refinement; several with
     commas between. A wrong name lists those of the system."""
     stage: Literal["tokenizer", "generator", "length", "all"] = "all"
     """Which stage to train; length is the small network that estimates a motion's length from its sentence."""
