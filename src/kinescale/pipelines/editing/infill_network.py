@@ -63,7 +63,7 @@ def by_network(prior: Motion, span: Span, network: InbetweenNetwork, floor: floa
             f"a gap of {(stop - start) / prior.fps:.2f} seconds; the network fills up to {MAX_GAP / FPS:g} seconds."
         )
     first, after = seen.window.gap
-    root, rotations = network.filled(seen.window)
+    root, rotations = network.filled_both_ways(seen.window)
     worlds = [local_to_global(turns, network.parents) for turns in (seen.window.rotations[:, first:after], rotations)]
     facing = quat_about_y(seen.yaw)
     turned = quat_multiply(
