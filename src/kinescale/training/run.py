@@ -135,8 +135,8 @@ def train(
     """
     device = pick_device(config.device)
     with distributed.joined(device, config.timeout_s):
-        quiet = watch is None or not distributed.leads()
-        given = _Given(Watch() if quiet else watch, start, evaluator, validate_clips)
+        heard = watch if watch is not None and distributed.leads() else Watch()
+        given = _Given(heard, start, evaluator, validate_clips)
         return _train(config, data, folder, stages, device, given)
 
 
