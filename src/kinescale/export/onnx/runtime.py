@@ -237,7 +237,7 @@ class OnnxTokenizer:
 
     def decode(self, tokens: TokenMap) -> Tensor:
         """Tokens (all scales or the first k) to features."""
-        return self.decode_latent(self.codec.latent_sum(tokens), tokens.latents)
+        return self.decode_latent(self.codec.latent_sum(tokens), tokens.latent_lengths)
 
     def decode_latent(self, latent: Tensor, latent_lengths: Tensor) -> Tensor:
         """A summed latent grid to features."""
