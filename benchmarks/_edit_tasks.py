@@ -155,7 +155,8 @@ def _loop(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
 def _then(editor: Editor, clip: Motion, other: Motion, seed: int) -> Outcome:
     edited = editor.then(clip, other, 1.0, options=EditOptions(seed=seed))
     (first, last) = edited.spans[0]
-    made, after = edited.motions[0], len(clip) + len(other) - last
+    made = edited.motions[0]
+    after = len(made) - last
     same = [_frames(made, 0, clip, 0, first), _frames(made, last, other, len(other) - after, after)]
     return _of(edited, clip, same=same)
 

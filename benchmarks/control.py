@@ -1,6 +1,6 @@
 """How exactly motions go where they should, and what that costs: error, foot skating, the evaluator's score, time.
 
-    python benchmarks/control.py --data data/prepared [--clips 3] [--seed 0]
+    python benchmarks/control.py --data data/prepared [--clips 3] [--seed 0] [--densities NAME ...] [--ladder 0 25 ...]
 
 As the field does it (Xie et al. 2024, OmniControl, section 4): a held-out clip's caption is the prompt, and its joint's
 own track, in 1, 2, 5, a quarter or all of its frames, is what a motion drawn for that prompt must keep. Also one pose
@@ -23,6 +23,8 @@ from _record import RESULTS, save, table
 from kinescale.bundle.evaluator import EvaluatorBundle
 from kinescale.core.files import atomic_write_text
 from kinescale.data.prepared import Prepared, open_prepared
+from kinescale.metrics.ground import ground
+from kinescale.metrics.jitter import jitter
 from kinescale.motion import Motion
 from kinescale.motion.canonicalize import canonicalize
 from kinescale.pipelines import Controlled, Controller, ControlOptions, TextToMotion
@@ -44,17 +46,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--clips", type=int, default=3, help="spread over the validation split")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--densities", nargs="*", default=list(DENSITIES), choices=list(DENSITIES))
+    parser.add_argument("--ladder", nargs="*", type=int, default=list(LADDER), help="steps of the second table")
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
     data = open_prepared(chosen.data)
     bench = Bench(data, chosen.clips, chosen.seed)
     began = time.process_time()
-    rows = {"uncontrolled": bench.uncontrolled()}
-    rows |= {f"{joint}, {density}": bench.case(joint, density) for joint in JOINTS for density in DENSITIES}
+    rows = {"recorded": bench.recorded(), "uncontrolled": bench.uncontrolled()}
+    rows |= {f"{joint}, {density}": bench.case(joint, density) for joint in JOINTS for density in chosen.densities}
     rows["key pose, free"] = bench.case("pose", "1 frame")
     ladder = {
-        f"{joint}, {density}": {str(steps): bench.case(joint, density, steps) for steps in LADDER}
+        f"{joint}, {density}": {str(steps): bench.case(joint, density, steps) for steps in chosen.ladder}
         for joint, density in LADDER_CASES
+        if chosen.ladder
     }
     results = {"clips": bench.ids, "steps": "fast", "rows": rows, "ladder": ladder}
     path = save("control", {**results, "cpu_s": time.process_time() - began}, chosen.out)
@@ -83,6 +88,10 @@ class Bench:
         self.clips = [canonicalize(data.motion(i)) for i in picked]
         others = [text for text in by_caption if text not in self.prompts][: POOL - 1]
         self.texts = self.evaluator.embed_text([*self.prompts, *others])
+
+    def recorded(self) -> dict[str, Any]:
+        """The clips themselves."""
+        return {**self._natural(self.clips), "seconds": 0.0}
 
     def uncontrolled(self) -> dict[str, Any]:
         """The same prompts without control."""
@@ -127,6 +136,8 @@ class Bench:
         own = apart.diagonal()
         return {
             "foot_skate_m_s": statistics.mean(foot_skate(motion) or 0.0 for motion in motions),
+            "toes_m_s": statistics.mean(ground(motion).skate or 0.0 for motion in motions),
+            "jerk_m_s3": statistics.mean(jitter(motion.positions().double(), motion.fps) for motion in motions),
             "matching": float(own.mean()),
             "r_precision_3": float(((apart < own[:, None]).sum(1) < 3).float().mean()),
         }
@@ -149,11 +160,23 @@ def pose(clip: Motion) -> Constraint:
 
 def told(rows: dict[str, Any], ladder: dict[str, Any]) -> str:
     """Both tables."""
-    head = ["asked", "error mm", "worst mm", "met", "by the decoder mm", "foot skate cm/s", "matching", "R@3", "CPU s"]
+    head = [
+        "asked",
+        "error mm",
+        "worst mm",
+        "met",
+        "by the decoder mm",
+        "foot skate cm/s",
+        "toes cm/s",
+        "jerk m/s³",
+        "matching",
+        "R@3",
+        "CPU s",
+    ]
     lines = [[name, *_cells(row)] for name, row in rows.items()]
     first = table(head, lines)
     steps = [[name, count, *_cells(row)] for name, runs in ladder.items() for count, row in runs.items()]
-    return first + "\n\n" + table(["asked", "steps", *head[1:]], steps)
+    return first + "\n\n" + table(["asked", "steps", *head[1:]], steps) if steps else first + "\n"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -161,7 +184,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
     if "error_m" in row:
         error = [f"{1000 * row['error_m']:.1f}", f"{1000 * row['worst_m']:.1f}", f"{100 * row['met']:.0f} %"]
         error.append(f"{1000 * row['before_m']:.0f} to {1000 * row['decoder_m']:.0f}")
-    natural = [f"{100 * row['foot_skate_m_s']:.1f}", f"{row['matching']:.2f}", f"{100 * row['r_precision_3']:.0f} %"]
+    natural = [f"{100 * row['foot_skate_m_s']:.1f}", f"{100 * row['toes_m_s']:.1f}", f"{row['jerk_m_s3']:.0f}"]
+    natural += [f"{row['matching']:.2f}", f"{100 * row['r_precision_3']:.0f} %"]
     return [*error, *natural, f"{row['seconds']:.1f}"]
 
 

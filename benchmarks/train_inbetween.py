@@ -3,8 +3,9 @@
     python benchmarks/train_inbetween.py --data data/prepared --run runs/inbetween --minutes 45 [--out FOLDER]
 
 Gaps of 3 to 60 frames, 1 to 10 frames seen on each side, half of the clips mirrored; the loss is the benchmark's own
-error of global quaternions, that of joint positions and of their velocities. What a run needs is kept in ``--run``: the
-same command goes on where it stopped, and at the end of its minutes the averaged weights are written to ``--out``.
+error of global quaternions, that of joint positions, of their velocities and accelerations. What a run needs is kept in
+``--run``: the same command goes on where it stopped, and at the end of its minutes the averaged weights are written to
+``--out``. A new run may begin with the weights of another one, ``--start FOLDER``.
 """
 
 from __future__ import annotations
@@ -24,9 +25,8 @@ from _record import command_line, rounded
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kinescale import skeletons
 from kinescale.core.files import atomic_write_text
-from kinescale.core.records import write_json
+from kinescale.core.records import read_json, write_json
 from kinescale.data.prepared.reader import open_prepared
 from kinescale.kinematics.forward import forward_kinematics
 from kinescale.kinematics.mirror import reflect_points, reflect_quats
@@ -39,9 +39,10 @@ from kinescale.pipelines.editing.inbetween_network import (
     InbetweenNetwork,
     Window,
     interpolated,
+    load,
+    mirrored_joints,
     placed_at_gap,
 )
-from kinescale.skeletons.base import role_mirror
 
 TOKENS = 2400
 """Frames per batch."""
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=45.0)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="folder of weights that a new run begins with")
     parser.add_argument("--out", type=Path, default=Path("src/kinescale/pipelines/editing/inbetween_weights"))
     options = parser.parse_args()
     options.run.mkdir(parents=True, exist_ok=True)
@@ -106,15 +108,8 @@ class Pool:
         root, rotations = torch.from_numpy(self.root[rows]), torch.from_numpy(self.rotations[rows])
         flip = torch.from_numpy(rng.random(count) < 0.5)
         root = torch.where(flip[:, None, None], reflect_points(root), root)
-        rotations = torch.where(flip[:, None, None, None], reflect_quats(rotations)[:, :, _partners()], rotations)
+        rotations = torch.where(flip[:, None, None, None], reflect_quats(rotations)[:, :, mirrored_joints()], rotations)
         return root, rotations
-
-
-def _partners() -> list[int]:
-    """Of each joint, the one on the other side."""
-    skeleton = skeletons.get(SKELETON)
-    role_of = {joint: role for role, joint in skeleton.roles.items()}
-    return [skeleton.role(role_mirror(role_of[joint])) for joint in skeleton.joints]
 
 
 def _pack(data: Path, cache: Path) -> None:
@@ -176,11 +171,13 @@ class Run:
             torch.optim.Muon(hidden, lr=options.rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW(others, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0),
         ]
-        self.step, self.spent_s = 0, 0.0
+        self.step, self.spent_s, self.before = 0, 0.0, 0
         self.rng = np.random.default_rng(options.seed)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         if self.file.is_file():
             self._resume()
+        elif options.start:
+            self._begin_with(options.start)
         else:
             self._set_scale()
 
@@ -213,7 +210,7 @@ class Run:
         save_file(half, folder / "weights.safetensors", metadata={"format": "pt"})
         (folder / "weights.safetensors").chmod(0o644)
         training = {
-            "steps": self.step,
+            "steps": self.before + self.step,
             "minutes": self.spent_s / 60,
             "rate": self.options.rate,
             "seed": self.options.seed,
@@ -267,9 +264,16 @@ class Run:
             self.network.std.copy_(every.std(0).clamp(min=1e-2))
             self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
 
+    def _begin_with(self, folder: Path) -> None:
+        """The weights of another run, and its steps; optimizers and minutes begin anew."""
+        self.network.load_state_dict(load(folder).state_dict())
+        self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
+        self.before = read_json(folder / "config.json")["training"]["steps"]
+
     def _keep(self) -> None:
         state = {
             "network": self.network.state_dict(), "average": self.average, "step": self.step, "spent_s": self.spent_s,
+            "before": self.before,
             "optimizers": [o.state_dict() for o in self.optimizers], "rng": self.rng.bit_generator.state,
         }  # fmt: skip
         torch.save(state, self.file.with_suffix(".new"))
@@ -279,6 +283,7 @@ class Run:
         state = torch.load(self.file, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average, self.step, self.spent_s = state["average"], state["step"], state["spent_s"]
+        self.before = state["before"]
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
         self.rng.bit_generator.state = state["rng"]
@@ -287,7 +292,7 @@ class Run:
 def gap_loss(
     network: InbetweenNetwork, truth: tuple[Tensor, Tensor], window: Window, made: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, dict[str, float]]:
-    """Error of global quaternions, joints and their velocities, each clip's over that of its interpolation."""
+    """Error of global quaternions, joints, velocities and accelerations, each clip's over that of interpolation."""
     first, stop = window.gap
     around = slice(first - 1, stop + 1)
     with torch.no_grad():
@@ -302,8 +307,11 @@ def gap_loss(
     turned = quaternion_error(world, real_world[:, 1:-1]).mean(1)
     placed = (joints - real_joints[:, 1:-1]).norm(dim=-1).mean((1, 2))
     whole = torch.cat([real_joints[:, :1], joints, real_joints[:, -1:]], dim=1)
-    moved = torch.diff(whole - real_joints, dim=1).norm(dim=-1).mean((1, 2))
-    loss = ((turned + 4 * placed + 10 * moved) / (0.3 + plain)).mean()
+    wrong = whole - real_joints
+    moved = torch.diff(wrong, dim=1).norm(dim=-1).mean((1, 2))
+    # outside the gap nothing is wrong: the frames beyond the borders add zeros
+    bent = torch.diff(torch.nn.functional.pad(wrong, (0, 0, 0, 0, 1, 1)), n=2, dim=1).norm(dim=-1).mean((1, 2))
+    loss = ((turned + 4 * placed + 10 * moved + 10 * bent) / (0.3 + plain)).mean()
     told = {"loss": loss, "l2q_ratio": turned.mean() / plain.mean(), "cm": 100 * placed.mean()}
     return loss, {name: float(value.detach()) for name, value in told.items()}
 

@@ -13,7 +13,7 @@ BEGIN, END = "<!-- tree: begin (make docs) -->", "<!-- tree: end -->"
 ROOMS = (
     "core", "io", "kinematics", "skeletons", "rigging", "motion", "tokens", "nn", "features", "quantizers", "pyramid",
     "formats", "render", "description", "data", "text", "tokenizers", "generators", "samplers", "metrics", "evaluators",
-    "bundle", "pipelines", "training", "evaluation", "recipes", "server", "cli",
+    "bundle", "pipelines", "training", "evaluation", "export", "recipes", "experiments", "server", "cli",
 )  # fmt: skip
 
 

@@ -38,11 +38,15 @@ NOT_RUN = {
     "for c in *": "takes four published corpora",
     "kinescale prepare --compose *": "minutes; tests/data/compose composes a few clips",
     "kinescale train moscale.cpu *": "an hour; moscale.debug runs in its place",
+    "kinescale prepare amass *": "takes AMASS; tests/data prepares made bodies",
+    "kinescale reproduce *": "minutes, and prepared data; tests/evaluation runs one and make slow all of them",
     "kinescale evaluate *": "minutes, and most need prepared corpora; tests/cli/test_cli_evaluate.py runs it",
     'kinescale generate "a person runs" --bundle runs/mine *': "uses the hour's training",
     "kinescale generate --prompts *": "takes a file of prompts; tests/pipelines/test_bulk.py makes motions of several",
     "kinescale train moscale.small *": "takes an accelerator; tests/training/test_worlds.py trains moscale.debug so",
     "kinescale serve*": "serves until it is interrupted; tests/server runs the application",
+    "kinescale export *": "a minute of tracing; tests/export makes and runs exports",
+    "kinescale generate * --runtime onnx *": "takes an export; tests/export makes and runs them",
     "kinescale studio*": "serves until it is interrupted, and opens a browser; tests/cli/test_serve_command.py runs it",
     "kinescale control *": "minutes of optimization; tests/cli/test_control_command.py runs it",
 }
@@ -50,6 +54,7 @@ NOT_RUN = {
 
 NOT_EXECUTED = {
     "docs/control.md": "minutes of optimization; tests/control runs it",
+    "docs/howto/onnx.md": "takes an export; tests/export makes and runs them",
     "docs/evaluation.md": "takes a trained run and prepared data; tests/evaluation runs it",
 }
 """Pages of which only the imports are executed, and why."""

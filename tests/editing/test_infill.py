@@ -10,13 +10,20 @@ import pytest
 import torch
 
 from kinescale.core.errors import InputError
+from kinescale.kinematics.mirror import reflect_points, reflect_quats
 from kinescale.kinematics.rotations import quat_about_y, quat_angle, quat_multiply
 from kinescale.motion import Motion
 from kinescale.motion.canonicalize import FEET, transform
 from kinescale.motion.hold_feet import hold_feet
 from kinescale.motion.resample import resample
 from kinescale.motion.retarget import retarget
-from kinescale.pipelines.editing.inbetween_network import Config, InbetweenNetwork, Window, interpolated
+from kinescale.pipelines.editing.inbetween_network import (
+    Config,
+    InbetweenNetwork,
+    Window,
+    interpolated,
+    mirrored_joints,
+)
 from kinescale.pipelines.editing.infill import InfillOptions, infill, interpolate, meet_velocities, with_difference
 from kinescale.skeletons import get
 
@@ -204,3 +211,21 @@ def test_a_gap_without_surroundings_is_an_error(span: tuple[int, int]) -> None:
 def test_a_gap_too_long_for_the_network_is_an_error() -> None:
     with pytest.raises(InputError, match="fills up to 2 seconds"):
         infill(walking(4.0), (20, 90), network=network())
+
+
+def test_the_mirror_image_of_a_gap_is_filled_with_the_mirror_image():
+    """Whatever the weights: both ways are averaged."""
+    rng = torch.Generator().manual_seed(2)
+    turns = torch.nn.functional.normalize(
+        torch.randn(1, 20, 22, 4, generator=rng) + torch.tensor([0, 0, 0, 3.0]), dim=-1
+    )
+    window = Window(*interpolated(torch.randn(1, 20, 3, generator=rng), turns, (8, 14)), (8, 14))
+    partners = list(mirrored_joints())
+    image = Window(reflect_points(window.root), reflect_quats(window.rotations)[:, :, partners], window.gap)
+    one = network()
+    with torch.no_grad():
+        (root, rotations), (root_image, rotations_image) = one.filled_both_ways(window), one.filled_both_ways(image)
+        plain = one.filled(window)[1]
+    torch.testing.assert_close(reflect_points(root), root_image, atol=1e-5, rtol=0)
+    assert float(quat_angle(reflect_quats(rotations)[:, :, partners], rotations_image).max()) < 1e-2
+    assert float(quat_angle(rotations, plain).max()) > 2e-2

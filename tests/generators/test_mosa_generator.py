@@ -222,3 +222,18 @@ def test_what_does_not_fit_is_refused_in_one_sentence() -> None:
     ):
         with pytest.raises(ConfigError, match=word):
             Config.parse(changes)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("positions", ["rotary", "sinusoidal", "learned"])
+def test_the_positions_of_the_ablation_step_as_they_run_at_once(positions: str) -> None:
+    published, layout, latents, inputs = setting([60, 33])
+    text = small_text(2)
+    generator = small_generator(small_tokenizer(), positions=positions)
+    wanted = forced(generator, text, inputs, layout, latents)
+    state = generator.begin(text, layout, latents)
+    for k, part in enumerate(wanted):
+        tokens = torch.zeros(2, layout.scales[k].bins, 1, dtype=torch.int64)
+        logits, state = generator.step(state, k, inputs[k], tokens)
+        torch.testing.assert_close(logits, part, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(wanted[-1], forced(published, text, inputs, layout, latents)[-1])

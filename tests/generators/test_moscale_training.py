@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from kinescale.generators.base.masking import Masking, mask_tokens
+from kinescale.generators.moscale import Generator
 from kinescale.generators.moscale.training import refine
 from kinescale.tokens.token_map import MASKED, PADDING
-from moscale_parts import clips, rng, small_tokenizer
+from moscale_parts import clips, rng, small_generator, small_text, small_tokenizer
 
 
 def right(tokens: Tensor, scale: int) -> Tensor:
@@ -80,3 +81,20 @@ def test_noise_replaces_shown_tokens_only() -> None:
     valid = torch.ones(50, 100, dtype=torch.bool)
     shown, chosen = mask_tokens(labels, valid, Masking(1000, token_noise=1.0), rng(5))
     assert bool((shown[~chosen] != 0).any()) and not bool((shown[~chosen] == MASKED).any())
+
+
+def test_without_temporal_refinement_every_token_is_hidden_and_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = small_tokenizer()
+    generator = small_generator(tokenizer, temporal_refinement=False)
+    lengths = torch.tensor([128, 50])
+    latent = tokenizer.encode(clips(tokenizer, [128, 50], 128), lengths).latent
+    seen = []
+
+    def forward(reading, inputs, tokens, layout, latents, chosen):
+        seen.append((tokens, chosen, layout.valid_flat(latents)))
+        return Generator.forward(generator, reading, inputs, tokens, layout, latents, chosen)
+
+    monkeypatch.setattr(generator, "forward", forward)
+    generator.training_loss(tokenizer.codec, latent, lengths, small_text(2), rng(0))
+    tokens, chosen, valid = seen[0]
+    assert torch.equal(chosen, valid) and bool((tokens[valid] == MASKED).all()) and bool((tokens[~valid] < 0).all())

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from kinescale.bundle.imports import mosa as imports
 from kinescale.generators.mosa import Generator
+from kinescale.pipelines.editing.rules import mosa as rule
+from kinescale.pipelines.editing.rules.base import Networks
 from kinescale.quantizers import vq
 from kinescale.quantizers.base.usage import perplexity
 from kinescale.samplers import scale_wise
@@ -153,28 +155,22 @@ def run_sample(case: Case) -> None:
 @torch.no_grad()
 def run_edit(case: Case) -> None:
     tokenizer = load_tokenizer(case, "weights_tokenizer.safetensors")
+    networks = Networks(tokenizer, load_generator(case), tokenizer.codec, scale_wise.sample, greedy(case))
     lengths = case.tensor("lengths")
-    source = tokenizer.encode(case.tensor("source"), lengths).tokens
-    case.check_series("source_ids", [row.squeeze(2) for row in source.scales])
-    mask = case.tensor("mask").reshape(-1, source.layout.capacity).expand(len(lengths), -1)
-    keep = scale_wise.keep_outside(source, mask, forced=case.get("forced_first_scales", 0))
-    case.check_series("masks", [~given[0, :, 0] for given in keep.given])
-    drawn = scale_wise.sample(
-        SampleRequest(
-            generator=load_generator(case),
-            codec=tokenizer.codec,
-            text=load_text(case),
-            layout=source.layout,
-            latent_lengths=source.latent_lengths,
-            rngs=generators(len(lengths)),
-            keep=keep,
-            shared_passes=True,
-        ),
-        greedy(case),
+    made = rule.resample(
+        networks,
+        case.tensor("source"),
+        lengths,
+        case.tensor("mask").reshape(-1, tokenizer.layout().capacity).expand(len(lengths), -1),
+        load_text(case),
+        generators(1)[0],
+        forced=case.get("forced_first_scales", 0),
     )
-    case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
-    case.check("latent", grid_to_rows(drawn.latent))
-    case.check("motion", tokenizer.decode_latent(drawn.latent, source.latent_lengths))
+    case.check_series("source_ids", [row.squeeze(2) for row in made.source.scales])
+    case.check_series("masks", [~given[:, 0] for given in made.given])
+    case.check_series("ids", [row.squeeze(2) for row in made.sampled.tokens.scales])
+    case.check("latent", grid_to_rows(made.sampled.latent))
+    case.check("motion", made.features)
 
 
 def run_filter(case: Case) -> None:

@@ -10,8 +10,11 @@ from golden_case import Case, Runner
 from torch import Tensor
 
 from kinescale.bundle.imports import moscale as imports
+from kinescale.generators.base import at_places
 from kinescale.generators.moscale import Generator
 from kinescale.generators.moscale.training import refine, scored_loss
+from kinescale.pipelines.editing.rules import moscale as rule
+from kinescale.pipelines.editing.rules.base import Networks
 from kinescale.quantizers import vq
 from kinescale.quantizers.base.usage import perplexity
 from kinescale.samplers import next_scale
@@ -170,10 +173,12 @@ class Recorder:
     def commit(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
         return self.generator.commit(state, scale, inputs, tokens)
 
-    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
+    def step(
+        self, state: Any, scale: int, inputs: Tensor, tokens: Tensor, places: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
         logits, state = self.generator.step(state, scale, inputs, tokens)
         self.passes.append((scale, logits))
-        return logits, state
+        return at_places(logits, places), state
 
 
 def sampling(case: Case) -> next_scale.Config:
@@ -217,29 +222,23 @@ def run_sample(case: Case) -> None:
 @torch.no_grad()
 def run_edit(case: Case) -> None:
     tokenizer = load_tokenizer(case, "weights_tokenizer.safetensors")
-    layout, latents = tokenizer.layout(), case.tensor("token_length")
-    source = tokenizer.encode(case.tensor("source_motion"), case.tensor("source_length")).tokens
-    case.check_series("source_ids", [row.squeeze(2) for row in source.scales])
+    networks = Networks(tokenizer, load_generator(case), tokenizer.codec, next_scale.sample, sampling(case))
     regions = case["region"] if isinstance(case["region"][0], list) else [case["region"]]
-    keep = next_scale.keep_outside(source, latents, [(first, last) for first, last in regions])
-    drawn = next_scale.sample(
-        SampleRequest(
-            generator=load_generator(case),
-            codec=tokenizer.codec,
-            text=load_text(case),
-            layout=layout,
-            latent_lengths=latents,
-            rngs=generators(len(latents)),
-            keep=keep,
-            shared_passes=True,
-        ),
-        sampling(case),
+    made = rule.resample(
+        networks,
+        case.tensor("source_motion"),
+        case.tensor("source_length"),
+        case.tensor("token_length"),
+        [(first, last) for first, last in regions],
+        load_text(case),
+        generators(1)[0],
     )
-    case.check_series("ids", [row.squeeze(2) for row in drawn.tokens.scales])
-    pairs = zip(drawn.tokens.scales, source.scales, strict=True)
+    case.check_series("source_ids", [row.squeeze(2) for row in made.source.scales])
+    case.check_series("ids", [row.squeeze(2) for row in made.sampled.tokens.scales])
+    pairs = zip(made.sampled.tokens.scales, made.source.scales, strict=True)
     case.check_series("changed", [(mine != theirs).squeeze(2) for mine, theirs in pairs])
-    case.check("F", grid_to_rows(drawn.latent))
-    case.check("motion", tokenizer.decode_latent(drawn.latent, latents))
+    case.check("F", grid_to_rows(made.sampled.latent))
+    case.check("motion", made.features)
 
 
 def run_filter(case: Case) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -13,8 +14,10 @@ from torch.nn.utils.rnn import pad_sequence
 from kinescale.bundle.imports import scalemogen as imports
 from kinescale.generators.scalemogen import Generator
 from kinescale.generators.scalemogen.training import Choose, bit_loss, correct, position_weights
+from kinescale.pipelines.editing.rules import scalemogen as rule
+from kinescale.pipelines.editing.rules.base import Networks
 from kinescale.samplers import bitwise
-from kinescale.samplers.base import Keep, SampleRequest
+from kinescale.samplers.base import SampleRequest
 from kinescale.tokenizers.scalemogen import Tokenizer, schedules
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
@@ -148,22 +151,20 @@ def settings(case: Case, greedy: bool) -> bitwise.Config:
     )
 
 
-def request_of(
-    case: Case, tokenizer: Tokenizer, generator: Generator, text: Tensor, keep: Keep | None = None
-) -> SampleRequest:
-    return SampleRequest(
-        generator=generator,
-        codec=tokenizer.codec,
-        text=TextFeatures(text[None], torch.ones(1, len(text), dtype=torch.bool)),
-        layout=tokenizer.layout(),
-        latent_lengths=torch.tensor([-(-case["length"] // 4)]),
-        rngs=[torch.Generator().manual_seed(0)],
-        keep=keep,
-    )
+def sentence(text: Tensor) -> TextFeatures:
+    return TextFeatures(text[None], torch.ones(1, len(text), dtype=torch.bool))
 
 
 def draw(case: Case, tokenizer: Tokenizer, generator: Generator, text: Tensor, config: bitwise.Config):
-    return bitwise.sample(request_of(case, tokenizer, generator, text), config)
+    request = SampleRequest(
+        generator=generator,
+        codec=tokenizer.codec,
+        text=sentence(text),
+        layout=tokenizer.layout(),
+        latent_lengths=torch.tensor([-(-case["length"] // 4)]),
+        rngs=[torch.Generator().manual_seed(0)],
+    )
+    return bitwise.sample(request, config)
 
 
 @torch.no_grad()
@@ -180,13 +181,15 @@ def run_sample(case: Case) -> None:
 @torch.no_grad()
 def run_edit(case: Case) -> None:
     tokenizer = load_tokenizer(case, "weights_tokenizer.safetensors")
-    generator = load_generator(case, tokenizer)
-    layout = tokenizer.layout()
-    source = draw(case, tokenizer, generator, case.tensor("source_text"), settings(case, greedy=True))
+    networks = Networks(
+        tokenizer, load_generator(case, tokenizer), tokenizer.codec, bitwise.sample, settings(case, greedy=True)
+    )
+    rng, steps = torch.Generator(), torch.tensor([-(-case["length"] // 4)])
+    source = rule.generate(networks, sentence(case.tensor("source_text")), steps, rng)
     case.check_series("source.bits", [with_axis(row) for row in source.tokens.scales])
     case.check_present("source.probabilities", [chance.view(1, -1, 1) for chance in source.probabilities])
     frames = None if case.get("frame_region") is None else tuple(case["frame_region"])
-    inside = bitwise.region(layout, frames, case.get("parts"))
+    inside = bitwise.region(tokenizer.layout(), frames, case.get("parts"))
     asked: list[int] = []
 
     def numbers(scale: int, wanted: Tensor, bits: int) -> Tensor:
@@ -195,13 +198,16 @@ def run_edit(case: Case) -> None:
             return case.tensor(f"uniform.{scale}").view(*wanted.shape, bits)
         return torch.zeros(*wanted.shape, bits)
 
+    drawing = dataclasses.replace(
+        networks,
+        sample=lambda request, config: bitwise.sample_by_numbers(request, config, numbers),
+        config=settings(case, greedy=not case.tensors("uniform")),
+    )
     keep = bitwise.rewrite(source, inside, early=case["gamma"], threshold=case["threshold"])
-    config = settings(case, greedy=not case.tensors("uniform"))
-    target = request_of(case, tokenizer, generator, case.tensor("target_text"), keep)
-    drawn = bitwise.sample_by_numbers(target, config, numbers)
+    made = rule.resample(drawing, source, keep, sentence(case.tensor("target_text")), rng, case["length"])
     assert asked == [int(name.removeprefix("uniform.")) for name in case.rows if name.startswith("uniform.")]
-    case.check_series("target.bits", [with_axis(row) for row in drawn.tokens.scales])
-    case.check("target.motion", tokenizer.decode_latent(drawn.latent, torch.tensor([case["length"] // 4])))
+    case.check_series("target.bits", [with_axis(row) for row in made.sampled.tokens.scales])
+    case.check("target.motion", made.features)
 
 
 def run_filter(case: Case) -> None:

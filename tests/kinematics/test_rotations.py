@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from kinescale.core.errors import InputError
 from kinescale.kinematics import rotations as R
+from kinescale.kinematics.inverse import nearest_rotation
 
 ORDERS = ["".join(order) for order in permutations("xyz")]
 CLOSE = {"atol": 1e-9, "rtol": 0}
@@ -222,3 +223,28 @@ def test_angle_is_symmetric_and_agrees_with_scipy() -> None:
     theirs = (Rotation.from_quat(a.numpy()).inv() * Rotation.from_quat(b.numpy())).magnitude()
     torch.testing.assert_close(R.quat_angle(a, b), torch.as_tensor(theirs), **CLOSE)
     torch.testing.assert_close(R.quat_angle(b, a), R.quat_angle(-a, b), **CLOSE)
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-3, 0.1, 2.0, 3.14])
+def test_rotation_vectors_and_their_gradients_are_romas(angle: float) -> None:
+    ours = (torch.nn.functional.normalize(vectors(20), dim=-1) * angle).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+    there, reference = R.rotvec_to_quat(ours), roma.rotvec_to_unitquat(theirs)
+    torch.testing.assert_close(there, reference, **CLOSE)
+    back, reference_back = R.quat_to_rotvec(-there), roma.unitquat_to_rotvec(reference)
+    torch.testing.assert_close(back, reference_back, **CLOSE)
+    (back * vectors(20, 5)).sum().backward()
+    (reference_back * vectors(20, 5)).sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-7, rtol=1e-6)
+
+
+def test_the_nearest_rotation_and_its_gradient_are_romas() -> None:
+    drawn = torch.randn(50, 3, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    ours = torch.cat([drawn, torch.eye(3, dtype=torch.float64)[None], -drawn[:5]]).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+    there, reference = nearest_rotation(ours), roma.special_procrustes(theirs)
+    torch.testing.assert_close(there, reference, atol=1e-7, rtol=0)
+    weights = torch.randn(there.shape, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    (there * weights).sum().backward()
+    (reference * weights).sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-6, rtol=1e-5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -36,38 +38,58 @@ def test_extended_the_clip_stays_and_goes_on(one, clip, seconds):
 
 def test_a_loop_comes_round(one, clip):
     edited = one.loop(clip, loop=LoopOptions(0.5), options=EditOptions(seed=1))
-    made = edited.motions[0]
-    assert len(made) == 75 and torch.equal(made.rotations[:60], clip.rotations)
+    made, count = edited.motions[0], len(edited.motions[0])
+    assert edited.spans == ((60, count),) and 60 + 9 <= count <= 60 + 23
+    assert torch.equal(made.rotations[:60], clip.rotations)
     twice = one.loop(clip, loop=LoopOptions(0.5, rounds=2), options=EditOptions(seed=1))
     two = twice.motions[0]
-    assert edited.offsets == twice.offsets and len(two) == 150 and torch.equal(two.rotations[:75], made.rotations)
+    assert edited.offsets == twice.offsets and torch.equal(two.rotations[:count], made.rotations)
     # local rotations come back as they are; the second round is the first one moved as a rigid whole
-    assert torch.equal(two.rotations[75:, 1:], made.rotations[:, 1:])
-    moved_rigidly(two.replace(root=two.root[75:], rotations=two.rotations[75:]), made, 0)
-    assert float((two.root[75] - two.root[74]).norm()) < 0.1
+    assert len(two) == 2 * count and torch.equal(two.rotations[count:, 1:], made.rotations[:, 1:])
+    moved_rigidly(two.replace(root=two.root[count:], rotations=two.rotations[count:]), made, 0)
+    assert float((two.root[count] - two.root[count - 1]).norm()) < 0.1
     placed = one.loop(clip, loop=LoopOptions(0.5, in_place=True), options=EditOptions(seed=1))
     (none,) = placed.offsets
-    assert none.yaw == none.step_m == 0 and float((placed.motions[0].root[74] - clip.root[0])[[0, 2]].norm()) < 0.2
+    assert none.yaw == none.step_m == 0 and float((placed.motions[0].root[-1] - clip.root[0])[[0, 2]].norm()) < 0.2
+    told = one.loop(clip, PROMPT, loop=LoopOptions(0.5), options=EditOptions(seed=1))
+    assert len(told.motions[0]) == 75 and told.motions[0].meta["prompt"] == PROMPT
 
 
 def test_a_cut_loop_lies_inside_the_clip(one):
+    """Without a prompt the difference is spread over it; other samples, and scales that are kept, are drawn."""
     clip = made_clip(150)
-    edited = one.loop(clip, loop=LoopOptions(0.4, cut=True), options=EditOptions(seed=1))
-    made, note = edited.motions[0], edited.notes[0]
-    start, stop = (int(word) for word in note.split("frames ")[1].split(" ")[0].split(":"))
-    assert len(made) == stop - start and 0 <= start < stop <= 150
-    kept = edited.spans[0][0]
-    assert torch.equal(made.rotations[:kept], clip.rotations[start : start + kept])
+    edited = one.loop(clip, loop=LoopOptions(0.4, cut=True), options=EditOptions(2, seed=1))
+    made, other = edited.motions
+    start, stop = (int(word) for word in edited.notes[0].split("frames ")[1].split(" ")[0].split(":"))
+    assert len(made) == stop - start and 0 <= start < stop <= 150 and edited.spans == ((0, len(made)),)
+    middle = (stop - start) // 2
+    near = made.rotations[middle - 3 : middle + 3, 1:] - clip.rotations[start + middle - 3 : start + middle + 3, 1:]
+    assert float(near.abs().max()) < 1e-3 and not torch.equal(made.rotations, other.rotations)
+    drawn = one.loop(clip, loop=LoopOptions(0.4, cut=True, keep_scales=1), options=EditOptions(seed=1))
+    kept = drawn.spans[0][0]
+    assert kept > 0 and torch.equal(drawn.motions[0].rotations[:kept], clip.rotations[start : start + kept])
 
 
-def test_then_replaces_what_is_around_the_seam(one, clip):
+def test_then_goes_over_where_both_are_alike(one, clip):
     second = made_clip(50)
-    made = one.then(clip, second, 1.0, options=EditOptions(seed=1)).motions[0]
+    edited = one.then(clip, second, 1.0, options=EditOptions(seed=1))
+    made, (first, last) = edited.motions[0], edited.spans[0]
+    cut, entry = (int(word) for word in re.findall(r"frame (\d+)", edited.notes[-1]))
+    assert 30 <= cut < 60 and 0 <= entry < 30 and first < cut < last and len(made) == cut + 50 - entry
+    assert torch.equal(made.rotations[:first], clip.rotations[:first]) and torch.equal(
+        made.root[:first], clip.root[:first]
+    )
+    assert torch.equal(made.rotations[last:, 1:], second.rotations[last - cut + entry :, 1:])
+    with pytest.raises(InputError, match="take all of the second motion"):
+        one.then(clip, made_clip(8), 1.0)
+
+
+def test_then_for_a_prompt_replaces_what_is_around_the_seam(one, clip):
+    second = made_clip(50)
+    made = one.then(clip, second, 1.0, PROMPT, options=EditOptions(seed=1)).motions[0]
     assert len(made) == 110
     assert torch.equal(made.rotations[:45], clip.rotations[:45]) and torch.equal(made.root[:45], clip.root[:45])
     assert torch.equal(made.rotations[75:, 1:], second.rotations[15:, 1:])
-    with pytest.raises(InputError, match="take all of the second motion"):
-        one.then(clip, made_clip(8), 1.0)
 
 
 def test_parts_are_composed_to_the_bit_on_any_skeleton(one):

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from kinescale.metrics.ground import ground
 from kinescale.pipelines import Controller, ControlOptions
 
 
@@ -28,7 +29,10 @@ def test_the_default_bundle_walks_along_a_path_facing_along_it(default):
     )
     found = made.errors[0][0]
     assert found.mean_m is not None and found.mean_m <= 0.01 and found.mean_deg is not None and found.mean_deg < 6
-    assert made.clips[0].curve[-1].mean_m < 0.3 * made.clips[0].curve[0].mean_m
+    # the path is bent before anything is optimized, and the feet are planted on it
+    assert made.clips[0].curve[0].mean_m <= 0.01 and found.mean_m < 1e-3
+    skate = ground(made.motions[0]).skate
+    assert skate is not None and skate < 0.3
 
 
 def test_the_default_bundle_brings_a_wrist_where_it_should_be(default):

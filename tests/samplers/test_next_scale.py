@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kinescale.core.errors import ConfigError, InputError
+from kinescale.export.onnx.state import leaves, with_leaves
 from kinescale.generators.base import ScaleGenerator
 from kinescale.samplers.base import Keep, SampleRequest, SamplerOutput
 from kinescale.samplers.next_scale import Config, sample
@@ -122,9 +124,39 @@ class Counter:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.generator, name)
 
-    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
+    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor, places: Any = None) -> tuple[Tensor, Any]:
         self.hidden.append((scale, (tokens == MASKED).flatten(1).sum(1).tolist()))
-        return self.generator.step(state, scale, inputs, tokens)
+        return self.generator.step(state, scale, inputs, tokens, places)
+
+
+class Elsewhere:
+    """A generator on the meta device, where no value can be read back; only its beginning is computed."""
+
+    def __init__(self, generator, layout):
+        two = small_text(2)
+        self.state = generator.begin(two, layout, torch.tensor([layout.capacity] * 2))
+        self.generator = copy.deepcopy(generator).to("meta")
+
+    def unconditional(self, text: TextFeatures) -> TextFeatures:
+        return text
+
+    def begin(self, text: TextFeatures, layout: TokenLayout, latents: Tensor) -> Any:
+        return with_leaves(self.state, {name: leaf.to("meta") for name, leaf in leaves(self.state).items()})
+
+    def step(self, *given: Any) -> tuple[Tensor, Any]:
+        return self.generator.step(*given)
+
+    def commit(self, *given: Any) -> Any:
+        return self.generator.commit(*given)
+
+
+def test_sampling_never_waits_for_a_value_of_the_device() -> None:
+    tokenizer, generator = parts()
+    there = copy.deepcopy(tokenizer).to("meta")
+    drawn = make(there, Elsewhere(generator, tokenizer.layout(64)), [64])
+    assert drawn.latent.is_meta and all(row.is_meta for row in drawn.tokens.scales)
+    with pytest.raises(RuntimeError):
+        drawn.latent.sum().item()
 
 
 def test_full_clips_are_hidden_by_the_published_schedule() -> None:

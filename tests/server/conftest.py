@@ -39,6 +39,7 @@ def finished(client):
         answer = client.post(f"{path}?wait=60", json=body)
         assert answer.status_code == 200, answer.text
         assert answer.json()["state"] == "done"
+        assert client.get(answer.json()["url"]).status_code == 404  # what was handed out is not kept
         return answer.json()["result"]
 
     return submit

@@ -235,3 +235,16 @@ def test_bad_batches_are_refused_in_one_sentence() -> None:
 def test_inconsistent_configs_are_refused(changes: dict, word: str) -> None:
     with pytest.raises(ConfigError, match=word):
         Config.parse(changes)
+
+
+def test_the_ablation_has_the_published_network_without_its_attention() -> None:
+    with torch.device("meta"):
+        whole, less = Tokenizer(Config()), Tokenizer(Config(attention=False))
+    kept = {name for name, _ in less.named_parameters()}
+    assert kept == {name for name, _ in whole.named_parameters() if "attention" not in name} != set()
+    tokenizer = small_tokenizer(attention=False)
+    assert tokenizer.decode(tokenizer.encode(clips(tokenizer, [64], 64), torch.tensor([64])).tokens).shape == (
+        1,
+        64,
+        10,
+    )

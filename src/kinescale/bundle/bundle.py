@@ -24,6 +24,7 @@ from kinescale.bundle.manifest import (
     CARD_FILE,
     CONFIG_FILE,
     WEIGHTS_FILE,
+    Length,
     License,
     Manifest,
     Part,
@@ -38,6 +39,7 @@ from kinescale.bundle.weights import (
     module_shapes,
     put_weights,
     read_weights,
+    shapes_only,
     write_weights,
 )
 from kinescale.core.errors import BundleError, ConfigError, InputError, KinescaleError, UnknownNameError
@@ -46,6 +48,7 @@ from kinescale.core.files import atomic_write_text, sha256_file
 from kinescale.core.records import Record, json_hash, write_json
 from kinescale.features import Feature, Normalizer
 from kinescale.generators import Generator
+from kinescale.generators.base.length import LengthPredictor
 from kinescale.text import TextEncoder
 from kinescale.tokenizers import Tokenizer
 from kinescale.tokens import Codec, TokenMap
@@ -62,6 +65,7 @@ class Bundle:
     candidates : most draws per clip, unless the caller says otherwise (``TextToMotion``).
     licenses : of the training data, one a source; they follow the motions made with the bundle.
     provenance : how the weights came to be.
+    length : estimates the length of a sentence's motion, where the generator does not do it itself.
     offline : whether text weights may be downloaded.
 
     Raises ``BundleError`` when the parts do not fit each other.
@@ -85,6 +89,7 @@ class Bundle:
     provenance: Provenance = field(default_factory=Provenance)
     title: str = ""
     offline: bool = True
+    length: LengthPredictor | None = None
 
     def __post_init__(self) -> None:
         widths = {
@@ -105,7 +110,8 @@ class Bundle:
                 f"the parts of the bundle do not fit: its sampling is for '{self.sampling.name}', but its generator "
                 f"'{variant_of(self.generator)}' is drawn from by '{drawn_by}'; give settings of that or leave it out."
             )
-        asked, layout = self.generator.config, self.tokenizer.layout()
+        asked: Any = self.generator.config
+        layout = self.tokenizer.layout()
         made = {
             "vocabulary": ("vocabulary", codec.vocabulary),
             "vocabularies": ("vocabularies", codec.vocabularies),
@@ -117,6 +123,9 @@ class Bundle:
             # an empty list is one that the generator's config leaves to its other fields
             if getattr(asked, name, ()) != ():
                 _same(words, {"tokenizer": value, "generator": getattr(asked, name)})
+        if self.length is not None:
+            _same("text width", {"generator": asked.text_width, "length": self.length.text_width})
+            _same("latent steps", {"tokenizer": layout.capacity, "length": self.length.capacity})
 
     # What it is
 
@@ -133,6 +142,9 @@ class Bundle:
             text=self.text,
             sampling=self.sampling if self.sampling or generator is None else self._own_sampling(),
             candidates=self.candidates,
+            length=None
+            if self.length is None
+            else Length(text_width=self.length.text_width, capacity=self.length.capacity),
             licenses=list(self.licenses),
             provenance=self.provenance,
         )
@@ -152,6 +164,8 @@ class Bundle:
         plain: dict[str, Any] = {name: None if part is None else part.to_json() for name, part in parts.items()}
         if manifest.candidates > 1:
             plain["candidates"] = manifest.candidates
+        if manifest.length is not None:
+            plain["length"] = manifest.length.to_json()
         digest = hashlib.sha256(json_hash(plain).encode())
         for key, value in sorted(self.tensors().items()):
             digest.update(f"{key}{tuple(value.shape)}{value.dtype}".encode())
@@ -199,6 +213,14 @@ class Bundle:
         asked: Any = self.generator.config
         _same("text width", {f"text encoder {self.text.name}": encoder.width, "generator": asked.text_width})
         return encoder
+
+    def length_estimator(self) -> Any | None:
+        """What estimates a motion's length from text features (``length_logits``): the bundle's own network, or the
+        generator where that has learned it; ``None`` where nothing has."""
+        if self.length is not None:
+            return self.length
+        config: Any = None if self.generator is None else self.generator.config
+        return self.generator if getattr(config, "estimates_length", False) else None
 
     def sampler(self) -> tuple[Any, Record]:
         """The sampler's function (``samplers.base``) and this bundle's settings for it."""
@@ -303,6 +325,8 @@ class Bundle:
         modules: dict[str, nn.Module] = {"tokenizer": self.tokenizer}
         if self.generator is not None:
             modules["generator"] = self.generator
+        if self.length is not None:
+            modules["length"] = self.length
         return modules
 
     def _own_sampling(self) -> Part:
@@ -344,6 +368,8 @@ def _build(manifest: Manifest, weights: Path, found: Shapes) -> Bundle:
         prefix: (family.get(_known(family, part), attribute), parse_part(family, part))
         for prefix, family, attribute, part in wanted
     }
+    if manifest.length is not None:
+        makers["length"] = (lambda sizes: LengthPredictor(sizes.text_width, sizes.capacity), manifest.length)
     _check_header(makers, feature.width, weights, found)
     modules: dict[str, Any] = {}
     with torch.random.fork_rng(devices=[]):
@@ -367,6 +393,7 @@ def _build(manifest: Manifest, weights: Path, found: Shapes) -> Bundle:
         licenses=tuple(manifest.licenses),
         provenance=manifest.provenance,
         title=manifest.title,
+        length=modules.get("length"),
     )
 
 
@@ -375,7 +402,7 @@ def _check_header(makers: dict[str, tuple[Any, Record]], width: int, weights: Pa
     expected = {"normalizer.mean": (width,), "normalizer.std": (width,)}
     for prefix, (make, config) in makers.items():
         try:
-            with torch.device("meta"), at_most_modules(4 * len(found) + 64):
+            with shapes_only(), at_most_modules(4 * len(found) + 64):
                 expected |= module_shapes(prefix, make(config))
         except (RuntimeError, TypeError, ValueError) as problem:
             reason = " ".join(str(problem).split())[:160]

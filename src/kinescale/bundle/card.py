@@ -52,6 +52,8 @@ def _what(bundle: Bundle) -> str:
     ]
     if manifest.generator is not None:
         rows.append(("generator", f"{manifest.generator.name}, {bundle.parameters['generator']:,} parameters"))
+    if manifest.length is not None:
+        rows.append(("length estimator", f"{bundle.parameters['length']:,} parameters"))
     if manifest.text is not None:
         rows.append(("text encoder", manifest.text.name))
     if manifest.sampling is not None:

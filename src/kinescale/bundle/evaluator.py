@@ -36,6 +36,7 @@ from kinescale.bundle.weights import (
     module_shapes,
     put_weights,
     read_weights,
+    shapes_only,
     write_weights,
 )
 from kinescale.core.errors import BundleError, InputError
@@ -189,7 +190,7 @@ class EvaluatorBundle:
         make = evaluators.FAMILY.get(_known(evaluators, manifest.evaluator), "Evaluator")
         config = parse_part(evaluators.FAMILY, manifest.evaluator)
         try:
-            with torch.device("meta"), at_most_modules(4 * len(found) + 64):
+            with shapes_only(), at_most_modules(4 * len(found) + 64):
                 expected = module_shapes("evaluator", make(config))
         except (RuntimeError, TypeError, ValueError) as problem:
             reason = " ".join(str(problem).split())[:160]

@@ -106,6 +106,14 @@ class Provenance(Record):
     assumed: list[str] = Field(default_factory=list)
 
 
+class Length(Record):
+    """The network that estimates a motion's length from its sentence, where a bundle holds one beside its generator:
+    features of a text token, and the most latent steps of a motion."""
+
+    text_width: int = Field(ge=1, le=65_536)
+    capacity: int = Field(ge=1, le=65_536)
+
+
 class Manifest(Record):
     """The whole of ``config.json``."""
 
@@ -122,6 +130,7 @@ class Manifest(Record):
     sampling: Part | None = None
     candidates: int = Field(default=1, ge=1, le=64)
     """Most draws per clip, of which the one that keeps most of its prompt's claims is given out."""
+    length: Length | None = None
     licenses: list[License] = Field(default_factory=list)
     provenance: Provenance = Field(default_factory=Provenance)
     weights_sha256: str = ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
+from torch.overrides import TorchFunctionMode
 
 from kinescale.bundle.header import Shapes, corrupt, current, read_shapes
 from kinescale.bundle.manifest import CONFIG_FILE
@@ -90,6 +92,33 @@ def at_most_modules(count: int) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+@contextlib.contextmanager
+def shapes_only() -> Iterator[None]:
+    """Networks built inside have shapes, but neither memory nor values."""
+    with torch.device("meta"), _NoValues():
+        yield
+
+
+class _NoValues(TorchFunctionMode):
+    """Leaves out what fills tensors: on the meta device it would change nothing, yet bring torch's compiler in, which
+    takes longer to import than a motion takes to make."""
+
+    RANDOM = frozenset({torch.rand, torch.randn})
+    FILLING = frozenset({"normal_", "uniform_", "fill_", "zero_", "mul_", "div_", "add_", "clamp_", "erfinv_", "copy_"})
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if func in self.RANDOM:
+            return torch.empty(*args, **{key: value for key, value in kwargs.items() if key != "generator"})
+        first = args[0] if args else kwargs.get("tensor")
+        fills = func.__module__ == "torch.nn.init" if hasattr(func, "__module__") else False
+        if isinstance(first, Tensor) and first.is_meta and (fills or func.__name__ in self.FILLING):
+            return first
+        return func(*args, **kwargs)
 
 
 def module_shapes(prefix: str, module: nn.Module) -> Shapes:

@@ -53,9 +53,9 @@ class _What:
     coarse: MaybeInt = None
     """Take so many of A's coarsest scales, and B's finer ones."""
     then: Flag = False
-    """B after A, with what is around the border resampled."""
+    """B after A, going over where both are most alike near the border; with --prompt, what is around it resampled."""
     seconds: MaybeFloat = None
-    """With --then: how many seconds around the border are resampled; 1 when not given."""
+    """With --then: the seconds around the border that may change; 1 when not given."""
     prompt: Many = ()
     """With --tokens drawn or --then: what the person does in what is sampled."""
 

@@ -24,6 +24,8 @@ from kinescale.cli.base.editing import FAMILY, REGION, arguments, check_inputs, 
 from kinescale.cli.base.options import Flag, MaybeFloat, MaybeInt, MaybeText, check_positive, parse
 from kinescale.core.errors import InputError
 from kinescale.core.prompts import check_prompt
+from kinescale.pipelines.editing.rules import EXACT
+from kinescale.pipelines.editing.rules import FAMILY as RULES
 
 EXAMPLES = (
     'kinescale edit walk.bvh --prompt "a person bows" --range 2:4 -o bow.bvh',
@@ -71,9 +73,16 @@ class _What:
     rewrite: Flag = False
     """Change what the whole motion is about, and keep what the new prompt does not contradict."""
     source_prompt: MaybeText = None
-    """With --rewrite: what the motion is about now."""
+    """With --rewrite or --rule: what the motion is about now."""
     threshold: MaybeFloat = None
-    """With --rewrite: how much less likely the new prompt must make a bit for it to change; 0.1 when not given."""
+    """With --rewrite or --rule: how much less likely the new prompt must make a bit for it to change; else 0.1."""
+    rule: MaybeText = None
+    """Edit as a paper does, for comparison: moscale, mosa or scalemogen, whichever is the bundle's system; the whole
+    clip is then decoded anew. exact is our own editing, as without it."""
+    negative_prompt: MaybeText = None
+    """With --rule: what the motion shall not be; it takes the place of no prompt in classifier-free guidance."""
+    greedy: Flag = False
+    """With --rule: always the likeliest token."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,28 +120,31 @@ def run(argv: list[str]) -> int:
 def _check(options: Options) -> tuple[str, tuple[Path, ...], dict[str, Any]]:
     """The task, the motion files and the task's inputs, checked before anything heavy is loaded."""
     task, short = _task(options)
-    names = ("prompt", *REGION, "seconds", "source_prompt", "threshold")
-    given = {name: getattr(options, name) for name in names}
+    names = ("prompt", *REGION, "seconds", "source_prompt", "threshold", "negative_prompt")
+    given = {name: getattr(options, name) for name in names} | {"greedy": options.greedy or None}
     if isinstance(short, float):
         check_positive(short, f"--{task}")
         if options.seconds is not None:
             raise InputError(f"--{task} says how many seconds; leave --seconds out.")
         given["seconds"] = short
+    if isinstance(short, str):
+        given["rule"] = RULES.check(short)
     if isinstance(short, tuple) and options.clip:
         raise InputError(f"--{task} names both of its motion files; leave the other one out.")
     files = short if isinstance(short, tuple) else options.clip
     check_clips(files, motion_count(task), options.reading)
-    if options.source_prompt is not None:
-        check_prompt(options.source_prompt)
+    for prompt in (options.source_prompt, options.negative_prompt):
+        if prompt is not None:
+            check_prompt(prompt)
     return task, files, check_inputs(task, given)
 
 
 def _task(options: Options) -> tuple[str, Any]:
     """The task, and the value of its short form: a flag, seconds, or two files."""
     short = {name: getattr(options, name, None) for name in FAMILY.names()}
-    given = [name for name, value in short.items() if value is not None and value is not False]
+    given = [name for name, value in short.items() if value not in (None, False, EXACT)]
     if options.task is not None:
-        given.insert(0, FAMILY.check(options.task))
+        given = list(dict.fromkeys((FAMILY.check(options.task), *given)))
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)} are two tasks; name one.")
     return (given[0], short[given[0]]) if given else (STANDARD, None)

@@ -62,6 +62,8 @@ class Options:
     """Former name and meaning of --guidance-scale, for one release: off at 0 for most bundles."""
     steps: MaybeText = None
     """Passes for each scale, coarse to fine, such as 1,2,5,10; several, parted by "/", are a row of the table each."""
+    scales: MaybeText = None
+    """Decode only the coarsest so many scales: one value or several, such as 1,2,4, a row of the table each."""
     multimodality: Flag = False
     """Also make the protocol's many samples of some sentences (takes long)."""
     instructions: int = 160
@@ -127,7 +129,7 @@ def _check(options: Options) -> dict[str, dict[str, Any]]:
     for name, (value, least, most) in limits.items():
         if value is not None and not least <= value <= most:
             raise InputError(f"{name} is {value}; expected {least} to {most}.")
-    settings = parse_settings(options.guidance_scale, options.steps, former=options.guidance)
+    settings = parse_settings(options.guidance_scale, options.steps, former=options.guidance, scales=options.scales)
     check_folder(options.out, options.force)
     if not options.data.is_dir():
         raise DataError(
@@ -146,35 +148,54 @@ def _check(options: Options) -> dict[str, dict[str, Any]]:
 
 
 def parse_settings(
-    guidance_scale: str | None, steps: str | None, *, former: str | None = None
+    guidance_scale: str | None, steps: str | None, *, former: str | None = None, scales: str | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Name -> the sampler's settings, one for each value; only one of the two may have several.
+    """Name -> the sampler's settings, one for each value; only one of the options may have several.
 
     ``former``: values of ``--guidance``, which is passed on under that name.
     """
+    from itertools import product
+
     from kinescale.cli.generate import parse_steps
 
     if guidance_scale is not None and former is not None:
         raise InputError("--guidance is the former name of --guidance-scale; give --guidance-scale alone.")
     name, given = ("guidance_scale", guidance_scale) if former is None else ("guidance", former)
-    values = [None] if given is None else [_guidance(word, name, given) for word in given.split(",")]
-    passes = [None] if steps is None else [parse_steps(part) for part in steps.split("/")]
-    if len(values) > 1 and len(passes) > 1:
-        raise InputError(f"both {_option(name)} and --steps have several values; vary one at a time.")
-    if max(len(values), len(passes)) > MOST_SETTINGS:
-        raise InputError(f"{max(len(values), len(passes))} settings; expected at most {MOST_SETTINGS}.")
+    values: dict[str, list[Any]] = {
+        name: [None] if given is None else [_guidance(word, name, given) for word in given.split(",")],
+        "steps": [None] if steps is None else [parse_steps(part) for part in steps.split("/")],
+        SCALES: [None] if scales is None else _scales(scales),
+    }
+    several = [_option(key) for key, found in values.items() if len(found) > 1]
+    if len(several) > 1:
+        raise InputError(f"both {several[0]} and {several[1]} have several values; vary one at a time.")
+    count = max(len(found) for found in values.values())
+    if count > MOST_SETTINGS:
+        raise InputError(f"{count} settings; expected at most {MOST_SETTINGS}.")
     found: dict[str, dict[str, Any]] = {}
-    for value in values:
-        for each in passes:
-            chosen = {key: item for key, item in ((name, value), ("steps", each)) if item is not None}
-            words = [f"{name} {value:g}"] if value is not None else []
-            words += [f"steps {','.join(map(str, each))}"] if each is not None else []
-            found[", ".join(words) or "the bundle's own"] = chosen
+    for each in product(*values.values()):
+        chosen = {key: item for key, item in zip(values, each, strict=True) if item is not None}
+        words = [f"{key.removeprefix('decoded_')} {_shown(item)}" for key, item in chosen.items()]
+        found[", ".join(words) or "the bundle's own"] = chosen
     return found
 
 
+SCALES = "decoded_scales"
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
+
+
+def _scales(text: str) -> list[int]:
+    words = text.replace(" ", "").split(",")
+    if not all(word.isdecimal() and 1 <= int(word) <= 1000 for word in words):
+        raise InputError(f"--scales is '{text}'; expected whole numbers from 1, such as 2 or 1,2,4.")
+    return [int(word) for word in words]
+
+
 def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return f"--{name.removeprefix('decoded_').replace('_', '-')}"
 
 
 def _guidance(word: str, name: str, whole: str) -> float:

@@ -44,12 +44,12 @@ EXAMPLES = (
     'kinescale generate "a person waves" -o wave.glb --seconds 5 --samples 4 --seed 1 --skeleton mixamo',
     'kinescale generate "a person walks in circles" -o long.bvh --seconds 60',
     "kinescale generate --prompts prompts.txt -o made.bvh",
+    'kinescale generate "a person walks" -o walk.bvh --runtime onnx --bundle default-onnx',
     "kinescale generate --prompts prompts.jsonl -o made --formats bvh",
     'kinescale generate "a person runs" -o run.bvh --bundle runs/mine --device auto',
 )
 
-SECONDS = 4.0
-"""Length when none is asked for; less where the bundle's longest clip is shorter."""
+TORCH, EXPORTED = "torch", Family("kinescale.export", "runtime")
 MAX_WATCHED = 16
 """Samples in one picture."""
 MAX_PROMPTS, MAX_PROMPT_BYTES = 1000, 1 << 20
@@ -69,8 +69,9 @@ class _What:
     """File of prompts in place of PROMPT: text with one per line, whose motions are numbered as several samples are; or
     with a folder as OUT, any number of them as .txt, .jsonl or .parquet (prompt, seconds, seed, options, id)."""
     seconds: MaybeFloat = None
-    """Length of the motion; 4, or the bundle's longest where that is less, when not given. A longer motion than the
-    bundle's longest is sampled window by window, as kinescale timeline does."""
+    """Length of the motion. When not given: what the bundle expects of the sentence, where it has learned that, else 4,
+    or the bundle's longest where that is less. A motion longer than the bundle's longest is sampled window by window,
+    as kinescale timeline does."""
     skeleton: MaybeText = None
     """Put the motion on this skeleton, such as mixamo; the bundle's own when not given."""
     fps: MaybeFloat = None
@@ -98,6 +99,8 @@ class Options(Drawing, _What):
     """Most rounds of draws per motion. A motion that misses what the sentence asks (sides, order, counts, amounts, as
     measured on it) is drawn again, put together from its parts, mirrored or adjusted, and a note says so; the bundle's
     own number by default, 1 for a single draw as it is."""
+    runtime: str = "torch"
+    """What runs the networks: torch, or the runtime to which the --bundle was exported, such as onnx."""
     formats: str = ""
     """Files that a folder of motions holds beside its tables, such as bvh,glb."""
     shard: int = 256
@@ -129,9 +132,7 @@ def run(argv: list[str]) -> int:
     prompts = _prompts(options)
     paths, steps = _check(options, len(prompts))
 
-    from kinescale.pipelines import TextToMotion
-
-    pipe = TextToMotion.from_pretrained(options.bundle, device=pick_device(options.device))
+    pipe = _pipeline(options)
     watch, made = Watch(), _Made()
     for path, (motion, notes) in zip(paths, _motions(pipe, prompts, steps, options, watch, made), strict=True):
         more = deliver(motion, path, force=options.force, skeleton=options.skeleton, fps=options.fps)
@@ -142,6 +143,17 @@ def run(argv: list[str]) -> int:
     _draw(made, watch, options)
     _report(pipe, made, paths, options, time.perf_counter() - start)
     return 0
+
+
+def _pipeline(options: Options) -> TextToMotion:
+    """The bundle in the runtime that is asked for."""
+    from kinescale.pipelines import TextToMotion
+
+    if options.runtime == TORCH:
+        return TextToMotion.from_pretrained(options.bundle, device=pick_device(options.device))
+    from kinescale.bundle import resolve
+
+    return TextToMotion(EXPORTED.get(options.runtime, "load")(resolve(options.bundle)))
 
 
 def _prompts(options: Options) -> list[str]:
@@ -168,6 +180,10 @@ def _prompts(options: Options) -> list[str]:
 def _check(options: Options, prompts: int) -> tuple[list[Path], tuple[int, ...] | None]:
     """Refuse bad input before torch is loaded; the files to write and the parsed ``--steps``."""
     check_positive(options.seconds, "--seconds")
+    if options.runtime != TORCH:
+        EXPORTED.check(options.runtime)
+        if options.device != "cpu":
+            raise InputError(f"--runtime {options.runtime} runs on the processor; leave --device out.")
     check_fps(options.fps)
     if options.candidates is not None and not 1 <= options.candidates <= MAX_CANDIDATES:
         raise InputError(f"--candidates is {options.candidates}; expected 1 to {MAX_CANDIDATES}.")
@@ -208,11 +224,11 @@ def _motions(
     from kinescale.pipelines import FINISH, RAW
 
     longest = pipe.seconds_range[1]
-    seconds = min(SECONDS, longest) if options.seconds is None else options.seconds
-    if seconds > longest + 0.5 / pipe.bundle.feature.fps:
-        yield from _long(pipe, prompts, seconds, steps, options)
+    if options.seconds is not None and options.seconds > longest + 0.5 / pipe.bundle.feature.fps:
+        yield from _long(pipe, prompts, options.seconds, steps, options)
         return
     for prompt in prompts:
+        seconds, estimated = _length(pipe, prompt, options)
         for sample in range(options.samples):
             one = pipe(
                 prompt,
@@ -228,7 +244,18 @@ def _motions(
             for name, value in one.timings.items():
                 made.timings[name] = made.timings.get(name, 0.0) + value
             motion = one.motions[0]
-            yield motion, [*_outside(pipe, motion, prompt), *_changed(motion, sample), *_missed(motion, sample)]
+            notes = [*_outside(pipe, motion, prompt), *_changed(motion, sample), *_missed(motion, sample)]
+            yield motion, [*estimated, *notes]
+
+
+def _length(pipe: TextToMotion, prompt: str, options: Options) -> tuple[float, list[str]]:
+    """The length of a prompt's motion, and a note where it was estimated."""
+    if options.seconds is not None:
+        return options.seconds, []
+    seconds = pipe.default_seconds(prompt)
+    if pipe.bundle.length_estimator() is None:
+        return seconds, []
+    return seconds, [f"{seconds:.2f} s is how long such a motion usually lasts in the training data; --seconds sets it"]
 
 
 _CHANGES = {

@@ -105,6 +105,8 @@ def _bundle(name: str) -> dict[str, Any]:
             about[field] = {"name": part.name, **part.config}
             if field in numbers:
                 about[f"{field}_numbers"] = numbers[field]
+    if isinstance(manifest, Manifest) and manifest.length is not None:
+        about["length"] = f"estimated from the sentence, up to {manifest.length.capacity} latent steps"
     about["weights_mb"] = round(weights.stat().st_size / 1e6, 2)
     about["licenses"] = [license.to_json() for license in manifest.licenses]
     made = manifest.provenance.to_json()

@@ -1,4 +1,4 @@
-"""Make a cycle of a motion: sample what leads from its end to its beginning, or cut out its best cycle."""
+"""Make a cycle of a motion: fill what leads from its end to its beginning, or cut out its best cycle."""
 
 from __future__ import annotations
 
@@ -37,9 +37,11 @@ class _What:
     clip: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Motion file to loop."""
     seconds: float = 0.5
-    """Seconds sampled between the motion's end and its beginning; with --cut at most, and inside the cycle."""
+    """Seconds filled between the motion's end and its beginning, about so many without --prompt; with --cut at most,
+    inside the cycle, and only with --prompt or --keep-scales."""
     cut: Flag = False
-    """Take the stretch of the motion that closes best, such as one stride, instead of all of it."""
+    """Take the stretch of the motion that closes best, such as one stride, instead of all of it; what its end and its
+    beginning differ by is spread over it."""
     in_place: Flag = False
     """Subtract the steady part of the path: the cycle ends where it began."""
     rounds: int = 1
@@ -54,8 +56,8 @@ class _What:
 class Options(Changing, _What):
     """Make a clean cycle of a motion.
 
-    After the last frame comes frame 0 again, moved over the ground and turned by what is printed; the motion's own
-    frames stay as they are.
+    After the last frame comes frame 0 again, moved over the ground and turned by what is printed. Without --cut the
+    motion's own frames stay as they are.
     """
 
 

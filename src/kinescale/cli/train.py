@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "kinescale train moscale.debug --data data/prepared --run runs/debug",
-    "kinescale train moscale.humanml3d --ablation no_corruption --data data/humanml3d --run runs/ablation",
+    "kinescale train moscale.humanml3d --ablation no_temporal_refinement --data data/humanml3d --run runs/ablation",
     "kinescale train moscale.cpu --data data/prepared --run runs/mine --generator_training.steps 500",
 )
 
 
 @dataclass(frozen=True)
 class Options:
-    """Train the tokenizer and then the generator of a recipe, or an evaluator. Any field of the recipe can be changed
-    by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
+    """Train the tokenizer, the generator and the length estimator of a recipe, or an evaluator. Any field of the recipe
+    can be changed by its dotted name, e.g. --generator_training.steps 2000 --tokenizer.config.width 128.
 
     A run that was stopped, by Ctrl-C, SIGTERM, a time budget or a crash, goes on when the same command is given again.
     On several processes or machines: torchrun --nproc-per-node N -m kinescale train ...
@@ -38,10 +38,10 @@ class Options:
     run: Path
     """The folder of the run: checkpoints, logs, and the bundle made of it."""
     ablation: MaybeText = None
-    """What of the system is left out or exchanged, as in the papers' studies, e.g. no_corruption; several with
+    """What of the system is left out or exchanged, as in the papers' studies, e.g. no_temporal_refinement; several with
     commas between. A wrong name lists those of the system."""
-    stage: Literal["tokenizer", "generator", "all"] = "all"
-    """Which stage to train."""
+    stage: Literal["tokenizer", "generator", "length", "all"] = "all"
+    """Which stage to train; length is the small network that estimates a motion's length from its sentence."""
     start: MaybeText = None
     """A bundle whose weights a new run begins with: a folder, a hub name, or `default`."""
     minutes: MaybeFloat = None

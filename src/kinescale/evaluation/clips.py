@@ -22,6 +22,9 @@ from kinescale.pipelines import Generated, TextToMotion, onto_feature
 Progress = Callable[[str, int, int], None]
 """Callback with a task's name, the amount done, and the total."""
 
+DECODED_SCALES = "decoded_scales"
+"""Stands among a setting's sampler options for how many of the coarsest scales are decoded."""
+
 LEAST_FRAMES = 4
 """Frames that a third difference needs."""
 
@@ -128,11 +131,14 @@ def generate(
 ) -> Iterator[Generated]:
     """Motions for the caption and length of each clip in ``index``; each clip has its own seed.
 
-    ``samples``: indices of the clip's samples.
+    ``samples``: indices of the clip's samples; ``sampling``: the sampler's settings, and ``DECODED_SCALES``, only so
+    many scales of which, the coarsest, are decoded.
     """
+    settings = {name: value for name, value in sampling.items() if name != DECODED_SCALES}
     for i in index:
         own = derive_seed(seed, "evaluate", chosen.clips[i].id)
-        yield pipe(captions[i], chosen.seconds(i), list(samples), own, sampling=sampling)
+        scales = sampling.get(DECODED_SCALES)
+        yield pipe(captions[i], chosen.seconds(i), list(samples), own, sampling=settings, scales=scales)
 
 
 def check_evaluator(evaluator: EvaluatorBundle, motion: Motion, whose: str) -> None:

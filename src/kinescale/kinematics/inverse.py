@@ -9,8 +9,8 @@ the nearest joint below it whose children show one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -47,6 +47,8 @@ SUDDEN_RAD = 0.5
 AROUND = 2
 """Neighboring frames on each side that give the usual twist: bodies may spin."""
 PROCRUSTES_ROUNDS = 5
+LEAST_SUM = 1e-5
+"""Sum of two singular values below which the gradient of the nearest rotation is damped."""
 
 
 def positions_to_rotations(
@@ -193,9 +195,34 @@ def fit_directions(
 
 
 def nearest_rotation(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
-    turned = roma.special_procrustes(matrix)
-    assert isinstance(turned, Tensor)  # a pair only where singular values are asked for
+    """The rotation nearest to a matrix in the Frobenius norm (orthogonal Procrustes; Kabsch 1976)."""
+    turned = _NearestRotation.apply(matrix)
+    assert isinstance(turned, Tensor)
     return turned
+
+
+class _NearestRotation(torch.autograd.Function):
+    """By singular values; their own gradient is infinite where two of them are equal, that of the rotation is not."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor) -> Tensor:
+        # in double precision, as nearly equal singular values lose digits
+        u, values, vt = torch.linalg.svd(matrix.double())
+        flip = torch.ones_like(values)
+        flip[..., 2] = torch.where(torch.linalg.det(u) * torch.linalg.det(vt) < 0, -1.0, 1.0)
+        u, values = u * flip[..., None, :], values * flip
+        ctx.save_for_backward(u, values, vt)
+        return (u @ vt).to(matrix.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Tensor:
+        u, values, vt = ctx.saved_tensors
+        (gradient,) = gradients
+        inner = u.mT @ gradient.to(u.dtype) @ vt.mT
+        sums = values[..., :, None] + values[..., None, :]
+        # 1 / sum, bounded where the rotation is not unique
+        turned = (inner - inner.mT) * sums / (sums.square() + LEAST_SUM**2)
+        return (u @ turned @ vt).to(gradient.dtype)
 
 
 def shortest_turn(

@@ -1,13 +1,12 @@
 """Rotation conversions named ``a_to_b``; quaternions xyzw, matrices [..., 3, 3], angles in radians.
 
-The numerical work is roma's; this file fixes the house order (xyzw, as roma's) and the field's 6-D layout:
-the first two columns of the matrix, one after the other (Zhou et al. 2019, "On the Continuity of Rotation
-Representations").
+The field's 6-D layout: the first two columns of the matrix, one after the other (Zhou et al. 2019, "On the Continuity
+of Rotation Representations"). Written out rather than taken from a library: the one at hand brings torch's compiler
+with it, which takes longer to import than a motion takes to make. The tests compare with that library.
 """
 
 from __future__ import annotations
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -19,12 +18,60 @@ EULER_AXES = "xyz"
 
 def quat_to_matrix(quat_xyzw: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 3 3"]:
     """Unit quaternions to rotation matrices."""
-    return roma.unitquat_to_rotmat(quat_xyzw)
+    x, y, z, w = quat_xyzw.unbind(-1)
+    xx, yy, zz, ww = x * x, y * y, z * z, w * w
+    xy, xz, yz, xw, yw, zw = x * y, x * z, y * z, x * w, y * w, z * w
+    first = [xx - yy - zz + ww, 2 * (xy - zw), 2 * (xz + yw)]
+    second = [2 * (xy + zw), -xx + yy - zz + ww, 2 * (yz - xw)]
+    third = [2 * (xz - yw), 2 * (yz + xw), -xx - yy + zz + ww]
+    return torch.stack([*first, *second, *third], dim=-1).unflatten(-1, (3, 3))
 
 
 def matrix_to_quat(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 4"]:
-    """Rotation matrices to unit quaternions (sign arbitrary)."""
-    return roma.rotmat_to_unitquat(matrix)
+    """Rotation matrices to unit quaternions (sign arbitrary).
+
+    Markley 2008, "Unit Quaternion from Rotation Matrix": each row of 4 q q^T is the quaternion up to its length, and
+    the row of the largest diagonal entry is the one that rounding hurts least.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = (row.unbind(-1) for row in matrix.unbind(-2))
+    rows = [1 + a - e - i, d + b, g + c, h - f]
+    rows += [b + d, 1 + e - i - a, h + f, c - g]
+    rows += [c + g, f + h, 1 + i - a - e, d - b]
+    rows += [h - f, c - g, d - b, 1 + a + e + i]
+    outer = torch.stack(rows, dim=-1).unflatten(-1, (4, 4))
+    best = outer.diagonal(dim1=-2, dim2=-1).argmax(-1)
+    row = outer.gather(-2, best[..., None, None].expand(*best.shape, 1, 4)).squeeze(-2)
+    return row / row.norm(dim=-1, keepdim=True)
+
+
+def rotvec_to_quat(rotvec: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 4"]:
+    """Rotation vectors (axis times angle, radians) to unit quaternions; smooth at zero, gradient included.
+
+    Example
+    -------
+    >>> rotvec_to_quat(torch.tensor([0.0, torch.pi, 0.0])).round().abs().tolist()
+    [0.0, 1.0, 0.0, 0.0]
+    """
+    half = rotvec.norm(dim=-1, keepdim=True) / 2
+    small = half < _series_below(half)
+    # the unused branch must not divide by zero: its gradient would be NaN
+    share = torch.where(small, 1 - half**2 / 6 + half**4 / 120, half.sin() / torch.where(small, 1.0, half))
+    return torch.cat([share / 2 * rotvec, half.cos()], dim=-1)
+
+
+def quat_to_rotvec(quat_xyzw: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 3"]:
+    """Unit quaternions to rotation vectors of at most pi radians; smooth at the identity, gradient included."""
+    near = torch.where(quat_xyzw[..., 3:] > 0, quat_xyzw, -quat_xyzw)
+    axis = near[..., :3]
+    half = torch.atan2(axis.norm(dim=-1, keepdim=True), near[..., 3:])
+    small = half < _series_below(half)
+    stretch = torch.where(small, 1 + half**2 / 6 + 7 * half**4 / 360, half / torch.where(small, 1.0, half.sin()))
+    return 2 * stretch * axis
+
+
+def _series_below(angle: Tensor) -> float:
+    """Where the series of sin x / x, cut after x^4, has the better derivative than the quotient itself."""
+    return 2 * torch.finfo(angle.dtype).eps ** (1 / 6)
 
 
 def matrix_to_rot6d(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 6"]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import roma
 import torch
 
-from kinescale.kinematics.rotations import quat_conjugate, quat_multiply
+from kinescale.kinematics.rotations import quat_conjugate, quat_multiply, quat_to_rotvec, rotvec_to_quat
 from kinescale.motion.motion import Motion
 
 SPEED_FRAMES = 5
@@ -28,7 +27,7 @@ def extrapolate(motion: Motion, count: int) -> Motion:
     before = motion.rotations[-2] if len(motion) > 1 else motion.rotations[-1]
     turning = quat_multiply(quat_conjugate(before), motion.rotations[-1])
     turning = torch.where(turning[..., 3:] < 0, -turning, turning)
-    turned = roma.rotvec_to_unitquat(slowing[:, None, None] * roma.unitquat_to_rotvec(turning))
+    turned = rotvec_to_quat(slowing[:, None, None] * quat_to_rotvec(turning))
     return motion.replace(root=root, rotations=quat_multiply(motion.rotations[-1], turned))
 
 

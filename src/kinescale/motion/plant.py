@@ -71,18 +71,21 @@ def plant_stances(
     hips: bool = True,
     free: Float[Tensor, "T 2"] | None = None,
     floor: float = 0.0,
+    bound: float = 1.0,
 ) -> Planted:
     """Hold standing feet in place by two-bone inverse kinematics of the legs, with small moves of the hips.
 
     ``contacts``: [T, 4] in [0, 1] for left ankle, left toes, right ankle, right toes. ``hips``: whether the hips may
     move up and down; ``free``: weight in [0, 1] of the correction of each leg (left, right) per frame; ``floor``: its
-    height, meters. Rotations outside the legs are bit-identical. Raises ``InputError`` for contacts of another shape,
-    ``SkeletonError`` for a skeleton without legs or toes.
+    height, meters; ``bound``: factor on ``MOST_SLIDE_M`` and ``FASTEST_M_S``. Rotations outside the legs are
+    bit-identical. Raises ``InputError`` for contacts of another shape, ``SkeletonError`` for a skeleton without legs or
+    toes.
     """
     if contacts.shape != (len(motion), len(FEET)):
         raise InputError(f"contacts {tuple(contacts.shape)}; expected [{len(motion)}, {len(FEET)}].")
-    feet = _Feet.of(motion, contacts, floor)
-    shift = stance_corrections(feet.points, feet.stands, MOST_SLIDE_M * feet.scale, FADE_S * motion.fps)
+    feet = _Feet.of(motion, contacts, floor, bound)
+    most = bound * MOST_SLIDE_M * feet.scale
+    shift = stance_corrections(feet.points, feet.stands, most, FADE_S * motion.fps)
     rise, lift = _heights(feet, hips)
     if free is not None:
         shift, lift = shift * free[..., None, None].to(shift), lift * free.to(lift)
@@ -120,7 +123,7 @@ class _Feet:
     fps: float
 
     @staticmethod
-    def of(motion: Motion, contacts: Float[Tensor, "T 4"], floor: float) -> _Feet:
+    def of(motion: Motion, contacts: Float[Tensor, "T 4"], floor: float, bound: float) -> _Feet:
         positions, world = motion._forward()
         positions = positions - positions.new_tensor([0.0, floor, 0.0])
         still, rest = t_pose(motion.skeleton, positions.dtype)
@@ -128,7 +131,7 @@ class _Feet:
         scale = leg_length(motion.skeleton) / ADULT_LEG_M
         feet = positions[:, [body.roles[role] for role in FEET]].view(-1, 2, 2, 3)
         low = feet[:, :, TOES:, 1] < HIGHEST_M * scale
-        slow = velocities(feet, motion.fps)[..., [0, 2]].norm(dim=-1) < FASTEST_M_S * scale
+        slow = velocities(feet, motion.fps)[..., [0, 2]].norm(dim=-1) < bound * FASTEST_M_S * scale
         stands = steady_contacts(contacts, motion.fps).view(-1, 2, 2) & low & slow
         return _Feet(body, positions, world, stands, scale, motion.fps)
 

@@ -42,7 +42,7 @@ class CosineBlock(nn.Module):
         x: Float[Tensor, "B L C"],
         modulation: tuple[Tensor, ...],
         keys_values: tuple[Tensor, Tensor],
-        mask: Bool[Tensor, "B N"],
+        mask: Bool[Tensor, "B N"] | None,
         rotary_phases: Float[Tensor, "2 L pairs"],
         allowed: Bool[Tensor, "... L K"] | None = None,
         past: Past | None = None,

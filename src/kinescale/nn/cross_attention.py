@@ -44,13 +44,13 @@ class CrossAttention(nn.Module):
         return key, value
 
     def forward(
-        self, x: Float[Tensor, "B L C"], keys_values: tuple[Tensor, Tensor], mask: Bool[Tensor, "B N"]
+        self, x: Float[Tensor, "B L C"], keys_values: tuple[Tensor, Tensor], mask: Bool[Tensor, "B N"] | None
     ) -> Float[Tensor, "B L C"]:
-        """What each row reads from the tokens where ``mask`` is true (at least one a sentence)."""
+        """What each row reads from the tokens where ``mask`` is true (at least one a sentence; None: all)."""
         query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         key, value = keys_values
         if self.round_bf16:
             query, key, value = _rounded(query), _rounded(key), _rounded(value)
-        mixed = attend(query, key, value, mask[:, None, None, :])
+        mixed = attend(query, key, value, None if mask is None else mask[:, None, None, :])
         mixed = mixed.transpose(1, 2).flatten(2)
         return self.dropout(self.out(_rounded(mixed) if self.round_bf16 else mixed))

@@ -45,10 +45,15 @@ def interleaved_phases(positions: Int[Tensor, "T"], head_width: int) -> Float[Te
     return torch.stack([angles.cos(), angles.sin()])
 
 
-def rotate_interleaved(x: Float[Tensor, "B H T d"], phases: Float[Tensor, "2 *b T pairs"]) -> Float[Tensor, "B H T d"]:
+def rotate_interleaved(x: Float[Tensor, "*a T d"], phases: Float[Tensor, "2 *b T pairs"]) -> Float[Tensor, "*a T d"]:
     """Turn the channel pair (2i, 2i + 1) of step t by the angle whose cosine and sine ``phases`` holds.
 
-    A pair is a complex number and the turn a product, which costs half of what strided channels do.
+    A pair is a complex number and the turn a product, which costs half of what strided channels do; graphs that are
+    traced for other runtimes have no complex numbers.
     """
+    if torch.jit.is_tracing():
+        first, second = x.unflatten(-1, (-1, 2)).unbind(-1)
+        turned = [first * phases[0] - second * phases[1], first * phases[1] + second * phases[0]]
+        return torch.stack(turned, -1).flatten(-2)
     pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * torch.complex(phases[0], phases[1])).flatten(-2).to(x.dtype)

@@ -48,8 +48,8 @@ class SelfAttention(nn.Module):
         """
         bias = torch.cat([self.query_bias, torch.zeros_like(self.query_bias), self.value_bias])
         projected = functional.linear(x, self.project.weight, bias)
-        query, key, value = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key = rotate_interleaved(query, rotary_phases), rotate_interleaved(key, rotary_phases)
+        parts = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        (query, key), value = rotate_interleaved(parts[:2], rotary_phases), parts[2]
         if past is not None:
             key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
         mixed = attend(query, key, value, allowed, self.scale)

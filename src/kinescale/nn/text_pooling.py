@@ -17,7 +17,7 @@ class TextPooling(nn.Module):
         self.queries = nn.Parameter(torch.zeros(queries, width))
         self.attention = CrossAttention(width, source, heads, round_bf16=round_bf16)
 
-    def forward(self, tokens: Float[Tensor, "B N W"], mask: Bool[Tensor, "B N"]) -> Float[Tensor, "B queries C"]:
+    def forward(self, tokens: Float[Tensor, "B N W"], mask: Bool[Tensor, "B N"] | None) -> Float[Tensor, "B queries C"]:
         """One vector a query and sentence."""
         queries = self.queries.expand(len(tokens), -1, -1)
         return self.attention(queries, self.attention.keys_values(tokens), mask)

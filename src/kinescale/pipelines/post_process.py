@@ -15,10 +15,11 @@ from torch import Tensor
 
 from kinescale.core.records import Record
 from kinescale.features import Feature
-from kinescale.kinematics.contacts import SPEED_LIMIT, steady_contacts, velocities
+from kinescale.kinematics.contacts import HEIGHT_LIMIT, SPEED_LIMIT, steady_contacts, velocities
 from kinescale.kinematics.filters import gaussian_smooth
 from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.canonicalize import FEET
+from kinescale.motion.clean_up.base import rest_heights
 from kinescale.motion.motion import Motion
 from kinescale.motion.plant import plant_stances
 
@@ -102,6 +103,13 @@ def slow_feet(motion: Motion) -> Bool[Tensor, "T 4"]:
     return velocities(feet, motion.fps)[..., [0, 2]].norm(dim=-1) < SPEED_LIMIT
 
 
+def resting_feet(motion: Motion) -> Bool[Tensor, "T 4"]:
+    """Whether each foot joint is slow and near the floor, y = 0."""
+    feet = [motion.skeleton.role(role) for role in FEET]
+    soles = motion.positions().detach()[:, feet, 1] - rest_heights(motion.skeleton)[feet].to(motion.root)
+    return slow_feet(motion) & (soles < HEIGHT_LIMIT)
+
+
 def postprocess(
     feature: Feature,
     features: Float[Tensor, "T F"],
@@ -116,7 +124,9 @@ def postprocess(
         features = smooth if decoded is None else torch.where(decoded[:, None], smooth, features)
     report = {"finish_smoothing": sigma}
     motion = feature.to_motion(features)
-    contacts = steady_contacts(feature.contacts(features), feature.fps).to(features)
+    # a decoder's contacts miss feet that shift their weight while they stand
+    stand = steady_contacts(feature.contacts(features), feature.fps)
+    contacts = (stand | steady_contacts(resting_feet(motion).to(features), feature.fps)).to(features)
     if settings.anchor:
         anchored = anchor_feet(motion, contacts * slow_feet(motion))
         motion, report["finish_root_m"] = anchored.motion, anchored.moved_m

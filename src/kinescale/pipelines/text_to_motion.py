@@ -24,6 +24,7 @@ from kinescale.core.prompts import check_prompt
 from kinescale.core.randomness import derive_seed
 from kinescale.core.records import Record
 from kinescale.description.prompts import parse_prompt
+from kinescale.generators.base.length import median_steps
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipelines import runtime
@@ -34,6 +35,9 @@ from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
 OnScale = Callable[[int, Sequence[Motion]], None]
+
+SECONDS = 4.0
+"""Length where none is asked for or estimated; less where the bundle's longest clip is shorter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +124,30 @@ class TextToMotion(runtime.Pipeline):
         return frames
 
     @on_fixed_threads
+    def estimated_seconds(self, prompt: str) -> float | None:
+        """Length of a prompt's motion as the bundle's estimator expects it, its median, seconds.
+
+        ``None`` where the bundle has no length estimator (``generators.base.length``).
+        """
+        estimator = self.bundle.length_estimator()
+        if estimator is None:
+            return None
+        with torch.no_grad():
+            text = runtime.encode_text(self.bundle, [check_prompt(prompt)])
+            steps = int(median_steps(estimator.length_logits(text))[0])
+        frames = min(steps * self.bundle.stride, self.bundle.max_frames)
+        return frames / self.bundle.feature.fps
+
+    def default_seconds(self, prompt: str) -> float:
+        """Length of a prompt's motion when none is asked for: the estimated one, else 4 s or the longest possible."""
+        estimated = self.estimated_seconds(prompt)
+        return min(SECONDS, self.seconds_range[1]) if estimated is None else estimated
+
+    @on_fixed_threads
     def __call__(
         self,
         prompt: str | Sequence[str],
-        seconds: float | int = 4.0,
+        seconds: float | int | None = None,
         samples: int | Sequence[int] = 1,
         seed: int | Sequence[int] = DEFAULT_SEED,
         *,
@@ -141,7 +165,8 @@ class TextToMotion(runtime.Pipeline):
         Parameters
         ----------
         prompt : a sentence, or several.
-        seconds : length of every clip, to the nearest frame.
+        seconds : length of every clip, to the nearest frame. ``None``: what the bundle's length estimator expects of
+            each prompt, where it has one, else 4 (``default_seconds``).
         samples : how many clips per prompt, or which: ``[3]`` makes sample 3 alone, as it is among others.
         seed : sample i of any prompt draws from ``derive_seed(seed, "sample", i)``; several: one per prompt.
         sampling : settings of the bundle's sampler that differ from its defaults, such as ``guidance_scale``,
@@ -166,19 +191,33 @@ class TextToMotion(runtime.Pipeline):
             prompts = [check_prompt(p) for p in ([prompt] if isinstance(prompt, str) else prompt)]
             former = {} if guidance is None else {"guidance": guidance}
             config = self.bundle.settings({**(sampling or {}), **former})
-            ask = _Settings(self.frames(seconds), config, post_process, scales, on_scale, shared_passes, batch)
-            clips = self._clips(prompts, runtime.sample_indices(samples), seed, ask)
             self._check_scales(scales)
             if batch < 1:
                 raise InputError(f"batch is {batch}; expected at least 1.")
             draws = self.bundle.candidates if candidates is None else candidates
             if not 1 <= draws <= MAX_CANDIDATES:
                 raise InputError(f"candidates is {draws}; expected 1 to {MAX_CANDIDATES}.")
-            made = self._make(prompts, clips, ask, clock)
-            if draws > 1 and scales is None:
-                made = self._improve(prompts, clips, made, ask, draws, clock)
+            indices = runtime.sample_indices(samples)
+            seeds = _checked_seeds(prompts, indices, seed)
+            made: list[_Made] = []
+            for length, rows in self._by_length(prompts, seconds):
+                ask = _Settings(self.frames(length), config, post_process, scales, on_scale, shared_passes, batch)
+                some = prompts[rows]
+                clips = self._clips(some, indices, seeds[rows], ask)
+                drawn = self._make(some, clips, ask, clock)
+                if draws > 1 and scales is None:
+                    drawn = self._improve(some, clips, drawn, ask, draws, clock)
+                made += drawn
         motions, tokens = tuple(one.motion for one in made), tuple(one.tokens for one in made)
         return Generated(motions, tokens, tuple(one.seed for one in made), clock)
+
+    def _by_length(self, prompts: list[str], seconds: float | int | None) -> list[tuple[float, slice]]:
+        """Rows of prompts that follow each other and have one length."""
+        if seconds is not None:
+            return [(float(seconds), slice(0, len(prompts)))]
+        lengths = [self.default_seconds(prompt) for prompt in prompts]
+        starts = [i for i, length in enumerate(lengths) if i == 0 or lengths[i - 1] != length]
+        return [(lengths[a], slice(a, b)) for a, b in zip(starts, [*starts[1:], len(prompts)], strict=True)]
 
     @on_fixed_threads
     def features(
@@ -199,7 +238,7 @@ class TextToMotion(runtime.Pipeline):
             raise InputError(f"{frames} frames; this bundle makes {self.bundle.stride} to {self.bundle.max_frames}.")
         with torch.no_grad():
             ask = _Settings(frames, self.bundle.settings(sampling or {}), FINISH, None, None, False, 1)
-            clips = self._clips([check_prompt(prompt)], runtime.sample_indices(samples), seed, ask)
+            clips = self._clips([check_prompt(prompt)], runtime.sample_indices(samples), [seed], ask)
             text = runtime.encode_text(self.bundle, [prompt])
             return [runtime.decode(self.bundle, self._sampled(text, [clip], ask), frames) for clip in clips]
 
@@ -261,16 +300,7 @@ class TextToMotion(runtime.Pipeline):
             tokens = runtime.encode(self.bundle, self.bundle.feature.from_motion(refiner.best)).tokens
         return dataclasses.replace(first, motion=refiner.result(), tokens=tokens)
 
-    def _clips(
-        self, prompts: list[str], indices: Sequence[int], seed: int | Sequence[int], ask: _Settings
-    ) -> list[_Clip]:
-        seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
-        if len(seeds) != len(prompts):
-            raise InputError(f"{len(seeds)} seeds for {len(prompts)} prompts; give one, or one for each prompt.")
-        if not 1 <= len(prompts) * len(indices) <= runtime.MAX_CLIPS:
-            raise InputError(
-                f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {runtime.MAX_CLIPS} clips."
-            )
+    def _clips(self, prompts: list[str], indices: Sequence[int], seeds: Sequence[int], ask: _Settings) -> list[_Clip]:
         shared = runtime.bundle_meta(self.bundle)
         shared |= runtime.sampling_meta(self.bundle, ask.config, ask.post_process, ask.scales)
         return [
@@ -319,6 +349,18 @@ class TextToMotion(runtime.Pipeline):
     def _motion(self, features: Float[Tensor, "T F"], clip: _Clip, ask: _Settings) -> Motion:
         done = postprocess(self.bundle.feature, features, ask.post_process)
         return done.motion.with_meta(**clip.meta, **done.report)
+
+
+def _checked_seeds(prompts: Sequence[str], indices: Sequence[int], seed: int | Sequence[int]) -> list[int]:
+    """A seed per prompt; ``InputError`` for another number of them, or too many clips."""
+    seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
+    if len(seeds) != len(prompts):
+        raise InputError(f"{len(seeds)} seeds for {len(prompts)} prompts; give one, or one for each prompt.")
+    if not 1 <= len(prompts) * len(indices) <= runtime.MAX_CLIPS:
+        raise InputError(
+            f"{len(prompts)} prompts with {len(indices)} samples each; expected 1 to {runtime.MAX_CLIPS} clips."
+        )
+    return seeds
 
 
 @contextlib.contextmanager

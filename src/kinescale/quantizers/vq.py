@@ -69,7 +69,7 @@ class Quantizer(base.Quantizer):
         self.config = config
         self.vocabulary = config.codes
         self.width = config.width
-        codebook = torch.randn(config.codes, config.width) / config.width**0.5
+        codebook = torch.randn(config.codes, config.width).div_(config.width**0.5)
         self.register_buffer("codebook", codebook)
         self.register_buffer("code_sum", codebook.clone())
         self.register_buffer("code_count", torch.ones(config.codes))

@@ -76,6 +76,7 @@ def debug_run(name: str, tokenizer: Record, generator: Record, sampling: Record 
         sampling=sampling,
         tokenizer_training=DEBUG,
         generator_training=DEBUG,
+        length_training=DEBUG,
         workers=1,
     )
 

@@ -37,6 +37,10 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "equal_codebooks": {"tokenizer.config.codes": [512] * 10},
     "six_scales": _scales(6),
     "fifteen_scales": _scales(15),
+    "no_attention": {"tokenizer.config.attention": False},
+    "rotary_positions": {"generator.config.positions": "rotary"},
+    "sinusoidal_positions": {"generator.config.positions": "sinusoidal"},
+    "learned_positions": {"generator.config.positions": "learned"},
     "no_random_tokens": {"generator.config.keep": 1.0},
 }
 """Switches of the paper's studies, for ``kinescale train --ablation NAME``."""

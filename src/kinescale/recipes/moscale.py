@@ -23,6 +23,10 @@ NO_CORRUPTION = {"generator.config.corruption": 0.0}
 ABLATIONS = {
     "no_hierarchical_refinement": NO_CORRUPTION,
     "no_corruption": NO_CORRUPTION,
+    "no_temporal_refinement": {
+        "generator.config.temporal_refinement": False,
+        "sampling.config.steps": [1, 1, 1, 1],
+    },
     "one_pass": {"sampling.config.steps": [1, 1, 1, 1]},
     "two_scales": {"tokenizer.config.scales": [2, 1]},
     "three_scales": {"tokenizer.config.scales": [4, 2, 1]},

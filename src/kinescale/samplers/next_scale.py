@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -76,19 +76,24 @@ def _steps(request: SampleRequest, config: Config) -> Steps:
     generator, codec, layout = request.generator, request.codec, request.layout
     running = codec.empty(layout, len(request.latent_lengths))
     latents = request.latent_lengths.to(running.device)
-    state = generator.begin(request.with_uncond(running.device), layout, latents.repeat(2))
+    copies = 1 if config.guidance_scale == 1.0 else 2
+    text = request.text.to(running.device) if copies == 1 else request.with_uncond(running.device)
+    state = generator.begin(text, layout, latents.repeat(copies))
     sampled = []
     for scale in range(len(layout.scales)):
-        inputs = codec.scale_input(running, scale, layout, latents)
-        twice = torch.cat([inputs, inputs])
-        row = _Row.start(layout, latents, scale, request.keep)
+        inputs = codec.scale_input(running, scale, layout, latents).repeat(copies, 1, 1, 1)
+        row = _Row.start(layout, request.latent_lengths.cpu(), scale, request.keep, config.faithful, running.device)
         for step in range(config.passes(scale)):
             row, hidden = row.mask(step, config, scale)
-            logits, state = generator.step(state, scale, twice, torch.cat([row.tokens, row.tokens]))
-            cond, uncond = logits.float().chunk(2)
-            logits = apply_cfg(cond, uncond, config.guidance_at(scale))
+            tokens, places = row.tokens.repeat(copies, 1, 1), hidden.places.repeat(copies, 1)
+            logits, state = generator.step(state, scale, inputs, tokens, places)
+            logits = logits.float()
+            if copies == 2:
+                cond, uncond = logits.chunk(2)
+                logits = apply_cfg(cond, uncond, config.guidance_at(scale))
             row = row.choose(logits, hidden, config, request.rngs)
-        state = generator.commit(state, scale, twice, torch.cat([row.tokens, row.tokens]))
+        if scale + 1 < len(layout.scales):
+            state = generator.commit(state, scale, inputs, row.tokens.repeat(copies, 1, 1))
         running = running + codec.contribution(row.tokens, scale, layout)
         sampled.append(row.tokens)
         yield scale, row.tokens, running
@@ -100,46 +105,74 @@ FROZEN = 1e5
 
 
 @dataclass(frozen=True, eq=False)
+class _Hidden:
+    """The positions of one pass: ``places``, flattened, the least certain first, as many as the clip that samples most
+    needs; ``sampled``: which of them this pass does sample."""
+
+    places: Int[Tensor, "B n"]
+    sampled: Bool[Tensor, "B n"]
+
+
+@dataclass(frozen=True, eq=False)
 class _Row:
-    """One scale during refinement: tokens, confidence, and which positions are sampled; all [B, bins, groups]."""
+    """One scale during refinement: tokens, confidence, and which positions are sampled; all [B, bins, groups].
+
+    ``asked`` is ``wanted`` on the CPU, where random numbers are drawn and counted, so that no pass waits for the
+    device; ``total``, there too: how many positions of each clip the schedule shares out.
+    """
 
     tokens: Int[Tensor, "B bins groups"]
     scores: Float[Tensor, "B bins groups"]
     wanted: Bool[Tensor, "B bins groups"]
+    asked: Bool[Tensor, "B bins groups"]
+    total: Float[Tensor, "B"]
 
     @staticmethod
-    def start(layout: TokenLayout, latents: Tensor, scale: int, keep: Keep | None) -> _Row:
+    def start(
+        layout: TokenLayout, latents: Tensor, scale: int, keep: Keep | None, faithful: bool, device: torch.device
+    ) -> _Row:
         valid = layout.valid(latents, scale)
         wanted = valid
-        tokens = torch.full(valid.shape, MASKED, device=latents.device)
+        tokens = torch.full(valid.shape, MASKED)
         if keep is not None:
-            given = keep.given[scale].to(latents.device) & valid
-            tokens = torch.where(given, keep.tokens[scale].to(latents.device), tokens)
+            given = keep.given[scale].cpu() & valid
+            tokens = torch.where(given, keep.tokens[scale].cpu(), tokens)
             wanted = valid & ~given
         tokens = tokens.masked_fill(~valid, PADDING)
-        return _Row(tokens, torch.zeros(valid.shape, device=latents.device).masked_fill(~wanted, FROZEN), wanted)
+        scores = torch.zeros(valid.shape).masked_fill(~wanted, FROZEN)
+        total = torch.full((len(valid),), valid[0].numel()) if faithful else wanted.flatten(1).sum(1)
+        return _Row(tokens.to(device), scores.to(device), wanted.to(device), wanted, total.float())
 
-    def mask(self, step: int, config: Config, scale: int) -> tuple[_Row, Tensor]:
+    def mask(self, step: int, config: Config, scale: int) -> tuple[_Row, _Hidden]:
         """The row with its least certain positions masked again, and which those are; the others are final."""
         passes = config.passes(scale)
         share = math.cos(math.pi / 2 * (step / (passes - 1) if passes > 1 else 0.0))
-        positions = self.tokens[0].numel()
-        total = torch.full((len(self.tokens),), positions) if config.faithful else self.wanted.flatten(1).sum(1)
-        count = (total.to(self.scores.device).float() * share).round().clamp(min=1)
-        rank = self.scores.flatten(1).argsort(stable=True, dim=1).argsort(1).view_as(self.scores)
-        hidden = (rank < count[:, None, None]) & self.wanted
-        tokens = self.tokens.masked_fill(hidden, MASKED)
-        return _Row(tokens, self.scores.masked_fill(~hidden, FROZEN), self.wanted), hidden
+        count = (self.total * share).round().clamp(min=1)
+        most = min(int(count.max()), self.tokens[0].numel())
+        places = self.scores.flatten(1).argsort(stable=True, dim=1)[:, :most]
+        sampled = torch.arange(most, device=places.device) < count.to(places.device)[:, None]
+        sampled = sampled & self.wanted.flatten(1).gather(1, places)
+        hidden = torch.zeros_like(self.wanted.flatten(1)).scatter(1, places, sampled).view_as(self.wanted)
+        scores = self.scores.masked_fill(~hidden, FROZEN)
+        return replace(self, tokens=self.tokens.masked_fill(hidden, MASKED), scores=scores), _Hidden(places, sampled)
 
     def choose(
-        self, logits: Float[Tensor, "B L V"], hidden: Tensor, config: Config, rngs: Sequence[torch.Generator]
+        self, logits: Float[Tensor, "B n V"], hidden: _Hidden, config: Config, rngs: Sequence[torch.Generator]
     ) -> _Row:
-        """The row with its masked positions sampled."""
-        logits = logits.view(*self.tokens.shape, -1)
+        """The row with its masked positions sampled, from the logits of ``hidden.places``."""
         shaped = filtered_probabilities(logits, config.temperature, config.top_p, config.top_k)
-        codes = draw(shaped, uniform_numbers(self.wanted, rngs))
+        # a clip takes a number for each position it samples at all, whether in this pass or not
+        numbers = uniform_numbers(self.asked, rngs).to(logits.device).flatten(1).gather(1, hidden.places)
+        codes = draw(shaped, numbers)
         chance = logits.softmax(-1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
-        return _Row(torch.where(hidden, codes, self.tokens), torch.where(hidden, chance, self.scores), self.wanted)
+        return replace(self, tokens=_put(self.tokens, codes, hidden), scores=_put(self.scores, chance, hidden))
+
+
+def _put(row: Tensor, values: Tensor, hidden: _Hidden) -> Tensor:
+    """The row with values at the sampled ones of the hidden places."""
+    flat = row.flatten(1)
+    new = torch.where(hidden.sampled, values, flat.gather(1, hidden.places))
+    return flat.scatter(1, hidden.places, new).view_as(row)
 
 
 def resampled(

@@ -74,7 +74,7 @@ class Settings(Record):
     max_wait_s: float = Field(default=60.0, ge=0, le=3600)
     sync_s: float = Field(default=20.0, ge=0, le=600)
     keep_s: float = Field(default=300.0, gt=0)
-    keep_bytes: int = Field(default=128 * MIB, ge=MIB)
+    keep_bytes: int = Field(default=64 * MIB, ge=MIB)
     abandon_s: float = Field(default=60.0, gt=0)
     max_connections: int = Field(default=256, ge=1)
     limits: Limits = Limits()

@@ -40,6 +40,11 @@ class TextFeatures:
         """The same features on another device."""
         return TextFeatures(self.tokens.to(device), self.mask.to(device))
 
+    def trimmed(self) -> TextFeatures:
+        """Without the places past the longest sentence's last token."""
+        used = int(self.mask.any(0).nonzero().max()) + 1
+        return TextFeatures(self.tokens[:, :used], self.mask[:, :used])
+
     @staticmethod
     def stack(parts: list[TextFeatures]) -> TextFeatures:
         """Several batches in one, padded to the longest."""

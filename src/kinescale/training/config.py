@@ -14,8 +14,8 @@ from kinescale.bundle.manifest import Part
 from kinescale.core.records import Record
 from kinescale.training.kinematic_loss import Config as KinematicLossConfig
 
-Stage = Literal["tokenizer", "generator"]
-STAGES: tuple[Stage, ...] = ("tokenizer", "generator")
+Stage = Literal["tokenizer", "generator", "length"]
+STAGES: tuple[Stage, ...] = ("tokenizer", "generator", "length")
 
 OPERATIONAL = frozenset(
     {
@@ -155,13 +155,27 @@ class DataConfig(Record):
     feature_bias: float = Field(default=1.0, ge=1.0, le=1000.0)
 
 
+LENGTH_STAGE = StageConfig(
+    steps=1500,
+    batch_size=256,
+    optimizer=OptimizerConfig(lr=1e-3, weight_decay=0.01),
+    schedule=ScheduleConfig(warmup=100),
+    validate_every=250,
+    ema_decay=0.99,
+)
+"""A minute on a CPU."""
+
+
 class RunConfig(Record):
-    """A whole run: its parts, both stages, and where it runs.
+    """A whole run: its parts, its stages, and where it runs.
 
     A part is given as the config of the variant that is wanted, ``tokenizer=moscale.Config(width=192)``, or by name.
     ``device``, ``workers`` and ``timeout_s`` are no part of what a run is: a checkpoint goes on elsewhere. Of several
     processes, one that is not heard of for ``timeout_s`` seconds is lost.
     ``candidates``: most draws per clip of the run's bundles (``TextToMotion``).
+    ``estimates_length``: whether a small network is trained after the generator that estimates a motion's length from
+    its sentence (``generators.base.length``), on the clips that the generator sees; a generator that does so itself
+    needs none.
     ``limits`` go into the model card: what bundles of this run cannot do, as seen on what they made.
     """
 
@@ -176,6 +190,8 @@ class RunConfig(Record):
     data: DataConfig = DataConfig()
     tokenizer_training: StageConfig = StageConfig()
     generator_training: StageConfig = StageConfig()
+    estimates_length: bool = True
+    length_training: StageConfig = LENGTH_STAGE
     limits: tuple[str, ...] = ()
     device: str = "auto"
     workers: int = Field(default=2, ge=1, le=256)
@@ -196,6 +212,8 @@ class RunConfig(Record):
             data: DataConfig = ...,
             tokenizer_training: StageConfig = ...,
             generator_training: StageConfig = ...,
+            estimates_length: bool = ...,
+            length_training: StageConfig = ...,
             limits: tuple[str, ...] = ...,
             seed: int = ...,
             device: str = ...,
@@ -204,7 +222,9 @@ class RunConfig(Record):
         ) -> None: ...
 
     def stage(self, stage: Stage) -> StageConfig:
-        """The settings of one stage."""
+        """The settings of one stage; the length's draws clips as the generator's."""
+        if stage == "length":
+            return self.length_training.but(draw=self.generator_training.draw)
         return self.tokenizer_training if stage == "tokenizer" else self.generator_training
 
     def identity(self, stage: Stage) -> dict[str, Any]:
@@ -213,4 +233,6 @@ class RunConfig(Record):
         keep = ["seed", "feature", "tokenizer", "data"]
         if stage == "generator":
             keep += ["generator", "text"]
+        if stage == "length":
+            keep += ["text"]
         return {**{key: whole[key] for key in keep}, f"{stage}_training": self.stage(stage).identity()}

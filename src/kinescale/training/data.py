@@ -91,6 +91,25 @@ class Batches:
         windows = self._validation[index]
         return self._batch(windows, max(window.length for window in windows))
 
+    def whole_lengths(self, step: int) -> tuple[Int[Tensor, "B"], tuple[str, ...]]:
+        """Frames of the whole clips of this process's rows of a step, and a caption of each."""
+        windows = self.draws.windows(step, self.config.batch_size)
+        each = len(windows) // self.world
+        return self._whole(windows[self.rank * each : (self.rank + 1) * each])
+
+    def validation_lengths(self, index: int) -> tuple[Int[Tensor, "B"], tuple[str, ...]] | None:
+        """``whole_lengths`` of the ``index``-th fixed validation batch; ``None`` past the last."""
+        return self._whole(self._validation[index]) if index < len(self._validation) else None
+
+    def _whole(self, windows: Sequence[Window]) -> tuple[Int[Tensor, "B"], tuple[str, ...]]:
+        frames, texts = [], []
+        for window in windows:
+            clip = self.clips[window.clip]
+            own = clip.captions_mirrored if window.mirrored else clip.captions
+            frames.append(self.store.frames(window.clip))
+            texts.append(own[int(window.chance * len(own))])
+        return torch.tensor(frames), tuple(texts)
+
     def captions(self) -> list[str]:
         """Every distinct caption that may be asked for, sorted."""
         kept = np.isin(self.clips.column("split"), ("train", "val"))

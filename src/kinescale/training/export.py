@@ -13,7 +13,7 @@ from kinescale.training import checkpoint as files
 from kinescale.training.config import STAGES
 from kinescale.training.log import FILE, read_log
 from kinescale.training.loop import BEST, BEST_GENERATION
-from kinescale.training.parts import build_feature, build_generator
+from kinescale.training.parts import build_feature, build_generator, build_length
 from kinescale.training.run import FROZEN, RunRecord, _take, read_run, thaw
 from kinescale.training.state import load_weights
 from kinescale.training.text_cache import build_text_encoder
@@ -39,16 +39,22 @@ def build_bundle(folder: Path, *, which: Which = "last", command: str = "") -> B
     frozen = files.load(folder / "generator" / FROZEN) if begun else _take(folder / "tokenizer")
     tokenizer, normalizer = thaw(frozen, config, feature)
     steps, wall = {"tokenizer": frozen.state["step"]}, float(frozen.state["elapsed_s"])
-    generator = None
+    generator, length = None, None
     if begun:
         assert config.generator is not None and config.text is not None
-        trained = _generator_weights(folder / "generator", which)
+        trained = _weights_of(folder / "generator", which)
         encoder = build_text_encoder(config.text)
         generator = build_generator(config.generator, tokenizer, encoder.width, encoder.max_tokens, config.seed)
         generator.load_state_dict(load_weights(trained))
         generator.eval().requires_grad_(False)
         steps["generator"] = trained.state["step"]
         wall += float(trained.state.get("elapsed_s", 0.0))
+        if _has_checkpoint(folder / "length"):
+            estimator = _weights_of(folder / "length", which)
+            length = build_length(encoder.width, tokenizer.layout().capacity, config.seed)
+            length.load_state_dict(load_weights(estimator))
+            length.eval().requires_grad_(False)
+            steps["length"] = estimator.state["step"]
     return Bundle(
         feature=feature,
         normalizer=normalizer,
@@ -62,6 +68,7 @@ def build_bundle(folder: Path, *, which: Which = "last", command: str = "") -> B
             chosen_on=CHOSEN_ON[(0, *FILES).index(which) if begun and which in FILES else 0]
         ),
         title=config.name,
+        length=length,
     )
 
 
@@ -73,7 +80,7 @@ def export(
     weights: Literal["fp32", "fp16"] = "fp32",
     command: str = "",
 ) -> Path:
-    """Save the run's bundle to ``target`` (``folder/bundle``), with both stages' curves beside it."""
+    """Save the run's bundle to ``target`` (``folder/bundle``), with the stages' curves beside it."""
     target = target or folder / "bundle"
     bundle = build_bundle(folder, which=which, command=command)
     bundle.save_pretrained(target, weights=weights, force=True)
@@ -99,20 +106,21 @@ def _has_checkpoint(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (files.CURRENT, files.PREVIOUS))
 
 
-def _generator_weights(folder: Path, which: str) -> files.Checkpoint:
-    if which in FILES:
-        path = folder / FILES[which]
+def _weights_of(folder: Path, which: str) -> files.Checkpoint:
+    """The weights of a stage after the tokenizer's; of the length's, which generation says nothing of, the last."""
+    path = folder / FILES.get(which, BEST)
+    if which in FILES and (folder.name == "generator" or path.is_file()):
         if not path.is_file():
             raise DataError(f"{folder} holds no {path.name}; train with --validate generation to get it, or use last.")
         return files.load(path)
     trained, remark = files.latest(folder)
     if trained is None:
-        raise DataError(f"{folder} holds no checkpoint; train --stage generator first. {remark}".strip())
+        raise DataError(f"{folder} holds no checkpoint; train --stage {folder.name} first. {remark}".strip())
     return trained
 
 
 def _results(folder: Path) -> dict[str, float]:
-    """The last value of every number of both stages that speaks of quality."""
+    """The last value of every number of the stages that speaks of quality."""
     last: dict[str, float] = {}
     for stage, lines in curves(folder).items():
         for key, pairs in lines.items():

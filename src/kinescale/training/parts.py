@@ -14,6 +14,7 @@ from kinescale.core.randomness import derive_seed
 from kinescale.evaluators import Evaluator
 from kinescale.features import Feature
 from kinescale.generators import Generator
+from kinescale.generators.base.length import LengthPredictor
 from kinescale.tokenizers import Tokenizer
 
 FAMILIES: dict[str, Family] = {
@@ -88,6 +89,13 @@ def build_generator(part: Part, tokenizer: Tokenizer, text_width: int, text_toke
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "generator", "weights"))
         return generators.FAMILY.get(part.name, "Generator")(config)
+
+
+def build_length(text_width: int, capacity: int, seed: int) -> LengthPredictor:
+    """A new length estimator, with weights drawn from ``seed``."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "length", "weights"))
+        return LengthPredictor(text_width, capacity)
 
 
 def _config(family: Family, part: Part, fixed: dict[str, Any]) -> Any:

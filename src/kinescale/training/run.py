@@ -1,7 +1,7 @@
 """A run: the stages of a ``RunConfig`` on a prepared folder, in a run folder that can be taken up again.
 
 run.json                           the config, the data's hash and licenses
-tokenizer/  generator/             a folder a stage: checkpoint, best weights, log.jsonl
+tokenizer/  generator/  length/    a folder a stage: checkpoint, best weights, log.jsonl
 tokenizer/normalizer.safetensors   statistics of the training split
 generator/tokenizer.safetensors    the tokenizer (and normalizer) the generator was begun with
 """
@@ -19,9 +19,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from kinescale import generators
 from kinescale.bundle import Bundle
 from kinescale.bundle.evaluator import EvaluatorBundle
-from kinescale.bundle.manifest import LICENSES, License
+from kinescale.bundle.manifest import LICENSES, License, Part
 from kinescale.core.errors import ConfigError, DataError
 from kinescale.core.records import Record, write_json
 from kinescale.data.prepared import Clips, Prepared, is_url, open_prepared
@@ -39,11 +40,12 @@ from kinescale.training.generation_check import GenerationCheck
 from kinescale.training.generator_step import GeneratorStep
 from kinescale.training.identity import difference
 from kinescale.training.kinematic_loss import KinematicLoss
+from kinescale.training.length_step import LengthStep
 from kinescale.training.loop import Outcome, check_same, fit
-from kinescale.training.parts import build_feature, build_generator, build_tokenizer
+from kinescale.training.parts import build_feature, build_generator, build_length, build_tokenizer
 from kinescale.training.preflight import check_parts
 from kinescale.training.state import load_weights
-from kinescale.training.text_cache import open_text_cache
+from kinescale.training.text_cache import TextCache, open_text_cache
 from kinescale.training.tokenizer_step import TokenizerStep
 from kinescale.training.watch import Watch
 
@@ -94,7 +96,7 @@ class _Run:
             tokenizer.layout,
             self.config.stage(stage),
             seed=self.config.seed,
-            with_text=stage == "generator",
+            with_text=stage != "tokenizer",
             shard=(distributed.rank(), distributed.world()),
         )
 
@@ -133,8 +135,8 @@ def train(
     """
     device = pick_device(config.device)
     with distributed.joined(device, config.timeout_s):
-        quiet = watch is None or not distributed.leads()
-        given = _Given(Watch() if quiet else watch, start, evaluator, validate_clips)
+        heard = watch if watch is not None and distributed.leads() else Watch()
+        given = _Given(heard, start, evaluator, validate_clips)
         return _train(config, data, folder, stages, device, given)
 
 
@@ -168,10 +170,19 @@ def _train(
     run = _Run(config, folder, prepared, feature, store, device, **vars(given))
     outcomes: dict[Stage, Outcome] = {}
     for stage in stages:
-        outcomes[stage] = _tokenizer(run) if stage == "tokenizer" else _generator(run, data)
+        if stage == "length" and not _needs_length(config):
+            continue
+        outcomes[stage] = _tokenizer(run) if stage == "tokenizer" else _TEXT_STAGES[stage](run, data)
         if not outcomes[stage].finished:
             break
     return outcomes
+
+
+def _needs_length(config: RunConfig) -> bool:
+    """Whether a run trains a length estimator of its own."""
+    if config.generator is None or config.text is None or not config.estimates_length:
+        return False
+    return "estimates_length" not in generators.FAMILY.get(config.generator.name, "Config").model_fields
 
 
 def _tokenizer(run: _Run) -> Outcome:
@@ -263,10 +274,7 @@ def _generator(run: _Run, data: Path | str) -> Outcome:
         _record(run, "generator")
     tokenizer, normalizer = thaw(frozen, config, run.feature)
     batches = run.batches("generator", tokenizer, normalizer)
-    near = None if is_url(data) else Path(data) / ".features"
-    cache = near if near is not None and near.is_dir() else run.folder / "cache"
-    with distributed.leader_first():
-        texts = open_text_cache(config.text, batches.captions(), cache, watch=run.watch)
+    texts = _texts(run, config.text, batches, data)
     generator = build_generator(config.generator, tokenizer, texts.width, texts.max_tokens, config.seed)
     generator.adopt(tokenizer.codec.view(generator.token_kind))
     if run.start is not None and run.start.generator is not None:
@@ -282,6 +290,43 @@ def _generator(run: _Run, data: Path | str) -> Outcome:
         identity=identity,
         watch=run.watch,
     )
+
+
+def _texts(run: _Run, text: Part, batches: Batches, data: Path | str) -> TextCache:
+    """The features of all captions, beside the data's own features where those are kept."""
+    near = None if is_url(data) else Path(data) / ".features"
+    cache = near if near is not None and near.is_dir() else run.folder / "cache"
+    with distributed.leader_first():
+        return open_text_cache(text, batches.captions(), cache, watch=run.watch)
+
+
+def _length(run: _Run, data: Path | str) -> Outcome:
+    folder, config = run.folder / "length", run.config
+    assert config.text is not None
+    identity = run.identity("length")
+    with distributed.leader_first():
+        frozen = _freeze(run, run.folder / "generator")
+        check_same(folder, {**identity, "stage": "length"})
+        _record(run, "length")
+    tokenizer, normalizer = thaw(frozen, config, run.feature)
+    batches = run.batches("length", tokenizer, normalizer)
+    texts = _texts(run, config.text, batches, data)
+    layout = tokenizer.layout()
+    network = build_length(texts.width, layout.capacity, config.seed)
+    step = LengthStep(network.to(run.device), layout.stride, batches, texts, run.device)
+    return fit(
+        step,
+        config.length_training,
+        folder,
+        seed=config.seed,
+        device=run.device,
+        identity=identity,
+        watch=run.watch,
+    )
+
+
+_TEXT_STAGES = {"generator": _generator, "length": _length}
+"""Stages that need the captions."""
 
 
 def _generation_check(run: _Run, tokenizer: Tokenizer, normalizer: Normalizer) -> GenerationCheck:

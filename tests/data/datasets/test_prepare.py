@@ -65,7 +65,7 @@ def test_every_corpus_has_a_license_and_captions():
     for name in FAMILY.names():
         license = FAMILY.get(name, "LICENSE")
         assert license.name and license.url.startswith("http") and license.attribution
-        own_words = name in {"folder", "humanml3d", "kit", "motionx", "snapmogen"}
+        own_words = name in {"amass", "folder", "humanml3d", "kit", "motionx", "snapmogen"}
         assert is_labeled(name) != own_words
 
 

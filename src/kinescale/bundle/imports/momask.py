@@ -27,7 +27,8 @@ from kinescale.bundle.imports.base.checkpoint import count_of, read_checkpoint, 
 from kinescale.bundle.imports.base.renaming import Renaming, build
 from kinescale.bundle.imports.base.slots import Slot, States
 from kinescale.generators import momask as generator
-from kinescale.generators.momask.networks import LengthEstimator, sinusoids
+from kinescale.generators.base.length import LengthEstimator
+from kinescale.nn.sinusoids import sinusoids
 from kinescale.samplers import masked as sampler
 from kinescale.text import clip
 from kinescale.tokenizers import momask as tokenizer
@@ -172,7 +173,7 @@ def import_generator(
     }
     sizes |= given
     capacity = int(sizes.get("capacity", 49))
-    sizes |= {"bins": (capacity,) * books, "groups": (1,) * books}
+    sizes |= {"bins": (capacity,) * books, "groups": (1,) * books, "estimates_length": length is not None}
     config = generator.Config.parse(sizes, where=_MASKED)
     renamed = {**_masked(masked), **_residual(residual)}
     if length is None:

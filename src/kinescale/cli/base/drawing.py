@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -68,6 +68,9 @@ class Changing(Drawing):
     jerk."""
     anchor_end: Flag = False
     """Warp the sampled path so that the frames after it stay in place; else those are moved to continue it."""
+    quality: Annotated[Literal["fast", "best"] | None, tyro.conf.arg(help_behavior_hint="")] = None
+    """For a prompt: fast draws once, best up to 16 times, until what is measured is what the prompt says; a few times
+    when not given."""
     reading: Source = AS_IT_IS
 
 
@@ -127,7 +130,14 @@ def edit_options(options: Changing) -> EditOptions:
     from kinescale.pipelines import EditOptions
 
     blend = EditOptions.blend if options.blend is None else options.blend
-    return EditOptions(options.samples, options.seed, sampling(options), blend=blend, anchor_end=options.anchor_end)
+    return EditOptions(
+        options.samples,
+        options.seed,
+        sampling(options),
+        blend=blend,
+        anchor_end=options.anchor_end,
+        quality=options.quality,
+    )
 
 
 def write_all(motions: Sequence[Motion], paths: list[Path], force: bool) -> None:

@@ -32,7 +32,7 @@ def check_inputs(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
     placed = "region" in known
     if placed and "frames" in given and "range" in given:
         raise InputError("--frames and --range say the same twice; name one.")
-    if placed and "seconds" in given:
+    if placed and "seconds" in given and "seconds" not in known:
         raise InputError(
             f"--seconds is a length, which '{task}' does not take; a span is --range 0:{given['seconds']:g}."
         )
@@ -67,6 +67,9 @@ def arguments(task: str, clip: Motion, given: Mapping[str, Any]) -> dict[str, An
     if isinstance(rest.get("prompt"), tuple):
         # a task takes one per span in the order of time
         rest["prompt"] = tuple(prompt for _, prompt in sorted(zip(spans, rest["prompt"], strict=True)))
+    if not spans and not more and not FAMILY.parameters(task, "run")["region"]:
+        # what that means is the task's to say
+        return rest
     return {**rest, "region": EditRegion.of(clip, frames=spans or None, **more)}
 
 

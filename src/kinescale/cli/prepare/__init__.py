@@ -14,6 +14,7 @@ from kinescale.cli.prepare import compose as _prepare_compose
 EXAMPLES = (
     "kinescale prepare bandai_namco Bandai-Namco.zip -o data/prepared",
     "kinescale prepare folder mine -o data/prepared --measured 2",
+    "kinescale prepare amass AMASS -o HumanML3D --as humanml3d --body-model AMASS/body_models",
     "kinescale prepare --compose data/prepared -o data/prepared --clips 4000",
 )
 
@@ -30,8 +31,8 @@ class Options:
     """
 
     corpus: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CORPUS")]]
-    """Which corpus: accad, bandai_namco, cmu, hdm05, humanml3d, kaykit, kit, mesh2motion, motionx, snapmogen, or folder
-    for your own files."""
+    """Which corpus: accad, amass, bandai_namco, cmu, hdm05, humanml3d, kaykit, kit, mesh2motion, motionx, snapmogen, or
+    folder for your own files."""
     source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SOURCE")]]
     """Its folder as published, or a .tar(.gz|.xz) or .zip of it."""
     out: Out
@@ -53,6 +54,11 @@ class Options:
     """Skeleton to bring the motions to; by default the one the corpus was published on, else humanml22."""
     fps: MaybeFloat = None
     """Frames per second; by default the rate of the published features, else 30."""
+    body_model: MaybePath = None
+    """For amass: your SMPL-H or SMPL-X model files, a folder or one .npz; SOURCE/body_models when not given."""
+    as_: Annotated[str, tyro.conf.arg(name="as", metavar="FORM")] = "rotations"
+    """For amass: rotations, prepared for training, or humanml3d, HumanML3D's published folder (joints, 263 features and
+    mirror images by its index.csv), which kinescale prepare humanml3d reads."""
 
 
 def run(argv: list[str]) -> int:
@@ -65,6 +71,8 @@ def run(argv: list[str]) -> int:
         return _prepare_compose.run([word for word in argv if word != _prepare_compose.FLAG])
     options = parse(Options, argv, "prepare")
     _check(options)
+    if options.as_ in _other_forms(options.corpus):
+        return _published_folder(options)
     from kinescale.data.prepare import Settings, prepare
 
     settings = Settings.of(
@@ -87,13 +95,48 @@ def run(argv: list[str]) -> int:
             workers=options.workers or os.cpu_count() or 1,
             statistics=options.statistics,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            body_models=options.body_model,
         )
     print(f"{report.folder}: {report.written} clips, {report.minutes:.1f} minutes, {report.reused_parts} parts reused")
-    for clip, reason in report.skipped[:20]:
-        print(f"left out {clip}: {reason}")
-    if len(report.skipped) > 20:
-        print(f"... and {len(report.skipped) - 20} more, all in {report.folder / 'report.json'}")
+    _left_out(report.skipped, report.folder)
     return 0
+
+
+def _other_forms(corpus: str) -> tuple[str, ...]:
+    """What a corpus can be made into beside prepared data."""
+    from kinescale.data.datasets import FAMILY
+
+    return FAMILY.literal(corpus, "OTHER_FORMS") or ()
+
+
+def _published_folder(options: Options) -> int:
+    """HumanML3D's folder from AMASS."""
+    import os
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from kinescale.data.prepare.humanml3d_folder import make_humanml3d
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task("HumanML3D from AMASS", total=None)
+        report = make_humanml3d(
+            options.source,
+            options.out,
+            body_models=options.body_model,
+            workers=options.workers or os.cpu_count() or 1,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(f"{report.folder}: {report.written} clips and their mirror images, {report.reused_parts} parts reused")
+    _left_out(report.skipped, report.folder)
+    return 0
+
+
+def _left_out(skipped: tuple[tuple[str, str], ...], folder: Path) -> None:
+    for clip, reason in skipped[:20]:
+        print(f"left out {clip}: {reason}")
+    if len(skipped) > 20:
+        print(f"... and {len(skipped) - 20} more, all in {folder / 'report.json'}")
 
 
 def _check(options: Options) -> None:
@@ -103,6 +146,13 @@ def _check(options: Options) -> None:
     from kinescale.data.datasets import FAMILY
 
     FAMILY.check(options.corpus)
+    forms = _other_forms(options.corpus)
+    if not forms and (options.body_model is not None or options.as_ != Options.as_):
+        raise InputError(f"--body-model and --as are for corpora of bodies, as amass is; '{options.corpus}' is none.")
+    if options.as_ not in (Options.as_, *forms):
+        raise InputError(f"--as is '{options.as_}'; expected {' or '.join((Options.as_, *forms))}.")
+    if options.body_model is not None and not options.body_model.exists():
+        raise InputError(f"{options.body_model}: there is no such file or folder; name your body models.")
     if not options.source.exists():
         raise InputError(f"{options.source}: there is no such folder or archive; give the corpus as published.")
     if options.captions is not None and options.captions < 1:

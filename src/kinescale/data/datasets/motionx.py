@@ -16,7 +16,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -27,7 +26,7 @@ from kinescale.data.datasets.base import License, Native, RawClip, need
 from kinescale.data.datasets.base import published as _published
 from kinescale.data.datasets.base.texts import checked_caption, read_ids, read_lines
 from kinescale.formats.npy import read_values
-from kinescale.kinematics.rotations import quat_apply, quat_multiply
+from kinescale.kinematics.rotations import quat_apply, quat_multiply, rotvec_to_quat
 from kinescale.motion import Motion
 
 LICENSE = License(
@@ -116,7 +115,7 @@ def _load_smplx(clip: RawClip) -> Motion:
     numbers = torch.from_numpy(values).double()
     skeleton = skeletons.get("smplh")
     turns = numbers[:, : 3 * BODY_AND_HANDS].reshape(len(numbers), -1, 3)
-    motion = Motion(skeleton, SMPLX_FPS, numbers[:, TRANS], roma.rotvec_to_unitquat(turns))
+    motion = Motion(skeleton, SMPLX_FPS, numbers[:, TRANS], rotvec_to_quat(turns))
     turn = _to_y_up(motion)
     rotations = motion.rotations.clone()
     rotations[:, 0] = quat_multiply(turn.expand(len(numbers), 4), rotations[:, 0])
@@ -133,4 +132,4 @@ def _to_y_up(motion: Motion) -> Float[Tensor, "4"]:
     along = {"+y": float(up[1]), "+z": float(up[2]), "-y": -float(up[1])}
     best = max(along, key=lambda axis: along[axis])
     # a lying body does not reveal the up axis: the file is taken as upright
-    return roma.rotvec_to_unitquat(torch.tensor(turns[best if along[best] > UPRIGHT_M else "+y"], dtype=torch.float64))
+    return rotvec_to_quat(torch.tensor(turns[best if along[best] > UPRIGHT_M else "+y"], dtype=torch.float64))

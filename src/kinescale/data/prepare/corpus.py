@@ -50,11 +50,13 @@ def prepare(
     workers: int = 2,
     statistics: str | Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    body_models: str | Path | None = None,
 ) -> PrepareReport:
     """Prepare ``corpus`` (a name of the datasets family) from ``source``, a folder or a .tar/.zip, into ``out/corpus``.
 
     ``statistics``: a folder with mean.npy and std.npy to keep in place of those published with the data, such as an
-    evaluator's. ``on_progress(done, total)`` counts clips. A damaged file is left out with a line in ``report.json``.
+    evaluator's. ``body_models``: the user's own, for a corpus of bodies without bones (amass).
+    ``on_progress(done, total)`` counts clips. A damaged file is left out with a line in ``report.json``.
     Raises ``DataError`` when the source is missing or holds no clip of the corpus.
     """
     name = datasets.FAMILY.check(corpus)
@@ -67,7 +69,7 @@ def prepare(
     folder = Path(out) / name
     with _write_errors(folder), unpacked(Path(source)) as root:
         (folder / "parts").mkdir(parents=True, exist_ok=True)
-        clips = module.find(root)
+        clips = module.find(root) if body_models is None else module.find(root, Path(body_models))
         license = module.license(root) if hasattr(module, "license") else module.LICENSE
         jobs = jobs_of(clips, settings, root, folder)
         for job in jobs:

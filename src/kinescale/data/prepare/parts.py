@@ -29,7 +29,7 @@ def jobs_of(clips: list[RawClip], settings: Settings, root: Path, folder: Path) 
     for start in range(0, len(clips), PART_CLIPS):
         some = clips[start : start + PART_CLIPS]
         # by content: a file that changed without growing is another file
-        files = [[(f.relative_to(root).as_posix(), hashed(f)) for f in c.files] for c in some]
+        files = [[(_below(root, f), hashed(f)) for f in c.files] for c in some]
         key = json_hash(
             {
                 "version": VERSION,
@@ -42,6 +42,11 @@ def jobs_of(clips: list[RawClip], settings: Settings, root: Path, folder: Path) 
         part = folder / "parts" / f"part-{start // PART_CLIPS:05d}.parquet"
         jobs.append({"clips": some, "settings": settings, "part": part, "key": key})
     return jobs
+
+
+def _below(root: Path, file: Path) -> str:
+    """A file's path below ``root``; its name, where it lies elsewhere, as body models may."""
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
 
 
 def run_parts(

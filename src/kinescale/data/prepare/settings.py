@@ -47,9 +47,11 @@ class Settings(Record):
 
     @classmethod
     def of(cls, corpus: str, **changes: Any) -> Settings:
-        """Default settings of a corpus: the format of its published arrays, else the package's."""
-        native = getattr(datasets.FAMILY.load(corpus), "NATIVE", None)
-        own = {} if native is None else {"skeleton": native.skeleton, "fps": native.fps}
+        """Default settings of a corpus: the format of its published arrays, else its own rate or the package's."""
+        module = datasets.FAMILY.load(corpus)
+        native = getattr(module, "NATIVE", None)
+        own = {"fps": getattr(module, "PREPARED_FPS", NATIVE_FPS)}
+        own = own if native is None else {"skeleton": native.skeleton, "fps": native.fps}
         if datasets.is_labeled(corpus):
             own |= {"captions_per_clip": CAPTIONS, "amounts": AMOUNTS, "window_frames": WINDOW_FRAMES}
         return cls(**{**own, **{name: value for name, value in changes.items() if value is not None}})

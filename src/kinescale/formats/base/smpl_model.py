@@ -21,6 +21,13 @@ MEAN_PELVIS = {"smplh": (0.0, -0.22, 0.03), "smplx": (0.0, -0.35, 0.01)}
 """Approximate rest position of the pelvis in the models' axes, meters: their origin is in the chest."""
 
 MAX_VERTICES = 100_000
+PICKLE = (
+    'is a pickle, which can run code when it is opened; convert it once, where you trust it, with: python -c "import '
+    "pickle, numpy as np; m = pickle.load(open('MODEL.pkl', 'rb'), encoding='latin1'); np.savez('MODEL.npz', **{k: "
+    "np.asarray(m[k].toarray() if hasattr(m[k], 'toarray') else m[k]) for k in ('v_template', 'shapedirs', "
+    "'J_regressor', 'kintree_table')})\"."
+)
+"""Why a pickled model is refused, and what to do."""
 _MEMBERS = {
     "v_template": Expected("f4 f8", (2,), lenient=True),
     "J_regressor": Expected("f4 f8", (2,), lenient=True),
@@ -58,12 +65,44 @@ def mean_rest(name: str) -> Rest:
     return Rest(skeletons.get(name), np.array(MEAN_PELVIS[name]))
 
 
+@dataclass(frozen=True, eq=False)
+class FoldedModel:
+    """A body model's joints as a function of its shape: the regressor folded with template and shape directions.
+
+    ``joints`` [J, 3] at rest of the template and ``shapes`` [J, 3, B], what a shape parameter adds; meters, float64.
+    """
+
+    like: Skeleton
+    joints: Float[np.ndarray, "J 3"]
+    shapes: Float[np.ndarray, "J 3 B"]
+    path: Path
+
+    def rest(self, betas: Float[np.ndarray, "B2"]) -> Rest:
+        """The rest pose of a shape; values beyond the model's are left out. ``FormatError`` for a body not sound."""
+        count = min(len(betas), self.shapes.shape[2])
+        joints = self.joints + self.shapes[:, :, :count] @ betas[:count]
+        try:
+            return Rest.of(joints, self.like)
+        except SkeletonError as problem:
+            raise FormatError(f"the body in it is not sound: {problem}", path=self.path) from None
+
+
 def read_rest(path: str | Path, like: Skeleton, betas: Float[np.ndarray, "B"]) -> Rest:
     """The rest pose of a body model file with a shape; shape values beyond the file's are left out.
 
     Raises ``FormatError`` when the file is not a model with the joints of ``like``, or only a pickle could open it.
     """
+    return fold_model(path, like).rest(betas)
+
+
+def fold_model(path: str | Path, like: Skeleton) -> FoldedModel:
+    """A body model file folded to its joints, which is all that skeletons need: no vertex is kept.
+
+    Raises ``FormatError`` as ``read_rest``.
+    """
     path = Path(path)
+    if path.suffix.lower() in (".pkl", ".pickle"):
+        raise FormatError(PICKLE, path=path)
     with open_npz(path) as archive:
         picked = archive.pick(_MEMBERS)
         missing = [name for name in _MEMBERS if name not in picked]
@@ -86,15 +125,12 @@ def read_rest(path: str | Path, like: Skeleton, betas: Float[np.ndarray, "B"]) -
             f"{len(like)} joints; expected [V, 3], [{len(like)}, V] and [V, 3, B].",
             path=path,
         )
-    count = min(len(betas), shapes.shape[2])
-    body = template + shapes[:, :, :count].astype(np.float64) @ betas[:count]
-    joints = regressor.astype(np.float64) @ body
-    if not sound(joints):
+    regressor = regressor.astype(np.float64)
+    joints = regressor @ template.astype(np.float64)
+    folded = np.tensordot(regressor, shapes.astype(np.float64), axes=(1, 0))
+    if not sound(joints) or not sound(folded):
         raise FormatError("its numbers are not finite.", path=path)
-    try:
-        return Rest.of(joints, like)
-    except SkeletonError as problem:
-        raise FormatError(f"the body in it is not sound: {problem}", path=path) from None
+    return FoldedModel(like, joints, folded, path)
 
 
 def _check_tree(path: Path, table: np.ndarray, like: Skeleton) -> None:

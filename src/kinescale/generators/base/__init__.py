@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from kinescale.core.records import Record
@@ -73,16 +73,23 @@ class ScaleGenerator(Generator):
     """Generator that predicts one scale after the other (samplers ``next_scale``, ``scale_wise``, ``bitwise``)."""
 
     @abstractmethod
-    def step(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> tuple[Tensor, Any]:
+    def step(
+        self, state: Any, scale: int, inputs: Tensor, tokens: Tensor, places: Int[Tensor, "B n"] | None = None
+    ) -> tuple[Tensor, Any]:
         """Logits [B, positions, V] of one scale (of bits: [B, positions, K, 2]), and the next state.
 
         ``inputs``: F at the scale's resolution [B, bins, groups, D]; ``tokens``: those of the scale that are known,
-        ``MASKED`` where unknown.
+        ``MASKED`` where unknown. ``places``: flattened positions whose logits [B, n, ...] alone are asked for.
         """
 
     def commit(self, state: Any, scale: int, inputs: Tensor, tokens: Tensor) -> Any:
         """The state once a scale's tokens are final; the same one where its tokens are not read."""
         return state
+
+
+def at_places(rows: Shaped[Tensor, "B L *d"], places: Int[Tensor, "B n"] | None) -> Shaped[Tensor, "B n *d"]:
+    """The rows at some places of each clip; all where none are named."""
+    return rows if places is None else rows[torch.arange(len(rows), device=rows.device)[:, None], places]
 
 
 class MaskedGenerator(Generator):

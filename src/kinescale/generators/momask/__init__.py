@@ -18,9 +18,10 @@ from kinescale.core.errors import InputError
 from kinescale.core.records import Record
 from kinescale.generators import base
 from kinescale.generators.base import StepLoss
+from kinescale.generators.base.length import LengthEstimator, pooled
 from kinescale.generators.base.masking import Masking, mask_tokens
 from kinescale.generators.base.text import fitted_text
-from kinescale.generators.momask.networks import LengthEstimator, MaskedTransformer, ResidualTransformer, Trunk
+from kinescale.generators.momask.networks import MaskedTransformer, ResidualTransformer, Trunk
 from kinescale.nn import global_batch
 from kinescale.nn.seeded import seeded
 from kinescale.nn.steps import valid_steps
@@ -36,7 +37,8 @@ class Config(Record):
 
     All scales must be of one size: each refines the one before it in place. ``masked_share`` and ``random_share`` of
     the scored positions are hidden or replaced; ``text_dropout`` and ``residual_text_dropout``: how often a sentence is
-    left out. The pooled sentence is the mean of its token features.
+    left out. The pooled sentence is the mean of its token features. ``estimates_length``: whether the length estimator
+    has learned anything, which published weights without its file have not.
     """
 
     vocabulary: int = Field(default=512, ge=2)
@@ -54,6 +56,7 @@ class Config(Record):
     random_share: float = Field(default=0.10, ge=0.0, le=1.0)
     text_dropout: float = Field(default=0.1, ge=0.0, le=1.0)
     residual_text_dropout: float = Field(default=0.2, ge=0.0, le=1.0)
+    estimates_length: bool = True
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
@@ -106,9 +109,7 @@ class Generator(base.MaskedGenerator):
 
     def sentence(self, text: TextFeatures) -> Float[Tensor, "B W"]:
         """The mean of each sentence's token features. Raises ``InputError`` for text of another width."""
-        text = fitted_text(text, self.config.text_width, self.residual.tables.device)
-        mask = text.mask[..., None].to(text.tokens.dtype)
-        return (text.tokens * mask).sum(1) / mask.sum(1)
+        return pooled(fitted_text(text, self.config.text_width, self.residual.tables.device))
 
     def unconditional(self, text: TextFeatures) -> TextFeatures:
         """Zeros: the condition is then the bias alone."""

@@ -1,6 +1,7 @@
-"""The three networks of MoMask's generator: masked transformer, residual transformer, length estimator.
+"""Two networks of MoMask's generator: masked transformer and residual transformer.
 
-Guo et al. 2024 (MoMask, arXiv 2312.00063), sections 3.2 and 3.3; the length estimator is that of Guo et al. 2022.
+Guo et al. 2024 (MoMask, arXiv 2312.00063), sections 3.2 and 3.3; the third, the length estimator, is
+``generators.base.length``.
 """
 
 from __future__ import annotations
@@ -14,17 +15,8 @@ from torch.nn import functional
 
 from kinescale.nn import global_batch
 from kinescale.nn.dropout import Dropout, attend_dropped
+from kinescale.nn.sinusoids import sinusoids
 from kinescale.tokens.token_map import MASKED, PADDING
-
-
-def sinusoids(length: int, width: int) -> Float[Tensor, "L W"]:
-    """Vaswani et al. 2017: sine in even channels, cosine in odd ones."""
-    place = torch.arange(length, dtype=torch.float32)[:, None]
-    step = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-torch.log(torch.tensor(10000.0)) / width))
-    table = torch.zeros(length, width)
-    table[:, 0::2] = torch.sin(place * step)
-    table[:, 1::2] = torch.cos(place * step)[:, : width // 2]
-    return table
 
 
 class EncoderLayer(nn.TransformerEncoderLayer):
@@ -134,20 +126,3 @@ class ResidualTransformer(nn.Module):
         which = functional.one_hot(book, len(self.tables)).to(total.dtype)
         rows = self.trunk(total, torch.stack([self.condition(sentence), self.book(which)], dim=1), valid)
         return torch.einsum("blc,bvc->blv", self.head(rows), self.tables[book])
-
-
-class LengthEstimator(nn.Module):
-    """Length estimator: logits of the motion's length in units of ``stride`` frames."""
-
-    def __init__(self, text_width: int, classes: int):
-        super().__init__()
-        widths = (text_width, 512, 256, 128)
-        stages: list[nn.Module] = []
-        for index in range(3):
-            stages += [nn.Linear(widths[index], widths[index + 1]), nn.LayerNorm(widths[index + 1])]
-            stages += [nn.LeakyReLU(0.2), *([Dropout(0.2)] if index < 2 else [])]
-        self.stages = nn.Sequential(*stages, nn.Linear(widths[3], classes))
-
-    def forward(self, sentence: Float[Tensor, "B W"]) -> Float[Tensor, "B classes"]:
-        """Class c stands for c latent steps."""
-        return self.stages(sentence)

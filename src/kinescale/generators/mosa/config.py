@@ -5,6 +5,8 @@ Liu et al. 2025 (MoSa, arXiv 2511.01200), generator section.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from kinescale.core.records import Record
@@ -14,7 +16,9 @@ class Config(Record):
     """Sizes and rates; ``vocabularies``, ``code_dim``, ``bins``, ``groups`` and ``capacity`` are the tokenizer's.
 
     ``hidden``: width inside the feed-forward layer; ``keep``: share of the tokens that stay in the inputs while
-    training, the others become random codes; ``text_dropout``: share of the clips trained without their text.
+    training, the others become random codes; ``positions``: "scale", rotary ones that run from 0 to 1 in every scale
+    (the published way), or what the paper compares them with, by the number of the bin in its scale: "rotary",
+    "sinusoidal" or "learned"; ``text_dropout``: share of the clips trained without their text.
     """
 
     vocabularies: tuple[int, ...] = (256, 313, 370, 427, 484, 540, 597, 654, 711, 768)
@@ -29,6 +33,7 @@ class Config(Record):
     text_width: int = Field(default=512, ge=1)
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
     keep: float = Field(default=0.5, ge=0.0, le=1.0)
+    positions: Literal["scale", "rotary", "sinusoidal", "learned"] = "scale"
     text_dropout: float = Field(default=0.1, ge=0.0, le=1.0)
 
     @model_validator(mode="after")

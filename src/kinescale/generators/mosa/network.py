@@ -19,6 +19,7 @@ from kinescale.generators.mosa.config import Config
 from kinescale.nn.cross_attention_block import CrossAttentionBlock
 from kinescale.nn.multi_head_attention import KeysValues
 from kinescale.nn.scale_rotary import scale_phases
+from kinescale.nn.sinusoids import sinusoids
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
 
@@ -60,6 +61,7 @@ class Network(base.ScaleGenerator):
         self.scale_table = nn.Embedding(len(c.bins), c.width)
         self.length_table = nn.Embedding(c.capacity, c.width)
         self.group_table = nn.Embedding(max(c.groups), c.width) if max(c.groups) > 1 else None
+        self.place_table = nn.Embedding(max(c.bins), c.width) if c.positions == "learned" else None
         self.feature_in = nn.Linear(c.code_dim, c.width)
         self.text_in = nn.Linear(c.text_width, c.width)
         self.blocks = nn.ModuleList(CrossAttentionBlock(c.width, c.heads, c.hidden, c.dropout) for _ in range(c.layers))
@@ -103,15 +105,22 @@ class Network(base.ScaleGenerator):
         return Reading(tuple(block.read(source) for block in self._layers()), mask, length)
 
     def rotary_phases(self, layout: TokenLayout, latents: Int[Tensor, "B"]) -> Float[Tensor, "2 b 1 L pairs"]:
-        """Rotary phases: the first and last bin that a clip fills stand at its ends, in every scale."""
+        """Rotary phases: the first and last bin that a clip fills stand at its ends, in every scale.
+
+        Plain rotary positions count bins; with added positions nothing is rotated.
+        """
         device = self.start_rows.device
         if layout.rounding == "all":
             latents = latents[:1]
         places = []
         for k, scale in enumerate(layout.scales):
             last = (layout.valid_bins(latents.to(device), k) - 1).clamp(min=1)
-            place = torch.arange(scale.bins, device=device)[None, :] / last[:, None]
-            places.append(place.clamp(max=1.0).repeat_interleave(scale.groups, dim=1))
+            bins = torch.arange(scale.bins, device=device)[None, :]
+            place = (bins / last[:, None]).clamp(max=1.0)
+            if self.config.positions != "scale":
+                counted = self.config.positions == "rotary"
+                place = bins.expand(len(last), -1) / (self.config.width // self.config.heads if counted else torch.inf)
+            places.append(place.repeat_interleave(scale.groups, dim=1))
         return scale_phases(torch.cat(places, 1), self.config.width // self.config.heads).unsqueeze(2)
 
     def _rows(self, reading: Reading, inputs: Tensor | None, scale: int, layout: TokenLayout) -> Tensor:
@@ -122,6 +131,10 @@ class Network(base.ScaleGenerator):
         else:
             rows = self.feature_in(inputs.flatten(1, 2))
         rows = rows + self.scale_table.weight[scale]
+        if self.place_table is not None:
+            rows = rows + self.place_table.weight[: spec.bins].repeat_interleave(spec.groups, dim=0)
+        if self.config.positions == "sinusoidal":
+            rows = rows + sinusoids(spec.bins, self.config.width).to(rows).repeat_interleave(spec.groups, dim=0)
         if self.group_table is not None:
             rows = rows + self.group_table.weight[: spec.groups].repeat(spec.bins, 1)
         return rows
@@ -182,6 +195,7 @@ class Network(base.ScaleGenerator):
         scale: int,
         inputs: Float[Tensor, "B bins groups D"],
         tokens: Int[Tensor, "B bins groups"],
+        places: Int[Tensor, "B n"] | None = None,
     ) -> tuple[Float[Tensor, "B positions V"], State]:
         """Logits of one scale, and the state for the next.
 
@@ -195,4 +209,4 @@ class Network(base.ScaleGenerator):
             past = tuple((key[:, :, :start], value[:, :, :start]) for key, value in past)
         allowed = self._allowed(state.layout, state.latents, start, stop)
         rows, grown = self._run(rows, state.reading, state.rotary_phases[..., start:stop, :], allowed, past)
-        return self.heads[scale](rows), replace(state, past=grown)
+        return self.heads[scale](base.at_places(rows, places)), replace(state, past=grown)

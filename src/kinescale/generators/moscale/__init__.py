@@ -22,6 +22,7 @@ from kinescale.nn.seeded import seeded
 from kinescale.tokens.codec import Codec
 from kinescale.tokens.layout import TokenLayout
 from kinescale.tokens.text_features import TextFeatures
+from kinescale.tokens.token_map import MASKED, PADDING
 
 SAMPLER = "next_scale"
 
@@ -59,6 +60,8 @@ class Generator(Network):
             valid = layout.valid_flat(latents)
             among = self._inside_spans(layout, latents, rng) if c.span_share else None
             tokens, chosen = mask_tokens(refined.labels, valid, rates, rng, among)
+            if not c.temporal_refinement:
+                tokens, chosen = torch.full_like(tokens, MASKED).masked_fill(~valid, PADDING), valid
         dropped = global_batch.rand((len(text),), rng) < c.text_dropout
         with seeded(rng, latent.device, self.training):
             reading = self.read(drop_text(self._fit(text), self.unconditional(text), dropped))

@@ -20,6 +20,9 @@ class Config(Record):
     ``masked_share`` is hidden, ``random_share`` replaced, the rest shown; ``token_noise``: highest share of all other
     shown tokens replaced; ``stochastic_depth``: branch drop rate a 24-block network would reach.
 
+    ``temporal_refinement``: whether tokens of a scale are predicted from others of it, as sampling in several passes
+    needs; without, all are hidden in training, and a scale is to be sampled in one pass (the paper's ablation).
+
     Beyond the paper: ``tied``: a table of token vectors for each scale and group, used on the way in and, after a
     narrow projection, as the classes on the way out (for tokenizers whose scales have codebooks of their own);
     ``scale_balance``: scales count by their size to the power of one minus this (1: all scales alike); ``span_share``:
@@ -51,6 +54,7 @@ class Config(Record):
     random_share: float = Field(default=0.1, ge=0.0, le=1.0)
     token_noise: float = Field(default=0.1, ge=0.0, le=1.0)
     text_dropout: float = Field(default=0.1, ge=0.0, le=1.0)
+    temporal_refinement: bool = True
     tied: bool = False
     scale_balance: float = Field(default=0.0, ge=0.0, le=1.0)
     span_share: float = Field(default=0.0, ge=0.0, le=1.0)

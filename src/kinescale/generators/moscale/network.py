@@ -35,7 +35,8 @@ class Reading:
     """Text-dependent activations, computed once for all passes.
 
     ``prefix`` [B, positions, W]: stream A of the coarsest scale; ``condition`` [B, W]: its maximum;
-    ``modulation`` and ``keys_values``: per block; ``head``: scale and shift of the last norm; ``mask`` [B, N].
+    ``modulation`` and ``keys_values``: per block; ``head``: scale and shift of the last norm; ``mask`` [B, N], None
+    where all tokens are real.
     """
 
     prefix: Tensor
@@ -43,15 +44,16 @@ class Reading:
     modulation: tuple[tuple[Tensor, ...], ...]
     keys_values: tuple[tuple[Tensor, Tensor], ...]
     head: tuple[Tensor, ...]
-    mask: Tensor
+    mask: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)
 class State:
     """Sampling state: the reading, and keys and values of the rows before ``start``.
 
-    ``position_embeddings`` [L, C]: of scales and groups; ``places`` [L]: codebook of each position; ``pending``:
-    embedded rows of the scale committed last, which the next pass computes too and appends to the cache ``past``.
+    ``position_embeddings`` [L, C]: of scales and groups; ``places`` [L]: codebook of each position; ``whole``: whether
+    the clips fill all positions; ``pending``: embedded rows of the scale committed last, which the next pass computes
+    too and appends to the cache ``past``.
     """
 
     reading: Reading
@@ -60,6 +62,7 @@ class State:
     rotary_phases: Tensor
     position_embeddings: Tensor
     places: Tensor
+    whole: bool = False
     past: tuple[Past, ...] | None = None
     start: int = 0
     pending: Tensor | None = None
@@ -190,7 +193,8 @@ class Network(base.ScaleGenerator):
         """Prefix, condition vector, and modulation, keys and values of every block."""
         text = self._fit(text)
         tokens = self.text_norm(text.tokens)
-        prefix = self.prefix(tokens, text.mask)
+        mask = None if bool(text.mask.all()) else text.mask
+        prefix = self.prefix(tokens, mask)
         condition = prefix.amax(1)
         source = self.text_in(tokens)
         return Reading(
@@ -199,7 +203,7 @@ class Network(base.ScaleGenerator):
             tuple(block.modulation(condition) for block in self._layers()),
             tuple(block.text.keys_values(source) for block in self._layers()),
             self.head_modulation(condition),
-            text.mask,
+            mask,
         )
 
     def rotary_phases(self, layout: TokenLayout) -> Float[Tensor, "2 L pairs"]:
@@ -326,6 +330,21 @@ class Network(base.ScaleGenerator):
             logits = logits.index_copy(0, here, found.float())
         return logits.unflatten(0, rows.shape[:-1])
 
+    def _scale_logits(
+        self, rows: Float[Tensor, "B n C"], scale: int, books: Int[Tensor, "B n"], *, whole: bool
+    ) -> Float[Tensor, "B n V"]:
+        """As ``_logits`` for rows of one scale (``whole``: all of its positions), without looking at ``books`` where
+        their order is known."""
+        groups = self.config.streams[scale]
+        if not self.config.tied or not (whole or groups == 1):
+            return self._logits(rows, books)
+        first = sum(self.config.streams[:scale])
+        parts = [
+            rows[:, group::groups] @ self.head_in[book].T @ self.token_table[book].T + self.head_bias[book]
+            for group, book in enumerate(range(first, first + groups))
+        ]
+        return (parts[0] if groups == 1 else torch.stack(parts, 2).flatten(1, 2)).float()
+
     def _own(self, logits: Tensor, scales: Tensor) -> Tensor:
         """Logits with those of codes that a position's scale lacks far below all others."""
         c = self.config
@@ -347,6 +366,7 @@ class Network(base.ScaleGenerator):
             self.rotary_phases(layout),
             self._position_embeddings(layout),
             self._codebook_indices(layout),
+            bool(layout.valid_flat(latents).all()),
         )
 
     def _scale_rows(self, state: State, scale: int, inputs: Tensor, tokens: Tensor) -> Tensor:
@@ -364,8 +384,10 @@ class Network(base.ScaleGenerator):
         scale: int,
         inputs: Float[Tensor, "B bins groups D"],
         tokens: Int[Tensor, "B bins groups"],
+        places: Int[Tensor, "B n"] | None = None,
     ) -> tuple[Float[Tensor, "B positions V"], State]:
-        """Logits of one scale's positions given its tokens so far, and the state for the next pass.
+        """Logits of one scale's positions (of ``places`` alone, where given) given its tokens so far, and the state for
+        the next pass.
 
         The same numbers as ``forward``: earlier scales enter by their cached keys and values.
         """
@@ -374,7 +396,7 @@ class Network(base.ScaleGenerator):
         if state.pending is not None:
             rows = torch.cat([state.pending, rows], dim=1)
         stop = state.layout.starts[scale + 1]
-        unmasked = self.config.faithful and taken == 0
+        unmasked = (self.config.faithful or state.whole) and taken == 0
         allowed = None if unmasked else self._allowed(state.layout, state.latents, state.start, stop)
         rotary_phases = state.rotary_phases[:, state.start : stop]
         rows, grown = self._run(rows, state.reading, rotary_phases, allowed, state.past)
@@ -382,9 +404,9 @@ class Network(base.ScaleGenerator):
             start = state.start + taken
             past = tuple((key[:, :, :start], value[:, :, :start]) for key, value in grown)
             state = replace(state, past=past, start=start, pending=None)
-        last = modulated(rows[:, taken:], *state.reading.head)
-        places = state.places[state.layout.starts[scale] : stop].expand(len(rows), -1)
-        logits = self._logits(last, places)
+        last = modulated(base.at_places(rows[:, taken:], places), *state.reading.head)
+        books = state.places[state.layout.starts[scale] : stop].expand(len(rows), -1)
+        logits = self._scale_logits(last, scale, base.at_places(books, places), whole=places is None)
         return self._own(logits, torch.tensor(scale, device=logits.device)), state
 
     def commit(

@@ -227,6 +227,7 @@ class Network(base.ScaleGenerator):
         scale: int,
         inputs: Float[Tensor, "B bins groups D"],
         tokens: Int[Tensor, "B bins groups _"] | None = None,
+        places: Int[Tensor, "B n"] | None = None,
     ) -> tuple[Float[Tensor, "B n K 2"], State]:
         """Logits of one scale's positions, and the state for the next scale.
 
@@ -239,4 +240,4 @@ class Network(base.ScaleGenerator):
         if allowed is not None:
             allowed = allowed.expand(-1, -1, rows.shape[1], -1)
         logits, past = self._run(rows, state.reading, state.rotary_phases[:, start:stop], allowed, state.past)
-        return logits, replace(state, past=past)
+        return base.at_places(logits, places), replace(state, past=past)

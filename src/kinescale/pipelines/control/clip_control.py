@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from kinescale.core.errors import SkeletonError
 from kinescale.kinematics.contacts import foot_slide
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_multiply, quat_yaw_between
 from kinescale.motion.motion import Motion
 from kinescale.motion.retarget import standing_points
+from kinescale.pipelines.control.constraints import FACING_TOLERANCE_DEG
 from kinescale.pipelines.control.differentiable_decoder import FADE_S, DifferentiableDecoder, fading
+from kinescale.pipelines.control.exact_pins import NEAR_M, meet_pins
 from kinescale.pipelines.control.latent_optimization import OptimizationSettings, optimize
 from kinescale.pipelines.control.path_warp import begins_free, warped
 from kinescale.pipelines.control.pose_refinement import Refined, plant_feet, refine
@@ -65,35 +66,39 @@ class ControlledClip:
 
 @dataclass(frozen=True, eq=False)
 class ControlTask:
-    """The clip to control and its decoder.
+    """The clip to control, and how to change one.
 
     Parameters
     ----------
     clip : whole, as it is before.
     span : frames of the clip that may change.
-    offset : the frame of the clip that the decoder begins with.
-    features_of : a clip's features for the decoder.
+    offset : the frame of the clip that a decoder begins with.
+    decoder_of : the decoder that changes a clip; its feet stand when those of the second one do, which has other
+        places for them.
     refined : whether poses are refined after the optimization.
     """
 
-    decoder: DifferentiableDecoder
     targets: Targets
     clip: Motion
     span: Span
     offset: int
-    features_of: Callable[[Motion], Float[Tensor, "T F"]]
+    decoder_of: Callable[[Motion, Motion], DifferentiableDecoder]
     settings: OptimizationSettings
     refined: bool
 
 
 def control_clip(task: ControlTask) -> ControlledClip:
     """The clip changed to meet its targets, as well as possible."""
-    decoder, clip = task.decoder, task.clip
-    targets = task.targets.from_frame(task.offset)
+    clip, targets = task.clip, task.targets.from_frame(task.offset)
     # a clip may begin elsewhere where nothing comes before, and a constraint says where
     free = begins_free(task.targets, task.span)
-    latent, placement = _begun(task, free)
-    done = optimize(decoder, targets, latent, placement, free, task.settings)
+    with torch.no_grad():
+        guess, _ = warped(clip, task.targets, task.span, free_start=free)
+        decoder = task.decoder_of(guess, clip)
+        nearly = _nearly(targets, guess.slice(task.offset, len(guess)))
+    # what is that near is met by the refinement, which keeps steps as they are better than a decoder does
+    settings = task.settings.but(steps=0) if task.refined and nearly else task.settings
+    done = optimize(decoder, targets, decoder.latent.clone(), decoder.placement, free, settings)
     curve = []
     for step, tracks in done.snapshots.items():
         motion = decoder.motion(*tracks)
@@ -106,23 +111,21 @@ def control_clip(task: ControlTask) -> ControlledClip:
     if task.refined:
         tracks = refine(done.objective, root, rotations, contacts, fade)
     made = decoder.motion(tracks.root, tracks.rotations)
+    if task.refined:
+        made = meet_pins(made, targets, fade)
     if decoder.source.post_process.plant:
-        made = plant_feet(made, contacts, targets, fade, decoder.clip)
-    motion, after = (made, 0.0) if decoder.clip is None else _set_in(clip, made, task)
+        made = plant_feet(made, contacts, targets, fade, -decoder.source.lifted_m)
+    motion, after = _set_in(clip, made, task, decoder)
     errors = deviations(task.targets, motion)
     return ControlledClip(motion, errors, tuple(curve), done.steps, done.why, tracks.turned_rad, tracks.moved_m, after)
 
 
-def _begun(task: ControlTask, free: bool) -> tuple[Tensor, Tensor]:
-    """Latent and placement where the optimization begins: the clip's own, or those of the clip with a warped path."""
-    decoder = task.decoder
-    with torch.no_grad():
-        guess, bent = warped(task.clip, task.targets, task.span, free_start=free)
-        latent = decoder.encode(task.features_of(guess)) if bent else decoder.latent.clone()
-        if not free:
-            return latent, decoder.placement
-        frames = len(decoder.source.features) if decoder.clip is None else len(decoder.clip)
-        return latent, decoder.placement_over(guess.slice(task.offset, task.offset + frames), latent)
+def _nearly(targets: Targets, motion: Motion) -> bool:
+    """Whether every joint is near enough to its target for the last steps, and every facing met."""
+    positions = motion.positions()
+    far, turned = targets.distances(positions), targets.facing_errors(positions)
+    near = len(far) > 0 and float(far.max()) < NEAR_M
+    return near and (len(turned) == 0 or float(turned.max()) < math.radians(FACING_TOLERANCE_DEG))
 
 
 def foot_skate(motion: Motion) -> float | None:
@@ -135,12 +138,12 @@ def foot_skate(motion: Motion) -> float | None:
     return foot_slide(feet, stands, motion.fps)
 
 
-def _set_in(clip: Motion, made: Motion, task: ControlTask) -> tuple[Motion, float]:
+def _set_in(clip: Motion, made: Motion, task: ControlTask, decoder: DifferentiableDecoder) -> tuple[Motion, float]:
     """The clip with the changed frames; the frames after them are turned and moved as a whole to continue them."""
     start, stop = task.span
     first = task.offset
-    assert task.decoder.skeleton is not None
-    joints = list(paired_joints(clip.skeleton, task.decoder.skeleton, range(len(clip.skeleton))))
+    assert decoder.skeleton is not None
+    joints = list(paired_joints(clip.skeleton, decoder.skeleton, range(len(clip.skeleton))))
     root, rotations = clip.root.clone(), clip.rotations.clone()
     root[start:stop] = made.root[start - first : stop - first].to(root)
     rotations[start:stop, joints] = made.rotations[start - first : stop - first, joints].to(rotations)

@@ -8,13 +8,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from kinescale.core.conventions import DEFAULT_SEED
 from kinescale.core.errors import InputError
@@ -30,11 +27,10 @@ from kinescale.pipelines.control.latent_optimization import OptimizationSettings
 from kinescale.pipelines.control.targets import Deviation, Targets, contradictions, deviations, targets_of
 from kinescale.pipelines.editing.edit_pipeline import EditOptions, EditPipeline, unknown_joints_note
 from kinescale.pipelines.editing.region import EditRegion, Span
-from kinescale.pipelines.editing.stretch import paired_joints, row_per_frame, stretch_of
-from kinescale.pipelines.post_process import FINISH, PostProcess, smoothed, smoothing_of
+from kinescale.pipelines.editing.stretch import paired_joints, stretch_of
+from kinescale.pipelines.post_process import FINISH, PostProcess
 from kinescale.pipelines.prompt_spans import one_line, prompts_of
 from kinescale.pipelines.text_to_motion import TextToMotion
-from kinescale.tokens.token_map import TokenMap
 
 STEPS = {"fast": 100, "accurate": 600}
 """Steps of the optimization by name (MSQ notes, section 5)."""
@@ -57,7 +53,7 @@ class Controlled:
     >>> options = ControlOptions(steps=2, refine=False)
     >>> made = Controller.from_pretrained().generate("a person walks", wanted, 1.0, options=options)
     >>> made.clips[0].steps, made.errors[0][0].worst_frame
-    (2, 19)
+    (0, 19)
     """
 
     clips: tuple[ControlledClip, ...]
@@ -182,14 +178,8 @@ class Controller(runtime.Pipeline):
             post_process=options.post_process,
         )
 
-        def task(sample: int, clip: Motion) -> ControlTask:
-            features, latent = self._decoded(sampled.tokens[sample], frames, options.post_process)
-            source = DecoderInput(features, (0, frames), post_process=options.post_process)
-            decoder = DifferentiableDecoder(self.bundle, source, latent)
-            rows = partial(row_per_frame, self.bundle.feature)
-            return ControlTask(decoder, targets, clip, (0, frames), 0, rows, options.settings, options.refine)
-
-        return self._controlled(task, targets, sampled.motions, (0, frames), check_prompt(prompt), options)
+        tasks = self._tasks(targets, (0, frames), options, level=True)
+        return self._controlled(tasks, targets, sampled.motions, (0, frames), check_prompt(prompt), options)
 
     @on_fixed_threads
     def control(
@@ -225,26 +215,35 @@ class Controller(runtime.Pipeline):
             how = EditOptions(options.samples, options.seed, options.sampling, post_process=options.post_process)
             clips = editor.run(motion, region, prompt, options=how).motions
 
-        def task(_sample: int, clip: Motion) -> ControlTask:
-            with torch.no_grad():
-                stretch = stretch_of(self.bundle, clip, [span])
+        tasks = self._tasks(targets, span, options)
+        return self._controlled(tasks, targets, clips, span, prompt, options)
+
+    def _tasks(
+        self, targets: Targets, span: Span, options: ControlOptions, *, level: bool = False
+    ) -> Callable[[Motion], ControlTask]:
+        """What is to be done with a clip; ``level``: its floor is the plane y = 0."""
+
+        def decoder_of(clip: Motion, stands: Motion) -> DifferentiableDecoder:
+            stretch = stretch_of(self.bundle, clip, [span], level=level)
+            contacts = self.bundle.feature.blocks["contacts"]
+            features = stretch.features.clone()
+            if clip is not stands:
+                features[:, contacts] = stretch_of(self.bundle, stands, [span], level=level).features[:, contacts]
             piece = clip.slice(stretch.start, stretch.stop)
             settings = options.post_process.but(anchor=False)
-            source = DecoderInput(stretch.features, stretch.spans[0], piece, stretch.lifted_m, settings)
-            decoder = DifferentiableDecoder(self.bundle, source)
+            source = DecoderInput(features, stretch.spans[0], piece, stretch.lifted_m, settings)
+            return DifferentiableDecoder(self.bundle, source)
 
-            def features_of(clip: Motion) -> Float[Tensor, "T F"]:
-                return stretch_of(self.bundle, clip, [span]).features
+        def task(clip: Motion) -> ControlTask:
+            with torch.no_grad():
+                start = stretch_of(self.bundle, clip, [span], level=level).start
+            return ControlTask(targets, clip, span, start, decoder_of, options.settings, options.refine)
 
-            return ControlTask(
-                decoder, targets, clip, span, stretch.start, features_of, options.settings, options.refine
-            )
-
-        return self._controlled(task, targets, clips, span, prompt, options)
+        return task
 
     def _controlled(
         self,
-        task: Callable[[int, Motion], ControlTask],
+        task: Callable[[Motion], ControlTask],
         targets: Targets,
         clips: Sequence[Motion],
         span: Span,
@@ -256,7 +255,7 @@ class Controller(runtime.Pipeline):
         for sample, clip in enumerate(clips):
             errors = deviations(targets, clip)
             met = all(one.met for one in errors)
-            made = ControlledClip(clip, errors) if met else control_clip(task(sample, clip))
+            made = ControlledClip(clip, errors) if met else control_clip(task(clip))
             motion = made.motion.with_meta(**self._meta(clip, targets, prompt, options, sample))
             done.append(dataclasses.replace(made, motion=motion))
         return Controlled(tuple(done), span, tuple(self._notes(targets, done[0], clips[0], span)))
@@ -267,14 +266,6 @@ class Controller(runtime.Pipeline):
         rotations = torch.zeros(1, len(feature.skeleton), 4)
         rotations[..., 3] = 1
         return Motion(feature.skeleton, feature.fps, torch.zeros(1, 3), rotations)
-
-    def _decoded(self, tokens: TokenMap, frames: int, settings: PostProcess) -> tuple[Tensor, Tensor]:
-        """Smoothed features and latents of a sampled clip."""
-        bundle = self.bundle
-        with torch.no_grad():
-            latent = bundle.tokenizer.codec.latent_sum(tokens).float().cpu()
-            made = runtime.decode(bundle, tokens, frames)
-            return smoothed(made, smoothing_of(bundle.feature, made, settings)), latent
 
     def _meta(
         self, clip: Motion, targets: Targets, prompt: str | None, options: ControlOptions, sample: int

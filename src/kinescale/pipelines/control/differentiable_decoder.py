@@ -14,15 +14,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.bundle.bundle import Bundle
-from kinescale.kinematics.contacts import steady_contacts
 from kinescale.kinematics.filters import eased
 from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply, quat_yaw_between
-from kinescale.motion.anchor import anchor_feet
 from kinescale.motion.motion import Motion
 from kinescale.pipelines import runtime
 from kinescale.pipelines.editing.region import Span
 from kinescale.pipelines.editing.stretch import paired_joints
-from kinescale.pipelines.post_process import RAW, PostProcess, slow_feet, smoothed, smoothing_of
+from kinescale.pipelines.post_process import RAW, PostProcess, smoothed, smoothing_of
 from kinescale.skeletons.base import Skeleton
 
 FADE_S = 0.25
@@ -68,32 +66,29 @@ class DecoderInput:
     ----------
     features : of the clip before control, not normalized.
     span : the frames of ``features`` that may change.
-    clip : the clip itself from the first frame of ``features`` on; ``None`` for a generated one.
+    clip : the clip itself from the first frame of ``features`` on.
     lifted_m : how much its floor was raised for the features.
-    post_process : how decoded features are smoothed, and whether the root is anchored to the standing feet.
+    post_process : how decoded features are smoothed.
     """
 
     features: Float[Tensor, "T F"]
     span: Span
-    clip: Motion | None = None
+    clip: Motion
     lifted_m: float = 0.0
     post_process: PostProcess = RAW
 
 
 class DifferentiableDecoder:
-    """Latents [K, T', P, D] of K windows and a placement [3] (yaw, x and z of the whole clip) to a motion.
+    """Latents [K, T', P, D] of K windows and a placement [3] (yaw, x and z of the whole clip) to a motion."""
 
-    ``latent``: what the features were decoded from; their encoding by default.
-    """
-
-    def __init__(self, bundle: Bundle, source: DecoderInput, latent: Float[Tensor, "K T2 P D"] | None = None):
+    def __init__(self, bundle: Bundle, source: DecoderInput):
         self.bundle, self.source, self.clip = bundle, source, source.clip
         length = len(source.features)
         self.windows = Windows.over(length, source.span, bundle.max_frames, bundle.stride)
         self.layout = bundle.tokenizer.layout(-(-self.windows.frames // bundle.stride) * bundle.stride)
         self.fade = fading(length, source.span, FADE_S * bundle.feature.fps)
         self.skeleton: Skeleton | None = None
-        self.latent = self.encode(source.features) if latent is None else latent
+        self.latent = self.encode(source.features)
         with torch.no_grad():
             self.decoded = self._decode(self.latent)
             self.sigma = smoothing_of(bundle.feature, self.decoded, source.post_process)
@@ -114,8 +109,6 @@ class DifferentiableDecoder:
         """Root, rotations and contacts of the clip as it is written."""
         root, rotations, contacts = self._on_clip(self.features(latent))
         root, rotations = _placed(root, rotations, placement)
-        if self.clip is None:
-            return root, rotations, contacts
         fixed = quat_multiply(rotations, self.lost_turn)
         fixed = torch.where(self.known[:, None], fixed, self.own_turn)
         since = quat_multiply(rotations[:, 0], self.base_turn)
@@ -128,19 +121,12 @@ class DifferentiableDecoder:
     @property
     def written(self) -> Skeleton:
         """The skeleton of the motion."""
-        assert self.skeleton is not None
-        return self.skeleton if self.clip is None else self.clip.skeleton
+        return self.clip.skeleton
 
     @property
     def fps(self) -> float:
         """Frame rate of the motion."""
-        return self.bundle.feature.fps if self.clip is None else self.clip.fps
-
-    def placement_over(self, motion: Motion, latent: Float[Tensor, "K T2 P D"]) -> Float[Tensor, "3"]:
-        """The placement that lays the latents' clip over ``motion`` in the first frame."""
-        with torch.no_grad():
-            root, rotations, _ = self._on_clip(self.features(latent))
-            return _laid_over(motion, root, rotations)
+        return self.clip.fps
 
     # Steps
 
@@ -171,17 +157,13 @@ class DifferentiableDecoder:
         # bones measured on a clip (in features that hold positions) stay as they were measured first
         self.skeleton = self.skeleton or motion.skeleton
         motion = motion.replace(skeleton=self.skeleton)
-        if self.source.post_process.anchor:
-            steady = steady_contacts(contacts, feature.fps).to(contacts) * slow_feet(motion)
-            motion = anchor_feet(motion, steady).motion
         return motion.root, motion.rotations, contacts
 
     def _on_clip(self, features: Tensor) -> Track:
         """Root, rotations and contacts on the clip's skeleton and at its frame rate, from the origin."""
         root, rotations, contacts = self._on_bundle(features)
         clip, skeleton, fps = self.clip, self.skeleton, self.bundle.feature.fps
-        if clip is None or skeleton is None:
-            return root, rotations, contacts
+        assert skeleton is not None
         lifted = torch.tensor([0.0, self.source.lifted_m, 0.0])
         made = runtime.from_bundle(Motion(skeleton, fps, root - lifted, rotations), clip, len(clip))
         at = (torch.arange(len(clip)) * (fps / clip.fps)).round().long()
@@ -190,10 +172,8 @@ class DifferentiableDecoder:
     def _set_residual(self) -> None:
         """What the way to the bundle and back loses of the clip, and where it lies."""
         root, rotations, _ = self._on_clip(self.source.features)
-        self.placement = torch.zeros(3)
         clip = self.clip
-        if clip is None or self.skeleton is None:
-            return
+        assert self.skeleton is not None
         self.known = torch.zeros(len(clip.skeleton), dtype=torch.bool)
         self.known[list(paired_joints(clip.skeleton, self.skeleton, range(len(clip.skeleton))))] = True
         self.placement = _laid_over(clip, root, rotations)

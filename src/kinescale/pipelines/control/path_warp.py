@@ -70,12 +70,12 @@ def warped(motion: Motion, targets: Targets, span: Span, *, free_start: bool) ->
     path = _flat(positions[:, hips_of(moved.skeleton)]).numpy().astype(np.float64)
     sigma = SWAY_S * moved.fps
     smooth = _smoothed(path, sigma)
-    offsets = _offsets(targets, positions, path, smooth)
+    offsets = _offsets(targets, positions, path)
     if offsets and not free_start:
         offsets = _held(offsets, span)
     shift = offsets.spread(len(path)) if offsets else np.zeros_like(path)
     shift = _smoothed(shift, sigma / 2) if offsets and len(offsets.frames) < len(path) // 2 else shift
-    turn = _turns(targets, positions, smooth, smooth + shift, span, free_start)
+    turn = _turns(targets, positions, smooth, _smoothed(path + shift, sigma), span, free_start)
     if not shift.any() and not turn.any():
         return moved, False
     return _bent(moved, torch.as_tensor(path + shift), torch.as_tensor(turn)), True
@@ -121,12 +121,11 @@ def _mean_by_frame(frames: np.ndarray, values: np.ndarray) -> _Sparse:
     return _Sparse(known, total / np.maximum(count, 1))
 
 
-def _offsets(targets: Targets, positions: Tensor, path: np.ndarray, smooth: np.ndarray) -> _Sparse:
+def _offsets(targets: Targets, positions: Tensor, path: np.ndarray) -> _Sparse:
     """How far the hips should move over the ground: to their targets, else by what a limb cannot reach."""
     hips = _hip_targets(targets)
     if hips:
-        dense = len(hips.frames) > 2 and bool((np.diff(hips.frames) == 1).all())
-        return _Sparse(hips.frames, hips.values - (smooth if dense else path)[hips.frames])
+        return _Sparse(hips.frames, hips.values - path[hips.frames])
     chosen = (targets.relative == 0) & (targets.known[:, 0] > 0) & (targets.known[:, 2] > 0)
     frames = targets.frame[chosen]
     gap = _flat(targets.target[chosen] - positions[frames, targets.joint[chosen]].double())

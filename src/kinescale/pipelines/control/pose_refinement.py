@@ -9,19 +9,16 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from kinescale.core.errors import SkeletonError
 from kinescale.core.progress import report
-from kinescale.kinematics.contacts import floor_height
 from kinescale.kinematics.filters import eased, gaussian_smooth
 from kinescale.kinematics.foot_planting import SIDES
 from kinescale.kinematics.retarget import ancestors
-from kinescale.kinematics.rotations import quat_multiply
-from kinescale.motion.canonicalize import TOE_HEIGHT
+from kinescale.kinematics.rotations import quat_multiply, rotvec_to_quat
 from kinescale.motion.motion import Motion
 from kinescale.motion.plant import FADE_S, plant_stances
 from kinescale.pipelines.control.latent_optimization import Objective
@@ -42,6 +39,9 @@ MOST_M, MOST_UP_M, MOST_RAD = 1.0, 0.2, 1.0
 """How far the root is moved along the ground and up, and a joint turned, at most: more is not for a refinement."""
 
 ROUNDS = 90
+
+BENT = 3.0
+"""How much farther than in a decoded motion a standing foot may have gone and be brought back: its path was bent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def refine(
         smooth = gaussian_smooth(free, sigma) if frames > 1 else free
         smooth = most * torch.tanh(smooth / most) * fade
         turns = smooth[3:].T.reshape(frames, joints, 3)
-        return root + smooth[:3].T, quat_multiply(rotations, roma.rotvec_to_unitquat(turns)), smooth
+        return root + smooth[:3].T, quat_multiply(rotations, rotvec_to_quat(turns)), smooth
 
     evaluations = itertools.count(1)
 
@@ -107,28 +107,22 @@ def plant_feet(
     contacts: Float[Tensor, "T 4"],
     targets: Targets,
     fade: Float[Tensor, " T"],
-    source: Motion | None = None,
+    floor: float = 0.0,
 ) -> Motion:
     """The motion with its standing feet held still where ``fade`` (0 to 1) lets a frame change.
 
-    Hips stay. A leg is left alone around frames in which it has a target. ``source``: the clip whose feet say where the
-    floor is; else it is at 0. A skeleton without legs or toes, and a clip that would meet its targets less well, come
-    back unchanged.
+    Hips stay, unless a path over the ground is all that is asked for. A leg is left alone around frames in which it has
+    a target. ``floor``: its height, meters. A skeleton without legs or toes, and a clip that would meet its targets
+    less well, come back unchanged.
     """
     try:
         free = fade[:, None] * _free(len(motion), targets, motion.skeleton)
-        floor = 0.0 if source is None else _floor(source)
-        made = plant_stances(motion, contacts, hips=False, free=free, floor=floor).motion
+        hips = not len(targets.pose) and not bool((targets.known[:, 1] > 0).any())
+        made = plant_stances(motion, contacts, hips=hips, free=free, floor=floor, bound=BENT).motion
     except SkeletonError:
         return motion
     pairs = zip(deviations(targets, motion), deviations(targets, made), strict=True)
     return motion if any(before.met and not after.met for before, after in pairs) else made
-
-
-def _floor(clip: Motion) -> float:
-    """Floor height as features define it: under the toes."""
-    toes = clip.positions()[:, [clip.skeleton.role(f"{side}_toes") for side in SIDES]]
-    return floor_height(toes) - TOE_HEIGHT
 
 
 def _free(frames: int, targets: Targets, skeleton: Skeleton) -> Float[Tensor, "T 2"]:

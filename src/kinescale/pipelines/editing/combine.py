@@ -72,7 +72,7 @@ def mixed(
         options=options,
         fill=fill,
         base=exact.replace(root=ground.root, rotations=rotations),
-        keeps_prompts=True,
+        holds="prompts",
     )
     return dataclasses.replace(edited, blends=((),) * len(edited.motions))
 

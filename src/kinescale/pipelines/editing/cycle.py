@@ -90,7 +90,7 @@ def best_cycle(motion: Motion, least_s: float = LEAST_S) -> Span:
             f"a clip of {motion.duration_s:.2f} seconds holds no cycle; expected more than {least_s:g} seconds."
         )
     thin = max(1, -(-len(motion) // COMPARED))
-    seen = _seen(motion)[::thin]
+    seen = pose_and_speed(motion)[::thin]
     apart = torch.cdist(seen, seen).triu()
     frames = torch.arange(len(seen))
     length = frames[None, :] - frames[:, None]
@@ -144,7 +144,7 @@ def _turns(yaw: Float[Tensor, "N"]) -> Float[Tensor, "N 2 2"]:
     return torch.stack([torch.stack([c, s], -1), torch.stack([-s, c], -1)], -2)
 
 
-def _seen(motion: Motion) -> Float[Tensor, "T N"]:
+def pose_and_speed(motion: Motion) -> Float[Tensor, "T N"]:
     """Joint places and speeds of each frame, as seen from where the body stands and faces."""
     at = motion.positions().double()
     back = quat_conjugate(motion.rotations[:, 0].double()) * at.new_tensor([0.0, 1.0, 0.0, 1.0])

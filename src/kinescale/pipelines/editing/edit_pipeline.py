@@ -7,9 +7,10 @@ brought back to the clip's skeleton and frame rate, and only the region of it is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import torch
 
@@ -20,8 +21,9 @@ from kinescale.core.randomness import derive_seed
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
 from kinescale.pipelines.editing.blend import BLEND_S, LIMIT_M_S2, Blended, BlendSettings, blend
+from kinescale.pipelines.editing.edit_candidates import Draw, Quality, best_draw, draws_of
 from kinescale.pipelines.editing.fill import FillContext, Filler, fill_tokens
-from kinescale.pipelines.editing.gap_fill import GapFill, fillable
+from kinescale.pipelines.editing.gap_fill import GapFill, as_it_is, fillable, met
 from kinescale.pipelines.editing.masks import Mask
 from kinescale.pipelines.editing.region import EditRegion, Span
 from kinescale.pipelines.editing.stretch import back_on, paired_joints, stretch_of
@@ -31,9 +33,15 @@ from kinescale.pipelines.prompt_spans import prompts_meta, resampled
 from kinescale.pipelines.runtime import Pipeline, bundle_meta, encode_text, sample_indices, sampling_meta
 from kinescale.rigging.body_parts import part_joints
 from kinescale.tokenizers import part_wise
+from kinescale.tokens.text_features import TextFeatures
 from kinescale.tokens.token_map import TokenMap
 
 MAX_BLEND_S = 10.0
+
+Holds = Literal["nothing", "prompts", "frames"]
+
+Sample = tuple[Motion, tuple[Blended, ...], Filled, Mapping[str, Any]]
+"""The clip of a sample, how its spans were blended in, the tokens, and what post-processing did."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +96,8 @@ class EditOptions:
     anchor_end : warp the sampled path so that the frames after it stay in place, instead of moving those.
     post_process : post-processing of the decoded motion.
     level : the floor is the plane y = 0; else it is found under the clip's feet.
+    quality : "fast" draws each sample once; "best" up to sixteen times, until all claims of its prompt are kept as
+        measured on the resampled frames (``edit_candidates``); ``None`` as often as the bundle draws motions.
     fill_gaps : without a prompt, frames of the whole body that have frames around them, two seconds at most, are filled
         around an interpolation (``infill``); else their tokens are resampled as for all other regions.
 
@@ -107,9 +117,11 @@ class EditOptions:
     post_process: PostProcess = FINISH
     level: bool = False
     fill_gaps: bool = True
+    quality: Quality | None = None
 
     def __post_init__(self) -> None:
         sample_indices(self.samples)
+        draws_of(self.quality, 1)
         if not 0 <= self.blend <= MAX_BLEND_S:
             raise InputError(f"a blend of {self.blend} seconds; expected 0 to {MAX_BLEND_S:g}.")
 
@@ -125,15 +137,24 @@ class Resampling:
     fill: Filler
     options: EditOptions
 
-    def sample(
-        self, context: FillContext, _number: int, rng: torch.Generator
-    ) -> tuple[Motion, tuple[Blended, ...], Filled, Mapping[str, Any]]:
+    def sample(self, context: FillContext, _number: int, rng: torch.Generator) -> Sample:
         """The clip of a sample, how its spans were blended in, the tokens, and what post-processing did."""
         filled = self.fill(context, rng)
         settings = self.options.post_process
         made = back_on(context.bundle, context.stretch, filled.features, self.motion, settings, filled.decoded)
         clip, done = _blended(self.base, made.motion, self.region, self.settings, context.stretch.start)
         return clip, done, filled, made.report
+
+
+@dataclass(frozen=True, eq=False)
+class Given(Resampling):
+    """A region that holds already what it should: sample 0 keeps it, others resample it."""
+
+    def sample(self, context: FillContext, number: int, rng: torch.Generator) -> Sample:
+        """As of a resampled region."""
+        if number:
+            return super().sample(context, number, rng)
+        return self.motion, tuple(met(self.motion, span) for span in self.region.spans), as_it_is(context), {}
 
 
 class EditPipeline(Pipeline):
@@ -160,7 +181,7 @@ class EditPipeline(Pipeline):
         options: EditOptions | None = None,
         fill: Filler = fill_tokens,
         base: Motion | None = None,
-        keeps_prompts: bool = False,
+        holds: Holds = "nothing",
     ) -> Edited:
         """Resample a region of a clip; every edit task calls this.
 
@@ -170,7 +191,8 @@ class EditPipeline(Pipeline):
         task : name of the edit in ``meta``.
         fill : computes the frames of the region.
         base : the clip that the result is blended into, where it is another one than ``motion``.
-        keeps_prompts : the prompts of the resampled frames still hold.
+        holds : what still holds of the resampled frames: their "prompts", or the "frames" themselves, which hold
+            already what they should, so that sample 0 is the clip as it is.
         """
         options = options or EditOptions()
         self.check(motion, region)
@@ -180,24 +202,41 @@ class EditPipeline(Pipeline):
         settings = BlendSettings(joints, region.moves_root, options.blend, options.anchor_end, options.widen)
         clips, blends, tokens, kept = [], [], [], ()
         with torch.no_grad():
-            way: Resampling | GapFill = Resampling(motion, base or motion, region, settings, fill, options)
-            own = fill is fill_tokens and base is None and options.fill_gaps
-            if own and prompt is None and fillable(motion, region):
-                way = GapFill(motion, region, fill, options.post_process, level=options.level)
+            plain = Resampling(motion, base or motion, region, settings, fill, options)
+            way = self._way(plain, prompt, holds)
             stretch = stretch_of(self.bundle, way.motion, region.spans, level=options.level)
-            context = FillContext(self.bundle, stretch, region, config, encode_text(self.bundle, [prompt]))
+            context = partial(FillContext, self.bundle, stretch, region, config)
+            draws = draws_of(options.quality, self.bundle.candidates)
             for i in sample_indices(options.samples):
-                rng = torch.Generator().manual_seed(derive_seed(options.seed, "sample", i))
-                clip, done, filled, report = way.sample(context, i, rng)
+                first = Draw(prompt, derive_seed(options.seed, "sample", i))
+                make = partial(self._drawn, way, context, i)
+                (clip, done, filled, report), about = best_draw(make, lambda made: made[0], first, region.spans, draws)
                 known = {"edit": task, "seed": options.seed, "sample": i}
-                meta = self._meta(way.motion, region, prompt, known, keeps_prompts or bool(region.keep_scales))
+                meta = self._meta(way.motion, region, prompt, known, holds != "nothing" or bool(region.keep_scales))
                 meta |= sampling_meta(self.bundle, config, options.post_process)
-                clips.append(clip.with_meta(**meta, **report))
+                clips.append(clip.with_meta(**meta, **report, **about))
                 blends.append(done)
                 tokens.append(filled.tokens)
                 kept = filled.kept
         notes = (*self._notes(motion, region, joints), *_blend_notes(region, blends[0]))
         return Edited(tuple(clips), tuple(blends), tuple(tokens), kept, region.spans, notes)
+
+    def _drawn(
+        self, way: Resampling | GapFill, context: Callable[[TextFeatures], FillContext], sample: int, draw: Draw
+    ) -> Sample:
+        """One draw of a sample."""
+        text = encode_text(self.bundle, [draw.text])
+        return way.sample(context(text), sample, torch.Generator().manual_seed(draw.seed))
+
+    def _way(self, plain: Resampling, prompt: str | None, holds: Holds) -> Resampling | GapFill:
+        """How the region's frames are made: kept as they are, filled as a gap, or resampled."""
+        options, motion, region = plain.options, plain.motion, plain.region
+        if holds == "frames":
+            return Given(motion, plain.base, region, plain.settings, plain.fill, options)
+        own = plain.fill is fill_tokens and plain.base is motion and options.fill_gaps
+        if own and prompt is None and fillable(motion, region):
+            return GapFill(motion, region, plain.fill, options.post_process, level=options.level)
+        return plain
 
     def check(self, motion: Motion, region: EditRegion) -> None:
         """``InputError`` for a region of another clip or bundle, and for a clip that is too short."""

@@ -14,6 +14,7 @@ from kinescale.pipelines.editing.tasks import (
     outpaint,
     prefix,
     rewrite,
+    rule,
     suffix,
     then,
 )
@@ -47,3 +48,4 @@ class Editor(EditPipeline):
     compose = compose.run
     compose_scales = compose_scales.run
     rewrite = rewrite.run
+    rule = rule.run

@@ -57,7 +57,7 @@ class GapFill:
         self, context: FillContext, number: int, rng: torch.Generator
     ) -> tuple[Motion, tuple[Blended, ...], Filled, Mapping[str, Any]]:
         """The clip of a sample, how its gaps meet the clip, and the tokens; ``context`` is of the filled clip."""
-        base = _as_it_is(context)
+        base = as_it_is(context)
         clip, drawn = self.motion, base
         if number:
             drawn = self.fill(context, rng)
@@ -66,7 +66,7 @@ class GapFill:
                 share = min(1.0, (span[1] - span[0]) / (FULL_S * clip.fps))
                 clip = with_difference(clip, given, made, span, share)
                 clip = hold_feet(clip, span, self.floor)
-        return clip, tuple(self._met(clip, span) for span in self.region.spans), drawn, {}
+        return clip, tuple(met(clip, span) for span in self.region.spans), drawn, {}
 
     def _back(self, context: FillContext, filled: Filled) -> Motion:
         """Decoded features as a clip that is as long as the filled one."""
@@ -78,14 +78,16 @@ class GapFill:
         turns = torch.cat([turns[:1].expand(before, -1, -1), turns, turns[-1:].expand(after, -1, -1)])
         return made.replace(root=root, rotations=turns)
 
-    def _met(self, clip: Motion, span: Span) -> Blended:
-        start, stop = span
-        count = max(1, min(round(BORDER_S * clip.fps), (stop - start) // 2))
-        borders = ((start - 1, min(start + count, stop)), (max(start, stop - count), stop + 1))
-        return Blended(clip, count, border_peak(clip, borders))
+
+def met(clip: Motion, span: Span) -> Blended:
+    """How a span meets the frames around it, where nothing was blended."""
+    start, stop = span
+    count = max(1, min(round(BORDER_S * clip.fps), (stop - start) // 2))
+    borders = ((start - 1, min(start + count, stop)), (max(start, stop - count), stop + 1))
+    return Blended(clip, count, border_peak(clip, borders))
 
 
-def _as_it_is(context: FillContext) -> Filled:
+def as_it_is(context: FillContext) -> Filled:
     """A filler that keeps every token: the stretch encoded and decoded."""
     bundle = context.bundle
 

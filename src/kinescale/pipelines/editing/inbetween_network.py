@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import roma
 import torch
 from jaxtyping import Float
 from safetensors import safe_open
@@ -23,14 +22,17 @@ from torch import Tensor, nn
 from kinescale import skeletons
 from kinescale.core.records import Record, read_json
 from kinescale.kinematics.forward import forward_kinematics
+from kinescale.kinematics.mirror import reflect_points, reflect_quats
 from kinescale.kinematics.rotations import (
     quat_about_y,
     quat_apply,
     quat_multiply,
     quat_slerp,
     quat_to_rot6d,
+    rotvec_to_quat,
 )
 from kinescale.motion.canonicalize import facing_yaw
+from kinescale.skeletons.base import role_mirror
 
 SKELETON, FPS = "humanml22", 30.0
 MAX_GAP, MAX_SIDE = 60, 10
@@ -157,8 +159,32 @@ class InbetweenNetwork(nn.Module):
         """Root and local rotations of the gap's frames."""
         first, stop = window.gap
         turn, shift = self(window)
-        rotations = quat_multiply(window.rotations[:, first:stop], roma.rotvec_to_unitquat(turn))
+        rotations = quat_multiply(window.rotations[:, first:stop], rotvec_to_quat(turn))
         return window.root[:, first:stop] + shift, torch.nn.functional.normalize(rotations, dim=-1)
+
+    def filled_both_ways(self, window: Window) -> tuple[Float[Tensor, "B G 3"], Float[Tensor, "B G J 4"]]:
+        """As ``filled``, by the mean of the change of the window and that of its mirror image, mirrored back.
+
+        Half of the training was mirrored, so that both are equally good, and their mean has less of chance in it.
+        """
+        first, stop = window.gap
+        partners = mirrored_joints()
+        image = Window(reflect_points(window.root), reflect_quats(window.rotations)[:, :, partners], window.gap)
+        turn, shift = self(window)
+        turn_image, shift_image = self(image)
+        # rotation vectors are reflected as the vector parts of quaternions are
+        turned = reflect_quats(torch.nn.functional.pad(turn_image, (0, 1)))[..., :3][:, :, partners]
+        turn, shift = (turn + turned) / 2, (shift + reflect_points(shift_image)) / 2
+        rotations = quat_multiply(window.rotations[:, first:stop], rotvec_to_quat(turn))
+        return window.root[:, first:stop] + shift, torch.nn.functional.normalize(rotations, dim=-1)
+
+
+@cache
+def mirrored_joints() -> tuple[int, ...]:
+    """Of each joint of the network's skeleton, the one on the other side."""
+    skeleton = skeletons.get(SKELETON)
+    role_of = {joint: role for role, joint in skeleton.roles.items()}
+    return tuple(skeleton.role(role_mirror(role_of[joint])) for joint in skeleton.joints)
 
 
 class _Block(nn.Module):

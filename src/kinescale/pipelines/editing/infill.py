@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -23,7 +22,9 @@ from kinescale.kinematics.rotations import (
     quat_apply,
     quat_conjugate,
     quat_multiply,
+    quat_to_rotvec,
     quat_yaw_between,
+    rotvec_to_quat,
 )
 from kinescale.motion.canonicalize import transform
 from kinescale.motion.hold_feet import hold_feet
@@ -131,10 +132,8 @@ def meet_velocities(motion: Motion, span: Span, share: float = 1.0) -> Motion:
         gone = (motion.root[border] - motion.root[outer]) - (motion.root[inner] - motion.root[border])
         root = root + weight[:, None] * gone
         frames = [motion.rotations[at] for at in (outer, border, inner)]
-        turns = [
-            roma.unitquat_to_rotvec(_near(quat_multiply(quat_conjugate(one), two))) for one, two in pairwise(frames)
-        ]
-        by = roma.rotvec_to_unitquat(weight[:, None, None] * (turns[0] - turns[1]))
+        turns = [quat_to_rotvec(_near(quat_multiply(quat_conjugate(one), two))) for one, two in pairwise(frames)]
+        by = rotvec_to_quat(weight[:, None, None] * (turns[0] - turns[1]))
         rotations = quat_multiply(rotations, by)
     return set_frames(motion, span, root, rotations)
 
@@ -151,7 +150,7 @@ def with_difference(filled: Motion, base: Motion, made: Motion, span: Span, shar
     made = _laid_over(made, base, start - 1)
     around = slice(start - 1, stop + 1)
     turns = _near(quat_multiply(quat_conjugate(base.rotations[around]), made.rotations[around]))
-    turn = roma.unitquat_to_rotvec(turns.to(filled.rotations))
+    turn = quat_to_rotvec(turns.to(filled.rotations))
     shift = (made.root - base.root)[around].to(filled.root)
     place = eased(torch.linspace(0, 1, stop - start + 2).to(shift))
     shift = shift - torch.lerp(shift[:1], shift[-1:], place[:, None])
@@ -159,7 +158,7 @@ def with_difference(filled: Motion, base: Motion, made: Motion, span: Span, shar
     fade = max(1.0, min(FADE_S * filled.fps, (stop - start) / 2))
     since = torch.arange(stop - start + 2).to(shift)
     weight = share * eased((torch.minimum(since, since.flip(0)) / fade).clamp(max=1.0))[1:-1]
-    rotations = quat_multiply(filled.rotations[start:stop], roma.rotvec_to_unitquat(weight[:, None, None] * turn[1:-1]))
+    rotations = quat_multiply(filled.rotations[start:stop], rotvec_to_quat(weight[:, None, None] * turn[1:-1]))
     return set_frames(filled, span, filled.root[start:stop] + weight[:, None] * shift[1:-1], rotations)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,7 +15,15 @@ from torch import Tensor
 from kinescale import skeletons
 from kinescale.core.errors import InputError
 from kinescale.kinematics.forward import global_to_local, local_to_global
-from kinescale.kinematics.rotations import quat_about_y, quat_apply, quat_conjugate, quat_multiply, quat_slerp
+from kinescale.kinematics.rotations import (
+    quat_about_y,
+    quat_apply,
+    quat_conjugate,
+    quat_multiply,
+    quat_slerp,
+    quat_to_rotvec,
+    rotvec_to_quat,
+)
 from kinescale.motion.clean_up.base import leg_length
 from kinescale.motion.hold_feet import ground_height
 from kinescale.motion.motion import Motion
@@ -56,7 +63,7 @@ def by_network(prior: Motion, span: Span, network: InbetweenNetwork, floor: floa
             f"a gap of {(stop - start) / prior.fps:.2f} seconds; the network fills up to {MAX_GAP / FPS:g} seconds."
         )
     first, after = seen.window.gap
-    root, rotations = network.filled(seen.window)
+    root, rotations = network.filled_both_ways(seen.window)
     worlds = [local_to_global(turns, network.parents) for turns in (seen.window.rotations[:, first:after], rotations)]
     facing = quat_about_y(seen.yaw)
     turned = quat_multiply(
@@ -64,7 +71,7 @@ def by_network(prior: Motion, span: Span, network: InbetweenNetwork, floor: floa
     )
     shift = quat_apply(facing, root - seen.window.root[:, first:after]) / seen.scale
     count, share = stop - start, network_share(after - first)
-    turned = share * _at_count(roma.unitquat_to_rotvec(turned[0]).flatten(1), count).unflatten(-1, (-1, 3))
+    turned = share * _at_count(quat_to_rotvec(turned[0]).flatten(1), count).unflatten(-1, (-1, 3))
     return _changed(prior, span, turned, share * _at_count(shift[0], count))
 
 
@@ -134,7 +141,7 @@ def _changed(prior: Motion, span: Span, turned: Float[Tensor, "N K 3"], shift: F
     row = {role_of[joint]: k for k, joint in enumerate(known.joints)}
     roles = prior.skeleton.role_indices()
     change = {roles[role]: k for role, k in row.items() if role in roles}
-    turns = roma.rotvec_to_unitquat(turned).to(prior.rotations)
+    turns = rotvec_to_quat(turned).to(prior.rotations)
     local, parents = prior.rotations[start:stop], prior.skeleton.parents
     old = local_to_global(local, parents)
     new: list[Tensor] = []

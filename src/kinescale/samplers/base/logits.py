@@ -37,7 +37,7 @@ def keep_nucleus(logits: Float[Tensor, "*b V"], share: float) -> Float[Tensor, "
     ordered, order = logits.sort(dim=-1, descending=True, stable=True)
     drop = ordered.softmax(-1).cumsum(-1) > share
     drop[..., 0] = False
-    return logits.masked_fill(drop.gather(-1, order.argsort(-1)), OUT)
+    return logits.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), OUT)
 
 
 def filtered_probabilities(
@@ -65,7 +65,7 @@ def keep_crossing_nucleus(logits: Float[Tensor, "*b V"], share: float) -> Float[
     ordered, order = logits.sort(dim=-1, stable=True)
     drop = ordered.softmax(-1).cumsum(-1) <= 1.0 - share
     drop[..., -1] = False
-    return logits.masked_fill(drop.gather(-1, order.argsort(-1)), OUT)
+    return logits.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), OUT)
 
 
 def uniform_numbers(wanted: Bool[Tensor, "B *p"], rngs: Sequence[torch.Generator]) -> Float[Tensor, "B *p"]:

@@ -30,7 +30,9 @@ def sample_clips(steps: Callable[[SampleRequest], Steps], request: SampleRequest
     ``request.on_scale`` sees a scale of all clips at once. Raises ``InputError`` as ``SampleRequest.check``.
     """
     request.check()
-    parts = [request] if request.shared_passes else [request.clip(i) for i in range(len(request.latent_lengths))]
+    parts = (
+        [request.trimmed()] if request.shared_passes else [request.clip(i) for i in range(len(request.latent_lengths))]
+    )
     runs = [_Run(steps, part, request.layout) for part in parts]
     if request.on_scale is None:
         # one after another, so that the states of many clips are not held at once

@@ -79,6 +79,11 @@ class SampleRequest:
             keep=None if self.keep is None else self.keep.clip(index, layout),
         )
 
+    def trimmed(self) -> SampleRequest:
+        """The request with its texts cut to the longest sentence."""
+        uncond = None if self.uncond is None else self.uncond.trimmed()
+        return dataclasses.replace(self, text=self.text.trimmed(), uncond=uncond)
+
     def with_uncond(self, device: torch.device) -> TextFeatures:
         """The sentences, then the unconditional rows, on ``device``."""
         uncond = self.generator.unconditional(self.text) if self.uncond is None else self.uncond
@@ -113,8 +118,9 @@ def per_scale_fields(record: Any) -> dict[str, tuple[Tensor, ...]]:
 
 
 def _one(text: TextFeatures, rows: slice) -> TextFeatures:
-    """A sentence; copied, since some kernels round by where in memory a row begins."""
-    return TextFeatures(text.tokens[rows].clone(), text.mask[rows].clone())
+    """A sentence without padding; copied, since some kernels round by where in memory a row begins."""
+    own = TextFeatures(text.tokens[rows], text.mask[rows]).trimmed()
+    return TextFeatures(own.tokens.clone(), own.mask.clone())
 
 
 def _own_layout(codec: Codec, layout: TokenLayout, latents: int) -> TokenLayout:

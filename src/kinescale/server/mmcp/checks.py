@@ -134,12 +134,13 @@ def _parsed(body: dict[str, Any], minor: int) -> schema.Request:
 
 def _remove(value: Any, loc: tuple[int | str, ...]) -> None:
     """Take out what is at a place; names of union members in the place are no keys, and passed over."""
-    here: Any = value
     for part in loc[:-1]:
-        inside = isinstance(part, int) if isinstance(here, list) else isinstance(here, dict) and part in here
-        here = here[part] if inside else here
-    if isinstance(here, dict):
-        here.pop(loc[-1], None)
+        if isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+        elif isinstance(value, dict):
+            value = value.get(part, value)
+    if isinstance(value, dict):
+        value.pop(loc[-1], None)
 
 
 def _check_shape(request: schema.Request) -> None:

@@ -100,12 +100,14 @@ async def _stream(service: Service, job: Job, sent: int) -> AsyncIterator[bytes]
 
 
 async def answered(request: Request, task: Task, wait: float, max_wait_s: float | None) -> Response:
-    """Submit a task; 202 with the job, or 200 when it ends while the client waits."""
+    """Submit a task; 202 with the job, or 200 when it ends while the client waits: then nothing of it is kept."""
     service = service_of(request)
     job = service.scheduler.submit(task, max_wait_s)
     over = await wait_for(service.scheduler, job, request, wait)
     if not over:
         return _job(job, 202, {"Location": f"/v1/jobs/{job.id}"})
+    # the client has what it asked for
+    service.scheduler.forget(job)
     if job.error is not None:
         raise job.error
     return _job(job, 200)
@@ -229,7 +231,7 @@ async def convert(request: Request, given: Annotated[bodies.ConvertQuery, Query(
         max_wait_s = None
     job = service.scheduler.submit(task, max_wait_s)
     await wait_for(service.scheduler, job, request, CONVERT_S)
-    service.scheduler.jobs.pop(job.id, None)
+    service.scheduler.forget(job)
     if job.error is not None or job.payload is None:
         raise job.error or ApiError("timeout", "the conversion took too long.")
     return answer(job.payload)

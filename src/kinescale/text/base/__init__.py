@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from kinescale.core.prompts import check_prompt
 from kinescale.core.records import Record
+from kinescale.text.base.exported import ExportedEncoder
 from kinescale.tokens.text_features import TextFeatures
 
-__all__ = ["TextEncoder", "check_prompt"]
+__all__ = ["ExportedEncoder", "TextEncoder", "check_prompt"]
 
 
 class TextEncoder(ABC):
@@ -39,6 +40,10 @@ class TextEncoder(ABC):
         The same sentence gives the same numbers alone or in a batch. Raises ``InputError`` for an empty or
         over-long sentence.
         """
+
+    def exported(self) -> ExportedEncoder | None:
+        """The network and the tokenizer, for export to other runtimes; ``None`` where there is no network to export."""
+        return None
 
     def encode_together(self, sentences: Sequence[str]) -> TextFeatures:
         """As ``encode``, up to rounding and in less time: sentences may share passes of the network."""

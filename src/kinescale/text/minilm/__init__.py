@@ -63,6 +63,9 @@ class TextEncoder(base.TextEncoder):
     def encode_together(self, sentences: Sequence[str]) -> TextFeatures:
         return encode_each(sentences, self._tokenize, self._model, together=True)
 
+    def exported(self) -> base.ExportedEncoder:
+        return base.ExportedEncoder(self._model, _checked(FOLDER, "tokenizer.json"))
+
     def _tokenize(self, sentences: list[str]) -> tuple[Tensor, Tensor]:
         rows = self._tokenizer.encode_batch(sentences)
         return torch.tensor([row.ids for row in rows]), torch.tensor([row.attention_mask for row in rows])

@@ -38,8 +38,8 @@ class Tokenizer(base.Tokenizer):
         self.feature_width = c.feature_width
         self.explicit = c.explicit_columns()
         widths = [c.width * factor for factor in c.multipliers]
-        self.encoder = Encoder(c.feature_width, widths, c.blocks, c.code_dim)
-        self.decoder = Decoder(c.feature_width, widths, c.blocks, c.code_dim)
+        self.encoder = Encoder(c.feature_width, widths, c.blocks, c.code_dim, c.attention)
+        self.decoder = Decoder(c.feature_width, widths, c.blocks, c.code_dim, c.attention)
         self.masked = c.padding != "slots"
         offered = {
             "width": c.code_dim, "lookup": c.lookup, "temperature": c.assignment_temperature, "faithful": c.faithful,

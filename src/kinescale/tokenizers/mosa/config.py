@@ -17,6 +17,8 @@ class Config(base.FeatureConfig):
     ``multipliers``: channels of each level over ``width``, finest first, half the frames from level to level;
     ``bins`` and ``codes`` of each scale, coarse to fine; ``phi_depth``: convolutions of each scale.
 
+    ``attention``: whether the coarsest level and what lies between encoder and decoder attend over time.
+
     ``padding``: "slots" puts learned frames after a clip's end and codes them too, so that every clip costs as much as
     the longest (the published way); "masked" keeps the network from reading past a clip's end, so that a clip's
     tokens and decoded frames do not depend on how much padding follows, and ``layout(frames)`` is as small as the clip
@@ -34,6 +36,7 @@ class Config(base.FeatureConfig):
     code_dim: int = Field(default=512, ge=1)
     bins: tuple[int, ...] = (3, 6, 10, 15, 20, 25, 30, 36, 42, 49)
     codes: tuple[int, ...] = (256, 313, 370, 427, 484, 540, 597, 654, 711, 768)
+    attention: bool = True
     phi_depth: int = Field(default=2, ge=0)
     padding: Literal["slots", "masked"] = "slots"
     slot_groups: int = Field(default=10, ge=1)

@@ -38,33 +38,34 @@ class Level(nn.Module):
 
 
 class Middle(nn.Module):
-    """Convolutions, attention, convolutions, at the coarsest resolution."""
+    """Convolutions, attention where ``attend`` is set, convolutions, at the coarsest resolution."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, attend: bool):
         super().__init__()
         self.before = NormConv(width, width, GROUPS)
-        self.attention = TimeAttention(width, GROUPS)
+        self.attention = TimeAttention(width, GROUPS) if attend else None
         self.after = NormConv(width, width, GROUPS)
 
     def forward(self, x: Float[Tensor, "B C T"], valid: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "B C T"]:
         """Steps not ``valid`` stay zero."""
-        return self.after(self.attention(self.before(x, valid), valid), valid)
+        x = self.before(x, valid)
+        return self.after(x if self.attention is None else self.attention(x, valid), valid)
 
 
 class Encoder(nn.Module):
     """[B, F, T] to [B, D, T / 2**(levels-1)]; ``widths`` are the channels of each level, finest first."""
 
-    def __init__(self, features: int, widths: Sequence[int], blocks: int, code_dim: int):
+    def __init__(self, features: int, widths: Sequence[int], blocks: int, code_dim: int, attend: bool = True):
         super().__init__()
         sources = (widths[0], *widths[:-1])
         deepest = len(widths) - 1
         self.enter = nn.Conv1d(features, widths[0], 3, padding=1)
         self.levels = nn.ModuleList(
-            Level(source, width, blocks, k == deepest)
+            Level(source, width, blocks, attend and k == deepest)
             for k, (source, width) in enumerate(zip(sources, widths, strict=True))
         )
         self.narrow = nn.ModuleList(nn.Conv1d(width, width, 3, stride=2) for width in widths[:-1])
-        self.middle = Middle(widths[-1])
+        self.middle = Middle(widths[-1], attend)
         self.norm = GroupNorm(GROUPS, widths[-1], eps=EPS)
         self.leave = nn.Conv1d(widths[-1], code_dim, 3, padding=1)
 
@@ -85,14 +86,14 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """[B, D, T'] to [B, F, T' * 2**(levels-1)]; one residual block per level more than the encoder."""
 
-    def __init__(self, features: int, widths: Sequence[int], blocks: int, code_dim: int):
+    def __init__(self, features: int, widths: Sequence[int], blocks: int, code_dim: int, attend: bool = True):
         super().__init__()
         falling = tuple(reversed(widths))
         sources = (falling[0], *falling[:-1])
         self.enter = nn.Conv1d(code_dim, falling[0], 3, padding=1)
-        self.middle = Middle(falling[0])
+        self.middle = Middle(falling[0], attend)
         self.levels = nn.ModuleList(
-            Level(source, width, blocks + 1, k == 0)
+            Level(source, width, blocks + 1, attend and k == 0)
             for k, (source, width) in enumerate(zip(sources, falling, strict=True))
         )
         self.widen = nn.ModuleList(nn.Conv1d(width, width, 3, padding=1) for width in falling[:-1])

@@ -16,7 +16,9 @@ A labeled corpus, whose clips come without sentences, also offers
 - ``written_captions() -> {label or take: sentences}``, optional: captions written by hand.
 
 A corpus with published feature arrays also offers ``NATIVE``, ``given(clip) -> [T, F]`` (the arrays unchanged) and
-``statistics(folder) -> (mean, std) | None``; one whose terms depend on the folder, ``license(folder) -> License``.
+``statistics(folder) -> (mean, std) | None``; one whose terms depend on the folder, ``license(folder) -> License``; one
+of bodies without bones takes the user's body models, ``find(folder, body_models)``, and names ``OTHER_FORMS`` of
+``prepare --as``. ``PREPARED_FPS``: frames a second when none are asked for, where that is not the package's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make a cycle of a clip: sample what leads from its end to its beginning, or cut out its best cycle."""
+"""Make a cycle of a clip: fill what leads from its end to its beginning, or cut out its best cycle."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ import torch
 from kinescale.core.errors import InputError
 from kinescale.motion.motion import Motion
 from kinescale.nn.threads import on_fixed_threads
+from kinescale.pipelines.editing.blend import border_peak
 from kinescale.pipelines.editing.cycle import CycleOffset, best_cycle, in_a_row, in_place, moved_on, offset_between
 from kinescale.pipelines.editing.edit_pipeline import Edited, EditOptions, EditPipeline
 from kinescale.pipelines.editing.gap import frames_of, joined
+from kinescale.pipelines.editing.gap_fill import fillable
+from kinescale.pipelines.editing.infill import infill
 from kinescale.pipelines.editing.region import EditRegion, Span
+from kinescale.pipelines.editing.spread import spread_cycle
 from kinescale.pipelines.prompt_spans import piece
 
 MOST_OF_CYCLE = 1 / 3
 """Of a cycle that is cut out of a clip, the most that is resampled to close it."""
+
+LENGTHS = (1.0, 0.6, 0.8, 1.25, 1.5)
+"""Lengths of the gap between a clip's end and its beginning that are tried, over the one that was given."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +33,10 @@ class LoopOptions:
 
     Parameters
     ----------
-    seconds : sampled between the clip's end and its beginning; with ``cut`` at most, and inside the cycle.
-    cut : take the stretch of the clip that closes best, instead of all of it.
+    seconds : sampled between the clip's end and its beginning, about so many without a prompt: the length in which it
+        comes round most smoothly; with ``cut`` at most, and inside the cycle.
+    cut : take the stretch of the clip that closes best, instead of all of it. Without a prompt and ``keep_scales``,
+        nothing is sampled: what its end and its beginning differ by is spread over it.
     in_place : subtract the steady part of the root's path.
     rounds : how many cycles to write one after another.
     keep_scales : coarse scales that are kept in what is resampled; with ``cut`` half of them by default.
@@ -67,31 +76,57 @@ def run(
     >>> from kinescale import Editor, TextToMotion
     >>> editor = Editor.from_pretrained()
     >>> clip = TextToMotion(editor.bundle)("a person walks", seconds=1.0).motions[0]
-    >>> len(editor.loop(clip).motions[0])
+    >>> len(editor.loop(clip, "a person walks").motions[0])
     45
     """
     loop = loop or LoopOptions()
     count = frames_of(loop.seconds, motion.fps, 0)
-    notes: tuple[str, ...] = ()
-    bundle = pipeline.bundle
-    window = int(bundle.max_frames * motion.fps / bundle.feature.fps) + 1
-    if loop.cut:
-        start, stop = best_cycle(motion)
-        count = min(count, max(1, int((stop - start) * MOST_OF_CYCLE)))
-        notes = (f"the cycle is frames {start}:{stop} of the clip, {(stop - start) / motion.fps:.2f} seconds",)
-        whole, span = _closed(motion, (start, stop), count, window)
-        keep_scales = pipeline.scales // 2 if loop.keep_scales is None else loop.keep_scales
-    else:
-        whole, span = joined(motion, motion.slice(0, min(len(motion), window)), count / motion.fps)
-        keep_scales = loop.keep_scales or 0
+    spreads = loop.cut and prompt is None and loop.keep_scales is None
+    whole, span, notes = _round(pipeline, motion, count, loop, prompt)
+    keep_scales = loop.keep_scales or 0
+    if loop.cut and loop.keep_scales is None:
+        keep_scales = pipeline.scales // 2
     region = EditRegion(len(whole), (span,), (), keep_scales)
-    # a resampled cycle may end anywhere on the ground, so its seam is smoother than that of a gap between fixed frames
-    free = replace(options or EditOptions(), fill_gaps=False)
-    edited = pipeline.run(whole, region, prompt, task="loop", options=free)
+    edited = pipeline.run(whole, region, prompt, task="loop", options=options, holds="frames" if spreads else "nothing")
     cycles = [_cycle(made, span[1], loop) for made in edited.motions]
     notes = (*notes, *(note for note in edited.notes if not note.startswith("what follows")))
     motions, offsets = zip(*cycles, strict=True)
     return Looped(motions, edited.blends, edited.tokens, edited.kept, edited.spans, notes, offsets)
+
+
+def _round(
+    pipeline: EditPipeline, motion: Motion, count: int, loop: LoopOptions, prompt: str | None
+) -> tuple[Motion, Span, tuple[str, ...]]:
+    """A round with its own beginning after it, the frames of it that are changed or to be sampled, and notes."""
+    bundle = pipeline.bundle
+    window = int(bundle.max_frames * motion.fps / bundle.feature.fps) + 1
+    if not loop.cut:
+        again = motion.slice(0, min(len(motion), window))
+        if prompt is None and not loop.keep_scales:
+            count = _smoothest(motion, again, count)
+        return *joined(motion, again, count / motion.fps), ()
+    start, stop = best_cycle(motion)
+    notes = (f"the cycle is frames {start}:{stop} of the clip, {(stop - start) / motion.fps:.2f} seconds",)
+    if prompt is None and loop.keep_scales is None:
+        notes = (*notes, "what its end and its beginning differ by is spread over it")
+        return *spread_cycle(motion, (start, stop), window), notes
+    most = max(1, int((stop - start) * MOST_OF_CYCLE))
+    return *_closed(motion, (start, stop), min(count, most), window), notes
+
+
+def _smoothest(motion: Motion, again: Motion, count: int) -> int:
+    """Frames of the gap that lets the clip come round most smoothly, about ``count``."""
+    peaks = {}
+    for frames in dict.fromkeys(max(1, round(share * count)) for share in LENGTHS):
+        whole, span = joined(motion, again, frames / motion.fps)
+        near = (max(0, span[0] - motion.fps), min(len(whole), span[1] + motion.fps))
+        piece = whole.slice(int(near[0]), int(near[1]))
+        gap = (span[0] - int(near[0]), span[1] - int(near[0]))
+        if not fillable(piece, EditRegion(len(piece), (gap,))):
+            continue
+        made = infill(piece, gap).motion
+        peaks[frames] = border_peak(made, ((gap[0] - 1, gap[1] + 1),))
+    return min(peaks, key=lambda frames: peaks[frames], default=count)
 
 
 def _cycle(made: Motion, frames: int, loop: LoopOptions) -> tuple[Motion, CycleOffset]:

@@ -39,8 +39,8 @@ def run(
     if pipeline.predicts_bits:
         rewriting = Rewriting(encode_text(pipeline.bundle, [source]), threshold)
         fill = partial(fill_tokens, rewriting=rewriting)
-        return pipeline.run(motion, region, wanted, task="rewrite", options=options, fill=fill, keeps_prompts=True)
-    edited = pipeline.run(motion, region, wanted, task="rewrite", options=options, keeps_prompts=True)
+        return pipeline.run(motion, region, wanted, task="rewrite", options=options, fill=fill, holds="prompts")
+    edited = pipeline.run(motion, region, wanted, task="rewrite", options=options, holds="prompts")
     note = (
         f"this is a system of codes: the {early} coarsest of {pipeline.scales} scales stay, the others were resampled "
         "for the new prompt; the source prompt and the threshold are for systems of bits"
