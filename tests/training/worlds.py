@@ -222,20 +222,9 @@ def hung(root: Path, data: Path) -> dict[str, Any]:
 def launched(root: Path, data: Path) -> dict[str, Any]:
     """The command under torchrun."""
     run = root / "launched"
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     settings = [word for name, value in SETTINGS.items() for word in (f"--{name}", str(value))]
-    command = [
-        *launcher,
-        "-m",
-        "kinescale",
-        "train",
-        "moscale.debug",
-        "--data",
-        str(data),
-        "--run",
-        str(run),
-        *settings,
-    ]
+    command = ["-m", "kinescale", "train", "moscale.debug", "--data", str(data), "-o", str(run), *settings]
     done = subprocess.run([*launcher, *command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return {"curves": curves(run), "weights": weights(run), "said": done.stdout, "bundle": (run / "bundle").is_dir()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from kinescale.cli.base.options import MaybeFloat, MaybeInt, MaybeText, parse
+from kinescale.cli.base.options import MaybeFloat, MaybeInt, MaybeText, Out, parse
 
 if TYPE_CHECKING:
     from kinescale.training.config import RunConfig
@@ -35,7 +35,7 @@ class Options:
     """Which run, e.g. moscale.small; a wrong name lists all."""
     data: Path
     """The folder that `kinescale prepare` wrote, or its URL (s3://..., gs://...)."""
-    run: Path
+    run: Out
     """The folder of the run: checkpoints, logs, and the bundle made of it."""
     ablation: MaybeText = None
     """What of the system is left out or exchanged, as in the papers' studies, e.g. no_temporal_refinement; several with

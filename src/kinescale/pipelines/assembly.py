@@ -30,8 +30,9 @@ MOST_M_S2 = 110.0
 OTHER_ROOMS = (0.4, 2.0)
 """Where a seam is refused, it is looked for among so many times as many frames."""
 
-ENDS_S, LEAD_S, MOST_TRIED = 0.5, 0.4, 14
-"""Seconds at a piece's ends among which a seam is looked for; those that stay before and after an act; frames tried."""
+ENDS_S, LEAD_S, LEAST_LEAD_S, MOST_TRIED = 0.5, 0.4, 0.15, 14
+"""Seconds at a piece's ends among which a seam is looked for; those that stay before and after an act, at most and at
+least; frames tried."""
 
 SEAM_S, SPARE_S = 0.2, 1.0
 """Seconds that a seam adds on average; those that the last piece is drawn longer, to be cut."""
@@ -74,13 +75,15 @@ def in_sequence(pieces: Sequence[Motion], frames: int) -> Motion | None:
     return _cut(track, pieces[0], frames)
 
 
-def once(piece: Motion, kinds: Sequence[str]) -> Motion | None:
-    """The act that a piece shows once, with few frames around it; ``None`` where it does not show it once."""
+def once(piece: Motion, kinds: Sequence[str], seconds: float = 9.0) -> Motion | None:
+    """The act that a piece shows once, with few frames around it so that it takes about ``seconds`` at most; ``None``
+    where it does not show it once."""
     events = [event for event in describe(piece).events if event.kind in kinds]
     if len(events) != 1 or (events[0].count or 1) != 1:
         return None
-    first = max(0, round((events[0].start_s - LEAD_S) * piece.fps))
-    last = min(len(piece), round((events[0].end_s + LEAD_S) * piece.fps))
+    lead = min(LEAD_S, max(LEAST_LEAD_S, (seconds - SEAM_S - events[0].seconds) / 2))
+    first = max(0, round((events[0].start_s - lead) * piece.fps))
+    last = min(len(piece), round((events[0].end_s + lead) * piece.fps))
     return piece.slice(first, last) if last - first >= LEAST_FRAMES else None
 
 

@@ -18,7 +18,7 @@ from kinescale.motion.mirror import mirror
 from kinescale.motion.motion import Motion
 from kinescale.pipelines.adjustment import adjusted, needs_longer, stops
 from kinescale.pipelines.assembly import in_sequence, layered, once, schedule
-from kinescale.pipelines.candidates import Verdict, judge
+from kinescale.pipelines.candidates import MAIN_WEIGHT, Verdict, judge
 
 LONGER = 1.3
 """A motion that may have to be made faster is drawn so many times as long."""
@@ -54,10 +54,11 @@ class Limits:
 
 @dataclass(eq=False)
 class _Piece:
-    """The best draw of a part so far."""
+    """The best draw of a part so far; ``whole``: it keeps its minor claims as well, such as to stay in place."""
 
     motion: Motion
     verdict: Verdict
+    whole: bool
 
 
 @dataclass(eq=False)
@@ -180,7 +181,7 @@ class Refiner:
 
     def _has(self, part: Part) -> bool:
         """Whether a draw of the part keeps all that the part claims."""
-        return part.text in self._pieces and self._pieces[part.text].verdict.complete
+        return part.text in self._pieces and self._pieces[part.text].whole
 
     def _keep_piece(self, part: Part, motion: Motion) -> None:
         """The better of a part's draws, mirrored where that keeps more of the part's claims; of two alike the later."""
@@ -192,7 +193,8 @@ class Refiner:
             if verdict is None:
                 continue
             if part.text not in self._pieces or verdict.score >= self._pieces[part.text].verdict.score:
-                self._pieces[part.text] = _Piece(one, verdict)
+                whole = verdict.score >= MAIN_WEIGHT * len(request.main) + len(request.minor)
+                self._pieces[part.text] = _Piece(one, verdict, whole)
 
     def _assembled(self) -> Motion | None:
         """All parts in one motion; ``None`` where a part is not there or a seam is too hard."""
@@ -205,7 +207,8 @@ class Refiner:
                 return layered(motions[0], motions[1], parts[1].side, self.frames)
             pieces: list[Motion] = []
             for part, motion in zip(parts, motions, strict=True):
-                single = once(motion, part.kinds) if part.count > 1 else motion
+                each = self.frames / self.limits.fps / part.count
+                single = once(motion, part.kinds, each) if part.count > 1 else motion
                 if single is None:
                     return None
                 pieces += [single] * part.count

@@ -14,11 +14,15 @@ from typing import Any
 
 import torch
 from torch import distributed
+from torch.distributed.rendezvous import rendezvous
 
 from kinescale.core.errors import ConfigError, KinescaleError
 
 TIMEOUT_S = 45.0
 """A process that is not heard of for so long is lost; with the launcher's own reaction the job ends in a minute."""
+
+MEETING = timedelta(minutes=10)
+"""All processes have to be there within it."""
 
 LONG = timedelta(days=1)
 """What is done once by the leader, such as computing features, may take long; a leader that dies ends the job."""
@@ -68,13 +72,25 @@ def joined(device: torch.device, timeout_s: float = TIMEOUT_S) -> Iterator[None]
         return
     backend = "nccl" if device.type == "cuda" else "gloo"
     with losses_in_words():
-        distributed.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
+        _connect(backend, timedelta(seconds=timeout_s))
         try:
             yield
         finally:
             # after a loss there is nobody to say goodbye to
             with contextlib.suppress(RuntimeError):
                 distributed.destroy_process_group()
+
+
+def _connect(backend: str, timeout: timedelta) -> None:
+    """Wait until all processes are there, which on a busy machine takes longer than what marks a lost one."""
+    try:
+        store, rank, size = next(iter(rendezvous("env://", timeout=MEETING)))
+        store.set(f"kinescale/here/{rank}", "yes")
+        store.wait([f"kinescale/here/{number}" for number in range(size)], MEETING)
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
+    except (RuntimeError, ValueError) as problem:
+        line = " ".join(str(problem).split())[:160]
+        raise KinescaleError(f"the processes could not be connected ({line}); see docs/distributed.md.") from None
 
 
 @contextlib.contextmanager

@@ -275,9 +275,8 @@ class _Run:
             self._scaled(self.objective, batch, here)
         outcome, each = self.objective.outcome, rows // passes
         for at in range(0, rows, each):
-            waits = isinstance(self.parallel, DistributedDataParallel) and at + each < rows
             with (
-                self.parallel.no_sync() if waits else contextlib.nullcontext(),
+                contextlib.nullcontext() if at + each == rows else self._quietly(),
                 global_batch.own(first + at, each, total),
                 global_batch.replayed(notes),
             ):
@@ -285,6 +284,11 @@ class _Run:
         for update in notes.later:
             update()
         return outcome
+
+    def _quietly(self) -> contextlib.AbstractContextManager[Any]:
+        """Inside, gradients add up and are not averaged yet."""
+        parallel = self.parallel
+        return parallel.no_sync() if isinstance(parallel, DistributedDataParallel) else contextlib.nullcontext()
 
     def _scaled(self, objective: nn.Module, batch: Any, here: int) -> Tensor:
         torch.manual_seed(here)

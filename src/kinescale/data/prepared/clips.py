@@ -110,18 +110,23 @@ class Clips(Sequence[PreparedClip]):
     def distinct(self, name: str, kept: np.ndarray) -> list[str]:
         """The distinct captions (field ``name``) of the clips that ``kept`` [clips] marks."""
         import pyarrow as pa
-        import pyarrow.compute as compute
 
+        compute = _compute()
         return compute.unique(compute.list_flatten(self.table[name].filter(pa.array(kept)))).to_pylist()
 
     def counts(self, name: str) -> np.ndarray:
         """How many captions (field ``name``) each clip has."""
-        import pyarrow.compute as compute
-
-        return compute.list_value_length(self.table[name]).to_numpy()
+        return _compute().list_value_length(self.table[name]).to_numpy()
 
     def _made(self, index: int) -> PreparedClip:
         return _record(self.table.slice(index, 1).to_pylist()[0])
+
+
+def _compute() -> Any:
+    # its functions are made at run time, where no type checker sees them
+    import pyarrow.compute
+
+    return pyarrow.compute
 
 
 def _record(row: dict[str, Any]) -> PreparedClip:

@@ -61,18 +61,13 @@ def whole(folder: Path) -> dict[str, Any] | None:
 
 def write_shard(out: Path, shard: Shard, entries: Sequence[Entry], suffixes: Sequence[str]) -> dict[str, Any]:
     """Write a shard and give it its name; its record."""
-    from kinescale.formats import write_motion
-    from kinescale.pipelines.conversion import fitted
-
     with scratch_folder(out) as place:
         (place / FILES).mkdir()
         done = []
         for entry in entries:
             try:
-                for suffix in suffixes if entry.motion is not None else ():
-                    name = f"{entry.row:09d}-{entry.asked['sample']}{suffix}"
-                    ready, _ = fitted(entry.motion, Path(name))
-                    write_motion(ready, place / FILES / name)
+                if entry.motion is not None:
+                    _write_files(place / FILES, entry, entry.motion, suffixes)
                 done.append(entry)
             except KinescaleError as problem:
                 done.append(Entry(entry.row, entry.asked, None, str(problem)))
@@ -92,6 +87,16 @@ def write_shard(out: Path, shard: Shard, entries: Sequence[Entry], suffixes: Seq
         write_json(place / RECORD, record)
         _name(place, out / shard.name)
     return record
+
+
+def _write_files(folder: Path, entry: Entry, motion: Motion, suffixes: Sequence[str]) -> None:
+    from kinescale.formats import write_motion
+    from kinescale.pipelines.conversion import fitted
+
+    for suffix in suffixes:
+        name = f"{entry.row:09d}-{entry.asked['sample']}{suffix}"
+        ready, _ = fitted(motion, Path(name))
+        write_motion(ready, folder / name)
 
 
 def _name(made: Path, target: Path) -> None:

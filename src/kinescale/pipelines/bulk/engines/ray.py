@@ -5,6 +5,7 @@ The prompts, the bundle and the output folder have to be where every node of the
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def run(shards: Iterator[Shard], settings: Settings, out: Path) -> Iterator[tupl
     import json
 
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, include_dashboard=False, logging_level="error")
+        ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     has_gpu = settings.device == "auto" and ray.cluster_resources().get("GPU", 0) > 0
     gpus = int(has_gpu or settings.device.startswith("cuda"))
