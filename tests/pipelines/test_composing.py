@@ -51,6 +51,8 @@ def test_a_loop_comes_round(one, clip):
     placed = one.loop(clip, loop=LoopOptions(0.5, in_place=True), options=EditOptions(seed=1))
     (none,) = placed.offsets
     assert none.yaw == none.step_m == 0 and float((placed.motions[0].root[-1] - clip.root[0])[[0, 2]].norm()) < 0.2
+    exact = one.loop(clip, loop=LoopOptions(0.5, keep_scales=0), options=EditOptions(seed=1))
+    assert len(exact.motions[0]) == 75
     told = one.loop(clip, PROMPT, loop=LoopOptions(0.5), options=EditOptions(seed=1))
     assert len(told.motions[0]) == 75 and told.motions[0].meta["prompt"] == PROMPT
 

@@ -132,7 +132,8 @@ def _loops(engine: Engine, asked: Asked, how: Drawing) -> list[Motion]:
             clip = engine.draw([text], [seed], one)[0][0]
         else:
             clip = engine.timeline(Timeline((Segment(text, 0.0, seconds),)), options=options).motion
-        looped = engine.editor.loop(clip, text, loop=LoopOptions(closing / engine.fps), options=options)
+        # with scales to keep, though none, the cycle is exactly as long as asked
+        looped = engine.editor.loop(clip, text, loop=LoopOptions(closing / engine.fps, keep_scales=0), options=options)
         closed = in_a_row(looped.motions[0], looped.offsets[0], 2).slice(0, cycle + 1)
         # as many steps as the request's cycle has, whatever the rates
         made.append(closed.replace(fps=cycle * asked.fps / steps))

@@ -33,8 +33,8 @@ class LoopOptions:
 
     Parameters
     ----------
-    seconds : sampled between the clip's end and its beginning, about so many without a prompt: the length in which it
-        comes round most smoothly; with ``cut`` at most, and inside the cycle.
+    seconds : sampled between the clip's end and its beginning, about so many without a prompt and
+        ``keep_scales``: the length in which it comes round most smoothly; with ``cut`` at most, and inside the cycle.
     cut : take the stretch of the clip that closes best, instead of all of it. Without a prompt and ``keep_scales``,
         nothing is sampled: what its end and its beginning differ by is spread over it.
     in_place : subtract the steady part of the root's path.
@@ -102,7 +102,7 @@ def _round(
     window = int(bundle.max_frames * motion.fps / bundle.feature.fps) + 1
     if not loop.cut:
         again = motion.slice(0, min(len(motion), window))
-        if prompt is None and not loop.keep_scales:
+        if prompt is None and loop.keep_scales is None:
             count = _smoothest(motion, again, count)
         return *joined(motion, again, count / motion.fps), ()
     start, stop = best_cycle(motion)
