@@ -47,6 +47,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("empty")
 
 
+@pytest.mark.slow
 def test_the_ground_truth_stands_first_and_the_folder_says_how(
     capsys: pytest.CaptureFixture, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

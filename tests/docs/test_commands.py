@@ -10,6 +10,7 @@ import ast
 import fnmatch
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pages import Command, blocks, commands, name, pages, python_blocks
@@ -60,8 +61,14 @@ NOT_EXECUTED = {
 """Pages of which only the imports are executed, and why."""
 
 PUBLISHED = "docs/howto/use_the_authors_weights.md"
-SLOW = {PUBLISHED: "imports and samples; its files are made by tests/authors_files.py"}
-"""Pages that `make slow` follows, and why."""
+SLOW = {
+    PUBLISHED: "imports and samples; its files are made by tests/authors_files.py",
+    "docs/tutorial.md": "draws much",
+}
+"""Pages whose commands `make slow` runs, and why."""
+
+SLOW_PYTHON = ("docs/howto/use_from_python.md", "docs/editing.md")
+"""Pages whose Python `make slow` runs: they draw much."""
 
 GIVEN = {
     "docs/editing.md": ("walk.bvh",),
@@ -126,7 +133,11 @@ def _texts(page: Path, place: Path) -> None:
 
 
 def _marked() -> list:
-    return [pytest.param(page, marks=pytest.mark.slow if name(page) in SLOW else (), id=name(page)) for page in pages()]
+    return [_page(page, name(page) in SLOW) for page in pages()]
+
+
+def _page(page: Path, slow: bool) -> Any:
+    return pytest.param(page, marks=pytest.mark.slow if slow else (), id=name(page))
 
 
 @pytest.mark.parametrize("page", _marked())
@@ -182,7 +193,10 @@ def test_a_wrong_option_is_noticed():
         test_the_options_of_a_command_exist(wrong, None)
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if python_blocks(page)], ids=name)
+WITH_PYTHON = [page for page in pages() if python_blocks(page)]
+
+
+@pytest.mark.parametrize("page", [_page(page, name(page) in SLOW_PYTHON) for page in WITH_PYTHON])
 def test_the_python_of_a_page_runs_in_order(page, room):
     room(page)
     known: dict[str, object] = {}

@@ -17,7 +17,16 @@ def test_there_are_examples():
     assert {"generate", "edit", "timeline", "convert"} <= {script.stem for script in EXAMPLES}
 
 
-@pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.stem)
+SLOW = ("edit", "timeline")
+"""Examples that draw much; `make slow` runs them."""
+
+
+def _marked() -> list:
+    marks = pytest.mark.slow
+    return [pytest.param(script, marks=marks if script.stem in SLOW else (), id=script.stem) for script in EXAMPLES]
+
+
+@pytest.mark.parametrize("script", _marked())
 def test_an_example_runs(script, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path)])
     try:

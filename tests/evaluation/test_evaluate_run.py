@@ -160,6 +160,7 @@ def test_an_evaluator_of_another_feature_sees_all_motions_by_its_own(data: Prepa
     assert report is not None and report.rows["generated"]["fid"].mean > 0
 
 
+@pytest.mark.slow
 def test_several_settings_are_rows_of_their_own_and_none_is_chosen(data: Prepared) -> None:
     settings = {f"guidance_scale {value}": {"guidance_scale": float(value)} for value in (1, 4)}
     found = run(tiny_bundle(), data, request(repeats=1, settings=settings), evaluator=tiny_evaluator())[0]
@@ -169,6 +170,7 @@ def test_several_settings_are_rows_of_their_own_and_none_is_chosen(data: Prepare
     assert any("none is chosen" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_the_fields_protocol_with_its_samples(data: Prepared) -> None:
     small = protocol.HUMANML3D_2022.but(pool=POOL, prompts=2, samples=4, sample_pairs=4, diversity_pairs=3)
     asked = request(limit=4, repeats=1, protocol=small, multimodality=True)

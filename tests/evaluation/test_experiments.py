@@ -44,6 +44,7 @@ def test_what_an_experiment_asks_for_exists(name: str, tmp_path: Path) -> None:
                 Options(tmp_path, tmp_path, size=size).config(one, row)
 
 
+@pytest.mark.slow
 def test_the_same_numbers_are_not_measured_twice_and_all_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -200,6 +200,7 @@ def test_every_section_is_filled_and_written(whole: Evaluation, tmp_path: Path) 
     assert all(bar.name in page for bar in whole.bars) and len(whole.bars) > 12
 
 
+@pytest.mark.slow
 def test_any_section_can_be_left_out(data: Prepared) -> None:
     for name in SECTIONS:
         asked = request(limit=4, repeats=1, instructions=8, sections=(name,), per_class=1)

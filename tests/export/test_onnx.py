@@ -95,6 +95,7 @@ def test_without_guidance_a_pass_holds_one_sentence(tiny):
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(here, there, strict=True))
 
 
+@pytest.mark.slow
 def test_half_precision_weights_take_half_the_bytes_and_stay_near(tiny, tmp_path):
     bundle, _, folder = tiny
     half = exported(bundle, tmp_path / "half", weights="fp16")
@@ -148,9 +149,7 @@ def test_every_system_draws_the_same_tokens(system, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("system", "tokenizer"), [("moscale", "msq"), ("mosa", "msq"), ("scalemogen", "moscale")]
-)
+@pytest.mark.parametrize(("system", "tokenizer"), [("moscale", "msq"), ("mosa", "msq"), ("scalemogen", "moscale")])
 def test_pairs_of_systems_draw_the_same_tokens(system, tokenizer, tmp_path):
     bundle = debug_bundle(system, tokenizer)
     assert_same(bundle, exported(bundle, tmp_path / "pair"), 1.0)

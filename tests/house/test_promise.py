@@ -267,6 +267,7 @@ def system():
         text=text.Config(width=16, max_tokens=16),
         tokenizer_training=STAGE,
         generator_training=STAGE,
+        length_training=STAGE,
         workers=1,
     )
 

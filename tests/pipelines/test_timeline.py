@@ -57,6 +57,7 @@ def test_what_is_told_of_a_part_changes_that_part_alone(pipe):
     assert torch.equal(plain.root, waved.root)
 
 
+@pytest.mark.slow
 def test_chunks_are_the_whole_and_stay_small(pipe):
     segments = [Segment(f"a person walks {i} steps", 1.5 * i, 1.5 * i + 1.5) for i in range(8)]
     segments += [Segment("a person waves", 4.0 * i + 1, 4.0 * i + 3, ("arms",)) for i in range(3)]

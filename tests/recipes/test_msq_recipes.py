@@ -36,7 +36,7 @@ def test_every_preset_goes_from_data_to_a_motion(variant: str, data: Path, tmp_p
     steps = {f"{stage}_training.steps": 2 for stage in STAGES}
     config = override(recipes.get("msq.debug"), {**VARIANTS[variant], **steps})
     outcomes = train(config, data, tmp_path / "run", STAGES)
-    assert [outcome.step for outcome in outcomes.values()] == [2, 2]
+    assert {outcome.step for outcome in outcomes.values()} == {2}
     bundle = build_bundle(tmp_path / "run")
     bundle.save_pretrained(tmp_path / "bundle")
     pipe = TextToMotion(Bundle.from_pretrained(tmp_path / "bundle"))

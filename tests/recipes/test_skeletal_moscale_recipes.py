@@ -44,7 +44,7 @@ def test_two_steps_of_each_stage_then_a_bundle_that_makes_the_same_motions(
 ) -> None:
     name, changes = TRIALS[trial]
     outcomes = train(override(recipes.get(name), {**changes, **TWO}), data, tmp_path / "run", STAGES)
-    assert [outcome.step for outcome in outcomes.values()] == [2, 2]
+    assert {outcome.step for outcome in outcomes.values()} == {2}
     bundle = build_bundle(tmp_path / "run")
     bundle.save_pretrained(tmp_path / "bundle")
     back = Bundle.from_pretrained(tmp_path / "bundle")

@@ -190,8 +190,12 @@ def test_without_any_standing_pose_the_bones_give_the_t_pose_and_a_warning_says_
     assert found.rest == "other" and any("no frame shows the body standing" in line for line in found.warnings)
 
 
-@pytest.mark.parametrize("name", ["humanml22", "mixamo", "smplx"])
-@pytest.mark.parametrize("axis", [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0)])
+FOLDS = [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0)]
+FOLDED = [(name, axis) for name in ("humanml22", "mixamo", "smplx") for axis in FOLDS]
+OTHERS = [pytest.param(*case, marks=pytest.mark.slow) for k, case in enumerate(FOLDED) if k % 4]
+
+
+@pytest.mark.parametrize(("name", "axis"), [*FOLDED[::4], *OTHERS])
 def test_clips_of_one_folded_skeleton_have_one_t_pose_and_keep_their_lean(name, axis):
     """The T-pose does not hang on how upright the clip is: whoever leans goes on leaning on another body."""
     target = skeletons.get("humanml22")

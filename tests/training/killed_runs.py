@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
+import torch._dynamo  # the first optimizer loads it: once here, not in every fork
 
 from kinescale import recipes
 from kinescale.training import checkpoint, loop, state

@@ -78,6 +78,7 @@ def test_text_of_another_width_is_refused() -> None:
         LengthPredictor(8, 4).length_logits(one_word(16))
 
 
+@pytest.mark.slow
 def test_a_run_trains_the_estimator_after_the_generator(tmp_path: Path) -> None:
     data = toy_prepared(tmp_path / "data")
     config = recipes.get("moscale.debug")

@@ -25,6 +25,8 @@ EXTRAS = {
     "video": ("imageio_ffmpeg",),
     "text": ("transformers",),
     "serve": ("fastapi", "uvicorn"),
+    "onnx": ("onnx", "onnxruntime"),
+    "ray": ("ray",),
 }
 """Optional extras and what they install."""
 

@@ -142,7 +142,7 @@ def _check(options: Options) -> tuple[str, tuple[Path, ...], dict[str, Any]]:
 def _task(options: Options) -> tuple[str, Any]:
     """The task, and the value of its short form: a flag, seconds, or two files."""
     short = {name: getattr(options, name, None) for name in FAMILY.names()}
-    given = [name for name, value in short.items() if value not in (None, False, EXACT)]
+    given = [name for name, value in short.items() if not (value is None or value is False or value == EXACT)]
     if options.task is not None:
         given = list(dict.fromkeys((FAMILY.check(options.task), *given)))
     if len(given) > 1:

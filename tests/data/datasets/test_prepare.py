@@ -88,6 +88,7 @@ def test_good_clips_come_through_and_bad_ones_are_reported_by_name(corpus, tmp_p
     assert not clip.steady and next(c for c in data.clips if c.action == "walk").steady
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_the_number_of_workers(corpus, tmp_path, small_parts):
     for workers in (1, 2):
         prepare("bandai_namco", corpus, tmp_path / str(workers), workers=workers)

@@ -12,7 +12,7 @@ import pytest
 from kinescale.data.datasets import FAMILY, accad, bandai_namco, cmu, hdm05, kaykit, mesh2motion
 from kinescale.data.datasets.base.splits import SPLITS
 from kinescale.data.datasets.cmu.descriptions import _plain
-from kinescale.data.prepared.reader import _clip
+from kinescale.data.prepared.clips import _record
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,6 @@ def test_rows_of_older_folders_read_as_they_were():
         "id": "cmu/01_01", "corpus": "cmu", "split": "val", "action": "a", "style": "b", "license": "c", "frames": 9,
         "fps": 30.0, "steady": True, "captions": ("x",), "captions_mirrored": ("y",), "motion_sha256": "",
     }  # fmt: skip
-    assert asdict(_clip(row)) == {**row, "caption_tokens": (), "held_by": "", "take": "cmu/01_01", "amounts": 0}
+    assert asdict(_record(row)) == {**row, "caption_tokens": (), "held_by": "", "take": "cmu/01_01", "amounts": 0}
     newer = {**row, "held_by": None, "take": None, "amounts": None}
-    assert _clip(newer) == _clip(row)
+    assert _record(newer) == _record(row)

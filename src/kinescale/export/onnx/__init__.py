@@ -47,7 +47,8 @@ def export(bundle: Bundle, folder: str | Path, config: Config) -> Report:
 
     Example
     -------
-    >>> export(Bundle.from_pretrained(), "walker-onnx", Config(seconds=(4.0,)))  # doctest: +SKIP
+    >>> settings = Config(seconds=(4.0,), weights="fp16")
+    >>> export(Bundle.from_pretrained(), "walker-onnx", settings)  # doctest: +SKIP
     """
     target = Path(folder)
     try:
