@@ -56,7 +56,7 @@ def test_calls_are_checked_after_a_call_that_fits() -> None:
         doubled(rows, 0, "dtype")
     assert longest([rows, rows]) == 3
     with pytest.raises(TypeCheckError, match="parameters"):
-        longest([rows, 1])  # pyright: ignore
+        longest([1, 1])  # pyright: ignore
     with pytest.raises(TypeCheckError, match="parameters"):
         longest(rows=[rows[0]])
 
