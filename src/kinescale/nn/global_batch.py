@@ -100,7 +100,7 @@ def replaying() -> bool:
     return _state.replay
 
 
-def settle(update: Callable[[], None]) -> None:
+def settle(update: Callable[[], object]) -> None:
     """Run what changes weights outside the gradient (codebooks): now, or once at the end of an accumulated step."""
     if _state.notes is None:
         update()
