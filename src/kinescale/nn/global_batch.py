@@ -31,7 +31,7 @@ class Notes:
 
     sums: list[Tensor] = field(default_factory=list)
     places: list[list[int]] = field(default_factory=list)
-    later: list[Callable[[], None]] = field(default_factory=list)
+    later: list[Callable[[], object]] = field(default_factory=list)
 
 
 @dataclass
