@@ -1,13 +1,11 @@
 """The page in a real browser: it draws, plays, obeys its slider and keys, fetches nothing and lets no title run.
 
-Needs playwright and a Chromium, Debian's or the one that KINESCALE_CHROMIUM names; WebGL runs in software.
+Needs what ``chromium.py`` says.
 """
 
 from __future__ import annotations
 
 import io
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,22 +15,12 @@ import pytest
 from PIL import Image
 from render_cases import coarse_to_fine, make_walk
 
+from chromium import PATIENCE_MS, started
 from kinescale.render import render
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the player's browser tests need playwright")
-
-CHROMIUM = os.environ.get("KINESCALE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
-    *("--no-first-run", "--disable-quic", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
 HOSTILE = (
     "</script><img src=x onerror=window.hit=1><script>window.hit=2</script>{{data}} <b onclick='window.hit=3'>bold"
 )
-PATIENCE_MS = 120_000
-"""Drawing in software on a busy machine is slow, not broken."""
 DRAWN = "document.documentElement.dataset.drawn === 'yes'"
 SETTLE = """() => new Promise(done => {
   requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -41,12 +29,8 @@ SETTLE = """() => new Promise(done => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if not CHROMIUM or not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium here; install Debian's or name one with KINESCALE_CHROMIUM")
-    with sync_api.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS, timeout=PATIENCE_MS)
-        yield started
-        started.close()
+    with started() as browser:
+        yield browser
 
 
 class Player:

@@ -1,13 +1,11 @@
 """The studio in a real browser against a stand-in server: every scenario of a user, by pointer and by keyboard.
 
-Needs playwright and a Chromium, Debian's or the one that KINESCALE_CHROMIUM names; WebGL runs in software.
+Needs what ``chromium.py`` says.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,28 +13,16 @@ from typing import Any
 import pytest
 from fake_server import ADDRESS, FakeServer, short_walk
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the studio's browser tests need playwright")
+from chromium import PATIENCE_MS, started
 
-CHROMIUM = os.environ.get("KINESCALE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
-    *("--no-first-run", "--disable-quic", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
-PATIENCE_MS = 120_000
 READY = "document.documentElement.dataset.ready === 'yes'"
 IDLE = "!document.body.dataset.working"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if not CHROMIUM or not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium here; install Debian's or name one with KINESCALE_CHROMIUM")
-    with sync_api.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS, timeout=PATIENCE_MS)
-        yield started
-        started.close()
+    with started() as browser:
+        yield browser
 
 
 class Studio:

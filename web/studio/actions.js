@@ -1,8 +1,6 @@
 // What the studio asks of the server: every change of a motion, its result put into the project as one step.
 import { Motion } from "./motion.js";
 
-const motionOf = clip => clip.motion;
-
 /** Prompt blocks as the body of a generate request: one prompt, or the segments of a timeline. */
 export function generateBody({ blocks, settings }, limits) {
   const told = blocks.filter(block => block.text.trim());
@@ -65,7 +63,7 @@ export function added(state, clips) {
 
 /** How much of an edited clip equals its source number by number. */
 export function exactness(before, after) {
-  const old = new Motion(motionOf(before)), made = new Motion(motionOf(after));
+  const old = new Motion(before.motion), made = new Motion(after.motion);
   const flags = made.equalFrames(old), kept = flags.filter(Boolean).length;
   if (kept === made.frames) return "Nothing changed.";
   return kept ? `${kept} of ${made.frames} frames are as they were, number by number.` : "All frames changed.";

@@ -6,7 +6,7 @@ import { Motion, reach } from "./motion.js";
 import * as q from "./quaternion.js";
 import { Project, empty } from "./project.js";
 import { Timeline } from "./timeline.js";
-import { VIEWS, Viewport } from "./viewport.js";
+import { raised, VIEWS, Viewport } from "./viewport.js";
 
 const $ = id => document.getElementById(id);
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -190,14 +190,25 @@ function layout(home = false) {
   }));
   dirty();
 }
+const NOTHING = [];
+/** A function that keeps its last result for the arguments it had: lines are the same in every frame that is drawn. */
+function kept(make) {
+  let last = [], made;
+  return (...given) => {
+    if (given.length !== last.length || given.some((value, i) => value !== last[i])) { last = given; made = make(...given); }
+    return made;
+  };
+}
+const pathLine = kept(path => path.map(raised));
+const trailLine = kept((motion, joint) => motion.poses.map(({ positions }) => positions[joint]));
 /** Handles, gizmo, pins, path and trail for the tool and the frame. */
 function showTools() {
   if (!viewport) return;
   const clip = current(), single = clip && viewport.clips.length === 1 && !preview.clip;
   const editing = single && (now.tool === "move" || now.tool === "turn");
   for (const tool of ["view", "move", "turn", "path"]) $(`tool-${tool}`).setAttribute("aria-pressed", String(now.tool === tool));
-  viewport.showPath(project.state.path);
-  if (!clip) { viewport.showJoints(null); viewport.hold(null); viewport.showPins([]); viewport.showOnion(null); viewport.showTrail([]); return; }
+  viewport.showPath(pathLine(project.state.path));
+  if (!clip) { viewport.showJoints(null); viewport.hold(null); viewport.showPins([]); viewport.showOnion(null); viewport.showTrail(NOTHING); return; }
   const motion = motionOf(clip), frame = motion.frameAt(now.time);
   const pose = now.draft?.frame === frame ? motion.world(frame, now.draft.rotations, now.draft.root) : motion.poses[frame];
   viewport.showJoints(editing ? pose.positions.slice(0, motion.joints) : null, now.joint, motion.body.size);
@@ -206,8 +217,8 @@ function showTools() {
   else viewport.hold(pose.positions[joint], now.tool === "move" ? "translate" : "rotate", pose.turns[joint]);
   viewport.showPins(project.state.pins.filter(pin => pin.position).map(pin => ({ position: pin.position, now: pin.frame === frame })));
   viewport.showOnion(single && $("onion").checked ? drawn(clip) : null, now.time, now.shown);
-  const traced = now.joint ?? motion.body.body;
-  viewport.showTrail(single && $("trails").checked ? motion.poses.map(({ positions }) => positions[Math.min(traced, motion.joints - 1)]) : []);
+  const traced = Math.min(now.joint ?? motion.body.body, motion.joints - 1);
+  viewport.showTrail(single && $("trails").checked ? trailLine(motion, traced) : NOTHING);
   if (editing && now.draft?.frame === frame) viewport.figures[0].body.pose({ points: Float64Array.from(pose.positions.flat()), face: null });
 }
 
@@ -538,8 +549,7 @@ function run(stamp) {
     now.dirty = false;
     const chosen = Math.max(0, now.clips?.findIndex(clip => clip.id === project.state.current) ?? 0);
     viewport.draw({ time: now.time, level: now.shown, follow: $("follow").checked, path: true, ghost: now.top > 0, overlay: false, current: chosen });
-    if (now.playing) showTools();
-    else if (now.draft) showTools();
+    if (now.playing || now.draft) showTools();
     $("clock").textContent = `${now.time.toFixed(2)} / ${(now.last ?? 0).toFixed(2)} s`;
     timeline.seek(now.time);
     document.documentElement.dataset.drawn = "yes";

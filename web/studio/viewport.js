@@ -13,6 +13,9 @@ const GHOSTS = 5;
 const PICK_PX = 14;
 const GROUND = new Plane(new Vector3(0, 1, 0), 0);
 
+/** A point [x, z] of the ground as it is drawn. */
+export const raised = ([x, z]) => [x, 0.015, z];
+
 export const VIEWS = { front: 0, left: Math.PI / 2, back: Math.PI, right: -Math.PI / 2 };
 
 export class Viewport extends View {
@@ -77,7 +80,7 @@ export class Viewport extends View {
     const place = this.groundAt(event), before = this.stroke.at(-1);
     if (!place || (before && Math.hypot(place[0] - before[0], place[1] - before[1]) < 0.08)) return;
     this.stroke.push(place);
-    this.showPath(this.stroke);
+    this.showPath(this.stroke.map(raised));
     this.heard("view");
   }
   up(event) {
@@ -127,17 +130,24 @@ export class Viewport extends View {
     this.gizmo.setSpace(mode === "rotate" ? "local" : "world");
     this.gizmo.attach(this.target);
   }
+  /** A line through points; nothing is done when they and the color are those it has. */
   line(line, points, color) {
+    if (line.userData.points === points && line.material.color.equals(color)) return;
+    line.userData.points = points;
     line.geometry.dispose();
     line.geometry = new BufferGeometry();
     line.geometry.setAttribute("position", new BufferAttribute(new Float32Array(points.flat()), 3));
-    line.material.color = color;
+    line.material.color.copy(color);
     line.visible = points.length > 1;
   }
-  showPath(points) { this.line(this.drawn, points.map(([x, z]) => [x, 0.015, z]), this.color.left); }
+  /** Points [x, y, z] a little above the ground. */
+  showPath(points) { this.line(this.drawn, points, this.color.left); }
   showTrail(points) { this.line(this.trail, points, this.color.right); }
-  /** Rings where joints are pinned. */
+  /** Rings where joints are pinned, made anew only when these change. */
   showPins(places) {
+    const told = JSON.stringify([places, this.color.left.getHex()]);
+    if (told === this.pinned) return;
+    this.pinned = told;
     for (const ring of this.pins.children) { ring.geometry.dispose(); ring.material.dispose(); }
     this.pins.clear();
     for (const { position, now } of places) {
