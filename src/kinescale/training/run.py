@@ -32,7 +32,7 @@ from kinescale.generators import Generator
 from kinescale.tokenizers import Tokenizer
 from kinescale.training import checkpoint as files
 from kinescale.training import distributed
-from kinescale.training.config import RunConfig, Stage
+from kinescale.training.config import RunConfig, Stage, StageConfig
 from kinescale.training.data import Batches
 from kinescale.training.devices import device_name, pick_device
 from kinescale.training.feature_cache import FeatureStore, measure, open_store, published
@@ -41,7 +41,7 @@ from kinescale.training.generator_step import GeneratorStep
 from kinescale.training.identity import difference
 from kinescale.training.kinematic_loss import KinematicLoss
 from kinescale.training.length_step import LengthStep
-from kinescale.training.loop import Outcome, check_same, fit
+from kinescale.training.loop import Outcome, Step, check_same, fit
 from kinescale.training.parts import build_feature, build_generator, build_length, build_tokenizer
 from kinescale.training.preflight import check_parts
 from kinescale.training.state import load_weights
@@ -71,7 +71,7 @@ class RunRecord(Record):
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """What both stages share."""
+    """What the stages share."""
 
     config: RunConfig
     folder: Path
@@ -98,6 +98,11 @@ class _Run:
             seed=self.config.seed,
             with_text=stage != "tokenizer",
             shard=(distributed.rank(), distributed.world()),
+        )
+
+    def fit(self, step: Step, settings: StageConfig, folder: Path, identity: dict[str, Any]) -> Outcome:
+        return fit(
+            step, settings, folder, seed=self.config.seed, device=self.device, identity=identity, watch=self.watch
         )
 
 
@@ -198,15 +203,7 @@ def _tokenizer(run: _Run) -> Outcome:
     wanted = config.tokenizer_training.kinematics
     kinematics = KinematicLoss(wanted, run.feature, normalizer) if wanted.on else None
     step = TokenizerStep(tokenizer, run.batches("tokenizer", tokenizer, normalizer), run.device, kinematics)
-    return fit(
-        step,
-        config.tokenizer_training,
-        folder,
-        seed=config.seed,
-        device=run.device,
-        identity=identity,
-        watch=run.watch,
-    )
+    return run.fit(step, config.tokenizer_training, folder, identity)
 
 
 def _begin_with(module: nn.Module, given: nn.Module | None, what: str) -> None:
@@ -281,15 +278,7 @@ def _generator(run: _Run, data: Path | str) -> Outcome:
         _begin_with(generator, run.start.generator, "generator")
     check = None if run.evaluator is None else _generation_check(run, tokenizer, normalizer)
     step = GeneratorStep(generator, tokenizer, batches, texts, run.device, check)
-    return fit(
-        step,
-        config.generator_training,
-        folder,
-        seed=config.seed,
-        device=run.device,
-        identity=identity,
-        watch=run.watch,
-    )
+    return run.fit(step, config.generator_training, folder, identity)
 
 
 def _texts(run: _Run, text: Part, batches: Batches, data: Path | str) -> TextCache:
@@ -314,15 +303,7 @@ def _length(run: _Run, data: Path | str) -> Outcome:
     layout = tokenizer.layout()
     network = build_length(texts.width, layout.capacity, config.seed)
     step = LengthStep(network.to(run.device), layout.stride, batches, texts, run.device)
-    return fit(
-        step,
-        config.length_training,
-        folder,
-        seed=config.seed,
-        device=run.device,
-        identity=identity,
-        watch=run.watch,
-    )
+    return run.fit(step, config.length_training, folder, identity)
 
 
 _TEXT_STAGES = {"generator": _generator, "length": _length}
